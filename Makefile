@@ -1,0 +1,52 @@
+# Everything runs in .venv, made from constraints.txt: the versions that the reference results were made with.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help study test slow lint mutants results clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "== installing into $(VENV) (Python 3.11 or newer and a C compiler are needed)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@command -v cc >/dev/null || { echo "a C compiler (cc) is needed to build the package noise"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+study: $(INSTALLED)  ## install and run the default study: quantstudy run --bits 4
+	@echo "== quantstudy run --bits 4"
+	$(BIN)/quantstudy run --bits 4
+
+test: $(INSTALLED)  ## run the tests that take minutes, with line coverage
+	@echo "== tests (see 'make slow' for those that take longer)"
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -m "not slow"
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report --fail-under=90
+
+slow: $(INSTALLED)  ## run the tests that take longer: kills, full disks, simulations
+	@echo "== slow tests"
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)  ## ruff and mypy
+	@echo "== ruff, mypy"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+mutants: $(INSTALLED)  ## break 150 places in drift, quantize and judge and see whether the tests notice
+	@echo "== mutants"
+	$(BIN)/python tests/tools/mutants.py
+
+results: $(INSTALLED)  ## make the reference results in results/default again
+	@echo "== reference results"
+	$(BIN)/python -m experiments.default_study
+
+clean:  ## remove the environment and everything that tools leave behind
+	@echo "== removing $(VENV) and caches (results/ and the cache of trained networks stay)"
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
