@@ -1,0 +1,41 @@
+"""Activations and fake quantization behind one signature: torch reference (the oracle) and Triton (CUDA).
+
+Takes tensors and numbers only and knows nothing of `quantstudy`. Importing this package loads neither torch nor triton;
+the first use of a function does. The functions pick an implementation by the tensor's device (`dispatch`); to pin one,
+import it from `quantstudy_kernels.reference` or `quantstudy_kernels.triton.activation`: the names are the same.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from quantstudy_kernels.checks import ACTIVATION_NAMES
+
+if TYPE_CHECKING:
+    from quantstudy_kernels.dispatch import (
+        activation_backward,
+        activation_derivative,
+        activation_forward,
+        activation_forward_and_derivative,
+        fake_quantize,
+        quantize_codes,
+    )
+
+__all__ = [
+    "ACTIVATION_NAMES",
+    "activation_backward",
+    "activation_derivative",
+    "activation_forward",
+    "activation_forward_and_derivative",
+    "fake_quantize",
+    "quantize_codes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("quantstudy_kernels.dispatch"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
