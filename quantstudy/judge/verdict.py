@@ -1,0 +1,165 @@
+"""From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.judge.bootstrap import Floats
+from quantstudy.judge.paired import Intervals, mean_interval, paired_against_best, probability_of_best, ranking_order
+from quantstudy.judge.words import reason
+
+BACKEND = "simulated"
+"""The backend that is judged: it runs every scheme."""
+
+RANKED, FLOAT, FLIPS = "accuracy_quantized", "accuracy_float", "flip_rate"
+"""The metric that ranks (higher is better), the one that drops are taken from, and the one shown beside."""
+
+COLUMNS = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
+"""Columns of the metrics that are read."""
+
+AGAINST = ("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm")
+"""What the ranking says about each activation against the best."""
+
+DIGITS = 12
+"""Decimals kept of every number: beyond them is the rounding of float64, which must not decide at a limit."""
+
+
+def judge(
+    metrics: pd.DataFrame, *, activations: Sequence[str], schemes: Sequence[str], allowed_drop: float
+) -> dict[str, Any]:
+    """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
+
+    The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds; equal means keep the order of
+    `activations`. `drop` is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where
+    the upper end of the drop's 95 % interval is at most `allowed_drop`. The winner is the best if no other is tied with
+    it *and* it is deployable. With one seed there are no intervals: nothing is deployable and nobody wins.
+
+    Args:
+        metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
+        activations: names in the study's order; others in the metrics are ignored.
+        schemes: names in the order of the verdict.
+        allowed_drop: largest drop of accuracy that is still deployable, a fraction.
+
+    Returns:
+        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ...}`. Every scheme has `backend`,
+        `ranking` (best first; numbers are fractions, null where there is none; `difference_to_best` is best − this
+        one, its interval not corrected, `p_holm` corrected), `best`, `winner`, `tied_with` (the best included),
+        `deployable`, `missing` (values left out: metric → activation → how many) and `reason` in words. Activations
+        without any value stand last in the ranking and take no part in the comparison.
+
+    Raises:
+        BadInput: no activation.
+        StudyFailure: a column is missing, or a value is recorded twice.
+
+    >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
+    >>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
+    ...         for a in values for s, v in enumerate(values[a])]
+    >>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
+    >>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
+    ...               allowed_drop=0.02)
+    >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
+    ('silu', ['silu'])
+    """
+    if not activations:
+        raise BadInput("activations", activations, "at least one name")
+    allowed_drop = float(allowed_drop)
+    rows = _network_rows(metrics, activations)
+    seeds = sorted(int(seed) for seed in rows["seed"].unique())
+
+    def table(metric: str, scheme: str, backend: str) -> Floats:
+        return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
+
+    full = table(FLOAT, "float", "float")
+    judged = {}
+    for scheme in schemes:
+        tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
+        found = _judge_scheme(activations, tables, allowed_drop)
+        judged[scheme] = found | {"reason": reason(scheme, found, allowed_drop)}
+    return {"schemes": judged, "seeds": len(seeds), "allowed_drop": allowed_drop}
+
+
+def _network_rows(metrics: pd.DataFrame, activations: Sequence[str]) -> pd.DataFrame:
+    absent = [name for name in COLUMNS if name not in metrics.columns]
+    if absent:
+        raise StudyFailure(f"metrics: no column {', '.join(absent)}")
+    wanted = metrics["metric"].isin([RANKED, FLOAT, FLIPS]) & metrics["activation"].isin(list(activations))
+    return metrics[wanted & (metrics["scope"] == "network")]
+
+
+def _seed_table(
+    rows: pd.DataFrame, metric: str, *, scheme: str, backend: str, activations: Sequence[str], seeds: Sequence[int]
+) -> Floats:
+    chosen = rows[(rows["metric"] == metric) & (rows["scheme"] == scheme) & (rows["backend"] == backend)]
+    twice = chosen[chosen.duplicated(["activation", "seed"])]
+    if len(twice):
+        name, seed = twice["activation"].iloc[0], twice["seed"].iloc[0]
+        raise StudyFailure(f"metrics: {metric} of {name}, seed {seed}, {scheme}, {backend} is recorded twice")
+    place = {name: row for row, name in enumerate(activations)}
+    column = {seed: index for index, seed in enumerate(seeds)}
+    table = np.full((len(activations), len(seeds)), np.nan)
+    for name, seed, value in zip(chosen["activation"], chosen["seed"], chosen["value"], strict=True):
+        table[place[name], column[int(seed)]] = value
+    return table
+
+
+def _judge_scheme(activations: Sequence[str], tables: dict[str, Floats], allowed_drop: float) -> dict[str, Any]:
+    mean = mean_interval(tables[RANKED]).mean
+    order = ranking_order(mean)
+    ranked = tables[RANKED][order]
+    accuracy, drop, flips = map(mean_interval, (ranked, tables[FLOAT][order] - ranked, tables[FLIPS][order]))
+    names = [activations[row] for row in order]
+    against = _against_best(ranked[: np.isfinite(mean).sum()])
+    tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
+    blank = dict.fromkeys(AGAINST)
+    ranking: list[dict[str, Any]] = [
+        {"activation": name, "seeds": int(accuracy.seeds[row])}
+        | _three(accuracy, row, "mean", "low", "high")
+        | _three(drop, row, "drop", "drop_low", "drop_high")
+        | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high")
+        | (against[row] if row < len(against) else blank)
+        for row, name in enumerate(names)
+    ]
+    for entry in ranking:
+        entry["deployable"] = entry["drop_high"] is not None and entry["drop_high"] <= allowed_drop
+    deployable = [entry["activation"] for entry in ranking if entry["deployable"]]
+    best = names[0] if against else None
+    return {
+        "backend": BACKEND,
+        "ranking": ranking,
+        "best": best,
+        "winner": best if tied == [best] and best in deployable else None,
+        "tied_with": tied,
+        "deployable": deployable,
+        "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
+    }
+
+
+def _three(found: Intervals, row: int, mean: str, low: str, high: str) -> dict[str, float | None]:
+    return {mean: number(found.mean[row]), low: number(found.low[row]), high: number(found.high[row])}
+
+
+def _against_best(ranked: Floats) -> list[dict[str, Any]]:
+    if not len(ranked):
+        return []
+    chances, found = probability_of_best(ranked), paired_against_best(ranked)
+    columns = (chances.probability, found.difference, found.low, found.high, found.p_holm)
+    numbers = [dict(zip(AGAINST, map(number, row), strict=True)) for row in zip(*columns, strict=True)]
+    return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]
+
+
+def _missing(table: Floats, activations: Sequence[str]) -> dict[str, int]:
+    counts = (~np.isfinite(table)).sum(axis=1)
+    return {name: int(count) for name, count in zip(activations, counts, strict=True) if count}
+
+
+def number(value: float) -> float | None:
+    """Return a number that JSON can hold: 12 decimals, no negative zero, None where it isn't finite.
+
+    >>> number(1.0 - 0.98), number(float("nan")), str(number(-1e-15))
+    (0.02, None, '0.0')
+    """
+    return round(float(value), DIGITS) + 0.0 if math.isfinite(value) else None

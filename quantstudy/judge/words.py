@@ -1,0 +1,172 @@
+"""The verdict in words: one reason per scheme, and the few lines that end a run. Points are hundredths of accuracy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from quantstudy.judge.bootstrap import seeds_needed
+
+FEW_SEEDS = 5
+"""With fewer seeds a 95 % interval covers less than 92 % (see `bootstrap.interval`), which is said."""
+
+MOST_LINES = 8
+"""Lines of `verdict_lines` at most."""
+
+
+def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float) -> str:
+    """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what is missing.
+
+    Args:
+        scheme: its name.
+        judged: the scheme's entry of the verdict (without its reason).
+        allowed_drop: largest deployable drop of accuracy, a fraction.
+    """
+    return " ".join([*_outcome(scheme, judged, allowed_drop), *_caveats(judged)])
+
+
+def verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
+    """Return at most eight lines, one per scheme in the verdict's order (the widths asked for come first).
+
+    Every line first says what to deploy, or that nothing is deployable. Where there are more schemes than lines, the
+    last line says how many are left out.
+
+    Args:
+        verdict: what `judge` returned, or the content of verdict.json.
+    """
+    schemes, allowed = verdict["schemes"], verdict["allowed_drop"]
+    lines = [f"{name}: {_line(judged, allowed)}" for name, judged in schemes.items()]
+    if len(lines) <= MOST_LINES:
+        return lines
+    left = len(lines) - MOST_LINES + 1
+    return [*lines[: MOST_LINES - 1], f"and {left} more schemes in verdict.json"]
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Return names as one reads them out.
+
+    >>> listing(["silu", "gelu", "relu"]), listing(["silu", "gelu"], "or"), listing(["silu"])
+    ('silu, gelu and relu', 'silu or gelu', 'silu')
+    """
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def points(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as points, hundredths of accuracy.
+
+    >>> points(0.0984), points(-0.00001), points(0.02004, 3)
+    ('9.8', '0.0', '2.004')
+    """
+    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
+
+
+def limit(fraction: float) -> str:
+    """Return an allowed drop as points, with as many digits as it was given.
+
+    >>> limit(0.02), limit(0.0005)
+    ('2.0', '0.05')
+    """
+    given = f"{100 * fraction:g}"
+    return points(fraction) if float(given) == float(points(fraction)) else given
+
+
+def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str]:
+    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
+    if best is None:
+        return [f"No accuracy was recorded at {scheme}: there is nothing to judge."]
+    if _one_seed(judged):
+        return ["One seed: no interval, so nothing is called deployable and no winner is named."]
+    first = judged["ranking"][0]
+    if judged["winner"]:
+        return [f"Deploy {best} at {scheme}: it {_loss(first, allowed)}, {_against(first, allowed)}.", _lead(judged)]
+    if not deployable:
+        fate = f"None is deployable at {scheme}: the best ({best}) {_loss(first, allowed)}, {_against(first, allowed)}."
+    elif best in deployable:
+        fate = f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}."
+    else:
+        fate = (
+            f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}; the best "
+            f"({best}) is not: it {_loss(first, allowed)}, {_against(first, allowed)}."
+        )
+    if len(tied) > 1:
+        who = "They" if tied == deployable else listing(tied)
+        return [fate, f"{who} are tied: no winner, and no cost was measured to break the tie."]
+    return [fate, f"{best} is {_alone(judged)} but not deployable: no winner."]
+
+
+def _caveats(judged: Mapping[str, Any]) -> list[str]:
+    said = []
+    seeds = _most_seeds(judged)
+    activations = len(_measured(judged))
+    needed = seeds_needed(activations)
+    if 1 < seeds < max(FEW_SEEDS, needed):
+        telling = f", and fewer than {needed} cannot tell {activations} activations apart" if seeds < needed else ""
+        said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")
+    if judged["missing"]:
+        counted = [
+            f"{metric} ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+            for metric, counts in judged["missing"].items()
+        ]
+        said.append(f"Values missing or not finite and left out: {listing(counted)}.")
+    return said
+
+
+def _line(judged: Mapping[str, Any], allowed: float) -> str:
+    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
+    missing = sum(sum(counts.values()) for counts in judged["missing"].values())
+    tail = f" ({missing} values missing)" if missing else ""
+    if best is None:
+        return f"nothing to deploy: no accuracy was recorded{tail}"
+    if _one_seed(judged):
+        return f"nothing is called deployable: one seed gives no interval{tail}"
+    first = judged["ranking"][0]
+    if judged["winner"]:
+        return f"deploy {best}: it {_loss(first, allowed)}{tail}"
+    if not deployable:
+        return f"nothing is deployable: the best, {best}, {_loss(first, allowed)}, {_against(first, allowed)}{tail}"
+    who = "they" if tied == deployable else listing(tied)
+    why = f"{who} are tied" if len(tied) > 1 else f"the best, {best}, is not deployable"
+    return f"deployable: {listing(deployable)}; no winner: {why}{tail}"
+
+
+def _most_seeds(judged: Mapping[str, Any]) -> int:
+    return max(int(entry["seeds"]) for entry in judged["ranking"])
+
+
+def _one_seed(judged: Mapping[str, Any]) -> bool:
+    return _most_seeds(judged) == 1
+
+
+def _measured(judged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in judged["ranking"] if entry["mean"] is not None]
+
+
+def _alone(judged: Mapping[str, Any]) -> str:
+    return "ahead of all others" if len(_measured(judged)) > 1 else "the only one measured"
+
+
+def _lead(judged: Mapping[str, Any]) -> str:
+    measured = _measured(judged)
+    if len(measured) == 1:
+        return "It is the only activation measured."
+    ahead = measured[1]
+    low, high = points(ahead["difference_low"]), points(ahead["difference_high"])
+    return (
+        f"It is ahead of all others, of the next ({ahead['activation']}) by {points(ahead['difference_to_best'])} "
+        f"points (95 % CI {low} to {high})."
+    )
+
+
+def _loss(entry: Mapping[str, Any], allowed: float) -> str:
+    if entry["drop_high"] is None:
+        return "has no interval for its loss"
+    low, high, mean = entry["drop_low"], entry["drop_high"], entry["drop"]
+    digits = 3 if points(high) == limit(allowed) and not entry["deployable"] else 1
+    return f"loses {points(mean, digits)} points (95 % CI {points(low, digits)} to {points(high, digits)})"
+
+
+def _against(entry: Mapping[str, Any], allowed: float) -> str:
+    if entry["drop_high"] is None:
+        return f"so it cannot be held against the allowed {limit(allowed)}"
+    if entry["deployable"]:
+        return f"within the allowed {limit(allowed)}"
+    certain = entry["drop_low"] > allowed
+    return f"{'' if certain else 'which may be '}more than the allowed {limit(allowed)}"

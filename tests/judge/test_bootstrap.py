@@ -1,0 +1,229 @@
+"""One row: the resamples, intervals, p-values and Holm's correction against slow and independent twins."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantstudy.judge import bootstrap
+from quantstudy.judge.bootstrap import (
+    holm,
+    interval,
+    mean_of,
+    paired_p,
+    resample_indices,
+    seeds_needed,
+    sign_flips,
+    tail,
+)
+
+rng = np.random.default_rng(7)
+floats = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))
+rows = st.lists(floats, min_size=2, max_size=9).map(np.array)
+
+
+def test_constants():
+    assert (bootstrap.RESAMPLES, bootstrap.KEY, bootstrap.CONFIDENCE, bootstrap.ERROR) == (
+        10_000,
+        20_250_813,
+        0.95,
+        0.05,
+    )
+    assert bootstrap.ROUNDING == 1e-9
+
+
+def test_resamples_are_the_documented_philox_stream_and_read_only():
+    index = resample_indices(5)
+    expected = np.random.Generator(np.random.Philox(key=20_250_813)).integers(0, 5, (10_000, 5))
+    assert index.shape == (10_000, 5)
+    assert np.array_equal(index, expected)
+    assert resample_indices(5) is index
+    with pytest.raises(ValueError, match="read-only"):
+        index[0, 0] = 1
+
+
+@pytest.mark.parametrize("seeds", [0, 1, 2, 3, 13])
+def test_few_seeds_have_every_pattern_of_signs_once(seeds):
+    signs = sign_flips(seeds)
+    assert signs.dtype == np.float64
+    assert set(map(tuple, signs.tolist())) == set(itertools.product([1, -1], repeat=seeds))
+    assert len(signs) == 2**seeds
+    assert (signs[0] == 1).all()
+
+
+def test_many_seeds_have_random_signs():
+    signs = sign_flips(14)
+    assert signs.shape == (10_001, 14)
+    assert set(np.unique(signs)) == {-1, 1}
+    assert (signs[0] == 1).all()
+    expected = np.random.Generator(np.random.Philox(key=20_250_814)).integers(0, 2, (10_001, 14))
+    assert np.array_equal(signs[1:], 1 - 2 * expected[1:])
+    assert np.abs(signs[1:].mean(axis=0)).max() < 0.04
+    with pytest.raises(ValueError, match="read-only"):
+        signs[0, 0] = 1
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8, 16, 100])
+def test_tail_is_the_level_of_student_s_interval(seeds):
+    # the mean of a resample has variance (n−1)/n · s²/n: the tail's quantile of that normal is t · s/√n
+    shrunk = math.sqrt((seeds - 1) / seeds)
+    expected = scipy.stats.t.ppf(0.025, seeds - 1)
+    assert shrunk * scipy.stats.norm.ppf(tail(seeds)) == pytest.approx(expected, rel=1e-6)
+    assert tail(seeds) < 0.025
+
+
+def slow_interval(row):
+    n = len(row)
+    means = sorted(sum(row[i] for i in picks) / n for picks in resample_indices(n).tolist())
+
+    def quantile(share):
+        at = share * (len(means) - 1)
+        below = math.floor(at)
+        return means[below] + (at - below) * (means[min(below + 1, len(means) - 1)] - means[below])
+
+    share = scipy.stats.norm.cdf(math.sqrt(n / (n - 1)) * scipy.stats.t.ppf(0.025, n - 1))
+    return sum(row) / n, quantile(share), quantile(1 - share)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 16])
+def test_interval_is_the_plain_loop_s(seeds):
+    row = rng.normal(0.9, 0.05, seeds)
+    assert interval(row) == pytest.approx(slow_interval(row.tolist()), abs=1e-12)
+
+
+def test_interval_agrees_with_scipy_s_percentile_bootstrap():
+    row = rng.normal(0.9, 0.05, 16)
+    mean, low, high = interval(row)
+    level = 1 - 2 * tail(16)
+    found = scipy.stats.bootstrap(
+        (row,), np.mean, n_resamples=20_000, method="percentile", confidence_level=level, rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert mean == pytest.approx(row.mean())
+    assert (low, high) == pytest.approx((found.low, found.high), abs=0.03 * (high - low))
+
+
+def test_interval_is_close_to_student_s_on_normal_data_and_wider_than_bca():
+    row = rng.normal(0.9, 0.05, 16)
+    _, low, high = interval(row)
+    student = scipy.stats.t.interval(0.95, 15, row.mean(), scipy.stats.sem(row))
+    assert (low, high) == pytest.approx(student, abs=0.06 * (high - low))
+    bca = scipy.stats.bootstrap((row,), np.mean, method="BCa", rng=np.random.default_rng(3)).confidence_interval
+    assert high - low > 1.05 * (bca.high - bca.low)
+
+
+def test_interval_without_spread_or_without_values():
+    assert interval(np.full(16, 0.1)) == (0.1, 0.1, 0.1)
+    assert interval(np.zeros(2)) == (0.0, 0.0, 0.0)
+    mean, low, high = interval(np.array([0.4]))
+    assert mean == 0.4
+    assert math.isnan(low)
+    assert math.isnan(high)
+    assert all(map(math.isnan, interval(np.array([]))))
+    assert all(map(math.isnan, (low, high)))
+
+
+def test_spread_of_the_size_of_rounding_is_none():
+    row = np.array([0.98 - 0.88, 0.97 - 0.87, 0.1])
+    assert len(set(row)) > 1
+    assert len(set(interval(row))) == 1
+    low, high = interval(np.array([1e9, 1e9 - 1]))[1:]  # exactly at the limit: still none
+    assert low == high
+    low, high = interval(np.array([-1.0, -1.0 + 2e-9]))[1:]
+    assert low < high
+
+
+def test_two_seeds_give_their_range():
+    assert interval(np.array([0.2, 0.4])) == pytest.approx((0.3, 0.2, 0.4))
+
+
+def slow_p(differences):
+    total = abs(math.fsum(differences))
+    flipped = [
+        abs(math.fsum(s * d for s, d in zip(sign, differences, strict=True)))
+        for sign in itertools.product([1, -1], repeat=len(differences))
+    ]
+    return sum(one >= total * (1 - 1e-9) for one in flipped) / len(flipped)
+
+
+@given(rows)
+def test_p_is_the_plain_loop_s(row):
+    assert paired_p(row) == slow_p(row.tolist())
+
+
+@given(rows)
+def test_p_has_no_sign_no_scale_and_no_order(row):
+    p = paired_p(row)
+    assert 2.0 ** (1 - len(row)) <= p <= 1
+    assert paired_p(-row) == p
+    assert paired_p(row * 4) == p
+    assert paired_p(row[::-1]) == p
+
+
+def test_p_agrees_with_scipy_s_permutation_test():
+    row = rng.normal(0.3, 1, 12)
+    found = scipy.stats.permutation_test((row,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    assert paired_p(row) == pytest.approx(found.pvalue, abs=1e-12)
+
+
+def test_p_at_16_seeds_is_close_to_the_t_test():
+    row = rng.normal(0.5, 1, 16)
+    assert paired_p(row) == pytest.approx(scipy.stats.ttest_1samp(row, 0).pvalue, abs=0.015)
+
+
+def test_p_at_the_edges():
+    assert paired_p(np.array([])) == 1.0
+    assert paired_p(np.array([0.5])) == 1.0
+    assert paired_p(np.array([0.5, 0.1])) == 0.5
+    assert paired_p(np.array([0.5, -0.5])) == 1.0
+    assert paired_p(np.full(6, 0.1)) == 1 / 32
+    assert paired_p(np.zeros(16)) == 1.0
+    assert paired_p(np.full(40, 0.1)) == 1 / 10_001  # the data count: never 0
+    assert paired_p(np.array([0.3, 0.1, 0.2])) == 0.25  # 0.1 + 0.2 − 0.3 is not exactly 0
+
+
+def test_p_takes_sums_equal_up_to_rounding_as_equal():
+    assert 0.1 + 0.2 - 0.3 != 0
+    assert paired_p(np.array([0.1, 0.2, -0.3])) == 1.0
+    assert paired_p(np.array([0.1, 0.2, 0.3, -0.3])) == slow_p([0.1, 0.2, 0.3, -0.3])
+
+
+@pytest.mark.parametrize(
+    ("p", "adjusted"),
+    [
+        ([], []),
+        ([0.04], [0.04]),
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # 4·0.005, 3·0.01, 2·0.03, max(0.06, 0.04)
+        ([0.6, 0.9], [1.0, 1.0]),
+        ([0.02, 0.02, 0.02], [0.06, 0.06, 0.06]),
+        ([0.3, 0.01], [0.3, 0.02]),
+    ],
+)
+def test_holm_by_hand(p, adjusted):
+    assert holm(np.array(p)).tolist() == pytest.approx(adjusted)
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=8), st.sampled_from([0.01, 0.05, 0.2]))
+def test_holm_rejects_what_the_step_down_procedure_rejects(p, error):
+    rejected, left = set(), len(p)
+    for i in sorted(range(len(p)), key=lambda i: p[i]):
+        if p[i] * left > error:
+            break
+        rejected.add(i)
+        left -= 1
+    assert set(np.flatnonzero(holm(np.array(p)) <= error)) == rejected
+
+
+def test_seeds_needed_is_where_the_smallest_p_passes():
+    assert [seeds_needed(k) for k in (1, 2, 3, 4, 7, 8)] == [1, 6, 7, 7, 8, 9]
+    for activations in range(2, 12):
+        n = seeds_needed(activations)
+        assert paired_p(np.ones(n)) * (activations - 1) <= 0.05 < paired_p(np.ones(n - 1)) * (activations - 1)
+
+
+@given(st.permutations([0.1, 0.2, 0.3, 0.7, 1e-9]))
+def test_mean_does_not_depend_on_the_order(row):
+    assert mean_of(np.array(row)) == mean_of(np.array([0.1, 0.2, 0.3, 0.7, 1e-9])) == pytest.approx(0.26)

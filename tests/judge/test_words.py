@@ -1,0 +1,182 @@
+"""The words of the verdict, whole sentences at a time."""
+
+import numpy as np
+import pytest
+
+from quantstudy.judge.verdict import judge
+from quantstudy.judge.words import FEW_SEEDS, MOST_LINES, limit, listing, points, verdict_lines
+
+NAN = float("nan")
+SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds
+COST = "no winner, and no cost was measured to break the tie."
+
+
+@pytest.fixture
+def say(metrics):
+    """Return reason and line of one scheme; accuracies are `{activation: [seeds]}`, the float ones 1 unless given."""
+
+    def build(quantized, full=None, allowed=0.02, scheme="w4"):
+        full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
+        frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
+        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed)
+        return found["schemes"][scheme]["reason"], verdict_lines(found)[0]
+
+    return build
+
+
+def test_a_winner(say):
+    reason, line = say({"relu": np.full(16, 0.95), "silu": np.full(16, 0.99), "gelu": np.full(16, 0.9)})
+    assert reason == (
+        "Deploy silu at w4: it loses 1.0 points (95 % CI 1.0 to 1.0), within the allowed 2.0. "
+        "It is ahead of all others, of the next (relu) by 4.0 points (95 % CI 4.0 to 4.0)."
+    )
+    assert line == "w4: deploy silu: it loses 1.0 points (95 % CI 1.0 to 1.0)"
+
+
+def test_intervals_stand_in_order(say):
+    reason, _ = say({"relu": 0.95 - 20 * SPREAD, "silu": 0.99 + SPREAD}, allowed=0.05)
+    assert "it loses 1.0 points (95 % CI 0.9 to 1.1), within the allowed 5.0." in reason
+    assert reason.endswith("of the next (relu) by 4.0 points (95 % CI 2.9 to 5.1).")
+
+
+def test_the_only_activation(say):
+    reason, line = say({"silu": 0.99 + SPREAD})
+    assert reason.endswith("within the allowed 2.0. It is the only activation measured.")
+    assert line.startswith("w4: deploy silu: it loses 1.0 points")
+    reason, _ = say({"silu": 0.9 + SPREAD})
+    assert reason.endswith("more than the allowed 2.0. silu is the only one measured but not deployable: no winner.")
+
+
+def test_none_deployable_and_tied(say):
+    reason, line = say(
+        {"silu": 0.9 + 4 * SPREAD, "relu": 0.8 + SPREAD, "gelu": 0.9 - 4 * SPREAD, "prelu": 0.9 + 4 * SPREAD},
+        scheme="w4a4",
+    )
+    best = "loses 10.0 points (95 % CI 9.8 to 10.2), more than the allowed 2.0"
+    assert reason == (f"None is deployable at w4a4: the best (silu) {best}. silu, gelu and prelu are tied: {COST}")
+    assert line == f"w4a4: nothing is deployable: the best, silu, {best}"
+
+
+def test_none_deployable_and_ahead(say):
+    reason, _ = say({"silu": np.full(16, 0.9), "relu": np.full(16, 0.8)})
+    assert reason == (
+        "None is deployable at w4: the best (silu) loses 10.0 points (95 % CI 10.0 to 10.0), more than the allowed "
+        "2.0. silu is ahead of all others but not deployable: no winner."
+    )
+
+
+def test_a_loss_that_may_be_too_large(say):
+    _, line = say({"silu": 0.985 + 20 * SPREAD})
+    assert line.endswith("loses 1.5 points (95 % CI 0.5 to 2.5), which may be more than the allowed 2.0")
+
+
+def test_a_loss_exactly_allowed_at_its_lower_end_may_be_too_large(say):
+    low = 0.02
+    _, line = say({"silu": [0.98, 0.9]})
+    assert f"95 % CI {100 * low:.1f} to 10.0), which may be more than" in line
+
+
+def test_a_loss_just_above_the_limit_is_shown_with_more_digits(say):
+    _, line = say({"silu": np.full(16, 0.9797)})
+    assert line.endswith("loses 2.030 points (95 % CI 2.030 to 2.030), more than the allowed 2.0")
+    _, line = say({"silu": np.full(16, 0.98)})
+    assert line == "w4: deploy silu: it loses 2.0 points (95 % CI 2.0 to 2.0)"
+
+
+def test_all_that_are_deployable_are_tied(say):
+    reason, line = say({"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": 0.5 + SPREAD})
+    assert reason == (f"Deployable at w4, within the allowed 2.0 points: silu and gelu. They are tied: {COST}")
+    assert line == "w4: deployable: silu and gelu; no winner: they are tied"
+
+
+def test_some_that_are_deployable_are_tied(say):
+    reason, line = say({"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": np.full(16, 0.985)})
+    assert reason == (
+        f"Deployable at w4, within the allowed 2.0 points: silu, gelu and relu. silu and gelu are tied: {COST}"
+    )
+    assert line == "w4: deployable: silu, gelu and relu; no winner: silu and gelu are tied"
+
+
+def test_the_best_is_not_deployable_but_another_is(say):
+    full = {"silu": np.ones(16), "relu": np.full(16, 0.9)}
+    reason, line = say({"silu": np.full(16, 0.95), "relu": np.full(16, 0.9)}, full)
+    assert reason == (
+        "Deployable at w4, within the allowed 2.0 points: relu; the best (silu) is not: it loses 5.0 points "
+        "(95 % CI 5.0 to 5.0), more than the allowed 2.0. silu is ahead of all others but not deployable: no winner."
+    )
+    assert line == "w4: deployable: relu; no winner: the best, silu, is not deployable"
+
+
+def test_one_seed(say):
+    reason, line = say({"silu": [0.99], "relu": [0.9]})
+    assert reason == "One seed: no interval, so nothing is called deployable and no winner is named."
+    assert line == "w4: nothing is called deployable: one seed gives no interval"
+
+
+def test_few_seeds(say):
+    assert FEW_SEEDS == 5
+    reason, _ = say({"silu": [0.99, 0.98, 0.97], "relu": [0.9, 0.9, 0.9]})
+    assert reason.endswith("Only 3 seeds: the intervals are rough, and fewer than 6 cannot tell 2 activations apart.")
+    five = np.full(5, 0.9)
+    assert " Only 5 seeds: the intervals are rough, and fewer than 6" in say({"silu": five, "relu": five})[0]
+    assert "seeds" not in say({"silu": np.full(6, 0.9), "relu": np.full(6, 0.9)})[0]
+    assert say({"silu": np.full(4, 0.9)})[0].endswith("Only 4 seeds: the intervals are rough.")
+    assert say({"silu": np.full(2, 0.9)})[0].endswith("Only 2 seeds: the intervals are rough.")
+    assert "seeds" not in say({"silu": five})[0]
+
+
+def test_the_seeds_of_the_fullest_count(say):
+    reason, _ = say({"silu": np.full(6, 0.9), "relu": [0.9, NAN, NAN, NAN, NAN, NAN]})
+    assert "seed" not in reason
+    reason, _ = say({"silu": [0.9, NAN], "relu": [NAN, 0.9]})
+    assert reason.startswith("One seed: no interval")
+
+
+def test_missing_values(say):
+    full = {"silu": np.ones(16), "relu": np.array([NAN] + [1.0] * 15), "gelu": np.ones(16)}
+    quantized = {"silu": np.full(16, 0.99), "relu": np.full(16, 0.9), "gelu": np.full(16, 0.8)}
+    quantized["relu"][:2] = quantized["gelu"][0] = NAN
+    reason, line = say(quantized, full)
+    assert reason.endswith(
+        " Values missing or not finite and left out: accuracy_quantized (relu 2, gelu 1) and accuracy_float (relu 1)."
+    )
+    assert line.endswith("(95 % CI 1.0 to 1.0) (4 values missing)")
+
+
+def test_nothing_recorded(say):
+    reason, line = say({"silu": [NAN, NAN]})
+    assert reason == (
+        "No accuracy was recorded at w4: there is nothing to judge. "
+        "Values missing or not finite and left out: accuracy_quantized (silu 2)."
+    )
+    assert line == "w4: nothing to deploy: no accuracy was recorded (2 values missing)"
+
+
+def test_no_float_accuracy(say):
+    reason, line = say({"silu": np.full(16, 0.99)}, {"silu": np.full(16, NAN)})
+    assert reason.startswith(
+        "None is deployable at w4: the best (silu) has no interval for its loss, so it cannot be held against the "
+        "allowed 2.0."
+    )
+    assert "has no interval for its loss" in line
+
+
+@pytest.mark.parametrize(("schemes", "last"), [(1, None), (8, None), (9, 2), (12, 5)])
+def test_at_most_eight_lines(metrics, schemes, last):
+    assert MOST_LINES == 8
+    names = [f"w{bits}" for bits in range(2, 2 + schemes)]
+    frame = metrics({"silu": np.ones(6)}, {name: {"silu": np.full(6, 0.99)} for name in names})
+    lines = verdict_lines(judge(frame, activations=["silu"], schemes=names, allowed_drop=0.02))
+    shown = names if last is None else names[:7]
+    assert [line.split(":")[0] for line in lines[: len(shown)]] == shown
+    assert lines[len(shown) :] == ([] if last is None else [f"and {last} more schemes in verdict.json"])
+
+
+def test_small_words():
+    assert listing(["a"]) == "a"
+    assert listing(["a", "b", "c"]) == "a, b and c"
+    assert points(0.12345) == "12.3"
+    assert points(0.12345, 3) == "12.345"
+    assert points(-0.0004) == points(0.0) == "0.0"
+    assert points(-0.012) == "-1.2"
+    assert [limit(x) for x in (0.0, 0.005, 0.02, 0.025, 0.0205, 1.0)] == ["0.0", "0.5", "2.0", "2.5", "2.05", "100.0"]
