@@ -1,0 +1,1 @@
+"""What quantization did: pure functions of numpy arrays, without models and without files."""
