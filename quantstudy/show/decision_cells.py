@@ -1,0 +1,144 @@
+"""The numbers of the decision heatmap: a text and a place on a colour scale for every cell."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from quantstudy.judge.paired import Intervals, mean_interval
+from quantstudy.quantize.scheme import schemes_for
+from quantstudy.show.values import (
+    SIMULATED,
+    TORCHAO,
+    Floats,
+    difference,
+    reference,
+    seed_values,
+    widths,
+)
+from quantstudy.show.words import decimals, number, percent, points
+
+if TYPE_CHECKING:
+    from quantstudy.records import Run
+
+METRICS = {
+    "flip_rate": "Flip rate (share of pixels whose class changes)",
+    "accuracy_drop": "Accuracy drop in percentage points (float minus quantized)",
+}
+SAME = "same"
+"""Text of a torchao cell that reads like its simulated twin."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One (scheme, backend) of a panel.
+
+    Attributes:
+        values: [activations, seeds].
+        rate: mean over seeds.
+        excess: paired difference to the reference activation.
+        end: size of the excess at which the scheme's colour scale ends; 0 if all activations are alike.
+        cells: two lines of text per activation: the rate, and the difference with its interval.
+    """
+
+    scheme: str
+    backend: str
+    values: Floats
+    rate: Intervals
+    excess: Intervals
+    end: float = 0.0
+    cells: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shades(self) -> Floats:
+        """Excess on the scheme's scale, −1 … 1; NaN where there is no value."""
+        return self.excess.mean / self.end if self.end else 0.0 * self.excess.mean
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One metric at one width; `places` is how many decimals its percentages have."""
+
+    metric: str
+    bits: int
+    places: int
+    columns: tuple[Column, ...]
+
+    @property
+    def focus(self) -> Column | None:
+        """The simulated column with weights and activations at this width."""
+        return next(
+            (c for c in self.columns if (c.scheme, c.backend) == (f"w{self.bits}a{self.bits}", SIMULATED)), None
+        )
+
+    def of(self, backend: str) -> list[Column]:
+        """Return the columns of one backend."""
+        return [column for column in self.columns if column.backend == backend]
+
+    @property
+    def undefined(self) -> int:
+        """Number of (activation, seed, scheme, backend) without a value."""
+        return sum(int(np.isnan(column.values).sum()) for column in self.columns)
+
+
+def panels(run: "Run") -> list[Panel]:
+    """Return the panels of a run: flip rate and accuracy drop for each width, those asked for first; none is empty."""
+    values = seed_values(run, run.metrics(), METRICS)
+    made = []
+    for bits in widths(run.config):
+        for metric in METRICS:
+            columns = [
+                Column(str(scheme), backend, found, mean_interval(found), difference(run, found))
+                for backend in (SIMULATED, TORCHAO)
+                for scheme in schemes_for(bits)
+                if (found := values.get((metric, str(scheme), backend))) is not None
+            ]
+            if columns:
+                made.append(_finished(Panel(metric, bits, _places(columns), tuple(columns)), run))
+    return made
+
+
+def _places(columns: list[Column]) -> int:
+    return decimals(100.0 * value for c in columns for value in (*c.rate.mean, *c.excess.mean))
+
+
+def _finished(panel: Panel, run: "Run") -> Panel:
+    row = run.config.activations.index(reference(run.config))
+    ends: dict[str, float] = {}
+    simulated: dict[str, tuple[tuple[str, str], ...]] = {}
+    columns = []
+    for c in panel.columns:
+        defined = np.abs(c.excess.mean[~np.isnan(c.excess.mean)])
+        ends[c.scheme] = max(ends.get(c.scheme, 0.0), float(defined.max(initial=0.0)))
+    for c in panel.columns:
+        cells = tuple(_cell(panel, c, index, index == row) for index in range(len(c.rate.mean)))
+        if c.backend == SIMULATED:
+            simulated[c.scheme] = cells
+        elif c.scheme in simulated:
+            twins = zip(cells, simulated[c.scheme], strict=True)
+            cells = tuple((SAME, "") if _alike(one, twin) else one for one, twin in twins)
+        columns.append(replace(c, end=ends[c.scheme], cells=cells))
+    return replace(panel, columns=tuple(columns))
+
+
+def _alike(one: tuple[str, str], twin: tuple[str, str]) -> bool:
+    """Whether rate and difference read the same; the last digit of an interval may differ by a pixel in one seed."""
+    return one[0] == twin[0] != "n/a" and one[1].split(" ")[0] == twin[1].split(" ")[0]
+
+
+def without_intervals(cells: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the cells with the difference only, for where the page is too narrow."""
+    return tuple((first, second.split(" ")[0]) for first, second in cells)
+
+
+def _cell(panel: Panel, column: Column, row: int, is_reference: bool) -> tuple[str, str]:
+    rate, excess, places = float(column.rate.mean[row]), column.excess, panel.places
+    if np.isnan(rate):
+        return "n/a", ""
+    shown = percent(rate, places) if panel.metric == "flip_rate" else number(100.0 * rate, places)
+    if is_reference:
+        return shown, "reference"
+    if np.isnan(excess.mean[row]):
+        return shown, ""
+    gap = number(100.0 * excess.mean[row], places, sign=True)
+    return shown, f"{gap} {points(excess.low[row], excess.high[row], places)}".rstrip()

@@ -1,0 +1,194 @@
+"""The chain of folds: how one network's planes are folded layer by layer, and what quantization does to each fold."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from quantstudy.show.page import BODY, Page, text_width, wrap
+from quantstudy.show.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.values import focus_scheme
+from quantstudy.show.words import number, percent
+
+if TYPE_CHECKING:
+    from quantstudy.records import Run
+
+Maps = dict[str, NDArray[Any]]
+Plane = NDArray[np.float64]
+
+LARGEST, GAP, LABELS, HEAD, UNDER, BETWEEN, STRIP, APART = 1.5, 0.06, 0.85, 0.78, 0.2, 0.42, 0.6, 0.25
+"""Inches: largest panel, gap between panels, row names, what stands above and below panels, between blocks one above
+the other, colour scales, between blocks side by side."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """One fold of a chain; planes are in shares of the float fold's range: 0 is its smallest output, 1 its largest."""
+
+    layer: int
+    neuron: int
+    share: float
+    float_plane: Plane
+    quantized: Plane
+
+    @property
+    def difference(self) -> Plane:
+        """Quantized minus float."""
+        return self.quantized - self.float_plane
+
+    @property
+    def error(self) -> float:
+        """Mean size of the difference; the record calls it MPEIR."""
+        return float(np.abs(self.difference).mean())
+
+
+@styled
+def folds(run: "Run") -> Figure:
+    """Draw per activation its most complex chain of folds, first layer to last: float, quantized, difference.
+
+    Complexity of a fold is the total variation of its range-normalized float map times the mean number of connected
+    level sets over 9 levels. The chain starts at the most complex live neuron of the last hidden layer and goes back
+    to the input: from each neuron to the one of the layer before it whose weighted output |w|·std(map) is the largest
+    part of its sum. The share of the sum is printed for each. A network without a live neuron there has no chain.
+    """
+    stored = run.maps()
+    chains = {name: chain(stored, name) for name in run.config.activations}
+    depth = len(run.config.hidden)
+    across = min(len(chains), 3 if depth <= 3 else 2 if depth == 4 else 1)
+    width = (BODY - LABELS - APART * (across - 1)) / across
+    side = min(LARGEST, width / depth - GAP)
+    block = HEAD + 3 * (side + GAP) + UNDER + BETWEEN
+    limit = _limit(chains)
+    page = Page(STRIP + block * -(-len(chains) // across), _title(run, chains), _reading(), _caption(run))
+    _scales(page, limit)
+    for index, (name, links) in enumerate(chains.items()):
+        left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)
+        _write_head(page, stored, name, (left, top), width)
+        if index % across == 0:
+            for row, word in enumerate(("float", focus_scheme(run.config), "difference")):
+                middle = top + HEAD + (side + GAP) * row + side / 2
+                page.write(left - 0.08, middle, word, ha="right", size=SMALL, color=MUTED)
+        ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
+        for link in links:
+            _draw_link(ax, link, side, limit)
+        if len(links) < depth:
+            dead = "every neuron of the last hidden layer is dead" if not links else "no live neuron reaches this far"
+            _draw_dead(ax, (depth - len(links)) * (side + GAP) - GAP, 3 * (side + GAP) - GAP, f"no fold: {dead}")
+    return page.figure
+
+
+def chain(stored: Maps, name: str) -> list[Link]:
+    """Return the folds of an activation's chain from the first layer to the last; empty if the network is dead."""
+    parts = [stored[f"{name}/chain/{part}"] for part in ("layer", "neuron", "share", "float", "quantized")]
+    links = []
+    for layer, neuron, share, plane, quantized in zip(*parts, strict=True):
+        low, high = float(plane.min()), float(plane.max())
+        reach = (high - low) or 1.0
+        scaled = ((part.astype(np.float64) - low) / reach for part in (plane, quantized))
+        links.append(Link(int(layer), int(neuron), float(share), *scaled))
+    return links[::-1]
+
+
+def _limit(chains: dict[str, list[Link]]) -> float:
+    """Return where the scale of differences ends: what 99 % of all their pixels stay within, rounded up to 5 %."""
+    planes = [np.abs(link.difference).ravel() for links in chains.values() for link in links]
+    if not planes:
+        return 0.05
+    return max(0.05, float(np.ceil(20.0 * np.quantile(np.concatenate(planes), 0.99)) / 20.0))
+
+
+def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
+    top, left = ax.get_ylim()[1], (side + GAP) * link.layer
+    pictures: tuple[tuple[Plane, str | Colormap, float, float], ...] = (
+        (link.float_plane, SEQUENTIAL, 0.0, 1.0),
+        (link.quantized, SEQUENTIAL, 0.0, 1.0),
+        (link.difference, DIVERGING, -limit, limit),
+    )
+    for row, (plane, colours, low, high) in enumerate(pictures):
+        bottom = top - (side + GAP) * row - side
+        box = (left, left + side, bottom, bottom + side)
+        ax.imshow(_coloured(plane, colours, low, high), extent=box, origin="lower", aspect="auto")
+        if row == 2:
+            ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
+    middle = left + side / 2
+    error = f"mean {percent(link.error)}"
+    ax.text(middle, top - 3 * (side + GAP) - 0.07, error, ha="center", va="center", size=SMALL, color=MUTED)
+    share = "" if np.isnan(link.share) else f"{percent(link.share, 0)} of sum"
+    words = f"layer {link.layer}\nneuron {link.neuron}\n{share}"
+    ax.text(middle, top + 0.06, words, ha="center", va="bottom", size=SMALL, color=INK, linespacing=1.1)
+
+
+def _coloured(plane: Plane, colours: str | Colormap, low: float, high: float) -> NDArray[np.uint8]:
+    table = rgb(matplotlib.colormaps.get_cmap(colours)(np.linspace(0.0, 1.0, 256)))
+    share = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0.0, 1.0)
+    return table[np.round(255 * share).astype(np.int64)]
+
+
+def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float], width: float) -> None:
+    left, top = place
+    more = f"seed {int(stored[f'{name}/seed'])}"
+    complexity = float(stored.get(f"{name}/chain/complexity", np.array(np.nan)))
+    if not np.isnan(complexity):
+        more += f", complexity {number(complexity)}"
+    after = text_width(name, HEADING, "bold") + 0.12
+    page.write(left, top + 0.02, name, size=HEADING, va="baseline", weight="bold")
+    if after + text_width(more, SMALL) <= width:
+        page.write(left + after, top + 0.02, more, size=SMALL, va="baseline", color=MUTED)
+    else:
+        page.write(left, top + 0.19, more, size=SMALL, va="baseline", color=MUTED)
+
+
+def _draw_dead(ax: Axes, width: float, height: float, words: str) -> None:
+    top = ax.get_ylim()[1]
+    ax.add_patch(Rectangle((0, top - height), width, height, facecolor=MISSING, hatch="///", edgecolor="white"))
+    patch = {"facecolor": "white", "edgecolor": "none", "pad": 4}
+    words = wrap(words, width - 0.2, SMALL)
+    ax.text(width / 2, top - height / 2, words, ha="center", va="center", size=SMALL, color=INK, bbox=patch)
+
+
+def _scales(page: Page, limit: float) -> None:
+    left = 0.0
+    for colours, words, (low, high) in (
+        (SEQUENTIAL, "output, over the float fold's range", ("min", "max")),
+        (DIVERGING, "quantized − float, % of that range", (number(-100 * limit, 0), number(100 * limit, 0, sign=True))),
+    ):
+        page.write(left, 0.15, low, size=SMALL)
+        left += text_width(low, SMALL) + 0.08
+        page.ramp(left, 0.05, 1.4, colours)
+        page.write(left + 1.48, 0.15, f"{high}   {words}", size=SMALL)
+        left += 1.48 + text_width(f"{high}   {words}", SMALL) + 0.5
+
+
+def _title(run: "Run", chains: dict[str, list[Link]]) -> str:
+    scheme = focus_scheme(run.config)
+    errors = {name: links[-1].error for name, links in chains.items() if links}
+    if not errors:
+        return f"No network has a live neuron in its last hidden layer: there are no folds to show at {scheme}"
+    least, most = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
+    start = f"{scheme} moves the last fold of the chain by {percent(errors[most])} of its range with {most}"
+    return start if least == most else f"{start}, by {percent(errors[least])} with {least}"
+
+
+def _reading() -> str:
+    return (
+        "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
+        "out over the plane."
+    )
+
+
+def _caption(run: "Run") -> str:
+    chosen = "One seed was run."
+    if run.config.seeds > 1:
+        chosen = "One seed per activation (the one with the median flip rate): it shows what happens, it ranks nothing."
+    return (
+        "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
+        "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
+        f"std(output); that part's share of the sum is printed. {chosen} "
+        "Mean: mean |difference|, % of the float fold's range. y upwards."
+    )

@@ -1,0 +1,211 @@
+"""report.html: one self-contained page with the verdict in words, the figures, tables, settings and definitions."""
+
+import base64
+import struct
+import zlib
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from quantstudy.drift import catalogue
+from quantstudy.files import write_atomically
+from quantstudy.quantize.scheme import Scheme
+from quantstudy.show import figure_files
+from quantstudy.show.headline import headline, outcome
+from quantstudy.show.words import listed, number, percent, plural, points, real
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quantstudy.records import Run
+
+QUESTIONS = {
+    "verdict": "Which activation can be deployed?",
+    "heatmap_decision": "Which activation flips fewer pixels, and how sure is that?",
+    "maps": "What happens to the islands?",
+    "folds": "What happens to the folds inside?",
+    "heatmap_folds": "Where does the noise come from?",
+    "ranges": "How do the outputs fill the quantizer's range?",
+}
+"""The question that each figure answers."""
+
+GROUPS = {
+    "Decisions": catalogue.DECISION_METRICS,
+    "Folds, isolated and accumulated": catalogue.FOLD_METRICS,
+    "Complexity of the float folds": catalogue.COMPLEXITY_METRICS,
+    "Ranges and codes": catalogue.RANGE_METRICS,
+}
+"""The catalogue's metrics under the headings of the page."""
+
+Row = dict[str, Any]
+
+
+def write_report(run: "Run") -> Path:
+    """Write report.html into the run's folder, atomically; figures that exist there are embedded.
+
+    Raises:
+        OSError: disk full, read-only folder.
+    """
+    path = run.folder / "report.html"
+    write_atomically(path, report(run).encode("utf-8"))
+    return path
+
+
+def report(run: "Run") -> str:
+    """Return the page as HTML: no script, nothing fetched from anywhere, every text escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(files("quantstudy.show").joinpath("report.html.j2").read_text("utf-8"))
+    verdict, manifest, config = run.verdict(), run.manifest(), run.config
+    metrics = run.metrics()
+    return template.render(
+        name=config.name,
+        folder=run.folder.name,
+        headline=headline(config, verdict),
+        seeds=plural(config.seeds, "seed"),
+        one_seed=config.seeds == 1,
+        allowed=number(100.0 * config.allowed_drop),
+        schemes=[_scheme(scheme, verdict["schemes"]) for scheme in config.schemes if str(scheme) in verdict["schemes"]],
+        figures=[_figure(path) for path in figure_files(run) if path.exists()],
+        parity=_parity(run.plans(), config.grid),
+        undefined=_undefined(metrics),
+        config={key: _shown(value) for key, value in asdict(config).items()},
+        provenance=_provenance(manifest),
+        groups={title: list(group.values()) for title, group in GROUPS.items()},
+        views=list(catalogue.VIEWS.values()),
+    )
+
+
+def _scheme(scheme: Scheme, judged: dict[str, Any]) -> Row:
+    found = judged[str(scheme)]
+    return {
+        "name": str(scheme),
+        "words": _in_words(scheme),
+        "outcome": outcome(found),
+        "reason": found["reason"],
+        "ranking": [_entry(entry, found["tied_with"]) for entry in found["ranking"]],
+    }
+
+
+def _in_words(scheme: Scheme) -> str:
+    parts = []
+    if scheme.weights is not None:
+        parts.append(f"{scheme.weights.bits}-bit weights")
+    if scheme.activations is not None:
+        how = "ranges per token at run time" if scheme.dynamic else "fixed ranges"
+        parts.append(f"{scheme.activations.bits}-bit activations ({how})")
+    return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float")
+
+
+def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
+    value = {
+        key: real(kind) for key, kind in entry.items() if key not in {"activation", "deployable"} and _is_real(kind)
+    }
+    places = 2 if abs(value["drop"]) < 0.02 else 1
+    behind = number(100.0 * value["difference_to_best"], places)
+    return {
+        "activation": entry["activation"],
+        "deployable": entry["deployable"],
+        "tied": entry["activation"] in tied,
+        "accuracy": percent(value["mean"], places),
+        "accuracy_interval": points(value["low"], value["high"], places),
+        "drop": number(100.0 * value["drop"], places),
+        "drop_interval": points(value["drop_low"], value["drop_high"], places),
+        "behind": behind,
+        "behind_interval": points(value["difference_low"], value["difference_high"], places),
+        "chance": percent(value["probability_best"], 0),
+        "flips": percent(value["flip_rate"], places),
+        "flips_interval": points(value["flip_rate_low"], value["flip_rate_high"], places),
+    }
+
+
+def _is_real(value: object) -> bool:
+    return value is None or isinstance(value, int | float)
+
+
+def _figure(path: Path) -> Row:
+    data = path.read_bytes()
+    text = _description(data) or QUESTIONS[path.stem]
+    return {
+        "name": path.stem,
+        "question": QUESTIONS[path.stem],
+        "alt": text,
+        "data": base64.b64encode(data).decode("ascii"),
+        "size": struct.unpack(">II", data[16:24]),
+    }
+
+
+def _description(data: bytes) -> str:
+    """Return the text that `page.png` put into a PNG for whoever cannot see it; empty if there is none."""
+    at = 8
+    while at + 8 <= len(data):
+        (length,), kind = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"tEXt" and body.startswith(b"Description\0"):
+            return body.partition(b"\0")[2].decode("latin-1")
+        if kind == b"iTXt" and body.startswith(b"Description\0"):
+            packed, rest = body[len(b"Description\0")], body[len(b"Description\0") + 2 :]
+            text = rest.split(b"\0", 2)[2]
+            return (zlib.decompress(text) if packed else text).decode("utf-8")
+        at += 12 + length
+    return ""
+
+
+def _parity(plans: "pd.DataFrame", grid: int) -> list[Row]:
+    """Return one row per scheme; the records hold a row per weight and one per network, nulls elsewhere."""
+    checks = plans[plans["backend"] == "torchao"]
+    rows = []
+    for scheme, part in checks.groupby("scheme", observed=True, sort=False):
+        networks = len(part[["activation", "seed"]].drop_duplicates())
+        weights = part["weights_equal"].dropna()
+        equal = int(weights.astype(bool).sum())
+        rows.append(
+            {
+                "scheme": str(scheme),
+                "networks": f"{networks:,}",
+                "equal": f"all {len(weights):,}" if equal == len(weights) else f"{equal:,} of {len(weights):,}",
+                "logit": f"{real(part['max_abs_logit_difference'].max()):.2g}",
+                "flips": f"{real(part['flips'].sum()):,.0f} of {networks * grid * grid:,}",
+            }
+        )
+    return rows
+
+
+def _undefined(metrics: "pd.DataFrame") -> list[Row]:
+    """Return the metrics with undefined values where they are defined for some network of the scheme and layer."""
+    frame = metrics[metrics["scope"] != "neuron"]
+    missing = frame["value"].isna()
+    groups = frame.assign(missing=missing).groupby(["metric", "scheme"], observed=True)["missing"]
+    table = groups.agg(["sum", "count"]).reset_index()
+    table = table[(table["sum"] > 0) & (table["sum"] < table["count"])]
+    rows = []
+    for metric, part in table.groupby("metric", observed=True):
+        undefined, count = int(part["sum"].sum()), int(part["count"].sum())
+        rows.append(
+            {
+                "metric": str(metric),
+                "undefined": f"{undefined:,}",
+                "count": f"{count:,}",
+                "share": percent(undefined / count),
+                "schemes": listed([str(scheme) for scheme in part["scheme"]], 6),
+            }
+        )
+    return rows
+
+
+def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
+    found = {key: _shown(manifest[key]) for key in ("commit", "device", "processor") if manifest.get(key)}
+    found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
+    return found | {f"seconds, {key}": _shown(value) for key, value in manifest.get("seconds", {}).items()}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)

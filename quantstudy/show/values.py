@@ -1,0 +1,74 @@
+"""What the figures take from the records: arrays [activations, seeds], differences, the reference activation."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantstudy.judge.paired import Intervals, mean_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from quantstudy.config import StudyConfig
+    from quantstudy.records import Run
+
+Floats = NDArray[np.float64]
+
+SIMULATED, TORCHAO = "simulated", "torchao"
+
+
+def reference(config: "StudyConfig") -> str:
+    """Return the activation that differences are taken to: relu, or the first one of a study without it."""
+    return "relu" if "relu" in config.activations else config.activations[0]
+
+
+def focus_scheme(config: "StudyConfig") -> str:
+    """Return the scheme that titles speak of: weights and activations at the first width that was asked for."""
+    return f"w{config.focus_bits}a{config.focus_bits}"
+
+
+def widths(config: "StudyConfig") -> tuple[int, ...]:
+    """Return the widths of a study, those asked for first, then the 8-bit reference."""
+    return tuple(dict.fromkeys((*config.bits, 8)))
+
+
+def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:
+    """Return metrics of whole networks per (metric, scheme, backend) as [activations, seeds]; NaN where none is."""
+    frame = frame[(frame["scope"] == "network") & frame["metric"].isin(list(metrics))]
+    return {
+        (str(metric), str(scheme), str(backend)): _cube(run, part, ())
+        for (metric, scheme, backend), part in frame.groupby(["metric", "scheme", "backend"], observed=True)
+    }
+
+
+def layer_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str], Floats]:
+    """Return layer-scope metrics of the simulated backend per (metric, scheme) as [layers, activations, seeds]."""
+    chosen = (frame["scope"] == "layer") & frame["metric"].isin(list(metrics)) & (frame["backend"] == SIMULATED)
+    frame = frame[chosen]
+    if frame.empty:
+        return {}
+    layers = int(frame["layer"].max()) + 1
+    return {
+        (str(metric), str(scheme)): _cube(run, part, (layers,))
+        for (metric, scheme), part in frame.groupby(["metric", "scheme"], observed=True)
+    }
+
+
+def _cube(run: "Run", part: "pd.DataFrame", leading: tuple[int, ...]) -> Floats:
+    row = {name: index for index, name in enumerate(run.config.activations)}
+    activation = part["activation"].astype(str).map(row).to_numpy(dtype=np.float64, na_value=np.nan)
+    known = ~np.isnan(activation)
+    seed = part["seed"].to_numpy(dtype=np.int64)
+    cube = np.full((*leading, len(row), run.config.seeds), np.nan)
+    where: tuple[NDArray[np.int64], ...] = (activation[known].astype(np.int64), seed[known])
+    if leading:
+        where = (part["layer"].to_numpy(dtype=np.int64)[known], *where)
+    cube[where] = part["value"].to_numpy(dtype=np.float64)[known]
+    return cube
+
+
+def difference(run: "Run", values: Floats) -> Intervals:
+    """Return the paired difference of each activation to the reference, seed by seed."""
+    return mean_interval(values - values[run.config.activations.index(reference(run.config))])

@@ -1,0 +1,91 @@
+"""Numbers and lists as a reader sees them."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+MINUS = "−"
+NO_BREAK = "\u00a0"
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return how many decimals a set of percentages needs: two where all of them are small, else one."""
+    sizes = [abs(value) for value in values if math.isfinite(value)]
+    return 2 if sizes and max(sizes) < 2.0 else 1
+
+
+def number(value: float, places: int = 1, sign: bool = False) -> str:
+    """Return a number with a real minus sign; `n/a` where it is undefined.
+
+    >>> number(-1.25, 1), number(2, 1, sign=True), number(-0.001, 1, sign=True), number(float("nan"))
+    ('−1.2', '+2.0', '0.0', 'n/a')
+    """
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{abs(value):.{places}f}"
+    if float(text) == 0.0:
+        return text
+    return (MINUS if value < 0 else "+" if sign else "") + text
+
+
+def percent(fraction: float, places: int = 1) -> str:
+    """Return a fraction as a percentage, which no line break tears apart.
+
+    >>> percent(0.1234).replace(NO_BREAK, " ")
+    '12.3 %'
+    """
+    shown = number(100.0 * fraction, places)
+    return shown if shown == "n/a" else f"{shown}{NO_BREAK}%"
+
+
+def points(low: float, high: float, places: int = 1) -> str:
+    """Return an interval of differences between fractions, in percentage points; empty where it is undefined.
+
+    >>> points(-0.012, 0.034)
+    '[−1.2, 3.4]'
+    """
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{number(100.0 * low, places)}, {number(100.0 * high, places)}]"
+
+
+def span(values: Sequence[float], places: int = 1) -> str:
+    """Return the range of some fractions in percent, `n/a` if none is defined.
+
+    >>> span([0.11, 0.25]).replace(NO_BREAK, " ")
+    '11.0–25.0 %'
+    """
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite:
+        return "n/a"
+    low, high = number(100.0 * min(finite), places), number(100.0 * max(finite), places)
+    return f"{low}{NO_BREAK}%" if low == high else f"{low}–{high}{NO_BREAK}%"
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names as a list in a sentence.
+
+    >>> listed(["relu", "silu", "gelu"]), listed(["relu"]), listed([])
+    ('relu, silu and gelu', 'relu', 'none')
+    """
+    names = list(names)
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    if len(names) < 2:
+        return names[0] if names else "none"
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a counted noun.
+
+    >>> plural(1, "seed"), plural(16, "seed")
+    ('1 seed', '16 seeds')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def real(value: object) -> float:
+    """Return a number of a JSON file as a float; null is NaN."""
+    return math.nan if value is None else float(value)  # type: ignore[arg-type]

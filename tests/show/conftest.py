@@ -1,0 +1,246 @@
+"""A small synthetic run, and a look at figures for text that is cut off or lies on other text."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from quantstudy.config import StudyConfig
+from quantstudy.judge.verdict import judge
+from quantstudy.quantize.scheme import schemes_for
+
+FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
+
+
+@dataclass(frozen=True)
+class SyntheticRun:
+    """Looks like `quantstudy.records.Run`, but holds its tables."""
+
+    folder: Path
+    config: StudyConfig
+    tables: dict[str, pd.DataFrame]
+    arrays: dict[str, Any]
+    judged: dict[str, Any]
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def manifest(self) -> dict[str, Any]:
+        return self.made
+
+    def metrics(self) -> pd.DataFrame:
+        return self.tables["metrics"]
+
+    def histograms(self) -> pd.DataFrame:
+        return self.tables["histograms"]
+
+    def plans(self) -> pd.DataFrame:
+        return self.tables["plans"]
+
+    def maps(self) -> dict[str, Any]:
+        return self.arrays
+
+    def verdict(self) -> dict[str, Any]:
+        return self.judged
+
+
+def build(
+    folder: Path, *, dead: tuple[str, ...] = (), missing: float = 0.0, torchao_shift: float = 0.0, **settings: Any
+) -> SyntheticRun:
+    """Build a run; `dead` activations have no live fold, `missing` is the share of values that are NaN."""
+    config = StudyConfig(**{"seeds": 4, "grid": 24, "bits": (4,)} | settings)
+    random = np.random.default_rng(7)
+    metrics = _metrics(config, random, torchao_shift)
+    if missing:
+        metrics.loc[random.random(len(metrics)) < missing, "value"] = np.nan
+    for column in ("activation", "scheme", "backend", "scope", "metric"):
+        metrics[column] = metrics[column].astype("category")
+    tables = {"metrics": metrics, "histograms": _histograms(config, random), "plans": _plans(config)}
+    schemes = [str(scheme) for scheme in config.schemes]
+    judged = judge(metrics, activations=config.activations, schemes=schemes, allowed_drop=config.allowed_drop)
+    made = {
+        "versions": {"python": "3.11", "torch": "2.13"},
+        "commit": "abc1234",
+        "device": "cpu",
+        "seconds": {"train": 1.5},
+    }
+    return SyntheticRun(folder, config, tables, _maps(config, random, dead), judged, made)
+
+
+def _noise(bits: int) -> float:
+    return 0.3 * 2.0 ** -(bits - 2)
+
+
+def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> pd.DataFrame:
+    rows: list[tuple[Any, ...]] = []
+    for rank, name in enumerate(config.activations):
+        for seed in range(config.seeds):
+            full = 0.975 + 0.003 * rank % 0.02 + 0.004 * random.standard_normal()
+            full = float(np.clip(full, 0.5, 1.0))
+            rows.append((name, seed, "float", "float", "network", None, None, "accuracy_float", full))
+            for scheme in config.schemes:
+                width = min(f.bits for f in (scheme.weights, scheme.activations) if f)
+                flips = _noise(width) * (1.0 + 0.1 * (rank % 4) + 0.3 * random.random())
+                for backend in ("simulated", "torchao") if scheme.in_torchao else ("simulated",):
+                    values = {
+                        "flip_rate": flips + shift * (backend == "torchao"),
+                        "accuracy_quantized": full - 0.8 * flips,
+                        "accuracy_drop": 0.8 * flips,
+                        "boundary_displacement_mean": 10 * flips,
+                    }
+                    rows += [(name, seed, str(scheme), backend, "network", None, None, k, v) for k, v in values.items()]
+                for layer in range(len(config.hidden)):
+                    clean = 6.0 * width - 4.0 * layer + rank % 5 + random.standard_normal()
+                    for metric, view in itertools.product(FOLDS, ("isolated", "accumulated")):
+                        value = clean - 3.0 * layer * (view == "accumulated")
+                        value = np.inf if scheme.weights is None and layer == 0 and rank == 1 else value
+                        rows.append(
+                            (name, seed, str(scheme), "simulated", "layer", layer, None, f"{metric}_{view}", value)
+                        )
+                    if scheme.activations is not None and not scheme.dynamic:
+                        used = float(np.clip(random.random() * 0.5 + 0.5, 0, 1))
+                        rows.append(
+                            (name, seed, str(scheme), "simulated", "layer", layer, None, "code_occupancy", used)
+                        )
+    columns = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric", "value"]
+    frame = pd.DataFrame(rows, columns=columns)
+    for column in ("layer", "neuron"):
+        frame[column] = frame[column].astype("Int16")
+    return frame
+
+
+def _histograms(config: StudyConfig, random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for rank, name in enumerate(config.activations):
+        for layer in range(len(config.hidden)):
+            values = np.maximum(random.standard_normal(3000) * (1 + layer + rank), -0.05 * rank)
+            counts, edges = np.histogram(values, np.arange(-64, 512) / 16)
+            kept = counts > 0
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "activation": name,
+                        "layer": layer,
+                        "bin_left": edges[:-1][kept],
+                        "bin_right": edges[1:][kept],
+                        "count": counts[kept],
+                    }
+                )
+            )
+    frame = pd.concat(rows, ignore_index=True)
+    frame["layer"] = frame["layer"].astype("Int16")
+    frame["activation"] = frame["activation"].astype("category")
+    return frame
+
+
+def _plans(config: StudyConfig) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for name, seed, scheme in itertools.product(config.activations, range(config.seeds), config.schemes):
+        base = {"activation": name, "seed": seed, "scheme": str(scheme), "backend": "simulated"}
+        form = scheme.activations
+        if form is not None and not scheme.dynamic:
+            for layer in range(len(config.hidden)):
+                top = 3.0 * (1 + layer)
+                scale = (top + 0.3) / (form.levels - 1)
+                zero = form.low + round(0.3 / scale)
+                rows.append(
+                    base | {"tensor": f"layers.{layer}.output", "scale": scale, "zero_point": zero, "bits": form.bits}
+                )
+        if scheme.in_torchao:
+            base |= {"backend": "torchao"}
+            rows += [
+                base | {"tensor": f"layers.{k}.weight", "weights_equal": True} for k in range(len(config.hidden) + 1)
+            ]
+            rows.append(base | {"tensor": "logit", "max_abs_logit_difference": 2.4e-7, "flips": 1})
+    columns = [
+        "activation", "seed", "scheme", "backend", "tensor", "channel", "scale", "zero_point", "bits",
+        "weights_equal", "max_abs_logit_difference", "flips",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _field(random: np.random.Generator, size: int, waves: int = 3) -> np.ndarray:
+    x = np.linspace(-1, 1, size)
+    field = np.zeros((size, size))
+    for _ in range(6):
+        a, b, phase = *random.normal(0, waves, 2), random.uniform(0, 7)
+        field += np.sin(a * x[None, :] + b * x[:, None] + phase)
+    return field
+
+
+def _maps(config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...]) -> dict[str, Any]:
+    maps: dict[str, Any] = {}
+    for name in config.activations:
+        logit = 3.0 * _field(random, config.grid)
+        maps[f"{name}/seed"] = np.int64(config.seeds // 2)
+        maps[f"{name}/target"] = logit + 0.5 * _field(random, config.grid) > 0
+        maps[f"{name}/float/logit"] = logit.astype(np.float32)
+        for bits in config.bits:
+            for scheme in schemes_for(bits):
+                off = 12 * _noise(bits) * _field(random, config.grid, 5)
+                maps[f"{name}/{scheme}/logit"] = (logit + off).astype(np.float32)
+        depth = 0 if name in dead else len(config.hidden)
+        folds = np.array([np.maximum(_field(random, config.grid, 1 + k), 0) for k in reversed(range(depth))])
+        folds = folds.reshape(depth, config.grid, config.grid)
+        maps[f"{name}/chain/layer"] = np.arange(depth)[::-1].copy()
+        maps[f"{name}/chain/neuron"] = random.integers(0, 8, depth)
+        maps[f"{name}/chain/share"] = random.random(depth)
+        maps[f"{name}/chain/complexity"] = np.float64(np.nan if name in dead else 4.2)
+        maps[f"{name}/chain/float"] = folds
+        maps[f"{name}/chain/quantized"] = np.round(folds * 3) / 3
+    return maps
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., SyntheticRun]:
+    """Return the builder of synthetic runs, in a fresh folder."""
+    return lambda **settings: build(tmp_path, **settings)
+
+
+def looks(figure: Figure) -> list[str]:
+    """Return what is wrong with the texts of a figure: cut off, on other text, too small, or a title over axes."""
+    renderer = figure.canvas.get_renderer()
+    drawn: list[Text] = []
+    with patch.object(Text, "draw", lambda text, _: drawn.append(text)):  # which ones: ticks out of view aren't drawn
+        figure.draw(renderer)
+    texts = [text for text in drawn if text.get_visible() and text.get_text().strip()]
+    words = [repr(text.get_text()[:40]) for text in texts]
+    boxes = np.array([text.get_window_extent(renderer).extents for text in texts])
+    inside = (boxes[:, :2] >= -0.5).all(axis=1) & (boxes[:, 2:] <= np.array(figure.bbox.size) + 0.5).all(axis=1)
+    wrong = [f"cut off: {words[at]}" for at in np.flatnonzero(~inside)]
+    wrong += [
+        f"smaller than 9 points: {word}" for text, word in zip(texts, words, strict=True) if text.get_size() < 9.0
+    ]
+    slack = 0.02 * figure.dpi
+    wrong += [f"overlap: {words[i]} and {words[j]}" for i, j in np.argwhere(np.triu(_overlap(boxes, boxes, slack), 1))]
+    framed = [ax for ax in figure.axes if ax.axison]
+    if framed:
+        frames = np.array([ax.get_window_extent(renderer).extents for ax in framed])
+        hits = np.argwhere(_overlap(boxes, frames, slack))
+        wrong += [f"over axes: {words[i]}" for i, j in hits if texts[i].axes is not framed[j]]
+    return wrong
+
+
+def _overlap(one: np.ndarray, other: np.ndarray, slack: float) -> np.ndarray:
+    """Return which boxes (x0, y0, x1, y1) of two lists overlap by more than `slack` pixels both ways."""
+    low = np.maximum(one[:, None, :2], other[None, :, :2])
+    high = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    return (high - low > slack).all(axis=-1)
+
+
+@pytest.fixture(name="looks")
+def looks_fixture() -> Callable[[Figure], list[str]]:
+    """Return the finder of bad text."""
+    return looks
+
+
+@pytest.fixture
+def words() -> Callable[[Figure], list[str]]:
+    """Return the reader of every text of a figure."""
+    return lambda figure: [text.get_text() for text in figure.findobj(Text) if text.get_text()]

@@ -1,0 +1,194 @@
+"""Texts and colours come from the records: known numbers in, known words and pixels out."""
+
+import doctest
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from quantstudy.judge.verdict import judge
+from quantstudy.show.decision_cells import panels
+from quantstudy.show.figures import FIGURES
+from quantstudy.show.fold_heatmap import _median
+from quantstudy.show.headline import headline, outcome
+from quantstudy.show.page import png, shortened, text_width, wrap
+from quantstudy.show.ranges import _histogram, _levels
+from quantstudy.show.style import DIVERGING, ISLAND, SEA, SEQUENTIAL, contrast, ink_on, rgb
+from quantstudy.show.values import reference
+
+
+@pytest.mark.parametrize("module", ["words", "page", "headline", "maps", "fold_heatmap"])
+def test_examples(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(f"quantstudy.show.{module}"))
+    assert found.failed == 0
+
+
+def _set(run: Any, activation: str, scheme: str, backend: str, metric: str, values: list[float]) -> None:
+    frame = run.tables["metrics"]
+    chosen = (
+        (frame["activation"] == activation)
+        & (frame["scheme"] == scheme)
+        & (frame["backend"] == backend)
+        & (frame["metric"] == metric)
+    )
+    assert chosen.sum() == len(values)
+    frame.loc[chosen, "value"] = values
+
+
+def test_decision_cells_say_rate_difference_and_interval(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("silu", "relu", "gelu"), seeds=4)
+    for backend in ("simulated", "torchao"):
+        _set(run, "relu", "w4", backend, "flip_rate", [0.10, 0.12, 0.10, 0.12])
+        _set(run, "silu", "w4", backend, "flip_rate", [0.15, 0.17, 0.15, 0.17])
+        _set(run, "gelu", "w4", backend, "flip_rate", [0.09, 0.11, 0.09, 0.11])
+    _set(run, "gelu", "w4", "torchao", "flip_rate", [0.20, 0.22, 0.20, 0.22])
+    panel = panels(run)[0]
+    simulated, torchao = (next(c for c in panel.of(name) if c.scheme == "w4") for name in ("simulated", "torchao"))
+    plain = [tuple(line.replace("\u00a0", " ") for line in cell) for cell in simulated.cells]
+    assert plain == [("16.0 %", "+5.0 [5.0, 5.0]"), ("11.0 %", "reference"), ("10.0 %", "−1.0 [−1.0, −1.0]")]
+    assert [cell[0].replace("\u00a0", " ") for cell in torchao.cells] == ["same", "same", "21.0 %"]
+    assert simulated.end == torchao.end == pytest.approx(0.10)  # one scale per scheme, both backends
+    assert simulated.shades.round(6).tolist() == [0.5, 0.0, -0.1]
+
+
+def test_colour_and_text_of_a_cell_follow_the_data(
+    make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
+) -> None:
+    run = make_run(activations=("relu", "silu"), seeds=3, grid=8)
+    _set(run, "silu", "w4", "simulated", "flip_rate", [0.5, 0.5, 0.5])
+    more = FIGURES["heatmap_decision"](run)
+    assert "50.0 %" in [text.replace("\u00a0", " ") for text in words(more)]
+    assert _cell_colour(more, row=1) == pytest.approx(DIVERGING(1.0))
+    _set(run, "silu", "w4", "simulated", "flip_rate", [0.0, 0.0, 0.0])
+    less = FIGURES["heatmap_decision"](run)
+    assert "50.0 %" not in [text.replace("\u00a0", " ") for text in words(less)]
+    assert _cell_colour(less, row=1) == pytest.approx(DIVERGING(0.0))
+
+
+def _cell_colour(figure: Figure, row: int) -> tuple[float, ...]:
+    mesh = next(ax for ax in figure.axes if ax.collections and ax.axison).collections[0]
+    figure.set_dpi(30)
+    figure.canvas.draw()
+    columns = mesh.get_array().shape[1]
+    return tuple(mesh.get_facecolor()[row * columns])
+
+
+def test_the_reference_is_relu_or_the_first(make_run: Callable[..., Any]) -> None:
+    assert reference(make_run(activations=("silu", "relu"), seeds=1).config) == "relu"
+    assert reference(make_run(activations=("silu", "gelu"), seeds=1).config) == "silu"
+
+
+def test_maps_are_drawn_with_y_upwards(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu",), grid=8, seeds=1)
+    rows = np.linspace(-1, 1, 8)[:, None] * np.ones((8, 8))
+    run.arrays["relu/float/logit"] = rows + 0.01  # island where y > 0
+    run.arrays["relu/target"] = rows > 0
+    for scheme in ("w4", "a4", "w4a4", "w4a8dyn"):
+        run.arrays[f"relu/{scheme}/logit"] = rows + 0.01
+    figure = FIGURES["maps"](run)
+    image = next(image for ax in figure.axes for image in ax.images)
+    left, right, bottom, top = image.get_extent()
+    (x0, y0), (x1, y1) = image.axes.transData.transform([(left, bottom), (right, top)])
+    assert x1 - x0 == pytest.approx(y1 - y0)  # equal aspect
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())
+    middle, height = round((x0 + x1) / 2), len(pixels)
+    above, below = height - round(y1 - 0.25 * (y1 - y0)), height - round(y0 + 0.25 * (y1 - y0))
+    assert pixels[above, middle, :3].tolist() == rgb([ISLAND])[0].tolist()
+    assert pixels[below, middle, :3].tolist() == rgb([SEA])[0].tolist()
+
+
+def test_chains_are_drawn_from_the_first_layer_to_the_last(
+    make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
+) -> None:
+    run = make_run(activations=("relu",), grid=8, seeds=1)
+    run.arrays["relu/chain/neuron"] = np.array([7, 5, 3])
+    run.arrays["relu/chain/share"] = np.array([np.nan, 0.25, 0.5])
+    del run.arrays["relu/chain/complexity"]
+    said = [text.replace("\u00a0", " ") for text in words(FIGURES["folds"](run)) if text.startswith("layer")]
+    assert said == ["layer 2\nneuron 7\n", "layer 1\nneuron 5\n25 % of sum", "layer 0\nneuron 3\n50 % of sum"][::-1]
+
+
+def test_levels_are_those_of_the_plan_of_the_median_seed(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu",), bits=(2,), seeds=3)
+    plans = run.tables["plans"]
+    chosen = (plans["scheme"] == "a2") & (plans["tensor"] == "layers.1.output") & (plans["seed"] == 1)
+    plans.loc[chosen, ["scale", "zero_point"]] = 0.5, -1
+    assert _levels(run, "a2")["relu", 1].tolist() == [-0.5, 0.0, 0.5, 1.0]
+
+
+def test_joined_bins_keep_every_value() -> None:
+    left = np.arange(-16, 1600) / 16
+    frame = pd.DataFrame({"activation": "relu", "layer": 0, "bin_left": left, "count": np.arange(len(left)) + 1})
+    found = _histogram(frame, "relu", 0, np.array([-1.0, 100.0]))
+    assert found is not None
+    assert found.shares.sum() == pytest.approx(1.0)
+    assert found.left == -1.0
+    assert len(found.shares) <= 110
+    assert _histogram(frame, "silu", 0, np.zeros(0)) is None
+
+
+def test_medians_leave_undefined_values_out_and_keep_infinity() -> None:
+    cube = np.array([[1.0, np.nan, 3.0, 8.0], [np.inf, np.inf, 1.0, np.nan], [np.nan] * 4, [1.0, 2.0, np.inf, np.inf]])
+    assert np.array_equal(_median(cube), [3.0, np.inf, np.nan, np.inf], equal_nan=True)
+
+
+def _verdict(run: Any, **accuracy: list[float]) -> dict[str, Any]:
+    rows = [
+        (name, seed, scheme, backend, "network", metric, value)
+        for name, values in accuracy.items()
+        for seed, lower in enumerate(values)
+        for scheme, backend, metric, value in (
+            ("float", "float", "accuracy_float", 0.99),
+            ("w4a4", "simulated", "accuracy_quantized", lower),
+        )
+    ]
+    frame = pd.DataFrame(rows, columns=["activation", "seed", "scheme", "backend", "scope", "metric", "value"])
+    return judge(frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop)
+
+
+def test_headlines(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "silu"), seeds=6)
+    wave = [0.001 * (seed % 3) for seed in range(6)]
+    high, low = [0.98 + part for part in wave], [0.80 + part for part in wave]
+    won = _verdict(run, relu=low, silu=high)
+    assert headline(run.config, won) == "Deploy silu at w4a4"
+    assert outcome(won["schemes"]["w4a4"]) == "winner: silu"
+    none = _verdict(run, relu=low, silu=low)
+    assert headline(run.config, none).startswith(
+        "No activation is deployable at w4a4: the best, relu, loses 18.9 points ["
+    )
+    tied = _verdict(run, relu=high, silu=high)
+    assert headline(run.config, tied) == "Deployable at w4a4: relu and silu; 2 activations tied for best, so no winner"
+    nothing = _verdict(run, relu=[np.nan] * 6, silu=[np.nan] * 6)
+    assert headline(run.config, nothing) == "Which activation can be deployed at w4a4? Nothing was measured"
+    alone = make_run(activations=("relu",), seeds=1)
+    assert "One seed" in headline(alone.config, alone.verdict())
+    assert outcome(alone.verdict()["schemes"]["w4a4"]) == "one seed: shown, not judged"
+
+
+def test_ink_is_readable_on_every_colour_of_both_scales() -> None:
+    for scale in (DIVERGING, colormaps[SEQUENTIAL]):
+        assert min(contrast(colour, ink_on(colour)) for colour in scale(np.linspace(0, 1, 64))) > 4.5
+    assert contrast(ISLAND, SEA) > 4.0
+
+
+def test_names_and_sentences_are_made_to_fit() -> None:
+    long = "hardgelu_uncapped@1000000"
+    assert max(text_width(line) for line in wrap(long, 1.2).split("\n")) <= 1.2
+    assert wrap(long, 1.2).replace("\n", "") == long
+    assert text_width(shortened(long, 1.0)) <= 1.0
+    sentence = "quantization folds the plane " * 20
+    lines = wrap(sentence.strip(), 5.0).split("\n")
+    assert " ".join(lines) == sentence.strip()
+    assert all(text_width(line) <= 5.0 for line in lines)
+
+
+def test_the_same_run_gives_the_same_file(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "silu"), grid=8, seeds=2)
+    assert png(FIGURES["maps"](run)) == png(FIGURES["maps"](run))

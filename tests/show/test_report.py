@@ -1,0 +1,157 @@
+"""The page is one self-contained file, and drawing a run's folder leaves whole files."""
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from quantstudy import show
+from quantstudy.records import Run, npz, write_json
+from quantstudy.show.report import report, write_report
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
+
+
+class Page(HTMLParser):
+    """Collects tags; complains about tags that aren't closed in order."""
+
+    VOID = ("meta", "link", "img", "br")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def stored(make_run: Callable[..., Any], tmp_path: Path) -> Run:
+    """Return a run whose records are files, as a study writes them."""
+    run = make_run(activations=("relu", "silu"), seeds=2, grid=8, hidden=(4, 4))
+    for name, schema in (("metrics", METRICS), ("histograms", HISTOGRAMS), ("plans", PLANS)):
+        frame = run.tables[name].astype(dict.fromkeys(run.tables[name].select_dtypes("category"), str))
+        frame = frame.astype({"zero_point": "Int32", "flips": "Int64", "bits": "Int16"} if name == "plans" else {})
+        pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), tmp_path / f"{name}.parquet")
+    (tmp_path / "maps.npz").write_bytes(npz(run.arrays))
+    write_json(tmp_path / "verdict.json", run.verdict())
+    write_json(tmp_path / "manifest.json", run.manifest())
+    return Run(tmp_path, run.config)
+
+
+def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> None:
+    told: list[tuple[int, int]] = []
+    paths = show.draw_all(stored, lambda done, total: told.append((done, total)))
+    assert paths == [*show.figure_files(stored), stored.folder / "report.html"]
+    assert told[0] == (0, 7)
+    assert told[-1] == (7, 7)
+    assert not [path for path in stored.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
+    page = Page(paths[-1].read_text("utf-8"))
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    for path, attributes in zip(paths, images, strict=False):
+        assert base64.b64decode(str(attributes["src"]).removeprefix("data:image/png;base64,")) == path.read_bytes()
+        assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
+    assert len(images) == len(show.FIGURE_NAMES)
+
+
+def test_a_failed_write_leaves_the_old_figures(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantstudy.show import figures
+
+    first = show.figure_files(stored)[0]
+    first.parent.mkdir()
+    first.write_bytes(b"old")
+
+    def full(figure: Any) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figures, "png", full)
+    with pytest.raises(OSError, match="No space"):
+        show.draw_all(stored)
+    assert first.read_bytes() == b"old"
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_the_page_is_self_contained(make_run: Callable[..., Any]) -> None:
+    html = report(make_run(seeds=2))
+    page = Page(html)
+    for _, attributes in page.tags:
+        for key in ("src", "href", "srcset", "action", "data", "poster"):
+            value = attributes.get(key)
+            assert value is None or value.startswith(("data:", "#")), value
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "iframe", "object", "embed", "base"})
+    assert "@import" not in html
+    assert "url(" not in html
+    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
+    targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    links = [str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"]
+    assert set(links) <= targets
+
+
+def test_hostile_texts_are_escaped(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu",), seeds=2)
+    hostile = "</title><script>alert('x')</script>\"><img src=x onerror=y>"
+    object.__setattr__(run.config, "name", hostile)
+    run.made["versions"]["torch"] = hostile
+    run.judged["schemes"]["w4"]["reason"] = hostile
+    html = report(run)
+    assert "<script" not in html
+    assert "<img" not in html
+    assert html.count("&lt;script&gt;") >= 4
+    Page(html)
+
+
+def test_the_page_says_what_the_records_say(make_run: Callable[..., Any]) -> None:
+    run = make_run(seeds=4, missing=0.05)
+    html = re.sub(r"\s+", " ", report(run)).replace("\u00a0", " ")
+    for scheme, judged in run.verdict()["schemes"].items():
+        assert f'id="ranking-{scheme}"' in html
+        assert judged["reason"].replace("'", "&#39;") in html
+    assert "boundary_displacement_mean" in html
+    assert "Undefined is never counted as 0" in html
+    assert "abc1234" in html
+    assert ", ".join(run.config.activations) in html
+    networks = len(run.config.activations) * run.config.seeds
+    assert f"<td>all {4 * networks}</td>" in html
+    assert f">{networks} of {networks * run.config.grid**2:,}</td>" in html
+
+
+def test_one_seed_without_torchao_is_said(make_run: Callable[..., Any]) -> None:
+    run = make_run(seeds=1, activations=("relu",))
+    run.tables["plans"] = run.tables["plans"][lambda plans: plans["backend"] != "torchao"]
+    html = report(run)
+    assert "One seed was run" in html
+    assert "torchao ran none of these schemes" in html
+    assert 'class="tied"' not in html
+
+
+def test_the_page_is_written_without_figures_too(make_run: Callable[..., Any]) -> None:
+    run = make_run(seeds=2, activations=("relu",))
+    assert isinstance(run.metrics(), pd.DataFrame)
+    assert "<img" not in write_report(run).read_text("utf-8")
+
+
+def test_looking_for_files_loads_no_matplotlib_and_drawing_no_torch() -> None:
+    code = (
+        "import sys, quantstudy.show\n"
+        "assert not {'matplotlib', 'seaborn', 'pandas', 'torch'} & set(sys.modules)\n"
+        "import quantstudy.show.figures, quantstudy.show.report\n"
+        "assert not {'torch', 'torchao', 'triton', 'numba'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
