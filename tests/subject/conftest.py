@@ -1,0 +1,31 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., str]:
+    """Run a piece of Python in a process of its own and return what it printed; anything on stderr is a failure."""
+
+    def run(code: str, **environment: str) -> str:
+        import os
+
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return ran.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """These tensors are tiny: more threads than free cores only make them slow."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
