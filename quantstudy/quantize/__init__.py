@@ -1,0 +1,1 @@
+"""How it is quantized: schemes, calibration, the simulated path and the torchao path."""

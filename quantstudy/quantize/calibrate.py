@@ -1,0 +1,64 @@
+"""Observers: which range of a float tensor a static quantizer should cover."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from quantstudy.quantize.quantizer import range_quantizer
+from quantstudy.quantize.scheme import IntFormat
+
+PERCENTILE = 0.999
+"""Share of the values that the percentile observer keeps below its upper end (and, mirrored, above its lower end)."""
+
+SHRINKS = 40
+"""Candidate ranges of the MSE observer: 1/40, 2/40, … 40/40 of the min-max range."""
+
+Range = tuple[Tensor, Tensor]
+
+
+def minmax(values: Tensor, format: IntFormat) -> Range:
+    """Return the smallest and the largest value of each model.
+
+    Args:
+        values: [models, width, points].
+        format: not used; every observer has the same arguments.
+
+    Returns:
+        (low, high), each [models].
+    """
+    return values.amin(dim=(1, 2)), values.amax(dim=(1, 2))
+
+
+def percentile(values: Tensor, format: IntFormat) -> Range:
+    """Return the 0.1 and 99.9 percentiles of each model (linear between ranks), [models] each; see `minmax`."""
+    ordered = values.flatten(1).sort(dim=1).values
+    last = ordered.shape[1] - 1
+    position = PERCENTILE * last
+    below, share = int(position), position - int(position)
+    above = min(below + 1, last)
+    high = ordered[:, below] + share * (ordered[:, above] - ordered[:, below])
+    low = ordered[:, last - below] + share * (ordered[:, last - above] - ordered[:, last - below])
+    return low, high
+
+
+def mse(values: Tensor, format: IntFormat) -> Range:
+    """Return, of `SHRINKS` shrunken min-max ranges, the one with the least mean squared error; arguments as `minmax`.
+
+    Both ends shrink by the same factor, as in the OMSE search (Choukroun et al. 2019, arXiv 1902.06822).
+    """
+    low, high = minmax(values, format)
+    best_low, best_high = low, high
+    least = torch.full_like(low, torch.inf)
+    for step in range(SHRINKS, 0, -1):
+        factor = step / SHRINKS
+        error = (range_quantizer(low * factor, high * factor, format)(values) - values).square().mean(dim=(1, 2))
+        better = error < least
+        least = torch.where(better, error, least)
+        best_low = torch.where(better, low * factor, best_low)
+        best_high = torch.where(better, high * factor, best_high)
+    return best_low, best_high
+
+
+OBSERVERS: dict[str, Callable[[Tensor, IntFormat], Range]] = {"minmax": minmax, "percentile": percentile, "mse": mse}
+"""Every observer by the name that a study gives it."""

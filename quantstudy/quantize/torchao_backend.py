@@ -1,0 +1,167 @@
+"""The torchao path: real quantized tensors, one network at a time, audited layer by layer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from quantstudy.errors import StudyFailure
+from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.quantizer import Quantizer
+from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
+from quantstudy.quantize.torchao_import import quantization
+from quantstudy.subject.network import Stack
+
+
+class AuditFailure(StudyFailure):
+    """A layer that the scheme quantizes was left in float, or holds other integers than the scheme says."""
+
+
+class Network(nn.Module):
+    """One model of a stack as torch modules, so that torchao finds its Linear layers: [points, 2] → [points, 1]."""
+
+    def __init__(self, stack: Stack, model: int) -> None:
+        super().__init__()
+        self.activation = stack.activation
+        layers: list[nn.Module] = []
+        self.slopes = [None if s is None else s[model].squeeze(-1) for s in stack.slopes]
+        for weight, bias in zip(stack.weights, stack.biases, strict=True):
+            linear = nn.Linear(weight.shape[2], weight.shape[1], device="meta")
+            linear.weight = nn.Parameter(weight[model].clone(), requires_grad=False)
+            linear.bias = nn.Parameter(bias[model].squeeze(-1).clone(), requires_grad=False)
+            layers.append(linear)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return the logit of every point."""
+        values = points
+        for layer, slope in zip(self.layers[:-1], self.slopes, strict=True):
+            values = self.activation(layer(values), slope)
+        logit: Tensor = self.layers[-1](values)
+        return logit
+
+
+@dataclass(frozen=True)
+class RealResult:
+    """What the really quantized networks hold and give.
+
+    Attributes:
+        weights: per layer the dequantized weights [models, out, in].
+        logit: [models, 1, points].
+    """
+
+    weights: tuple[Tensor, ...]
+    logit: Tensor
+
+
+@torch.no_grad()
+def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
+    """Quantize every model of the stack with torchao, audit it and evaluate it at `points` [2, points].
+
+    Raises:
+        AuditFailure: a layer is not quantized as the scheme says.
+    """
+    tokens = points.T.contiguous()
+    logits, weights = [], []
+    for model in range(stack.models):
+        network = Network(stack, model)
+        quantize_network(network, plan, model)
+        audit(network, plan.scheme)
+        weights.append([_dequantized(layer.weight) for layer in network.layers])
+        logits.append(network(tokens).T)
+    return RealResult(tuple(torch.stack(layer) for layer in zip(*weights, strict=True)), torch.stack(logits))
+
+
+def quantize_network(network: Network, plan: Plan, model: int) -> None:
+    """Quantize one network in place by torchao's `quantize_`, one call per layer whose configuration differs."""
+    ao = quantization()
+    scheme = plan.scheme
+    quantize_(network, "layers.0", _weight_only(scheme))
+    if scheme.activations is None:
+        quantize_(network, None, _weight_only(scheme))
+    elif scheme.dynamic:
+        quantize_(network, None, _dynamic(scheme))
+    else:
+        for layer, quantizer in enumerate(plan.outputs, start=1):
+            assert isinstance(quantizer, Quantizer)
+            config = ao.quant_api.Int8StaticActivationInt8WeightConfig(
+                act_quant_scale=quantizer.scale[model].view(1, 1),
+                act_quant_zero_point=quantizer.zero_point[model].view(1, 1).to(torch.int8),
+                granularity=[ao.granularity.PerTensor(), ao.granularity.PerRow()],
+                act_mapping_type=ao.quant_primitives.MappingType.ASYMMETRIC,
+            )
+            quantize_(network, f"layers.{layer}", config)
+
+
+def quantize_(network: nn.Module, name: str | None, config: Any) -> None:
+    """Apply one torchao configuration to the Linear called `name`, or to every one that is still float if None."""
+
+    def wanted(module: nn.Module, fqn: str) -> bool:
+        return isinstance(module, nn.Linear) and (
+            fqn == name if name is not None else type(module.weight) is nn.Parameter
+        )
+
+    quantization().quantize_(network, config, filter_fn=wanted)
+
+
+def audit(network: nn.Module, scheme: Scheme) -> None:
+    """Check that every Linear holds the integers that the scheme says, and quantizes its input where it must.
+
+    torchao skips a layer that a configuration doesn't fit (`Int4WeightOnlyConfig` on an 8-wide layer) with no more than
+    a log message; such a layer would be measured as a perfect one.
+
+    Raises:
+        AuditFailure: names the first layer that is not quantized as the scheme says.
+    """
+    linears = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    for position, (name, module) in enumerate(linears):
+        found = stored_format(module.weight)
+        expected = f"int{scheme.weights.bits}" if scheme.weights else "float32"
+        if position and scheme.activations:
+            expected += ", dynamic input" if scheme.dynamic else ", static input"
+        if found != expected:
+            raise AuditFailure(f"coverage audit: {name} holds {found} where {scheme} needs {expected}")
+
+
+def stored_format(weight: Any) -> str:
+    """Return what a Linear's weight really is: `float32`, or its integers and how its input is quantized."""
+    kind = type(weight).__name__
+    if kind == "Int8Tensor":
+        bits, kwargs = 8, weight.act_quant_kwargs
+        inputs = "" if kwargs is None else ", static input" if weight.act_quant_scale is not None else ", dynamic input"
+    elif kind == "IntxUnpackedToInt8Tensor":
+        bits = int(str(weight.target_dtype).removeprefix("torch.int"))
+        inputs = "" if weight.activation_quantization is None else ", dynamic input"
+    else:
+        return str(weight.dtype).removeprefix("torch.") if type(weight) is nn.Parameter else kind
+    return f"int{bits}{inputs}"
+
+
+def _dequantized(weight: Any) -> Tensor:
+    tensor: Tensor = weight.dequantize()
+    return tensor
+
+
+def _weight_only(scheme: Scheme) -> Any:
+    ao = quantization()
+    bits = _torchao_bits(scheme)
+    if bits == MAX_TORCHAO_BITS:
+        return ao.Int8WeightOnlyConfig(version=2)
+    return ao.IntxWeightOnlyConfig(weight_dtype=getattr(torch, f"int{bits}"), granularity=ao.granularity.PerAxis(0))
+
+
+def _dynamic(scheme: Scheme) -> Any:
+    ao = quantization()
+    bits = _torchao_bits(scheme)
+    if bits == MAX_TORCHAO_BITS:
+        return ao.Int8DynamicActivationInt8WeightConfig()
+    return ao.Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=getattr(torch, f"int{bits}"), weight_granularity=ao.granularity.PerAxis(0)
+    )
+
+
+def _torchao_bits(scheme: Scheme) -> int:
+    if not scheme.in_torchao or scheme.weights is None:
+        raise ValueError(f"scheme: torchao has no configuration for {scheme}")
+    return scheme.weights.bits
