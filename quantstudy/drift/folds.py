@@ -116,7 +116,7 @@ def newly_dead(x: Numbers, y: Numbers) -> Floats:
 def clipping_share(x: Numbers, y: Numbers, lo: ArrayLike | None, hi: ArrayLike | None) -> Floats:
     """Share of the squared error that falls on clipped pixels, 0...1; the rest is the rounding share.
 
-    A pixel is clipped where its float value is outside [lo, hi], the range that the quantizer represents; lo and hi
+    A pixel is clipped where its float value is outside [lo, hi], the range in which the quantizer rounds; lo and hi
     themselves are inside. NaN without a quantizer and where there is no error at all.
 
     >>> x = np.array([[0.0, 1.0], [2.0, 5.0]])
@@ -164,7 +164,7 @@ def fold_measures(
         x: float folds ``[..., N, N]``.
         y: quantized folds, same shape.
         step: the output quantizer's step, broadcast to ``[...]``; None or NaN without one.
-        lo: the smallest value that quantizer represents, likewise.
+        lo: the smallest value that it rounds without clamping, likewise.
         hi: the largest one, likewise.
 
     Returns:

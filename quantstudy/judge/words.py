@@ -8,6 +8,9 @@ from quantstudy.judge.bootstrap import seeds_needed
 FEW_SEEDS = 5
 """With fewer seeds a 95 % interval covers less than 92 % (see `bootstrap.interval`), which is said."""
 
+LEARNED = 0.9
+"""Float accuracy below which a network has not learned its islands: that it loses little then means little."""
+
 MOST_LINES = 8
 """Lines of `verdict_lines` at most."""
 
@@ -100,6 +103,13 @@ def _caveats(judged: Mapping[str, Any]) -> list[str]:
     if 1 < seeds < max(FEW_SEEDS, needed):
         telling = f", and fewer than {needed} cannot tell {activations} activations apart" if seeds < needed else ""
         said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")
+    unlearned = [
+        f"{entry['activation']} ({points(entry['mean'] + entry['drop'])} %)"
+        for entry in _measured(judged)
+        if entry["drop"] is not None and entry["mean"] + entry["drop"] < LEARNED
+    ]
+    if unlearned:
+        said.append(f"Not well learned even in float: {listing(unlearned)}; a small loss there means little.")
     if judged["missing"]:
         counted = [
             f"{metric} ({', '.join(f'{name} {count}' for name, count in counts.items())})"

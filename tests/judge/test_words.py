@@ -180,3 +180,12 @@ def test_small_words():
     assert points(-0.0004) == points(0.0) == "0.0"
     assert points(-0.012) == "-1.2"
     assert [limit(x) for x in (0.0, 0.005, 0.02, 0.025, 0.0205, 1.0)] == ["0.0", "0.5", "2.0", "2.5", "2.05", "100.0"]
+
+
+def test_networks_that_did_not_learn(say):
+    quantized = {"relu": np.full(16, 0.5), "silu": np.full(16, 0.89), "gelu": np.full(16, 0.9)}
+    full = {"relu": np.full(16, 0.5), "silu": np.full(16, 0.899), "gelu": np.full(16, 0.9)}
+    reason, _ = say(quantized, full)
+    assert reason.endswith(
+        "Not well learned even in float: silu (89.9 %) and relu (50.0 %); a small loss there means little."
+    )
