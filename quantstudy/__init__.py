@@ -1,0 +1,36 @@
+"""Which activation function survives post-training quantization of a small network, and how sure can one be?
+
+>>> import quantstudy
+>>> study = quantstudy.StudyConfig(activations=("relu", "hardgelu"), seeds=4)
+>>> [str(scheme) for scheme in study.schemes][:4]
+['w4', 'a4', 'w4a4', 'w4a8dyn']
+"""
+
+import importlib
+from typing import Any
+
+_API = {
+    "ACTIVATIONS": "quantstudy.subject.activations",
+    "METRICS": "quantstudy.drift.catalogue",
+    "BadInput": "quantstudy.errors",
+    "Run": "quantstudy.records",
+    "StudyConfig": "quantstudy.config",
+    "StudyFailure": "quantstudy.errors",
+    "open_run": "quantstudy.records",
+    "read_toml": "quantstudy.config",
+    "run_study": "quantstudy.study",
+    "workers": "quantstudy.executors",
+}
+
+__all__ = list(_API)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that `import quantstudy` stays quick."""
+    if name not in _API:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_API[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_API])

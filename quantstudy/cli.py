@@ -1,0 +1,229 @@
+"""The command line: parse, call, print. Nothing here computes; torch is loaded only where cells run."""
+
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from quantstudy.config import StudyConfig, read_toml
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.files import resume_command
+
+app = typer.Typer(
+    help="Which activation function should I deploy at 8 or 4 bits, and how sure can I be?",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    no_args_is_help=False,
+)
+
+_DEFAULT = StudyConfig()
+
+
+def _option(text: str, metavar: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
+
+
+def _list(values: tuple[Any, ...]) -> str:
+    return ",".join(str(value) for value in values)
+
+
+@app.command()
+def run(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY.toml]", help="A study file; options given here override it.")
+    ] = None,
+    bits: Annotated[
+        list[str] | None,
+        _option(
+            "Bits of weights and activations, 2 to 16; repeat it or separate by commas. 8 always runs beside; above 8 "
+            f"only the simulated path exists. Default {_list(_DEFAULT.bits)}.",
+            "B",
+            "--bits",
+        ),
+    ] = None,
+    activations: Annotated[
+        str | None,
+        _option(f"Names, separated by commas; NAME@CAP caps one. Default {_list(_DEFAULT.activations)}.", "NAMES"),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        _option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
+    ] = None,
+    steps: Annotated[str | None, _option(f"Training steps. Default {_DEFAULT.steps}.", "N")] = None,
+    batch: Annotated[str | None, _option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")] = None,
+    lr: Annotated[str | None, _option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")] = None,
+    grid: Annotated[str | None, _option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")] = None,
+    hidden: Annotated[
+        str | None, _option(f"Widths of the hidden layers, in neurons. Default {_list(_DEFAULT.hidden)}.", "W,W,…")
+    ] = None,
+    device: Annotated[str | None, _option("auto, cpu or cuda. Default auto.", "NAME")] = None,
+    out: Annotated[
+        str | None, _option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
+    ] = None,
+    jobs: Annotated[
+        str | None, _option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON and nothing else on standard output.")
+    ] = False,
+) -> None:
+    """Train, quantize, measure, judge and draw; ends in figures, a page and a verdict.
+
+    The same command goes on where it was stopped and ends with the same numbers.
+    """
+    config = read_toml(Path(study)) if study is not None else StudyConfig()
+    config = config.with_options(
+        bits=None if bits is None else ",".join(bits),
+        activations=None if activations is None else tuple(part.strip() for part in activations.split(",")),
+        seeds=seeds,
+        steps=steps,
+        batch=batch,
+        lr=lr,
+        grid=grid,
+        hidden=hidden,
+        device=device,
+    )
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    folder = Path(out) if out else Path("results") / config.run_name
+    _run(config, folder, _jobs(config, jobs), fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
+) -> None:
+    """Judge and draw a finished run again from its records, without training."""
+    from quantstudy.files import locked
+    from quantstudy.records import open_run
+    from quantstudy.study import redo
+    from quantstudy.terminal import stage_progress
+
+    finished = open_run(Path(folder))
+    with locked(finished.folder), stage_progress() as progress:
+        redo(finished, progress=progress)
+    _print_result(finished, as_json)
+
+
+@app.command("activations")
+def list_activations() -> None:
+    """List every activation with its traits."""
+    from quantstudy.terminal import print_activations
+
+    print_activations()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"quantstudy {version('quantstudy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
+    with _resumable(config, folder):
+        from quantstudy.executors import workers
+        from quantstudy.study import run_study
+        from quantstudy.terminal import notify, stage_progress
+
+        if config.device == "cuda":
+            _require_cuda()
+        with stage_progress() as progress, workers(jobs) as executor:
+            finished = run_study(config, folder, executor=executor, fresh=fresh, progress=progress, notify=notify)
+        _print_result(finished, as_json)
+
+
+def _print_result(finished: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"run": str(finished.folder), **finished.verdict()}, indent=1))
+    else:
+        from quantstudy.terminal import print_verdict
+
+        print_verdict(finished)
+
+
+def _jobs(config: StudyConfig, given: str | None) -> int:
+    from quantstudy.executors import available_cores
+
+    if given is None:
+        return 1 if config.device == "cuda" else min(available_cores(), len(config.activations))
+    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= 256:
+        raise BadInput("jobs", given, "whole numbers from 1 to 256")
+    return int(given)
+
+
+def _require_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
+
+
+@contextmanager
+def _resumable(config: StudyConfig, folder: Path) -> Iterator[None]:
+    """Say how to go on when a run is interrupted: by its study.toml, or, before that is written, the same command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        study = folder / "study.toml"
+        begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
+        command = resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
+        raise _Interrupted(f"interrupted; go on with: {command}") from None
+
+
+class _Interrupted(StudyFailure):
+    exit_code = 130
+
+
+def main() -> None:
+    """Run the command line and exit with the code that DESIGN gives: 0, 1, 2 or 130, problems told in one line."""
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        if code == 130:  # how typer reports a Ctrl-C outside a run
+            _complain("interrupted", code)
+    except (BadInput, StudyFailure) as error:
+        code = _complain(str(error), error.exit_code)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        known = f"{context.command_path if context else 'quantstudy'} --help"
+        code = _complain(f"{' '.join(error.format_message().split())} ({known} tells what is allowed)", 2)
+    except KeyboardInterrupt:
+        code = _complain("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        code = _complain(f"{where}{error.strerror or error}; what is finished is kept, run the same command again", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(line: str, code: int) -> int:
+    print(f"quantstudy: {line}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Where cells run: in this process, or in worker processes that die with it."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ParamSpec, TypeVar
+
+from quantstudy.errors import StudyFailure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class ThisProcess(Executor):
+    """Runs every call at once, in the calling process."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `fn` and return its finished future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Workers(Executor):
+    """Worker processes, started when the first call comes, so that a refused or finished run starts none.
+
+    Args:
+        jobs: number of processes.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Hand the call to a worker."""
+        if self._pool is None:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._jobs, mp_context=spawn, initializer=_settle_in)
+        # Each call may start one more worker, which inherits the blocked Ctrl-C for life: this process answers it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Let the workers finish, or with `cancel_futures` kill them where they are."""
+        if self._pool is None:
+            return
+        self._pool.shutdown(wait=wait and not cancel_futures, cancel_futures=cancel_futures)
+        if cancel_futures:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+
+@contextlib.contextmanager
+def workers(jobs: int) -> Iterator[Executor]:
+    """Yield an executor of `jobs` processes (this one if 1); leaving by an exception ends the workers at once.
+
+    Raises:
+        StudyFailure: a worker was killed from outside, for example because memory ran out.
+    """
+    executor = ThisProcess() if jobs == 1 else Workers(jobs)
+    try:
+        yield executor
+    except BaseException as error:
+        executor.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise StudyFailure("a worker process was killed (out of memory?); run the same command again") from None
+        raise
+    executor.shutdown()
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _settle_in() -> None:
+    """End this worker when its parent ends, killed or not: an orphan would go on writing into the run folder."""
+    parent: Any = multiprocessing.parent_process()
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,79 @@
+"""Files that are whole or not there: write beside, fsync, rename; digests; a lock that no killed process leaves."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from quantstudy.errors import StudyFailure
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader, or a kill at any moment, sees the old file or the new one, never a part.
+
+    Raises:
+        OSError: disk full, read-only folder; the file beside is removed again.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk is told by the write, which knows no name
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest of some bytes, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the digest of a file, 64 hex digits, or an empty string where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; the operating system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StudyFailure: another process holds it.
+    """
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            raise StudyFailure(f"{folder} is in use by another run; wait for it or choose another --out") from None
+        yield
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that goes on with the run in a folder."""
+    return f"quantstudy run {shlex.quote(str(folder / 'study.toml'))} --out {shlex.quote(str(folder))}"

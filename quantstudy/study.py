@@ -1,0 +1,198 @@
+"""The pipeline, top to bottom: train → quantize and measure → judge → show, all of it through the run folder."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from quantstudy.cells import Cell, CellStatus, cell, cells
+from quantstudy.config import StudyConfig
+from quantstudy.executors import ThisProcess
+from quantstudy.files import locked
+from quantstudy.gather import gather, median_seeds
+from quantstudy.provenance import commit, processor, versions
+from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
+from quantstudy.records import (
+    Run,
+    drop_cells,
+    empty_run,
+    load_cell,
+    require_emptiable,
+    require_same_study,
+    start_run,
+    write_json,
+    write_manifest,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how many of its units are done, and how many there are."""
+
+Notify = Callable[[str], None]
+"""Called with one line for the user."""
+
+
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = lambda line: None,
+) -> Run:
+    """Run a study into a folder, or go on where an earlier run of it stopped, and return it finished.
+
+    Args:
+        config: the study.
+        folder: where its records go; made if it is new.
+        executor: where cells run; this process if None.
+        fresh: empty the folder first.
+        progress: told how far each stage is.
+        notify: told what the user should know.
+
+    Raises:
+        BadInput: the folder holds another study, or something else.
+        StudyFailure: the folder is in use, or the audit found a layer left in float.
+        OSError: disk full, read-only folder.
+    """
+    executor = executor or ThisProcess()
+    if fresh:  # refuse before anything is written
+        require_emptiable(folder)
+    else:
+        require_same_study(folder, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        if fresh:
+            empty_run(folder)
+        run = start_run(folder, config, _provenance(config))
+        if not _finished(run, notify):
+            for line in _simulated_only(config):
+                notify(line)
+            seconds: dict[str, float] = {}
+            for stage in ("train", "measure"):
+                with _timed(stage, seconds):
+                    _do(stage, list(cells(stage, config)), run, executor, progress, notify)
+            with _timed("picture", seconds):
+                shown = [cell("picture", config, name, seed, seed + 1) for name, seed in median_seeds(run)]
+                _do("picture", shown, run, executor, progress, notify)
+            gather(run, shown, seconds)
+        redo(run, progress=progress, only_missing=True)
+        drop_cells(folder)
+    return run
+
+
+def redo(run: Run, *, progress: Progress = lambda stage, done, total: None, only_missing: bool = False) -> None:
+    """Judge a run and draw its figures and its page, from its records alone.
+
+    Args:
+        run: a run whose records are complete.
+        progress: told how far each stage is.
+        only_missing: leave alone what is already there.
+    """
+    from quantstudy import show
+    from quantstudy.judge.verdict import judge
+
+    targets = [run.folder / "verdict.json", run.folder / "report.html", *show.figure_files(run)]
+    if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
+        return
+    config = run.config
+    progress("judge", 0, 1)
+    verdict = judge(
+        run.metrics(),
+        activations=config.activations,
+        schemes=[str(scheme) for scheme in config.schemes],
+        allowed_drop=config.allowed_drop,
+    )
+    write_json(run.folder / "verdict.json", verdict)
+    progress("judge", 1, 1)
+    show.draw_all(run, progress=lambda done, total: progress("draw", done, total))
+
+
+def _do(stage: str, units: Sequence[Cell], run: Run, executor: Executor, progress: Progress, notify: Notify) -> None:
+    """Run the cells that have no records yet; each result is told and noted in the manifest."""
+    missing = [unit for unit in units if load_cell(run.folder, unit.key) is None]
+    kept = len(units) - len(missing)
+    progress(stage, kept, len(units))
+    for done, status in enumerate(_results(executor, run, missing), start=kept + 1):
+        for notice in status.notices:
+            notify(notice)
+        manifest = run.manifest()
+        manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
+        manifest["device"] = status.device
+        write_manifest(run, manifest)
+        progress(stage, done, len(units))
+
+
+def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+    """Do one cell's work and commit its records to the run folder; called wherever the executor runs it."""
+    from quantstudy.work import run
+
+    return run(folder, config, unit)
+
+
+def _results(executor: Executor, run: Run, units: Iterable[Cell]) -> Iterator[CellStatus]:
+    """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
+    pending = []
+    for unit in units:
+        future = executor.submit(run_cell, run.folder, run.config, unit)
+        if future.done():
+            yield future.result()
+        else:
+            pending.append(future)
+    for future in as_completed(pending):
+        yield future.result()
+
+
+def _finished(run: Run, notify: Notify) -> bool:
+    """Whether the run's records are complete and undamaged; damaged ones are told and will be made again."""
+    manifest = run.manifest()
+    if manifest["state"] != "complete":
+        return False
+    damaged = run.damaged()
+    if damaged:
+        notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
+        write_manifest(run, manifest | {"state": "running", "files": {}})
+    return not damaged
+
+
+def _simulated_only(config: StudyConfig) -> Iterator[str]:
+    """Yield why torchao takes no part where a user would expect it to."""
+    wide = [str(bits) for bits in config.bits if bits > MAX_TORCHAO_BITS]
+    if wide:
+        yield (
+            f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
+            "only the simulated path runs"
+        )
+    if config.placement != "post" or config.coordinates:
+        yield (
+            f"placement {config.placement}, coordinates {str(config.coordinates).lower()}: torchao quantizes the "
+            "outputs of hidden layers and nothing else, only the simulated path runs"
+        )
+
+
+def _readable_verdict(run: Run) -> bool:
+    try:
+        run.verdict()
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 3)
+
+
+def _provenance(config: StudyConfig) -> dict[str, Any]:
+    return {
+        "versions": versions(),
+        "processor": processor(),
+        "commit": commit(),
+        "seeds": list(range(config.seeds)),
+        "device": None,
+        "seconds": {},
+    }

@@ -1,0 +1,135 @@
+"""Tidy tables: their columns, and how arrays become rows without a loop over models or neurons."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+
+METRICS = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("seed", pa.int32()),
+        ("scheme", _TEXT),
+        ("backend", _TEXT),
+        ("scope", _TEXT),
+        ("layer", pa.int16()),
+        ("neuron", pa.int16()),
+        ("metric", _TEXT),
+        ("value", pa.float64()),
+    ]
+)
+"""Columns of metrics.parquet."""
+
+HISTOGRAMS = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("layer", pa.int16()),
+        ("bin_left", pa.float64()),
+        ("bin_right", pa.float64()),
+        ("count", pa.int64()),
+    ]
+)
+"""Columns of histograms.parquet."""
+
+PLANS = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("seed", pa.int32()),
+        ("scheme", _TEXT),
+        ("backend", _TEXT),
+        ("tensor", _TEXT),
+        ("channel", pa.int16()),
+        ("scale", pa.float64()),
+        ("zero_point", pa.int32()),
+        ("bits", pa.int16()),
+        ("weights_equal", pa.bool_()),
+        ("max_abs_logit_difference", pa.float64()),
+        ("flips", pa.int64()),
+    ]
+)
+"""Columns of plans.parquet: a row per quantizer (backend `simulated`) and per parity check (backend `torchao`)."""
+
+
+def rows(schema: pa.Schema, number: int, /, **columns: Any) -> pa.Table:
+    """Return a table of `number` rows; a column given as a single value is repeated, one not given is null.
+
+    >>> rows(HISTOGRAMS, 2, activation="relu", layer=0, count=[3, 4]).to_pydict()["count"]
+    [3, 4]
+    """
+    arrays = []
+    for column in schema:
+        value = columns.pop(column.name, None)
+        if value is None:
+            arrays.append(pa.nulls(number, column.type))
+        elif isinstance(value, pa.Array):
+            arrays.append(value)
+        elif isinstance(value, np.ndarray | list | tuple):
+            arrays.append(_array(value, column.type))
+        else:
+            arrays.append(pa.repeat(pa.scalar(value, _plain(column.type)), number).cast(column.type))
+    if columns:
+        raise ValueError(f"columns: {sorted(columns)} are not in {schema.names}")
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def metric_rows(
+    values: Mapping[str, NDArray[np.floating[Any]]],
+    *,
+    activation: str,
+    seeds: Sequence[int],
+    scheme: str,
+    backend: str,
+    layer: int | None = None,
+) -> pa.Table:
+    """Return the rows of several metrics of one (activation, scheme, backend).
+
+    Args:
+        values: per metric [seeds] or, for the scope `neuron`, [seeds, neurons].
+        activation: canonical name.
+        seeds: the models' seeds.
+        scheme: as it prints, or `float`.
+        backend: `float`, `simulated` or `torchao`.
+        layer: K of the producing Linear; None for the scope `network`.
+    """
+    names = list(values)
+    cube = np.stack([np.asarray(values[name], dtype=np.float64) for name in names])
+    metric, seed, *neuron = np.unravel_index(np.arange(cube.size), cube.shape)
+    scope = "neuron" if neuron else "network" if layer is None else "layer"
+    return rows(
+        METRICS,
+        cube.size,
+        activation=activation,
+        seed=np.asarray(seeds, dtype=np.int32)[seed],
+        scheme=scheme,
+        backend=backend,
+        scope=scope,
+        layer=layer,
+        neuron=neuron[0] if neuron else None,
+        metric=pa.DictionaryArray.from_arrays(metric.astype(np.int32), names),
+        value=cube.ravel(),
+    )
+
+
+def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
+    """Return a parquet file with one row group per table; the same tables give the same bytes."""
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(buffer, schema, compression="zstd", compression_level=3) as writer:
+        for table in tables:
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
+    return buffer.getvalue()
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, pa.string()).dictionary_encode()
+    return pa.array(values, kind)

@@ -1,0 +1,104 @@
+"""What a person sees in a terminal: progress per stage, the verdict, the table of traits."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from quantstudy.records import Run
+from quantstudy.subject.activations import ACTIVATIONS, ALIASES
+
+STAGES = {
+    "train": "train networks",
+    "measure": "quantize and measure",
+    "picture": "evaluate the median seeds",
+    "judge": "judge",
+    "draw": "draw figures",
+}
+"""What the stages of a run are called on the screen."""
+
+
+def notify(line: str) -> None:
+    """Print one line for the user on standard error."""
+    print(f"quantstudy: {line}", file=sys.stderr)
+
+
+@contextmanager
+def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function (stage, done, total) that draws a bar per stage; quiet where standard error is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True) as bars:
+        tasks = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(STAGES[stage], total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def print_activations() -> None:
+    """Print every activation with its traits, one row each."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "f(x)", "range", "bends at", "smooth", "monotonic", "exactly 0 somewhere"):
+        table.add_column(heading, overflow="fold")
+    other_names = {name: alias for alias, name in ALIASES.items() if alias != name.replace("_", "")}
+    for activation in ACTIVATIONS.values():
+        alias = other_names.get(activation.name)
+        table.add_row(
+            f"{activation.name} (= {alias})" if alias else activation.name,
+            activation.formula,
+            f"{_bound(activation.floor)} to {_bound(activation.ceiling)}",
+            ", ".join(f"{bend:g}" for bend in activation.bends) or "none",
+            *("yes" if trait else "no" for trait in (activation.smooth, activation.monotonic, activation.gates)),
+        )
+    _console().print(table)
+    print("NAME@CAP is min(f(x), CAP), for example relu@3.")
+
+
+def print_verdict(run: Run) -> None:
+    """Print the ranking of the focus scheme and the verdict in words, at most 25 lines."""
+    from quantstudy.judge.words import verdict_lines
+
+    verdict = run.verdict()
+    bits = run.config.focus_bits
+    console = _console()
+    shown = verdict["schemes"][f"w{bits}a{bits}"]
+    table = Table(title=f"w{bits}a{bits}: accuracy after quantization, mean over {run.config.seeds} seeds", box=None)
+    for heading in ("activation", "accuracy %", "95 % interval", "drop (points)", "flip rate %", "deployable"):
+        table.add_column(heading, justify="left" if heading == "activation" else "right")
+    for row in shown["ranking"][:12]:
+        table.add_row(
+            row["activation"],
+            f"{100 * row['mean']:.1f}",
+            _interval(row["low"], row["high"]),
+            f"{100 * row['drop']:.1f}",
+            f"{100 * row['flip_rate']:.1f}",
+            "yes" if row["deployable"] else "no",
+        )
+    console.print(table)
+    for line in verdict_lines(verdict):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print(f"figures and page: {run.folder / 'report.html'}")
+
+
+def _console() -> Console:
+    # a pipe has no width: rich would fold the tables at 80 columns
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "none (one seed)" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def _bound(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else ("-inf" if value < 0 else "inf")

@@ -1,0 +1,148 @@
+"""What the cells do, where they run: train, measure, picture. Knows the whole way from seeds to rows."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from quantstudy import cache
+from quantstudy.cells import Cell, CellStatus, training_cell
+from quantstudy.config import StudyConfig
+from quantstudy.errors import StudyFailure
+from quantstudy.measure.drift_rows import ANALYSES, float_rows, histogram_rows
+from quantstudy.measure.pictures import pictures
+from quantstudy.measure.plan_rows import plan_rows
+from quantstudy.measure.subject import Effect, Subject, subject
+from quantstudy.quantize.plan import build_plan
+from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
+from quantstudy.quantize.simulated import accumulated, isolated
+from quantstudy.quantize.torchao_backend import run_torchao
+from quantstudy.records import load_cell, npz, store_cell
+from quantstudy.subject.activations import parse_activation
+from quantstudy.subject.islands import island_masks
+from quantstudy.subject.network import Stack, from_arrays, initial_stack
+from quantstudy.subject.training import train
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, to_parquet
+
+Files = dict[str, bytes]
+Notify = Callable[[str], None]
+
+
+def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+    """Do one cell's work on one thread and commit its files to the run folder."""
+    started = time.perf_counter()
+    notices: list[str] = []
+    device = resolve_device(config.device)
+    with one_thread(), torch.no_grad():
+        files = STAGES[unit.stage](folder, config, unit, device, notices.append)
+    store_cell(folder, unit.key, files)
+    return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
+
+
+def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Train one stack, or take it from the cache; → weights.safetensors."""
+    settings = ("steps", "batch", "lr", "grid", "hidden", "frequency")
+    key = cache.stack_key(
+        {name: getattr(config, name) for name in settings}
+        | {"activation": unit.activation, "first": unit.first, "last": unit.last, "device": device}
+    )
+    arrays = cache.load_stack(key, notify)
+    if arrays is None:
+        activation = parse_activation(unit.activation)
+        masks = island_masks(unit.seeds, config.grid, config.frequency)
+        start = initial_stack(activation, unit.seeds, config.hidden)
+        trained = train(start, unit.seeds, masks, steps=config.steps, batch=config.batch, lr=config.lr, device=device)
+        arrays = trained.arrays()
+        cache.store_stack(key, arrays, notify)
+    return {"weights.safetensors": save(arrays)}
+
+
+def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack by every scheme and backend and measure the drift; → the cell's share of the tables."""
+    on = subject(*_trained(folder, config, unit, device))
+    metrics, plans = float_rows(on), []
+    for scheme in config.schemes:
+        effect = quantize(on, config, scheme)
+        for analysis in ANALYSES.values():
+            metrics += analysis(on, effect)
+        plans += plan_rows(on, effect)
+    tables = {"metrics": (metrics, METRICS), "histograms": (histogram_rows(on), HISTOGRAMS), "plans": (plans, PLANS)}
+    return {
+        f"{name}.parquet": to_parquet([pa.concat_tables(rows).unify_dictionaries().combine_chunks()], schema)
+        for name, (rows, schema) in tables.items()
+    }
+
+
+def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Evaluate one seed of one stack for the figures; → maps.npz."""
+    on = subject(*_trained(folder, config, unit, device))
+    focus = IntFormat(config.focus_bits)
+    shown = [scheme for bits in config.bits for scheme in schemes_for(bits)]
+    effects = [quantize(on, config, scheme, with_torchao=False) for scheme in shown]
+    return {"maps.npz": npz(pictures(on, effects, folds_of=str(Scheme(focus, focus))))}
+
+
+STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
+    "train": train_cell,
+    "measure": measure_cell,
+    "picture": picture_cell,
+}
+"""What each stage does."""
+
+
+def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
+    """Return the trained stack of a cell's seeds, the seeds and their masks."""
+    company = training_cell(config, unit.activation, unit.first)
+    files = load_cell(folder, company.key)
+    if files is None:
+        raise StudyFailure(f"{folder / 'cells' / company.key} is gone or damaged; run again to train it")
+    stack = from_arrays(parse_activation(unit.activation), load(files["weights.safetensors"]))
+    chosen = stack.select(slice(unit.first - company.first, unit.last - company.first))
+    return chosen.to(device), unit.seeds, island_masks(unit.seeds, config.grid, config.frequency)
+
+
+def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: bool = True) -> Effect:
+    """Return what one scheme does to the subject, by the simulated path and, where it has the scheme, by torchao."""
+    plan = build_plan(
+        on.stack,
+        on.maps,
+        scheme,
+        placement=config.placement,
+        observer=config.observer,
+        coordinates=config.coordinates,
+    )
+    real = run_torchao(on.stack, plan, on.maps.points) if with_torchao and runs_in_torchao(config, scheme) else None
+    return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
+
+
+def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
+    """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …)."""
+    return scheme.in_torchao and config.placement == "post" and not config.coordinates
+
+
+def resolve_device(wanted: str) -> str:
+    """Return the torch device of a study: `auto` is the GPU where there is one."""
+    if wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, then put the number of threads back.
+
+    The order of additions, and with it the last bit, would otherwise depend on the number of threads; several cores are
+    used by running several cells.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
