@@ -1,0 +1,92 @@
+"""The default study: does the choice of the activation matter when the network is quantized to 4 or 8 bits?
+
+Runs `quantstudy run --bits 4` into a scratch folder and keeps what the README shows: figures, verdict, configuration,
+provenance and a small summary table. From the root of a checkout: `python -m experiments.default_study`.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from quantstudy import Run, open_run
+from quantstudy.judge.words import verdict_lines
+
+KEPT = ("study.toml", "manifest.json", "verdict.json", "figures")
+SHOWN = [
+    "accuracy_quantized",
+    "accuracy_drop",
+    "flip_rate",
+    "boundary_displacement_mean",
+    "island_iou",
+    "logit_sqnr_db",
+]
+ROOT = Path(__file__).resolve().parents[1]
+TO = ROOT / "results" / "default"
+BEGIN, END = (
+    "<!-- results/default: made by experiments/default_study.py, do not edit -->",
+    "<!-- end of results/default -->",
+)
+
+
+def main() -> None:
+    """Run the study and copy what is kept."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "default"
+        command = [sys.executable, "-m", "quantstudy.cli", "run", "--bits", "4", "--out", str(folder)]
+        subprocess.run(command, check=True)
+        shutil.rmtree(TO, ignore_errors=True)
+        TO.mkdir(parents=True)
+        for name in KEPT:
+            copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
+            copy(folder / name, TO / name)
+        summary(open_run(folder)).to_csv(TO / "summary.csv", float_format="%.4f")
+    readme = ROOT / "README.md"
+    readme.write_text(with_block(readme.read_text(), block(json.loads((TO / "verdict.json").read_text()))))
+    print(f"written to {TO.relative_to(ROOT)} and README.md")
+
+
+def summary(run: Run) -> pd.DataFrame:
+    """Mean over the seeds of the main measures, a row per scheme, backend and activation."""
+    metrics = run.metrics()
+    network = metrics[(metrics["scope"] == "network") & metrics["metric"].isin(SHOWN)]
+    keys = ["scheme", "backend", "activation", "metric"]
+    means = network.groupby(keys, observed=True, sort=False)["value"].mean()
+    return means.unstack("metric")[SHOWN]
+
+
+def block(verdict: dict[str, Any]) -> str:
+    """What the README says about the default study: the verdict in words and a table, from verdict.json alone."""
+    lines = [f"- {line}" for line in verdict_lines(verdict)]
+    schemes = verdict["schemes"]
+    lines += [
+        "",
+        "Accuracy lost to quantization, in points, mean over the seeds [95 % interval]; **deployable** ones bold:",
+        "",
+    ]
+    lines += ["| | " + " | ".join(schemes) + " |", "|---|" + "---|" * len(schemes)]
+    for name in [row["activation"] for row in schemes["w4a4"]["ranking"]]:
+        cells = [next(row for row in judged["ranking"] if row["activation"] == name) for judged in schemes.values()]
+        lines.append(f"| {name} | " + " | ".join(_drop(row) for row in cells) + " |")
+    return "\n".join(lines)
+
+
+def _drop(row: dict[str, Any]) -> str:
+    digits = 1 if row["drop"] > 0.02 else 2
+    mean, low, high = (f"{100 * row[key]:.{digits}f}" for key in ("drop", "drop_low", "drop_high"))
+    return f"**{mean}** [{low}, {high}]" if row["deployable"] else f"{mean} [{low}, {high}]"
+
+
+def with_block(text: str, lines: str) -> str:
+    """Return the README's text with its results block replaced."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}"
+
+
+if __name__ == "__main__":
+    main()
