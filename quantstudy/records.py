@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -233,7 +234,7 @@ def store_cell(folder: Path, key: str, files: Mapping[str, bytes]) -> None:
     """Commit the files of one finished cell by a single rename: after a kill the cell is whole or not there."""
     cells = folder / "cells"
     cells.mkdir(exist_ok=True)
-    beside = cells / f".{key}.part"
+    beside = cells / f".{key}.{os.getpid()}.part"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     digests = {name: sha256(data) for name, data in files.items()}

@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 # Device nodes, not torch: a test run of rooms without torch should not pay for its import. WSL has /dev/dxg.
 if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_yours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep fixtures that are shared by several tests out of the real cache."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("shared-cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

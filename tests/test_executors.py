@@ -1,0 +1,172 @@
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from quantstudy.config import StudyConfig
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.executors import ThisProcess, Workers, available_cores, workers
+
+PARENT = """
+import multiprocessing, os, sys, time
+from quantstudy.executors import workers
+
+if __name__ == "__main__":
+    try:
+        with workers(2) as executor:
+            futures = [executor.submit(time.sleep, 60) for _ in range(4)]
+            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+            futures[0].result()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def wait_for_the_end_of(pids: list[int], seconds: float = 8.0) -> list[int]:
+    """The processes that are still there after some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(map(running, pids)):
+        time.sleep(0.05)
+    return [pid for pid in pids if running(pid)]
+
+
+def test_this_process_calls_at_once() -> None:
+    executor = ThisProcess()
+    future = executor.submit(os.getpid)
+    assert future.done()
+    assert future.result() == os.getpid()
+    assert executor.submit(divmod, 7, 2).result() == (3, 1)
+
+
+def test_this_process_hands_exceptions_on() -> None:
+    future = ThisProcess().submit(int, "x")
+    assert isinstance(future.exception(), ValueError)
+    with pytest.raises(ValueError, match="invalid literal"):
+        future.result()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_this_process_lets_ctrl_c_through() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        ThisProcess().submit(interrupted)
+
+
+def test_no_worker_before_the_first_call() -> None:
+    before = multiprocessing.active_children()
+    with workers(2) as executor:
+        assert isinstance(executor, Workers)
+        assert multiprocessing.active_children() == before
+    assert multiprocessing.active_children() == before
+
+
+def test_one_job_is_this_process() -> None:
+    with workers(1) as executor:
+        assert isinstance(executor, ThisProcess)
+
+
+def test_workers_call_elsewhere_and_hand_exceptions_on() -> None:
+    with workers(2) as executor:
+        assert executor.submit(os.getpid).result(timeout=60) != os.getpid()
+        bad = executor.submit(StudyConfig, "name", (4,), ("reul",))
+        with pytest.raises(BadInput, match="'reul' is not allowed; did you mean relu"):
+            bad.result(timeout=60)
+        pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+        assert pids
+    assert not wait_for_the_end_of(pids)
+
+
+def test_a_killed_worker_is_told_in_words() -> None:
+    with pytest.raises(StudyFailure, match="a worker process was killed"), workers(2) as executor:
+        executor.submit(os._exit, 3).result(timeout=60)
+
+
+def test_leaving_by_an_exception_ends_the_workers_at_once() -> None:
+    started = time.monotonic()
+    with contextlib.suppress(ZeroDivisionError), workers(2) as executor:
+        sleeps = [executor.submit(time.sleep, 60) for _ in range(4)]
+        pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+        assert len(pids) == 2
+        raise ZeroDivisionError
+    assert not wait_for_the_end_of(pids)
+    assert time.monotonic() - started < 20
+    assert not any(future.done() and not future.cancelled() and future.exception() is None for future in sleeps)
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process in a group of its own with two busy workers, and their ids."""
+    (tmp_path / "parent.py").write_text(PARENT)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "parent.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    pids = [int(pid) for pid in process.stdout.readline().split()]
+    yield process, pids
+    for pid in (*pids, process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+def test_workers_end_when_their_parent_is_killed(parent: tuple[subprocess.Popen[str], list[int]], delay: float) -> None:
+    process, pids = parent
+    assert len(pids) == 2
+    time.sleep(delay)  # at once they are still starting
+    process.kill()
+    process.wait()
+    assert not wait_for_the_end_of(pids)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.15, 1.0])
+def test_ctrl_c_ends_everything_without_a_word_from_the_workers(
+    parent: tuple[subprocess.Popen[str], list[int]], delay: float
+) -> None:
+    process, pids = parent
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (out, err, process.returncode) == ("interrupted\n", "", 0)
+    assert not wait_for_the_end_of(pids)
+
+
+def test_every_worker_leaves_ctrl_c_to_its_parent(parent: tuple[subprocess.Popen[str], list[int]]) -> None:
+    process, pids = parent
+
+    def blocks_ctrl_c(pid: int) -> bool:
+        (mask,) = (line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigBlk" in line)
+        return bool(int(mask, 16) >> (signal.SIGINT - 1) & 1)
+
+    assert len(pids) == 2
+    assert all(map(blocks_ctrl_c, pids))
+    assert not blocks_ctrl_c(process.pid)
+
+
+def test_available_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert available_cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert available_cores() == os.cpu_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1

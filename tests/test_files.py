@@ -1,0 +1,179 @@
+import errno
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantstudy import cli, files
+from quantstudy.errors import StudyFailure
+from quantstudy.files import file_sha256, locked, resume_command, sha256, write_atomically
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from quantstudy.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def full(*_: Any, **__: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_writes_and_overwrites(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    for data in (b"", b"one", bytes(range(256)) * 5000):
+        write_atomically(path, data)
+        assert path.read_bytes() == data
+        assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+@pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace"), (Path, "open")])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_a_failing_write_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, error: BaseException
+) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, fail)
+        with pytest.raises(type(error)):
+            write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    real = Path.open
+
+    def open_small(self: Path, *args: Any, **kwargs: Any) -> Any:
+        file = real(self, *args, **kwargs)
+        whole = file.write
+
+        class Small:
+            def __enter__(self) -> "Small":
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                file.close()
+
+            def write(self, data: bytes) -> None:
+                whole(data[: len(data) // 2])
+                full()
+
+        return Small()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", open_small)
+        with pytest.raises(OSError, match="No space left") as caught:
+            write_atomically(path, b"new" * 100)
+    assert pickle.loads(pickle.dumps(caught.value)).filename == str(path)
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_the_data_are_on_disk_before_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_sync(descriptor: int) -> None:
+        target = os.readlink(f"/proc/self/fd/{descriptor}")
+        happened.append("sync folder" if os.path.isdir(target) else f"sync {os.fstat(descriptor).st_size} bytes")
+        fsync(descriptor)
+
+    def note_replace(self: Path, target: Path) -> Path:
+        happened.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    write_atomically(tmp_path / "a", b"12345")
+    assert happened == ["sync 5 bytes", "rename", "sync folder"]
+
+
+def test_digests(tmp_path: Path) -> None:
+    data = b"quantstudy"
+    (tmp_path / "a").write_bytes(data)
+    assert file_sha256(tmp_path / "a") == sha256(data)
+    assert sha256(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert file_sha256(tmp_path / "absent") == ""
+
+
+def test_resume_command_is_quoted() -> None:
+    assert resume_command(Path("a b")) == "quantstudy run 'a b/study.toml' --out 'a b'"
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def ended(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def test_a_second_process_is_refused_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    try:
+        with pytest.raises(StudyFailure, match="is in use by another run"), locked(tmp_path):
+            pytest.fail("two hold the folder")
+    finally:
+        ended(process)
+    with locked(tmp_path):
+        pass
+
+
+def test_the_lock_is_let_go_after_an_exception(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+        raise ZeroDivisionError
+    with locked(tmp_path):
+        pass
+
+
+def test_other_errors_of_the_lock_come_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "no locks on this file system")
+
+    monkeypatch.setattr(files.fcntl, "flock", no_locks)
+    with pytest.raises(OSError, match="no locks"), locked(tmp_path):
+        pass
+
+
+def test_run_and_report_on_a_held_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    process = holder(folder)
+    try:
+        monkeypatch.setattr(sys, "argv", ["quantstudy", "run", "--seeds", "1", "--out", str(folder)])
+        started = time.perf_counter()
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        assert time.perf_counter() - started < 10
+    finally:
+        ended(process)
+    assert left.value.code == 1
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert told.err == f"quantstudy: {folder} is in use by another run; wait for it or choose another --out\n"
+    assert [path.name for path in folder.iterdir()] == [".lock"]

@@ -1,0 +1,232 @@
+"""The rules of the house (DESIGN §2), checked on the source: who imports whom, docstrings, lengths, examples."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
+
+ROOMS = (
+    ("quantstudy.errors",),
+    ("quantstudy.subject.activations", "quantstudy.quantize.scheme"),
+    ("quantstudy.config",),
+    ("quantstudy.files", "quantstudy.tables", "quantstudy.provenance"),
+    ("quantstudy.records", "quantstudy.cache"),
+    ("quantstudy.subject",),
+    ("quantstudy.quantize",),
+    ("quantstudy.drift",),
+    ("quantstudy.measure",),
+    ("quantstudy.judge",),
+    ("quantstudy.show",),
+    ("quantstudy.executors",),
+    ("quantstudy.cells",),
+    ("quantstudy.work",),
+    ("quantstudy.gather",),
+    ("quantstudy.study",),
+    ("quantstudy.terminal",),
+    ("quantstudy.cli", "quantstudy.__main__"),
+)
+"""Data flow down this list: a room may import rooms above it, never below."""
+
+NO_TORCH = ("quantstudy.errors", "quantstudy.subject.activations", "quantstudy.quantize.scheme", "quantstudy.config",
+            "quantstudy.files", "quantstudy.records", "quantstudy.tables", "quantstudy.cache", "quantstudy.provenance",
+            "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells", "quantstudy.gather",
+            "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli")  # fmt: skip
+"""What runs before a cell does, or reads records only. `import torch` may stand inside a function of two of them."""
+
+ONLY = {
+    "noise": ("quantstudy.subject.islands",),
+    "torchao": ("quantstudy.quantize.torchao_import",),
+    "triton": ("quantstudy_kernels",),
+    "numba": ("quantstudy_kernels",),
+    "seaborn": ("quantstudy.show",),
+    "matplotlib": ("quantstudy.show",),
+    "jinja2": ("quantstudy.show",),
+    "typer": ("quantstudy.cli",),
+    "rich": ("quantstudy.terminal",),
+    "skimage": ("quantstudy.drift",),
+    "contourpy": ("quantstudy.drift", "quantstudy.show"),
+    "tomllib": ("quantstudy.config",),
+}
+"""Packages that only these may import."""
+
+DRIFT = {"numpy", "scipy", "skimage", "contourpy"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "kernels" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in SOURCES}
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str, *, at_import: bool = False) -> Iterator[str]:
+    """Dotted names that a module imports, anywhere or (at_import) only where importing it would run the line."""
+    waiting: list[ast.AST] = [tree(module)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        if at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+            source = resolve_name("." * node.level + (node.module or ""), package) if node.level else node.module or ""
+            names = [f"{source}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else source for name in names)
+        waiting += ast.iter_child_nodes(node)
+
+
+def within(module: str, rooms: tuple[str, ...]) -> bool:
+    return any(module == room or module.startswith(f"{room}.") for room in rooms)
+
+
+def floor(module: str) -> int:
+    """How far down the list a module's room is; leaves are named before the room that holds them."""
+    return next(number for number, rooms in enumerate(ROOMS) if within(module, rooms))
+
+
+OURS = sorted(name for name in MODULES if name.startswith("quantstudy."))
+
+
+def test_every_module_has_its_room() -> None:
+    assert len(OURS) > 40
+    for module in OURS:
+        floor(module)
+    for rooms in ROOMS:
+        for room in rooms:
+            assert room in MODULES or room == "quantstudy.__main__", f"{room} is gone"
+
+
+@pytest.mark.parametrize("module", OURS)
+def test_a_room_imports_only_rooms_above_it(module: str) -> None:
+    for name in imports(module):
+        if name in MODULES and name.startswith("quantstudy."):
+            assert floor(name) <= floor(module), f"{module} imports {name}, a room below"
+
+
+def test_the_checker_sees_imports() -> None:
+    assert {"quantstudy.work", "time"} <= set(imports("quantstudy.study"))
+    assert "quantstudy.work" not in set(imports("quantstudy.study", at_import=True))
+    assert "torch" in set(imports("quantstudy.work"))
+    assert "pandas" not in set(imports("quantstudy.records", at_import=True))
+    assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config") < floor("quantstudy.quantize.plan")
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_packages_with_one_door(module: str) -> None:
+    for name in imports(module):
+        allowed = ONLY.get(name.partition(".")[0])
+        assert allowed is None or within(module, allowed), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in OURS if within(name, NO_TORCH)])
+def test_no_torch(module: str) -> None:
+    allowed = {"quantstudy.subject.activations", "quantstudy.cli", "quantstudy.study"}  # inside functions
+    tops = {name.partition(".")[0] for name in imports(module, at_import=module in allowed)}
+    assert not tops & {"torch", "torchao", "quantstudy_kernels"}
+
+
+@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.drift",))])
+def test_drift_knows_arrays_only(module: str) -> None:
+    for name in imports(module):
+        top = name.partition(".")[0]
+        known = top in sys.stdlib_module_names or top in DRIFT or within(name, ("quantstudy.drift",))
+        assert known, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
+def test_judge_and_show_know_no_models(module: str) -> None:
+    models = ("quantstudy.subject", "quantstudy.quantize", "quantstudy.measure", "quantstudy.work", "quantstudy.study")
+    leaves = ("quantstudy.subject.activations", "quantstudy.quantize.scheme")
+    for name in imports(module):
+        assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("quantstudy_kernels")])
+def test_kernels_know_nothing_of_the_study(module: str) -> None:
+    for name in imports(module):
+        assert name.partition(".")[0] != "quantstudy", f"{module} imports {name}"
+        assert name.partition(".")[0] not in ("pandas", "pyarrow", "safetensors", "torchao")
+
+
+def test_kernels_is_a_source_root() -> None:
+    assert not (ROOT / "kernels" / "__init__.py").exists()
+
+
+def test_what_the_import_rules_say_is_so() -> None:
+    """The same by running: what reads records and starts cells loads no torch."""
+    light = [name for name in OURS if within(name, NO_TORCH)]
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {light}];"
+        "print(sorted({'torch', 'torchao', 'triton', 'numba', 'quantstudy_kernels'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_load() -> None:
+    import quantstudy
+
+    assert {"StudyConfig", "run_study", "open_run"} <= set(quantstudy.__all__) <= set(dir(quantstudy))
+    for name in quantstudy.__all__:
+        assert getattr(quantstudy, name) is not None
+    with pytest.raises(AttributeError, match="'quantstudy' has no attribute 'nonsense'"):
+        _ = quantstudy.nonsense
+
+
+def definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not child.name.startswith("_"):
+            yield f"{prefix}.{child.name}", child
+            if isinstance(child, ast.ClassDef):
+                yield from definitions(child, f"{prefix}.{child.name}")
+        elif isinstance(child, ast.If | ast.Try | ast.With):
+            yield from definitions(child, prefix)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_everything_public_has_a_docstring(module: str) -> None:
+    assert ast.get_docstring(tree(module)), f"{module} has no docstring"
+    for name, node in definitions(tree(module), module):
+        assert ast.get_docstring(node), f"{name} has no docstring"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_file_is_longer_than_400_lines(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400
+
+
+EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(encoding="utf-8"))
+
+
+def test_there_are_examples() -> None:
+    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.tables"} <= set(EXAMPLES)
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_examples_run(module: str) -> None:
+    if module.startswith("quantstudy_kernels.triton"):
+        pytest.importorskip("triton")
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -1,0 +1,56 @@
+"""What the README and results/README.md say is what the catalogue and the reference results hold."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from quantstudy.config import read_toml
+from quantstudy.drift.catalogue import METRICS
+from quantstudy.records import RECORDS
+
+ROOT = Path(__file__).resolve().parents[1]
+DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "neither": "neither"}
+
+
+@pytest.fixture
+def default_study(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from experiments import default_study
+
+    yield default_study
+    sys.modules.pop("experiments.default_study")
+
+
+def test_results_readme_lists_every_metric_with_unit_and_direction():
+    table = (ROOT / "results/README.md").read_text().split("| metric |")[1].splitlines()
+    told = [line for line in table if line.startswith("| `")]
+    assert told == [
+        f"| `{m.name}` | {', '.join(m.scope)} | {m.unit} | {DIRECTIONS[m.better]} | {m.description} |"
+        for m in METRICS.values()
+    ]
+
+
+def test_results_readme_names_every_record():
+    text = (ROOT / "results/README.md").read_text()
+    assert [name for name in (*RECORDS, "study.toml", "manifest.json", "verdict.json") if f"`{name}`" not in text] == []
+
+
+def test_readme_block_is_made_from_the_reference_verdict(default_study):
+    verdict = json.loads((ROOT / "results/default/verdict.json").read_text())
+    readme = (ROOT / "README.md").read_text()
+    assert default_study.with_block(readme, default_study.block(verdict)) == readme
+    verdict["schemes"]["w4a4"]["ranking"][0]["drop"] += 0.01
+    assert default_study.with_block(readme, default_study.block(verdict)) != readme
+
+
+def test_reference_results_are_those_of_the_default_study(default_study):
+    from quantstudy.config import StudyConfig
+
+    assert read_toml(ROOT / "results/default/study.toml") == StudyConfig()
+    assert json.loads((ROOT / "results/default/manifest.json").read_text())["state"] == "complete"
+    assert default_study.KEPT[-1] == "figures"
+    for image in ("verdict", "maps"):
+        assert f"results/default/figures/{image}.png" in (ROOT / "README.md").read_text()
+        assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
