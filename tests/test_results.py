@@ -1,7 +1,6 @@
 """What the README and results/README.md say is what the catalogue and the reference results hold."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,7 @@ def default_study(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     from experiments import default_study
 
-    yield default_study
-    sys.modules.pop("experiments.default_study")
+    return default_study
 
 
 def test_results_readme_lists_every_metric_with_unit_and_direction():
