@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import seaborn as sns
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +11,7 @@ from matplotlib.patches import Rectangle
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.page import BODY, Page, shortened, text_width
 from quantstudy.show.style import BASE, HEADING, INK, MISSING, MUTED, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.tiles import tiles
 from quantstudy.show.values import Floats, focus_scheme, layer_values
 from quantstudy.show.words import number, plural
 
@@ -57,18 +57,7 @@ def heatmap_folds(run: "Run") -> Figure:
                 ax = page.axes(left, top + HEAD, width, ROW * len(names))
                 cells = table.get((view, scheme), np.full((len(names), layers), np.nan))
                 shades = np.clip((cells - low) / (high - low), 0.0, 1.0)
-                sns.heatmap(
-                    shades,
-                    ax=ax,
-                    cmap=SEQUENTIAL,
-                    vmin=0.0,
-                    vmax=1.0,
-                    cbar=False,
-                    xticklabels=False,
-                    yticklabels=False,
-                    linewidths=1.5,
-                    linecolor="white",
-                )
+                tiles(ax, shades, SEQUENTIAL, 0.0, 1.0)
                 _write_cells(ax, cells, shades)
                 grids.append((view, scheme, left, top, ax))
     _scale(page, labels, low, high)

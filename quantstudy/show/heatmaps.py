@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -30,6 +29,7 @@ from quantstudy.show.style import (
     ink_on,
     styled,
 )
+from quantstudy.show.tiles import tiles
 from quantstudy.show.values import SIMULATED, TORCHAO, focus_scheme, reference
 from quantstudy.show.words import listed, number, plural, span
 
@@ -97,18 +97,7 @@ def _grids(page: Page, panel: Panel, left: float, top: float) -> list[tuple[str,
         width, rows = _column_width(columns, least), len(columns[0].cells)
         ax = page.axes(left, top, width * len(columns), ROW * rows)
         shades = np.column_stack([column.shades for column in columns])
-        sns.heatmap(
-            shades,
-            ax=ax,
-            cmap=DIVERGING,
-            vmin=-1.0,
-            vmax=1.0,
-            cbar=False,
-            xticklabels=False,
-            yticklabels=False,
-            linewidths=1.5,
-            linecolor="white",
-        )
+        tiles(ax, shades, DIVERGING, -1.0, 1.0)
         made.append((backend, left, width, ax))
         left += width * len(columns) + 0.15
     return made
