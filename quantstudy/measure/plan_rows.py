@@ -48,7 +48,7 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
     simulated = quantized_stack(subject.stack, effect.plan).weights
     tables = []
     for layer, (ours, theirs) in enumerate(zip(simulated, real.weights, strict=True)):
-        equal = (ours == theirs).flatten(1).all(dim=1).cpu().numpy()
+        equal = (ours.cpu() == theirs).flatten(1).all(dim=1).numpy()
         tables.append(
             rows(PLANS, len(seeds), seed=seeds, tensor=f"layers.{layer}.weight", weights_equal=equal, **common)
         )

@@ -57,12 +57,14 @@ class RealResult:
 
 @torch.no_grad()
 def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
-    """Quantize every model of the stack with torchao, audit it and evaluate it at `points` [2, points].
+    """Quantize every model of the stack with torchao, audit it and evaluate it at `points` [2, points], on the CPU.
+
+    On the CPU wherever the stack is, so that the integers of a study do not depend on its device.
 
     Raises:
         AuditFailure: a layer is not quantized as the scheme says.
     """
-    tokens = points.T.contiguous()
+    stack, tokens = stack.to("cpu"), points.T.contiguous().cpu()
     logits, weights = [], []
     for model in range(stack.models):
         network = Network(stack, model)
@@ -86,8 +88,8 @@ def quantize_network(network: Network, plan: Plan, model: int) -> None:
         for layer, quantizer in enumerate(plan.outputs, start=1):
             assert isinstance(quantizer, Quantizer)
             config = ao.quant_api.Int8StaticActivationInt8WeightConfig(
-                act_quant_scale=quantizer.scale[model].view(1, 1),
-                act_quant_zero_point=quantizer.zero_point[model].view(1, 1).to(torch.int8),
+                act_quant_scale=quantizer.scale[model].view(1, 1).cpu(),
+                act_quant_zero_point=quantizer.zero_point[model].view(1, 1).to("cpu", torch.int8),
                 granularity=[ao.granularity.PerTensor(), ao.granularity.PerRow()],
                 act_mapping_type=ao.quant_primitives.MappingType.ASYMMETRIC,
             )
