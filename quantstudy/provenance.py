@@ -43,15 +43,15 @@ def processor() -> str:
 
 def commit() -> str | None:
     """Return the commit of the checkout that this package runs from (`-dirty` if it was changed), None outside one."""
-    here = Path(__file__).resolve().parent
-    git = ("git", "-C", str(here))
     try:
-        inside = subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False)
-        if inside.returncode:
-            return None
-        described = subprocess.run(
-            [*git, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-        )
-    except OSError:
+        _git("ls-files", "--error-unmatch", __file__)
+        changed = _git("status", "--porcelain", "--untracked-files=no")
+        return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
         return None
-    return described.stdout.strip() or None
+
+
+def _git(*arguments: str) -> str:
+    # without optional locks: a run that is killed here must not leave the checkout locked
+    command = ["git", "--no-optional-locks", "-C", str(Path(__file__).resolve().parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
