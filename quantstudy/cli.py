@@ -52,7 +52,7 @@ def run(
     ] = None,
     activations: Annotated[
         str | None,
-        _option(f"Names, separated by commas; NAME@CAP caps one. Default {_list(_DEFAULT.activations)}.", "NAMES"),
+        _option(f"Names, separated by commas; NAME@CAP caps one. Default {', '.join(_DEFAULT.activations)}.", "NAMES"),
     ] = None,
     seeds: Annotated[
         str | None,

@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -162,6 +164,42 @@ def test_every_worker_leaves_ctrl_c_to_its_parent(parent: tuple[subprocess.Popen
     assert len(pids) == 2
     assert all(map(blocks_ctrl_c, pids))
     assert not blocks_ctrl_c(process.pid)
+
+
+def test_ctrl_c_waits_until_a_worker_has_been_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may take the signal, and Python then interrupts the main one, in the middle of starting one."""
+    started: list[str] = []
+
+    def take_the_signal() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    class Pool:
+        def submit(self, name: str) -> Future[None]:
+            thread = threading.Thread(target=take_the_signal)
+            thread.start()
+            thread.join()
+            time.sleep(0.01)
+            started.append(name)
+            return Future()
+
+    executor = Workers(1)
+    monkeypatch.setattr(executor, "_pool", Pool())
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        executor.submit("one")  # type: ignore[arg-type]
+    assert started == ["one"]
+    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+def test_cells_can_be_handed_out_from_any_thread() -> None:
+    found: list[int] = []
+    with workers(2) as executor:
+        thread = threading.Thread(target=lambda: found.append(executor.submit(abs, -3).result()))
+        thread.start()
+        thread.join()
+    assert found == [3]
 
 
 def test_available_cores(monkeypatch: pytest.MonkeyPatch) -> None:
