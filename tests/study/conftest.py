@@ -1,0 +1,66 @@
+"""Two tiny studies, run once, and what their tests have in common."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantstudy import cli, study
+from quantstudy.config import StudyConfig
+from quantstudy.records import Run
+from quantstudy.study import run_study
+
+TINY = StudyConfig(
+    name="tiny",
+    activations=("relu", "relu@1000000", "hardgelu"),
+    seeds=3,
+    steps=40,
+    batch=64,
+    grid=17,
+    hidden=(4, 3),
+)
+SEVEN = StudyConfig(name="seven", seeds=2, steps=60, batch=64, grid=33, hidden=(5, 7, 3), bits=(5,))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_study(TINY, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def seven(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run_study(SEVEN, tmp_path_factory.mktemp("runs") / "seven")
+
+
+@pytest.fixture
+def copy(tiny: Run, tmp_path: Path) -> Run:
+    shutil.copytree(tiny.folder, tmp_path / "tiny")
+    return Run(tmp_path / "tiny", TINY)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out verdict and figures: a test that looks at numbers only needn't wait for them."""
+    monkeypatch.setattr(study, "redo", lambda run, **_: None)
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """Return a function: folder → what every file in it holds."""
+    return lambda folder: {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return a function: arguments → exit code of the command line."""
+
+    def run(*arguments: str) -> Any:
+        monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code
+
+    return run

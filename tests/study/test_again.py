@@ -1,0 +1,168 @@
+"""Running again and reporting again: what is kept, told, made anew."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantstudy import cells, show, study
+from quantstudy.config import StudyConfig
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records import RECORDS, Run, load_cell, open_run
+from quantstudy.study import run_study
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_ino) for p in sorted(folder.rglob("*"))}
+
+
+def test_a_second_run_returns_at_once_and_rewrites_nothing(
+    copy: Run, monkeypatch: pytest.MonkeyPatch, tiny: Run
+) -> None:
+    before = stamps(copy.folder)
+    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    told: list[str] = []
+    assert run_study(tiny.config, copy.folder, notify=told.append) == copy
+    assert stamps(copy.folder) == before
+    assert told == []
+
+
+def test_a_moved_run_folder_still_opens(copy: Run, tmp_path: Path, tiny: Run) -> None:
+    copy.folder.rename(tmp_path / "moved")
+    assert open_run(tmp_path / "moved").config == tiny.config
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
+def test_damaged_records_are_told_and_measured_again(
+    copy: Run, tiny: Run, damage: str, contents: Callable[[Path], dict[str, bytes]]
+) -> None:
+    path = copy.folder / "metrics.parquet"
+    path.unlink() if damage == "gone" else path.write_bytes(path.read_bytes()[:-100])
+    told: list[str] = []
+    run_study(tiny.config, copy.folder, notify=told.append)
+    assert told == [f"{path} is missing or damaged: measuring again"]
+    again, first = contents(copy.folder), contents(tiny.folder)
+    assert again.keys() == first.keys()
+    assert {name for name in first if again[name] != first[name]} <= {"manifest.json"}  # it holds seconds
+    assert copy.damaged() == []
+
+
+def test_a_deleted_figure_is_drawn_again(
+    copy: Run, tiny: Run, monkeypatch: pytest.MonkeyPatch, contents: Callable[[Path], dict[str, bytes]]
+) -> None:
+    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    figure = sorted((copy.folder / "figures").iterdir())[0]
+    figure.unlink()
+    seen: list[tuple[str, int, int]] = []
+    run_study(tiny.config, copy.folder, progress=lambda *what: seen.append(what))
+    assert contents(copy.folder) == contents(tiny.folder)
+    assert seen[:2] == [("judge", 0, 1), ("judge", 1, 1)]
+    drawn = len(list((copy.folder / "figures").iterdir())) + 1  # and the page
+    assert seen[-1] == ("draw", drawn, drawn)
+    assert [done for _, done, _ in seen[2:]] == sorted(done for _, done, _ in seen[2:])
+
+
+@pytest.mark.parametrize("text", ["", "{", "\0"])
+def test_a_damaged_verdict_is_judged_again(copy: Run, tiny: Run, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    (copy.folder / "verdict.json").write_text(text)
+    run_study(tiny.config, copy.folder)
+    assert (copy.folder / "verdict.json").read_bytes() == (tiny.folder / "verdict.json").read_bytes()
+
+
+def test_fresh(copy: Run, undrawn: None, tiny: Run) -> None:
+    other = tiny.config.with_options(activations=("relu",), bits=(3,))
+    with pytest.raises(BadInput, match="another study"):
+        run_study(other, copy.folder)
+    assert copy.damaged() == []
+    run = run_study(other, copy.folder, fresh=True)
+    assert run.config == other
+    assert run.manifest()["state"] == "complete"
+    assert sorted(path.name for path in (copy.folder / "weights").iterdir()) == ["relu.safetensors"]
+    assert not (copy.folder / "figures").exists()
+
+
+def test_fresh_keeps_the_cache(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
+    from quantstudy import work
+
+    one = tiny.config.with_options(activations=("relu",), seeds=1)
+    run = run_study(one, tmp_path / "run")
+    metrics = (run.folder / "metrics.parquet").read_bytes()
+    monkeypatch.setattr(work, "train", lambda *_, **__: pytest.fail("trained again"))
+    run_study(one, tmp_path / "run", fresh=True)
+    assert (run.folder / "metrics.parquet").read_bytes() == metrics
+    # other widths need no training either
+    run_study(one.with_options(bits=(3,)), tmp_path / "three")
+
+
+def test_a_damaged_cache_entry_is_told_and_trained_again(
+    tmp_path: Path, own_cache: Path, undrawn: None, tiny: Run
+) -> None:
+    one = tiny.config.with_options(activations=("relu",), seeds=1)
+    first = run_study(one, tmp_path / "first")
+    (entry,) = (path for path in own_cache.rglob("*") if path.is_file())
+    entry.write_bytes(entry.read_bytes()[:100])
+    told: list[str] = []
+    second = run_study(one, tmp_path / "second", notify=told.append)
+    assert len(told) == 1
+    assert "is damaged: training again" in told[0]
+    assert (first.folder / "metrics.parquet").read_bytes() == (second.folder / "metrics.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("stage", ["train", "measure", "picture"])
+def test_an_interrupted_run_goes_on(
+    tmp_path: Path, undrawn: None, tiny: Run, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    folder, real, done = tmp_path / "run", study.run_cell, []
+
+    def until(where: Path, config: StudyConfig, unit: cells.Cell) -> cells.CellStatus:
+        if unit.stage == stage and unit.activation == "relu@1000000":
+            raise KeyboardInterrupt
+        done.append(unit.key)
+        return real(where, config, unit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study, "run_cell", until)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(tiny.config, folder)
+    assert done
+    assert all(load_cell(folder, key) for key in done)
+
+    def rest(where: Path, config: StudyConfig, unit: cells.Cell) -> cells.CellStatus:
+        assert unit.key not in done
+        return real(where, config, unit)
+
+    monkeypatch.setattr(study, "run_cell", rest)
+    run = run_study(tiny.config, folder)
+    for name in (*RECORDS, *(f"weights/{name}.safetensors" for name in tiny.config.activations)):
+        assert (run.folder / name).read_bytes() == (tiny.folder / name).read_bytes(), name
+    assert not (folder / "cells").exists()
+
+
+def test_a_failing_cell_is_raised_and_the_lock_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Run
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StudyFailure("coverage audit: layers.1 holds float32")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study, "run_cell", fail)
+        for _ in range(2):
+            with pytest.raises(StudyFailure, match="coverage audit"):
+                run_study(tiny.config, tmp_path / "run")
+    assert Run(tmp_path / "run", tiny.config).manifest()["state"] == "running"
+
+
+def test_report_builds_the_same_verdict_and_figures(
+    copy: Run,
+    tiny: Run,
+    capfd: pytest.CaptureFixture[str],
+    command: Callable[..., Any],
+    contents: Callable[[Path], dict[str, bytes]],
+) -> None:
+    for path in (copy.folder / "verdict.json", copy.folder / "report.html", *(copy.folder / "figures").iterdir()):
+        path.unlink()
+    assert command("report", str(copy.folder)) == 0
+    assert contents(copy.folder) == contents(tiny.folder)
+    assert capfd.readouterr().err == ""

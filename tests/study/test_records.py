@@ -1,0 +1,164 @@
+"""What a finished run leaves behind."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors import safe_open
+
+from quantstudy.records import FORMAT, OUR_FOLDERS, RECORDS, Run
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
+
+
+def test_every_file_of_the_design(tiny: Run) -> None:
+    found = {str(p.relative_to(tiny.folder)) for p in tiny.folder.rglob("*") if p.is_file()} - {".lock"}
+    figures = {name for name in found if name.startswith("figures/")}
+    weights = {f"weights/{name}.safetensors" for name in tiny.config.activations}
+    assert found - figures == {"study.toml", "manifest.json", "verdict.json", "report.html", *RECORDS, *weights}
+    assert len(figures) >= 5
+    assert all(name.endswith(".png") for name in figures)
+    for name in figures:
+        assert (tiny.folder / name).read_bytes().startswith(b"\x89PNG")
+    assert not set(OUR_FOLDERS) - {"weights", "figures", "cells"}
+    assert (tiny.folder / "study.toml").read_text() == tiny.config.to_toml()
+
+
+def test_the_manifest(tiny: Run) -> None:
+    manifest = tiny.manifest()
+    assert manifest["format"] == FORMAT
+    assert manifest["state"] == "complete"
+    assert manifest["seeds"] == [0, 1, 2]
+    assert manifest["device"] in ("cpu", "cuda")
+    assert {"python", "torch", "torchao", "numpy", "noise", "quantstudy"} <= set(manifest["versions"])
+    assert "commit" in manifest
+    assert manifest["processor"]
+    assert set(manifest["seconds"]) >= {"train", "measure", "picture"}
+    states = {(key.partition("-")[0], state["state"]) for key, state in manifest["cells"].items()}
+    assert states == {("train", "done"), ("measure", "done"), ("picture", "done")}
+    assert len(manifest["cells"]) == 9
+    assert set(manifest["files"]) == {*RECORDS, *(f"weights/{name}.safetensors" for name in tiny.config.activations)}
+    assert tiny.damaged() == []
+
+
+def test_metrics_have_the_columns_of_the_design(tiny: Run) -> None:
+    assert pq.read_schema(tiny.folder / "metrics.parquet").equals(METRICS)
+    assert pq.read_schema(tiny.folder / "histograms.parquet").equals(HISTOGRAMS)
+    assert pq.read_schema(tiny.folder / "plans.parquet").equals(PLANS)
+    assert METRICS.names == ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric", "value"]
+    assert HISTOGRAMS.names == ["activation", "layer", "bin_left", "bin_right", "count"]
+    metrics = tiny.metrics()
+    assert tuple(metrics["activation"].unique()) == tiny.config.activations
+    assert sorted(metrics["seed"].unique()) == [0, 1, 2]
+    assert set(metrics["scope"]) == {"network", "layer", "neuron"}
+    assert metrics[["activation", "seed", "scheme", "backend", "scope", "metric"]].notna().all(axis=None)
+    scope = metrics["scope"].astype(str)
+    assert (metrics["layer"].isna() == (scope == "network")).all()
+    assert (metrics["neuron"].isna() == (scope != "neuron")).all()
+    assert set(metrics["layer"].dropna()) == {0, 1}
+    for layer, width in enumerate(tiny.config.hidden):
+        assert set(metrics[metrics["layer"] == layer]["neuron"].dropna()) == set(range(width))
+    assert metrics["metric"].str.fullmatch("[a-z0-9_]+").all()
+    keys = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric"]
+    assert not metrics.duplicated(keys).any()
+
+
+def test_network_rows_of_every_scheme_and_backend(tiny: Run) -> None:
+    metrics = tiny.metrics()
+    network = metrics[metrics["scope"] == "network"]
+    flips = network[network["metric"] == "flip_rate"]
+    found = {tuple(map(str, pair)) for pair in flips[["scheme", "backend"]].drop_duplicates().itertuples(index=False)}
+    assert found == {(str(scheme), "simulated") for scheme in tiny.config.schemes} | {
+        (scheme, "torchao") for scheme in ("w4", "w4a8dyn", "w8", "w8a8", "w8a8dyn")
+    }
+    assert len(flips) == len(found) * tiny.config.seeds * len(tiny.config.activations)
+    assert flips["value"].between(0, 1).all()
+    per_pair = network[network["backend"] != "float"].groupby(["scheme", "backend"], observed=True)["metric"]
+    assert len({frozenset(names) for _, names in per_pair}) == 1  # every pair has the same metrics
+    for name in ("flip_rate", "boundary_displacement_mean", "accuracy_quantized"):
+        assert name in set(network["metric"])
+
+
+def test_accuracy_float_stands_once(tiny: Run) -> None:
+    metrics = tiny.metrics()
+    rows = metrics[metrics["metric"] == "accuracy_float"]
+    assert list(zip(rows["activation"], rows["seed"], strict=True)) == [
+        (name, seed) for name in tiny.config.activations for seed in range(tiny.config.seeds)
+    ]
+    assert set(rows["scheme"]) == set(rows["backend"]) == {"float"}
+    assert set(rows["scope"]) == {"network"}
+    assert rows["value"].between(0, 1).all()
+
+
+def test_accuracy_and_drop_fit(tiny: Run) -> None:
+    metrics = tiny.metrics()
+    network = metrics[metrics["scope"] == "network"]
+    wide = network.pivot_table(
+        index=["activation", "seed", "scheme", "backend"], columns="metric", values="value", observed=True
+    ).reset_index()
+    wide = wide[wide["backend"] != "float"]
+    before = network[network["metric"] == "accuracy_float"].set_index(["activation", "seed"])["value"]
+    expected = before.loc[list(zip(wide["activation"], wide["seed"], strict=True))].to_numpy()
+    np.testing.assert_allclose(expected - wide["accuracy_quantized"], wide["accuracy_drop"], atol=1e-12)
+
+
+def test_histograms_count_every_value(tiny: Run) -> None:
+    histograms = tiny.histograms()
+    for name in tiny.config.activations:
+        for layer, width in enumerate(tiny.config.hidden):
+            rows = histograms[(histograms["activation"] == name) & (histograms["layer"] == layer)]
+            assert rows["count"].sum() == tiny.config.seeds * width * tiny.config.grid**2
+            assert not rows.duplicated(["bin_left"]).any()
+            assert (rows["bin_left"] < rows["bin_right"]).all()
+
+
+def test_plans_and_parity(tiny: Run) -> None:
+    plans = tiny.plans()
+    real = plans[plans["backend"] == "torchao"]
+    weights = real[real["tensor"].str.endswith("weight")]
+    assert len(weights) == 5 * 3 * tiny.config.seeds * len(tiny.config.activations)
+    assert weights["weights_equal"].all()
+    logits = real[real["tensor"] == "logit"]
+    assert len(logits) == 5 * tiny.config.seeds * len(tiny.config.activations)
+    assert logits["flips"].notna().all()
+    ours = plans[plans["backend"] == "simulated"]
+    assert set(ours["bits"]) == {4, 8}
+    # the coordinates stay float, layer 0 is weight-only
+    assert "coordinates" not in set(ours["tensor"])
+    assert {f"layers.{k}.weight" for k in range(3)} | {"layers.0.output", "layers.1.output"} == set(ours["tensor"])
+
+
+def test_weights_and_masks(tiny: Run) -> None:
+    for name in tiny.config.activations:
+        with safe_open(tiny.folder / "weights" / f"{name}.safetensors", "numpy") as file:
+            assert file.metadata() == {"seeds": "0-2"}
+            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        assert shapes == {
+            "layers.0.weight": (3, 4, 2),
+            "layers.0.bias": (3, 4),
+            "layers.1.weight": (3, 3, 4),
+            "layers.1.bias": (3, 3),
+            "layers.2.weight": (3, 1, 3),
+            "layers.2.bias": (3, 1),
+        }
+    with np.load(tiny.folder / "masks.npz") as stored:
+        assert stored.files == ["mask"]
+        mask = stored["mask"]
+    assert mask.shape == (3, 17, 17)
+    assert mask.dtype == bool
+    assert np.all(np.abs(mask.mean(axis=(1, 2)) - 0.5) < 0.01)  # the median splits the plane in halves
+
+
+def test_maps_show_the_lower_median_seed(tiny: Run) -> None:
+    maps, metrics = tiny.maps(), tiny.metrics()
+    with np.load(tiny.folder / "masks.npz") as stored:
+        masks = stored["mask"]
+    chosen = metrics[
+        (metrics["metric"] == "flip_rate") & (metrics["scheme"] == "w4a4") & (metrics["backend"] == "simulated")
+    ]
+    for name in tiny.config.activations:
+        rates = chosen[chosen["activation"] == name].sort_values(["value", "seed"])
+        seed = int(maps[f"{name}/seed"])
+        assert seed == rates["seed"].iloc[(len(rates) - 1) // 2]
+        np.testing.assert_array_equal(maps[f"{name}/target"], masks[seed])
+        before = maps[f"{name}/float/logit"] > 0
+        after = maps[f"{name}/w4a4/logit"] > 0
+        assert (before != after).mean() == pytest.approx(rates["value"].iloc[1], abs=1e-12)

@@ -1,0 +1,78 @@
+"""What a person or a program sees of a run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantstudy.records import Run
+from quantstudy.study import run_study
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_ino) for p in sorted(folder.rglob("*"))}
+
+
+def no_constant(text: str) -> None:
+    raise AssertionError(f"{text} is no JSON")
+
+
+@pytest.mark.parametrize("name", ["run", "report"])
+def test_json_is_strict_and_alone(
+    copy: Run, capfd: pytest.CaptureFixture[str], name: str, undrawn: None, command: Callable[..., Any], tiny: Run
+) -> None:
+    arguments = ("run", str(copy.folder / "study.toml"), "--out") if name == "run" else ("report",)
+    assert command(*arguments, str(copy.folder), "--json") == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    printed = json.loads(told.out, parse_constant=no_constant)
+    assert printed.pop("run") == str(copy.folder)
+    assert printed == json.loads((copy.folder / "verdict.json").read_text(), parse_constant=no_constant)
+    assert list(printed["schemes"]) == [str(scheme) for scheme in tiny.config.schemes]
+    for scheme in printed["schemes"].values():
+        assert set(scheme) >= {"backend", "ranking", "best", "winner", "tied_with", "deployable", "reason"}
+        for row in scheme["ranking"]:
+            columns = {"activation", "mean", "low", "high", "drop", "drop_low", "drop_high", "deployable"}
+            assert set(row) >= columns
+        assert scheme["best"] in tiny.config.activations
+        assert scheme["winner"] is None or scheme["winner"] in scheme["deployable"]
+
+
+def test_the_terminal_shows_at_most_25_lines(
+    seven: Run, capfd: pytest.CaptureFixture[str], command: Callable[..., Any]
+) -> None:
+    before = stamps(seven.folder)
+    assert command("run", str(seven.folder / "study.toml"), "--out", str(seven.folder)) == 0
+    told = capfd.readouterr()
+    assert told.err == ""  # no bars and no colours where nobody sees them
+    assert "\x1b" not in told.out
+    lines = told.out.splitlines()
+    assert 9 <= len(lines) <= 25
+    assert max(map(len, lines)) < 200
+    for name in seven.config.activations:
+        assert any(name in line for line in lines)
+    assert "w5a5" in told.out
+    assert str(seven.folder / "report.html") in lines[-1]
+    assert stamps(seven.folder) == before
+
+
+def test_wide_integers_are_said_in_one_line(tmp_path: Path, undrawn: None, tiny: Run) -> None:
+    told: list[str] = []
+    wide = tiny.config.with_options(activations=("relu",), seeds=1, bits=(9, 12))
+    run = run_study(wide, tmp_path / "run", notify=told.append)
+    assert told == ["bits 9,12: torchao has no integers wider than 8 bits, only the simulated path runs"]
+    metrics = run.metrics()
+    real = metrics[metrics["backend"] == "torchao"]["scheme"].astype(str)
+    assert set(real) == {"w8", "w8a8", "w8a8dyn"}
+
+
+def test_progress_counts_every_stage(tmp_path: Path, undrawn: None, tiny: Run) -> None:
+    seen: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        seen.setdefault(stage, []).append((done, total))
+
+    run_study(tiny.config.with_options(activations=("relu", "hardgelu"), seeds=1), tmp_path / "run", progress=progress)
+    assert seen == {stage: [(0, 2), (1, 2), (2, 2)] for stage in ("train", "measure", "picture")}
