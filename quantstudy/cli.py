@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,7 +198,27 @@ class _Interrupted(StudyFailure):
 
 
 def main() -> None:
-    """Run the command line and exit with the code that DESIGN gives: 0, 1, 2 or 130, problems told in one line."""
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; problems are told in one line."""
+    with _one_interrupt():
+        code = _run_app()
+    sys.exit(code)
+
+
+@contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Heed the first Ctrl-C and no further one: a second must not break off the tidying up that the first has begun."""
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    yield
+    if signal.getsignal(signal.SIGINT) is interrupt:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_app() -> int:
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -217,7 +238,7 @@ def main() -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         code = _complain(f"{where}{error.strerror or error}; what is finished is kept, run the same command again", 1)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def _complain(line: str, code: int) -> int:
