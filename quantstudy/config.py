@@ -83,6 +83,11 @@ class StudyConfig:
         return studied_schemes(self.bits)
 
     @property
+    def quantizes_hidden_outputs_only(self) -> bool:
+        """Whether activations are quantized just where torchao's configurations do: the inputs of layers 1 …."""
+        return self.placement == "post" and not self.coordinates
+
+    @property
     def focus_bits(self) -> int:
         """The width that single-seed figures show: the first that was asked for."""
         return self.bits[0]

@@ -165,7 +165,7 @@ def _simulated_only(config: StudyConfig) -> Iterator[str]:
             f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
             "only the simulated path runs"
         )
-    if config.placement != "post" or config.coordinates:
+    if not config.quantizes_hidden_outputs_only:
         yield (
             f"placement {config.placement}, coordinates {str(config.coordinates).lower()}: torchao quantizes the "
             "outputs of hidden layers and nothing else, only the simulated path runs"

@@ -124,7 +124,7 @@ def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: 
 
 def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …)."""
-    return scheme.in_torchao and config.placement == "post" and not config.coordinates
+    return scheme.in_torchao and config.quantizes_hidden_outputs_only
 
 
 def resolve_device(wanted: str) -> str:

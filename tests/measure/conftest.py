@@ -1,6 +1,6 @@
 """One tiny study, trained for a few steps, with every scheme applied to it once; only looked at."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -34,12 +34,8 @@ TINY = StudyConfig(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These tensors are tiny: more threads than free cores only make them slow."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def these_tensors_are_tiny(one_thread: None) -> None:
+    """More threads than free cores would only make them slow."""
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-import torch
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +22,5 @@ def python() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These tensors are tiny: more threads than free cores only make them slow."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def these_tensors_are_tiny(one_thread: None) -> None:
+    """More threads than free cores would only make them slow."""
