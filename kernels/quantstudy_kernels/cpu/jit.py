@@ -1,0 +1,106 @@
+"""How every CPU kernel is compiled: by Numba, without the GIL, machine code kept on disk between processes.
+
+The machine code lies in `$XDG_CACHE_HOME/quantstudy/compiled/DIGEST` (by default `~/.cache/…`; Numba's own
+`NUMBA_CACHE_DIR` goes first). The digest is of this folder's sources: Numba itself notices a change of the file that a
+function stands in, but not of one that it calls. Where the folder can't be written, functions are compiled for this
+process alone and `cache_problem()` says so; a damaged entry is compiled again.
+
+`fastmath` is limited to what stays deterministic: the compiler may contract a·b + c and reorder sums at compile time,
+so the same machine code gives the same bits in every call and thread; NaN and infinity keep their meaning.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+CONTRACT = frozenset({"contract"})
+"""LLVM's flag for kernels that compute element by element: a·b + c may be rounded once."""
+
+REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
+"""LLVM's flags for kernels that sum: any order of additions too, no signed zeros, reciprocals."""
+
+_problems: list[str] = []
+
+
+def compiled(*, fastmath: bool | frozenset[str] = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that compiles a function for its argument types at its first call.
+
+    Give every function one signature (contiguous float32, say): two processes may then store the same entry at once.
+
+    Args:
+        fastmath: `CONTRACT` or `REORDER` (True is `REORDER`); by default every operation is rounded as it is written.
+        inline: put the function's body where it is called (small helpers), with no entry of its own on disk.
+    """
+    flags: Any = set(REORDER if fastmath is True else fastmath) if fastmath else False
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        if inline:
+            return numba.njit(function, nogil=True, error_model="numpy", fastmath=flags, inline="always")
+        return _with_cache(numba.njit(function, nogil=True, error_model="numpy", fastmath=flags))
+
+    return decorate
+
+
+def cache_problem() -> str | None:
+    """Return in one line why machine code is not kept on disk in this process, None if it is."""
+    return _problems[0] if _problems else None
+
+
+def cache_folder() -> Path:
+    """Return where machine code is kept: a folder of its own for every state of these sources."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        return Path(given)
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "quantstudy" / "compiled" / digest.hexdigest()[:16]
+
+
+def _with_cache(dispatcher: Any) -> Any:
+    folder = cache_folder()
+    try:  # refused here, Numba would go on to the folder of the sources
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        _note(error)
+        return dispatcher
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+    try:
+        dispatcher.enable_caching()
+    finally:
+        numba.config.CACHE_DIR = before
+    dispatcher._cache = _Forgiving(dispatcher._cache)
+    return dispatcher
+
+
+def _note(error: Exception) -> None:
+    _problems.append(f"compiled kernels are not kept on disk, each process compiles them again: {error}")
+
+
+class _Forgiving:
+    """Numba's cache of one function, for which a full, read-only or damaged disk is no failure."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        try:
+            return self._cache.load_overload(signature, context)
+        except Exception:  # whatever unpickling foreign bytes may raise
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            self._cache.save_overload(signature, data)
+        except OSError as error:
+            _note(error)

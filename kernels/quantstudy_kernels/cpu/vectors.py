@@ -1,0 +1,113 @@
+"""Words to write vector code for Numba with: `LANES` floats loaded, stored, multiplied and added, in a loop.
+
+LLVM vectorizes simple loops by itself; the tiles of a matrix product it does not (a sum kept in vector registers over a
+loop comes out ten times slower), so those are written as LLVM IR with these few words.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+LANES = 16
+"""Floats in one vector: an AVX-512 register; LLVM splits it in two or four on narrower machines."""
+
+INDEX = ir.IntType(64)
+FLOAT = ir.FloatType()
+VECTOR = ir.VectorType(FLOAT, LANES)
+
+F32 = numba.types.Array(numba.float32, 1, "C")
+"""Type of every array that a tile works on."""
+
+
+def zero() -> ir.Constant:
+    """Return a vector of zeros."""
+    return ir.Constant(VECTOR, [0.0] * LANES)
+
+
+def pointer(context: Any, builder: ir.IRBuilder, array: ir.Value, at: ir.Value) -> ir.Value:
+    """Return the address of element `at` of a float array."""
+    return builder.gep(context.make_array(F32)(context, builder, array).data, [at])
+
+
+def offset(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
+    """Return the address `floats` behind another."""
+    return builder.gep(start, [INDEX(floats)])
+
+
+def load(builder: ir.IRBuilder, start: ir.Value, floats: int = 0) -> ir.Value:
+    """Return the vector that lies `floats` behind `start`."""
+    value = builder.load(builder.bitcast(offset(builder, start, floats), VECTOR.as_pointer()))
+    value.align = 4
+    return value
+
+
+def store(builder: ir.IRBuilder, vector: ir.Value, start: ir.Value, floats: int = 0) -> None:
+    """Write a vector `floats` behind `start`."""
+    builder.store(vector, builder.bitcast(offset(builder, start, floats), VECTOR.as_pointer())).align = 4
+
+
+def spread(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
+    """Return a vector whose lanes all hold the one float `floats` behind `start`."""
+    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    one = builder.insert_element(undefined, builder.load(offset(builder, start, floats)), ir.IntType(32)(0))
+    return builder.shuffle_vector(one, undefined, first)
+
+
+def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    """Return a · b + c, rounded once."""
+    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32"), [a, b, c])
+
+
+def loop(
+    builder: ir.IRBuilder,
+    floats: ir.Value,
+    carried: Sequence[ir.Value],
+    body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+) -> list[ir.Value]:
+    """Run `body(index, values) -> values` at index 0, LANES, … below `floats` (at least once); return the last values.
+
+    Values are carried as phi nodes: kept in memory instead, LLVM would leave them there.
+    """
+    before = builder.basic_block
+    inside, after = builder.append_basic_block("tile"), builder.append_basic_block("tile_end")
+    builder.branch(inside)
+    builder.position_at_end(inside)
+    index = builder.phi(INDEX)
+    values = [builder.phi(value.type) for value in carried]
+    results = body(index, values)
+    following = builder.add(index, INDEX(LANES))
+    for phi, start, result in zip([index, *values], [INDEX(0), *carried], [following, *results], strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(result, builder.basic_block)
+    builder.cbranch(builder.icmp_signed("<", following, floats), inside, after)
+    builder.position_at_end(after)
+    return results
+
+
+@intrinsic
+def peek(context: Any, array: Any, at: Any) -> Any:
+    """Return `array[at]` for at ≥ 0, without the look at negative indices that keeps loops from being vectorized."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.load(builder.gep(array.data, [arguments[1]]))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def poke(context: Any, array: Any, at: Any, value: Any) -> Any:
+    """Write `array[at] = value` for at ≥ 0; see `peek`."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        builder.store(arguments[2], builder.gep(array.data, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), codegen
