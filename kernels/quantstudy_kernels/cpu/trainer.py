@@ -1,0 +1,106 @@
+"""Train many small networks with the compiled loop of `cpu.training`, one model per thread at a time."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantstudy_kernels.checks import HARDGELU_CAP
+from quantstudy_kernels.cpu.blocks import KINDS
+from quantstudy_kernels.cpu.layout import layout
+from quantstudy_kernels.cpu.training import fit
+
+_LINE = 16  # floats in a cache line: vectors that straddle two cost twice
+_POINTS_PER_CALL = 2**22  # a tenth of a second: compiled code can't be interrupted, the loop around it can
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every model is trained.
+
+    Attributes:
+        name: one of `quantstudy_kernels.ACTIVATION_NAMES`.
+        cap: upper bound of the activation, inf for none.
+        widths: neurons per layer: 2 inputs, the hidden layers, 1 output.
+        batch: points per step.
+        rates: learning rate of every step, [steps].
+        beta1: Adam's, as `beta2` and `epsilon`.
+        beta2: see `beta1`.
+        epsilon: see `beta1`.
+        purpose: of the random stream that draws the minibatches (see `quantstudy_kernels.draws`).
+    """
+
+    name: str
+    cap: float
+    widths: tuple[int, ...]
+    batch: int
+    rates: Sequence[float]
+    beta1: float
+    beta2: float
+    epsilon: float
+    purpose: int
+
+
+def train(
+    recipe: Recipe, parameters: Floats, seeds: Sequence[int], masks: NDArray[np.bool_], *, threads: int = 1
+) -> tuple[Floats, Floats]:
+    """Return the trained parameters and the mean loss of every step; the same bits for any number of threads.
+
+    Binary cross-entropy on logits, Adam (Kingma & Ba 2015, arXiv 1412.6980), minibatches drawn afresh.
+
+    Args:
+        recipe: how.
+        parameters: [models, parameters] before the first step: per model the weights [out, in] of all layers, then the
+            biases of all layers, then prelu's slopes of the hidden layers.
+        seeds: of the models' minibatches.
+        masks: targets [models, grid, grid].
+        threads: how many models are trained at once.
+
+    Returns:
+        Parameters [models, parameters] and losses [models, steps], float32.
+
+    Raises:
+        ValueError: there is no hidden layer, or the parameters do not fit the widths.
+    """
+    if len(recipe.widths) < 3:
+        raise ValueError(f"widths: {list(recipe.widths)}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    plan = layout(recipe.widths, recipe.name == "prelu")
+    if parameters.shape != (len(seeds), len(plan.places)):
+        raise ValueError(
+            f"parameters: shape {list(parameters.shape)}; allowed: {[len(seeds), len(plan.places)]}, "
+            f"for {len(seeds)} models of widths {list(recipe.widths)}"
+        )
+    steps = np.arange(1, len(recipe.rates) + 1)
+    rates = (np.asarray(recipe.rates) / (1.0 - recipe.beta1**steps)).astype(np.float32)
+    corrections = (1.0 / np.sqrt(1.0 - recipe.beta2**steps)).astype(np.float32)
+    constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))
+    cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
+    trained = np.array(parameters, np.float32, order="C")
+    losses = np.zeros((len(seeds), len(steps)), np.float32)
+    grid = masks.shape[1]
+    chunk = max(1, _POINTS_PER_CALL // recipe.batch)
+    islands = np.ascontiguousarray(masks.reshape(len(seeds), grid * grid), np.uint8)
+
+    def one(model: int) -> None:
+        room = np.zeros(plan.floats + _LINE, np.float32)
+        skip = (-room.ctypes.data % (4 * _LINE)) // 4
+        moments = np.zeros((2, len(plan.places)), np.float32)
+        for start in range(0, len(steps), chunk):
+            fit(
+                *(trained[model], moments, losses[model], start, min(start + chunk, len(steps))),
+                *(room[skip : skip + plan.floats], plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
+                *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
+                *(islands[model], grid, rates, corrections, constants),
+            )
+
+    if threads == 1:
+        for model in range(len(seeds)):
+            one(model)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(one, range(len(seeds))))
+    return trained, losses

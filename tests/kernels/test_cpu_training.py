@@ -1,0 +1,177 @@
+"""The compiled training loop as a kernel: where things lie, what no number depends on, what it refuses."""
+
+import hashlib
+import itertools
+import math
+
+import numpy as np
+import pytest
+from quantstudy_kernels import ACTIVATION_NAMES
+from quantstudy_kernels.cpu.blocks import KINDS
+from quantstudy_kernels.cpu.layout import layout
+from quantstudy_kernels.cpu.trainer import Recipe, train
+from quantstudy_kernels.cpu.vectors import LANES
+
+WIDTHS = [(2, 8, 8, 8, 1), (2, 1, 1), (2, 5, 7, 3, 1), (2, 9, 1), (2, 17, 24, 1), (2, 8, 1)]
+
+
+def recipe(name: str = "relu", widths=(2, 5, 9, 1), steps: int = 6, batch: int = 40, cap: float = math.inf) -> Recipe:
+    return Recipe(name, cap, widths, batch, [0.05] * steps, 0.9, 0.999, 1e-8, 2)
+
+
+def start(how: Recipe, models: int, seed: int = 0) -> np.ndarray:
+    plan = layout(how.widths, how.name == "prelu")
+    values = np.random.default_rng(seed).standard_normal((models, len(plan.places))).astype(np.float32) / 2
+    values[:, plan.slopes[0] : plan.slopes[1]] = 0.25
+    return values
+
+
+def masks(models: int, grid: int = 9) -> np.ndarray:
+    return np.random.default_rng(1).random((models, grid, grid)) < 0.5
+
+
+def test_every_activation_has_a_kind():
+    assert set(KINDS) == set(ACTIVATION_NAMES)
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("learned", [False, True])
+def test_every_parameter_and_every_sum_has_a_place_of_its_own(widths, learned):
+    plan = layout(widths, learned)
+    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    slopes = sum(widths[1:-1]) if learned else 0
+    assert len(plan.places) == weights + sum(widths[1:]) + slopes
+    assert plan.slopes.tolist() == [len(plan.places) - slopes, len(plan.places)]
+    here, back, total = plan.places.T
+    assert len(np.unique(here)) == len(here)
+    assert len(np.unique(back)) == len(back)
+    assert (here[weights:] == back[weights:]).all()
+    assert not np.intersect1d(here, back[:weights]).size
+    lanes = (total[:, None] + np.arange(LANES)).ravel()
+    assert len(np.unique(lanes)) == len(lanes)
+    assert lanes.min() >= plan.summed[0]
+    assert lanes.max() < plan.summed[1] <= plan.floats
+    assert max(here.max(), back.max()) < plan.summed[0]
+
+
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+@pytest.mark.parametrize("widths", WIDTHS)
+def test_no_bit_depends_on_threads_or_company(name, widths):
+    how = recipe(name, widths)
+    first, together = start(how, 5), masks(5)
+    one, losses = train(how, first, range(5), together, threads=1)
+    two, again = train(how, first, range(5), together, threads=2)
+    assert one.tobytes() == two.tobytes()
+    assert losses.tobytes() == again.tobytes()
+    alone, _ = train(how, first[3:4], [3], together[3:4])
+    assert alone.tobytes() == one[3:4].tobytes()
+    assert np.isfinite(one).all()
+    assert (one != first).any(axis=1).all()
+
+
+@pytest.mark.parametrize("batch", [1, 15, 16, 17, 351, 352, 353, 1000])
+def test_a_minibatch_of_any_size_is_trained_on_whole(batch):
+    """The loss of step 0 is the mean over exactly the points drawn, computed here in float64."""
+    from quantstudy_kernels.draws import pixels
+
+    from quantstudy.subject.islands import plane
+
+    how = recipe("hardswish", (2, 3, 1), steps=1, batch=batch)
+    first, islands = start(how, 1), masks(1)
+    _, losses = train(how, first, [7], islands)
+    chosen = pixels(np.array(7), 2, np.array(0), batch, 9)
+    x = plane(9)[:, chosen].astype(np.float64)
+    w0, w1, b0, b1 = np.split(first[0].astype(np.float64), [6, 9, 12])
+    z = w0.reshape(3, 2) @ x + b0[:, None]
+    logit = w1 @ (z * np.clip(z / 6 + 0.5, 0, 1)) + b1
+    expected = np.mean(np.logaddexp(0, logit) - logit * islands[0].ravel()[chosen])
+    assert losses[0, 0] == pytest.approx(expected, rel=2e-6)
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "prelu"])
+def test_longer_training_goes_through_the_same_steps(name, monkeypatch):
+    """In one compiled call or in many: the calls are cut so that training can be interrupted."""
+    from quantstudy_kernels.cpu import trainer
+
+    how = recipe(name, steps=9)
+    whole = train(how, start(how, 2), [0, 1], masks(2))
+    monkeypatch.setattr(trainer, "_POINTS_PER_CALL", 80)
+    cut = train(how, start(how, 2), [0, 1], masks(2))
+    assert whole[0].tobytes() == cut[0].tobytes()
+    assert whole[1].tobytes() == cut[1].tobytes()
+
+
+def test_a_slope_of_exactly_0_trains_on():
+    how = recipe("prelu", steps=3)
+    first = start(how, 1)
+    plan = layout(how.widths, True)
+    first[:, plan.slopes[0] : plan.slopes[1]] = 0
+    trained, losses = train(how, first, [0], masks(1))
+    assert np.isfinite(trained).all()
+    assert np.isfinite(losses).all()
+    assert (trained[:, plan.slopes[0] : plan.slopes[1]] != 0).any()
+
+
+def test_a_dead_network_stays_dead_but_for_its_last_bias():
+    how = recipe("relu", (2, 4, 1), steps=5)
+    first = start(how, 1)
+    first[0, 12:16] = -100.0  # the hidden biases
+    trained, _ = train(how, first, [0], masks(1))
+    assert (trained[0, :16] == first[0, :16]).all()
+    assert trained[0, 16] != first[0, 16]
+
+
+def test_training_that_diverges_says_so_in_its_losses():
+    how = Recipe("relu", math.inf, (2, 8, 8, 1), 64, [1e30] * 8, 0.9, 0.999, 1e-8, 2)
+    _, losses = train(how, start(how, 1), [0], masks(1))
+    assert not np.isfinite(losses).all()
+
+
+def test_what_does_not_fit_is_refused():
+    how = recipe("prelu")
+    with pytest.raises(ValueError, match=r"parameters: shape \[2, 3\]; allowed: \[2, 93\]"):
+        train(how, np.zeros((2, 3), np.float32), [0, 1], masks(2))
+    with pytest.raises(ValueError, match="at least one hidden layer"):
+        train(recipe(widths=(2, 1)), np.zeros((1, 3), np.float32), [0], masks(1))
+
+
+COMPILE = """
+import hashlib, math, numpy as np
+from quantstudy_kernels.cpu.trainer import Recipe, train
+from quantstudy_kernels.cpu.jit import cache_problem
+how = Recipe("gelu", math.inf, (2, 5, 9, 1), 40, [0.05] * 6, 0.9, 0.999, 1e-8, 2)
+values = np.linspace(-1, 1, 79, dtype=np.float32)[None]
+mask = (np.arange(81).reshape(1, 9, 9) % 3) == 0
+trained, losses = train(how, values, [4], mask)
+print(hashlib.sha256(trained.tobytes() + losses.tobytes()).hexdigest(), bool(cache_problem()))
+"""
+
+
+@pytest.mark.slow
+def test_compiled_afresh_or_loaded_from_disk_the_bits_are_the_same(python, tmp_path):
+    fresh = python(COMPILE, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path))
+    stored = list(tmp_path.rglob("*.nbc"))
+    again = python(COMPILE, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path))
+    assert stored
+    assert sorted(tmp_path.rglob("*.nbc")) == sorted(stored)
+    for file in stored:  # cut short, as by a power failure
+        file.write_bytes(file.read_bytes()[:100])
+    damaged = python(COMPILE, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path))
+    assert fresh.split()[1] == "False"
+    assert fresh == again == damaged
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_costs_compiling_and_no_result(python, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    elsewhere = python(COMPILE, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path / "free")).split()
+    assert python(COMPILE, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(blocked)).split() == [elsewhere[0], "True"]
+    assert blocked.read_text() == "in the way"
+
+
+def test_digest_of_one_training():
+    """Same processor, same versions, same bits; another processor may round otherwise, so nothing is pinned here."""
+    how = recipe("gelu")
+    digests = {hashlib.sha256(train(how, start(how, 2), [0, 1], masks(2))[0].tobytes()).hexdigest() for _ in range(3)}
+    assert len(digests) == 1
