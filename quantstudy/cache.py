@@ -17,7 +17,7 @@ from quantstudy.files import write_atomically
 
 Arrays = dict[str, NDArray[np.float32]]
 
-TRAINING_REVISION = 1
+TRAINING_REVISION = 2
 """Raised whenever a change to training code changes its numbers, so that old entries are not found any more."""
 
 
@@ -31,7 +31,7 @@ def stack_key(settings: Mapping[str, Any]) -> str:
     everything = {
         **settings,
         "revision": TRAINING_REVISION,
-        **{name: version(name) for name in ("torch", "numpy", "noise")},
+        **{name: version(name) for name in ("torch", "numpy", "noise", "numba", "llvmlite")},
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 

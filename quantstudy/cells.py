@@ -1,12 +1,15 @@
 """Cells: the units of work, independent of each other, each writing its own records. Loads no torch by itself."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib import metadata
 
 from quantstudy.config import StudyConfig
+
+version = functools.cache(metadata.version)  # half a millisecond each time, and a study has thousands of cells
 
 SEEDS_PER_CELL = {"train": 16, "measure": 4}
 """Models that are stacked in one call, constants, so that the same seed is always computed in the same company.
@@ -60,7 +63,9 @@ class CellStatus:
 def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int) -> Cell:
     """Return the cell of one activation and the seeds first … last − 1."""
     settings = {key: value for key, value in asdict(config).items() if key not in ("name", "activations", "seeds")}
-    versions = {name: version(name) for name in ("quantstudy", "torch", "torchao", "numpy", "noise")}
+    versions = {
+        name: version(name) for name in ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
+    }
     text = json.dumps([stage, activation, first, last, settings, versions], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return Cell(stage, activation, first, last, f"{stage}-{activation}-{first}-{last}-{digest}")

@@ -17,6 +17,7 @@ from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
 DEVICES = ("auto", "cpu", "cuda")
+TRAINERS = ("fused", "reference")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class StudyConfig:
         coordinates: quantize the network's input too.
         allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
         device: where training and simulation run.
+        trainer: the compiled training loop, or the slow reference in torch.
     """
 
     name: str = "default"
@@ -56,6 +58,7 @@ class StudyConfig:
     coordinates: bool = False
     allowed_drop: float = 0.02
     device: str = "auto"
+    trainer: str = "fused"
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
@@ -126,7 +129,12 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
     "allowed_drop": (0.0, 1.0),
 }
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
-CHOICES: dict[str, tuple[str, ...]] = {"placement": PLACEMENTS, "observer": OBSERVERS, "device": DEVICES}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "placement": PLACEMENTS,
+    "observer": OBSERVERS,
+    "device": DEVICES,
+    "trainer": TRAINERS,
+}
 
 
 def from_mapping(values: Mapping[str, Any]) -> StudyConfig:

@@ -1,5 +1,7 @@
 """What the cells do, where they run: train, measure, picture. Knows the whole way from seeds to rows."""
 
+import multiprocessing
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from quantstudy import cache
 from quantstudy.cells import Cell, CellStatus, training_cell
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
+from quantstudy.executors import available_cores
 from quantstudy.measure.drift_rows import ANALYSES, float_rows, histogram_rows
 from quantstudy.measure.pictures import pictures
 from quantstudy.measure.plan_rows import plan_rows
@@ -40,14 +43,19 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     notices: list[str] = []
     device = resolve_device(config.device)
     with one_thread(), torch.no_grad():
-        files = STAGES[unit.stage](folder, config, unit, device, notices.append)
+        try:
+            files = STAGES[unit.stage](folder, config, unit, device, notices.append)
+        except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
+    notices += _about_compiling()
     store_cell(folder, unit.key, files)
     return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
 
 
 def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Train one stack, or take it from the cache; → weights.safetensors."""
-    settings = ("steps", "batch", "lr", "grid", "hidden", "frequency")
+    settings = ("steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
     key = cache.stack_key(
         {name: getattr(config, name) for name in settings}
         | {"activation": unit.activation, "first": unit.first, "last": unit.last, "device": device}
@@ -57,7 +65,17 @@ def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notif
         activation = parse_activation(unit.activation)
         masks = island_masks(unit.seeds, config.grid, config.frequency)
         start = initial_stack(activation, unit.seeds, config.hidden)
-        trained = train(start, unit.seeds, masks, steps=config.steps, batch=config.batch, lr=config.lr, device=device)
+        trained, _ = train(
+            start,
+            unit.seeds,
+            masks,
+            steps=config.steps,
+            batch=config.batch,
+            lr=config.lr,
+            device=device,
+            trainer=config.trainer,
+            threads=_threads(),
+        )
         arrays = trained.arrays()
         cache.store_stack(key, arrays, notify)
     return {"weights.safetensors": save(arrays)}
@@ -132,6 +150,18 @@ def resolve_device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _about_compiling() -> list[str]:
+    """What the user should know about the machine code of the CPU kernels, if any were used."""
+    jit = sys.modules.get("quantstudy_kernels.cpu.jit")
+    problem = jit.cache_problem() if jit else None
+    return [problem] if problem else []
+
+
+def _threads() -> int:
+    """Models to train at once: all cores are this process's, unless it is one of several workers."""
+    return 1 if multiprocessing.parent_process() else available_cores()
 
 
 @contextmanager

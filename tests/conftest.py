@@ -1,8 +1,16 @@
-"""One rule: where there is no CUDA device, Triton runs in its interpreter. It must be told before its first import."""
+"""Two rules: no test sees a cache of yours, and where there is no CUDA device Triton runs in its interpreter.
 
+Triton must be told before its first import.
+"""
+
+import atexit
 import glob
 import os
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +18,11 @@ import pytest
 # Device nodes, not torch: a test run of rooms without torch should not pay for its import. WSL has /dev/dxg.
 if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# Every test has a cache of its own; machine code is compiled once for all of them, and for the processes they start.
+if "NUMBA_CACHE_DIR" not in os.environ:
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,3 +50,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def python() -> Callable[..., str]:
+    """Run a piece of Python in a process of its own and return what it printed; anything on stderr is a failure."""
+
+    def run(code: str, **environment: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        )
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return ran.stdout
+
+    return run

@@ -1,20 +1,22 @@
-"""Fit a stack: binary cross-entropy, Adam, all models in one call, the backward pass written out.
+"""Fit a stack: binary cross-entropy, Adam, the same minibatches for every activation, by one of two trainers.
 
-Written out because every operation is then one batched call over the models, with one pass for f and f'
-(autograd keeps more and passes more often). `tests/subject/test_training.py` holds the gradients against autograd.
+`fused` is the study's own: a compiled loop on a CPU, Triton's fused step on a GPU. `reference` is the slow, obvious
+one: stacked torch with the backward pass written out. Both start from the same weights and see the same pixels, and
+drift apart by rounding alone (`tests/subject/test_training.py` holds them together).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quantstudy.subject.gradients import loss_gradients
 from quantstudy.subject.islands import plane
 from quantstudy.subject.network import Stack
-from quantstudy.subject.randomness import stream
+from quantstudy.subject.randomness import PURPOSES
 
 WARM_UP = 0.1
 """Share of the steps in which the rate rises linearly from 0 to its peak."""
@@ -22,8 +24,9 @@ WARM_UP = 0.1
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Adam's constants (Kingma & Ba 2015, arXiv 1412.6980)."""
 
-_STEPS_PER_DRAW = 64
-"""Batches drawn per call of the generator; a constant, so that the stream never depends on anything else."""
+_STEPS_PER_DRAW = 64  # steps whose minibatches are drawn at once: memory, not numbers, depends on it
+
+Losses = NDArray[np.float32]
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -38,89 +41,137 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def batches(seeds: Sequence[int], pixels: int, batch: int, steps: int) -> Iterator[NDArray[np.int32]]:
+def batches(seeds: Sequence[int], grid: int, batch: int, steps: int) -> Iterator[NDArray[np.int32]]:
     """Yield the pixel numbers of every step, [seeds, batch] int32, drawn uniformly with replacement.
 
-    The draws of a seed depend on the seed, `pixels` and `batch` alone: every activation meets the same batches.
+    The draws of a seed depend on the seed, `grid` and `batch` alone: every activation meets the same minibatches.
     """
-    streams = [stream(seed, "batches") for seed in seeds]
+    from quantstudy_kernels.draws import pixels
+
     for start in range(0, steps, _STEPS_PER_DRAW):
-        size = (_STEPS_PER_DRAW, batch)
-        block = np.stack([s.integers(0, pixels, size=size, dtype=np.int32) for s in streams], axis=1)
-        yield from block[: steps - start]
+        numbers = np.arange(start, min(start + _STEPS_PER_DRAW, steps))
+        yield from pixels(np.array(seeds), PURPOSES["batches"], numbers[:, None], batch, grid)
 
 
-def loss_gradients(stack: Stack, inputs: Tensor, target: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    """Return the gradients of each model's mean binary cross-entropy with respect to its parameters.
-
-    Args:
-        stack: the networks.
-        inputs: [models, 2, points].
-        target: [models, 1, points], 0 or 1.
-
-    Returns:
-        Gradients of the weights, of the biases and of the slopes (empty where none are learned), shaped as in `Stack`.
-    """
-    learned = stack.activation.learned_slope
-    values, derivatives, preactivations = [inputs], [], []
-    for layer in range(stack.hidden):
-        z = stack.preactivation(layer, values[-1])
-        value, derivative = stack.activation.with_derivative(z, stack.slopes[layer])
-        values.append(value)
-        derivatives.append(derivative)
-        if learned:
-            preactivations.append(z)
-    gradient = torch.sigmoid(stack.preactivation(stack.hidden, values[-1])).sub_(target).mul_(1.0 / target.shape[-1])
-    weights: list[Tensor] = []
-    biases: list[Tensor] = []
-    slopes: list[Tensor] = []
-    for layer in range(stack.hidden, -1, -1):
-        weights.append(torch.bmm(gradient, values[layer].transpose(1, 2)))
-        biases.append(gradient.sum(-1, keepdim=True))
-        if layer:
-            upstream = torch.bmm(stack.weights[layer].transpose(1, 2), gradient)
-            if learned:
-                below = preactivations[layer - 1].clamp(max=0.0)
-                slope = stack.slopes[layer - 1]
-                if slope is not None and math.isfinite(stack.activation.cap):
-                    below.mul_(slope * below <= stack.activation.cap)  # a negative slope reaches the cap where x < 0
-                slopes.append(below.mul_(upstream).sum(-1, keepdim=True))
-            gradient = upstream.mul_(derivatives[layer - 1])
-    return weights[::-1], biases[::-1], slopes[::-1]
-
-
-@torch.no_grad()
 def train(
-    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], *, steps: int, batch: int, lr: float, device: str
-) -> Stack:
-    """Return the stack after `steps` steps of Adam on the island masks.
+    stack: Stack,
+    seeds: Sequence[int],
+    masks: NDArray[np.bool_],
+    *,
+    steps: int,
+    batch: int,
+    lr: float,
+    device: str = "cpu",
+    trainer: str = "fused",
+    threads: int = 1,
+) -> tuple[Stack, Losses]:
+    """Return the stack after `steps` steps of Adam on the island masks, and each model's mean loss in every step.
 
     Args:
         stack: initial networks, one per seed.
-        seeds: the models' seeds, which fix the batches.
+        seeds: the models' seeds, which fix the minibatches.
         masks: targets [seeds, grid, grid].
         steps: number of steps.
         batch: pixels per step.
         lr: peak learning rate.
         device: torch device to train on.
+        trainer: key of `TRAINERS`.
+        threads: models that the fused CPU trainer trains at once; no number depends on it.
+
+    Raises:
+        KeyError: unknown trainer.
     """
-    pixels = masks.shape[1] * masks.shape[2]
-    points = torch.from_numpy(plane(masks.shape[1])).to(device)
-    target = torch.from_numpy(masks.reshape(len(seeds), pixels).astype(np.float32)).to(device)
+    rates = [learning_rate(step, steps, lr) for step in range(steps)]
+    return TRAINERS[trainer](stack, seeds, masks, rates, batch, device, threads)
+
+
+def _fused(
+    stack: Stack,
+    seeds: Sequence[int],
+    masks: NDArray[np.bool_],
+    rates: Sequence[float],
+    batch: int,
+    device: str,
+    threads: int,
+) -> tuple[Stack, Losses]:
+    if device != "cpu":
+        return _on_gpu(stack, seeds, masks, rates, batch, device)
+    from quantstudy_kernels.cpu.trainer import Recipe, train
+
+    flat, moving = _in_one_buffer(stack)
+    recipe = Recipe(
+        name=stack.activation.kernel,
+        cap=stack.activation.cap,
+        widths=_widths(stack),
+        batch=batch,
+        rates=rates,
+        beta1=BETA1,
+        beta2=BETA2,
+        epsilon=EPSILON,
+        purpose=PURPOSES["batches"],
+    )
+    trained, losses = train(recipe, flat.numpy(), list(seeds), masks, threads=threads)
+    flat.copy_(torch.from_numpy(trained))
+    return moving, losses
+
+
+def _on_gpu(
+    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], rates: Sequence[float], batch: int, device: str
+) -> tuple[Stack, Losses]:
+    from quantstudy_kernels.triton.training import train
+
+    flat, moving = _in_one_buffer(stack.to(device))
+    drawn = _minibatches(seeds, masks, batch, len(rates), device)
+    kernel, cap = stack.activation.kernel, stack.activation.cap
+    losses = train(flat, _widths(stack), drawn, rates, kernel, cap, betas=(BETA1, BETA2), epsilon=EPSILON)
+    return moving, losses.cpu().numpy()
+
+
+@torch.no_grad()
+def _reference(
+    stack: Stack,
+    seeds: Sequence[int],
+    masks: NDArray[np.bool_],
+    rates: Sequence[float],
+    batch: int,
+    device: str,
+    threads: int,
+) -> tuple[Stack, Losses]:
     flat, moving = _in_one_buffer(stack.to(device))
     gradient, first, second = torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros_like(flat)
-    for step, numbers in enumerate(batches(seeds, pixels, batch, steps)):
-        chosen = torch.from_numpy(numbers).to(device)
-        inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)
-        labels = target.gather(1, chosen.long()).unsqueeze(1)
-        parts = [part for kind in loss_gradients(moving, inputs, labels) for part in kind]
-        torch.cat([part.flatten(1) for part in parts], dim=1, out=gradient)
+    losses = torch.empty(len(rates), len(seeds), device=device)
+    for step, (inputs, labels) in enumerate(_minibatches(seeds, masks, batch, len(rates), device)):
+        *kinds, losses[step] = loss_gradients(moving, inputs, labels)
+        torch.cat([part.flatten(1) for kind in kinds for part in kind], dim=1, out=gradient)
         first.lerp_(gradient, 1.0 - BETA1)
         second.mul_(BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
-        rate = learning_rate(step, steps, lr) / (1.0 - BETA1 ** (step + 1))
+        rate = rates[step] / (1.0 - BETA1 ** (step + 1))
         root = second.sqrt().mul_(1.0 / math.sqrt(1.0 - BETA2 ** (step + 1))).add_(EPSILON)
         flat.addcdiv_(first, root, value=-rate)
-    return moving
+    return moving, np.ascontiguousarray(losses.cpu().numpy().T)
+
+
+Trainer = Callable[[Stack, Sequence[int], NDArray[np.bool_], Sequence[float], int, str, int], tuple[Stack, Losses]]
+
+TRAINERS: dict[str, Trainer] = {"fused": _fused, "reference": _reference}
+"""The ways to train, by the name that `--trainer` takes."""
+
+
+def _minibatches(
+    seeds: Sequence[int], masks: NDArray[np.bool_], batch: int, steps: int, device: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the inputs [models, 2, batch] and labels [models, 1, batch] of every step."""
+    grid = masks.shape[1]
+    points = torch.from_numpy(plane(grid)).to(device)
+    target = torch.from_numpy(masks.reshape(len(seeds), -1).astype(np.float32)).to(device)
+    for numbers in batches(seeds, grid, batch, steps):
+        chosen = torch.from_numpy(numbers).to(device)
+        inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)
+        yield inputs, target.gather(1, chosen.long()).unsqueeze(1)
+
+
+def _widths(stack: Stack) -> tuple[int, ...]:
+    return (2, *(int(weight.shape[1]) for weight in stack.weights))
 
 
 def _in_one_buffer(stack: Stack) -> tuple[Tensor, Stack]:

@@ -46,7 +46,7 @@ def tiny() -> StudyConfig:
 def trained_subject(name: str, seeds=range(2)) -> Subject:
     masks = island_masks(seeds, TINY.grid, TINY.frequency)
     start = initial_stack(parse_activation(name), seeds, TINY.hidden)
-    stack = train(start, seeds, masks, steps=TINY.steps, batch=TINY.batch, lr=TINY.lr, device="cpu")
+    stack, _ = train(start, seeds, masks, steps=TINY.steps, batch=TINY.batch, lr=TINY.lr)
     return subject(stack, seeds, masks)
 
 

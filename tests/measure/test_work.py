@@ -63,7 +63,7 @@ def test_train_measure_picture(place, tiny):
     seeds = range(2)
     masks = island_masks(seeds, tiny.grid, tiny.frequency)
     start = initial_stack(parse_activation("relu"), seeds, tiny.hidden)
-    trained = train(start, seeds, masks, steps=tiny.steps, batch=tiny.batch, lr=tiny.lr, device="cpu")
+    trained, _ = train(start, seeds, masks, steps=tiny.steps, batch=tiny.batch, lr=tiny.lr)
     assert weights(folder, tiny) == save(trained.arrays())
     measured = load_cell(folder, cell("measure", tiny, "relu", 0, 2).key)
     assert sorted(measured) == ["histograms.parquet", "metrics.parquet", "plans.parquet"]
@@ -257,3 +257,31 @@ def test_one_thread_puts_the_number_of_threads_back_even_after_an_error():
 
 def test_the_stages():
     assert list(work.STAGES) == ["train", "measure", "picture"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: device-side assert\nCompile with …"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+    ],
+)
+def test_a_device_that_vanishes_is_one_line_and_leaves_no_half_cell(error, tiny, place, monkeypatch):
+    """Mocked: there is no such device here. What a device says when it fails comes as these two errors."""
+
+    def vanish(*args):
+        raise error
+
+    monkeypatch.setitem(work.STAGES, "train", vanish)
+    folder, line = place("run"), r"^the device cpu failed: CUDA [^\n]*; what is finished is kept, run again$"
+    with pytest.raises(StudyFailure, match=line):
+        work.run(folder, tiny, next(cells("train", tiny)))
+    assert not any(folder.iterdir())
+
+
+def test_machine_code_that_cannot_be_kept_is_told(tiny, place, monkeypatch):
+    from quantstudy_kernels.cpu import jit
+
+    monkeypatch.setattr(jit, "_problems", ["not kept: No space left on device"])
+    status = work.run(place("run"), tiny, next(cells("train", tiny)))
+    assert status.notices == ("not kept: No space left on device",)

@@ -1,26 +1,61 @@
-import subprocess
-import sys
+import math
 from collections.abc import Callable
 
 import pytest
 
 
-@pytest.fixture(scope="session")
-def python() -> Callable[..., str]:
-    """Run a piece of Python in a process of its own and return what it printed; anything on stderr is a failure."""
-
-    def run(code: str, **environment: str) -> str:
-        import os
-
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
-        )
-        assert (ran.returncode, ran.stderr) == (0, "")
-        return ran.stdout
-
-    return run
-
-
 @pytest.fixture(scope="session", autouse=True)
 def these_tensors_are_tiny(one_thread: None) -> None:
     """More threads than free cores would only make them slow."""
+
+
+@pytest.fixture(scope="session")
+def shaken() -> Callable[..., "object"]:
+    """An initial stack whose biases and slopes are not all the same."""
+    import torch
+
+    from quantstudy.subject.activations import parse_activation
+    from quantstudy.subject.network import Stack, initial_stack
+
+    def make(name: str, hidden: tuple[int, ...], seeds: tuple[int, ...] = (0, 3)) -> Stack:
+        stack = initial_stack(parse_activation(name), seeds, hidden)
+        generator = torch.Generator().manual_seed(1)
+        for tensor in (*stack.biases, *(s for s in stack.slopes if s is not None)):
+            tensor.add_(torch.randn(tensor.shape, generator=generator) / 4)
+        return stack
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def autograd() -> Callable[..., "object"]:
+    """Gradients of weights, biases and slopes by autograd in float64, from torch's own loss."""
+    import torch
+
+    plain = {
+        "relu": lambda x, _: torch.where(x > 0, x, 0 * x),
+        "leaky_relu": lambda x, _: torch.where(x > 0, x, 0.01 * x),
+        "prelu": lambda x, slope: torch.where(x > 0, x, slope * x),
+        "silu": lambda x, _: x * torch.sigmoid(x),
+        "gelu": lambda x, _: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
+        "hardswish": lambda x, _: x * torch.nn.functional.relu6(x + 3) / 6,
+        "hardgelu_uncapped": lambda x, _: torch.where(x > 1.5, x, (x / 3) * (x + 1.5) * (x >= -1.5)),
+    }
+
+    def gradients(stack, inputs, target):
+        kinds = [
+            [t.detach().double().clone().requires_grad_() for t in kind if t is not None]
+            for kind in (stack.weights, stack.biases, stack.slopes)
+        ]
+        weights, biases, slopes = kinds
+        values = inputs.double()
+        for layer in range(stack.hidden):
+            z = weights[layer] @ values + biases[layer]
+            values = plain[stack.activation.kernel](z, slopes[layer] if slopes else None)
+            values = values.clamp(max=stack.activation.cap)
+        logit = weights[-1] @ values + biases[-1]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, target.double(), reduction="none")
+        loss.mean(dim=(1, 2)).sum().backward()  # the mean over each model's points: models do not meet
+        return [[t.grad for t in kind] for kind in kinds], loss.detach().mean(dim=(1, 2))
+
+    return gradients

@@ -1,5 +1,6 @@
 import ast
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -7,92 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from quantstudy.subject.activations import ACTIVATIONS, parse_activation
+from quantstudy.subject import training
+from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS, parse_activation
 from quantstudy.subject.islands import island_masks, plane
 from quantstudy.subject.network import Stack, initial_stack
-from quantstudy.subject.training import batches, learning_rate, loss_gradients, train
+from quantstudy.subject.training import TRAINERS, batches, learning_rate, train
 
 SEEDS = (0, 3)
-NAMES = [*ACTIVATIONS, "relu@1", "silu@0.5", "prelu@0.5", "gelu@2", "hardswish@4"]
-
-
-def shaken(name: str, hidden: tuple[int, ...], seeds=SEEDS) -> Stack:
-    stack = initial_stack(parse_activation(name), seeds, hidden)
-    generator = torch.Generator().manual_seed(1)
-    for tensor in (*stack.biases, *(s for s in stack.slopes if s is not None)):
-        tensor.add_(torch.randn(tensor.shape, generator=generator) / 4)
-    return stack
-
-
-PLAIN = {
-    "relu": lambda x, _: torch.where(x > 0, x, 0 * x),
-    "leaky_relu": lambda x, _: torch.where(x > 0, x, 0.01 * x),
-    "prelu": lambda x, slope: torch.where(x > 0, x, slope * x),
-    "silu": lambda x, _: x * torch.sigmoid(x),
-    "gelu": lambda x, _: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
-    "hardswish": lambda x, _: x * torch.nn.functional.relu6(x + 3) / 6,
-    "hardgelu_uncapped": lambda x, _: torch.where(x > 1.5, x, (x / 3) * (x + 1.5) * (x >= -1.5)),
-}
-
-
-def autograd(stack: Stack, inputs: Tensor, target: Tensor) -> list[list[Tensor]]:
-    """Gradients of weights, biases and slopes by autograd in float64, from torch's own loss."""
-    kinds = [
-        [t.detach().double().clone().requires_grad_() for t in kind if t is not None]
-        for kind in (stack.weights, stack.biases, stack.slopes)
-    ]
-    weights, biases, slopes = kinds
-    values = inputs.double()
-    for layer in range(stack.hidden):
-        z = weights[layer] @ values + biases[layer]
-        values = PLAIN[stack.activation.kernel](z, slopes[layer] if slopes else None)
-        values = values.clamp(max=stack.activation.cap)
-    logit = weights[-1] @ values + biases[-1]
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, target.double(), reduction="none")
-    loss.mean(dim=(1, 2)).sum().backward()  # the mean over each model's points: models do not meet
-    return [[t.grad for t in kind] for kind in kinds]
-
-
-def assert_gradients(stack: Stack, inputs: Tensor, target: Tensor) -> None:
-    for ours, theirs in zip(loss_gradients(stack, inputs, target), autograd(stack, inputs, target), strict=True):
-        assert len(ours) == len(theirs)
-        for got, expected in zip(ours, theirs, strict=True):
-            assert got.shape == expected.shape
-            error = (got.double() - expected).abs() / expected.abs().clamp(min=1)
-            assert error.max() <= 1e-5
-
-
-def some_points(models: int, points: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    inputs = torch.rand(models, 2, points, generator=generator) * 2 - 1
-    return inputs, (torch.rand(models, 1, points, generator=generator) > 0.4).float()
-
-
-@pytest.mark.parametrize("hidden", [(8, 8, 8), (5, 7, 3), (4,), ()])
-@pytest.mark.parametrize("name", NAMES)
-def test_gradients_are_autograds(name, hidden):
-    inputs, target = some_points(2, 65)
-    assert_gradients(shaken(name, hidden), 3 * inputs, target)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_gradients_with_preactivations_exactly_on_the_bends(name):
-    """One layer that hands x through: its pre-activations are the bends themselves, in float32 and in float64."""
-    stack = shaken(name, (2,))
-    stack.weights[0][:] = torch.eye(2)
-    stack.biases[0].zero_()
-    bends = [b for b in stack.activation.bends if b == float(np.float32(b))] + [0.0, -3.0, -1.5, 1.5, 3.0, 0.7, -0.7]
-    # where a smooth function meets its cap is no float32 number: on either side of it, float64 may see the other one
-    inputs = torch.tensor([bends, bends[::-1]]).expand(2, -1, -1)
-    assert_gradients(stack, inputs, (inputs[:, :1] > 0).float())
-
-
-def test_gradients_do_not_touch_their_inputs():
-    stack, (inputs, target) = shaken("prelu", (3,)), some_points(2, 9)
-    before = [t.clone() for t in (*stack.weights, *stack.biases, *stack.slopes, inputs, target)]
-    loss_gradients(stack, inputs, target)
-    for ours, theirs in zip(before, (*stack.weights, *stack.biases, *stack.slopes, inputs, target), strict=True):
-        assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -129,24 +51,14 @@ def test_batches_are_as_many_as_there_are_steps(steps):
     assert {b.dtype for b in drawn} == {np.dtype(np.int32)}
 
 
-def test_batches_are_uniform_with_replacement_over_all_pixels():
-    drawn = np.stack(list(batches((0, 1), 50, 40, 100)))
-    assert (drawn.min(), drawn.max()) == (0, 49)
-    for seed in range(2):
-        count = np.bincount(drawn[:, seed].ravel(), minlength=50)
-        assert ((count - 80) ** 2 / 80).sum() < 49 + 6 * math.sqrt(2 * 49)  # chi-squared, 49 degrees of freedom
-    assert len(np.unique(drawn[0, 0])) < 40  # with replacement
-    assert not np.array_equal(drawn[0, 0], drawn[1, 0])
-    assert not np.array_equal(drawn[0, 0], drawn[0, 1])
+def fit(stack: Stack, seeds=SEEDS, *, grid: int = 9, trainer: str = "fused", **settings: Any) -> Stack:
+    settings = {"steps": 40, "batch": 32, "lr": 0.1, **settings}
+    return train(stack, seeds, island_masks(seeds, grid, 2.0), trainer=trainer, **settings)[0]
 
 
-def fit(stack: Stack, seeds=SEEDS, *, grid: int = 9, steps: int = 40, batch: int = 32, lr: float = 0.1) -> Stack:
-    masks = island_masks(seeds, grid, 2.0)
-    return train(stack, seeds, masks, steps=steps, batch=batch, lr=lr, device="cpu")
-
-
-@pytest.mark.parametrize("name", ["relu", "prelu", "silu"])
-def test_training_is_torchs_adam_step_by_step(name):
+@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("name", ["relu", "prelu", "silu", "gelu", "hardgelu"])
+def test_training_is_torchs_adam_step_by_step(name, trainer, shaken, autograd):
     """Each model alone, torch.optim.Adam in float64 on the same batches, the gradients by autograd.
 
     Adam divides by the root of its second moment: a gradient of order 1e-7, float32's error here, moves a parameter
@@ -155,19 +67,19 @@ def test_training_is_torchs_adam_step_by_step(name):
     """
     steps, batch, lr, grid = 12, 24, 0.05, 7
     start = shaken(name, (4, 3))
-    ours = fit(start, steps=steps, batch=batch, lr=lr, grid=grid)
+    ours = fit(start, steps=steps, batch=batch, lr=lr, grid=grid, trainer=trainer)
     masks, points = island_masks(SEEDS, grid, 2.0).reshape(2, -1), plane(grid)
     for model, seed in enumerate(SEEDS):
         one = start.select(slice(model, model + 1))
         parameters = [t.double() for t in (*one.weights, *one.biases, *(s for s in one.slopes if s is not None))]
         optimizer = torch.optim.Adam(parameters, lr=1.0)
-        for step, (numbers,) in enumerate(batches([seed], grid * grid, batch, steps)):
+        for step, (numbers,) in enumerate(batches([seed], grid, batch, steps)):
             moving = Stack(
                 one.activation, tuple(parameters[:3]), tuple(parameters[3:6]), tuple(parameters[6:]) or (None, None)
             )
             inputs = torch.from_numpy(points[:, numbers])[None]
             labels = torch.from_numpy(masks[model, numbers].astype(np.float32))[None, None]
-            gradients = [g for kind in autograd(moving, inputs, labels) for g in kind]
+            gradients = [g for kind in autograd(moving, inputs, labels)[0] for g in kind]
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
             warm = max(1, round(0.1 * steps))
@@ -177,8 +89,62 @@ def test_training_is_torchs_adam_step_by_step(name):
         got = [*ours.weights, *ours.biases, *(s for s in ours.slopes if s is not None)]
         for tensor, expected, before in zip(got, parameters, (*one.weights, *one.biases), strict=False):
             assert (tensor[model].double() - expected[0]).abs().max() <= 2e-5
-            assert (tensor[model] - before[0]).abs().max() > 0.05
+            assert (tensor[model] - before[0]).abs().max() > 0.01
         assert len(got) == len(parameters)
+
+
+@pytest.mark.parametrize("name", DEFAULT_ACTIVATIONS)
+def test_both_trainers_see_the_same_losses_step_by_step(name):
+    """From the same start, apart by rounding alone: 2e-6 over 60 steps, where 4e-7 is seen.
+
+    The reference differs from itself by 1.2e-7 when it adds each minibatch up in the opposite order. A constant of Adam
+    that is off by 5e-5 (1 − β₂ computed in float32) gives 4e-4, a point drawn otherwise much more.
+    """
+    masks = island_masks(range(4), 32, 2.0)
+    start = initial_stack(parse_activation(name), range(4), (8, 8, 8))
+    settings: dict[str, Any] = {"steps": 60, "batch": 256, "lr": 0.05}
+    _, fused = train(start, range(4), masks, **settings)
+    _, reference = train(start, range(4), masks, trainer="reference", **settings)
+    assert fused.shape == reference.shape == (4, 60)
+    assert np.abs(fused - reference).max() <= 2e-6
+    assert np.ptp(reference, axis=1).min() > 0.05
+
+
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reason="needs Triton's interpreter, without a GPU")
+@pytest.mark.parametrize("name", ["prelu", "gelu", "hardgelu", "relu@1"])
+def test_the_trainer_for_a_gpu_takes_the_same_steps(name, shaken):
+    """In Triton's interpreter: whole training, from the draw of the minibatches to Adam, against the reference."""
+    masks = island_masks(SEEDS, 9, 2.0)
+    rates = [0.02, 0.05, 0.03, 0.01]
+    start = shaken(name, (4, 3))
+    gpu, losses = training._on_gpu(start, SEEDS, masks, rates, 33, "cpu")
+    reference, expected = training._reference(start, SEEDS, masks, rates, 33, "cpu", 1)
+    np.testing.assert_allclose(losses, expected, atol=1e-6)
+    for key, array in reference.arrays().items():
+        np.testing.assert_allclose(gpu.arrays()[key], array, atol=2e-5)
+    assert losses.shape == (2, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEFAULT_ACTIVATIONS)
+def test_both_trainers_reach_the_same_accuracy(name):
+    """Paired over 16 seeds; the mean difference lies within its 99.9 % interval of 0 and under a point."""
+    from scipy.stats import t
+
+    from quantstudy.quantize.plan import float_maps
+
+    masks, points = island_masks(range(16), 128, 3.0), torch.from_numpy(plane(128))
+    start = initial_stack(parse_activation(name), range(16), (8, 8, 8))
+    accuracies = []
+    for trainer in TRAINERS:
+        stack, _ = train(start, range(16), masks, steps=600, batch=512, lr=0.1, trainer=trainer)
+        right = (float_maps(stack, points).logit.numpy().reshape(masks.shape) > 0) == masks
+        accuracies.append(right.mean(axis=(1, 2)))
+    difference = accuracies[0] - accuracies[1]
+    reach = t.ppf(0.9995, 15) * difference.std(ddof=1) / 4
+    assert abs(difference.mean()) <= max(reach, 1e-4)
+    assert abs(difference.mean()) <= 0.01
+    assert min(accuracies[0].mean(), accuracies[1].mean()) > 0.93
 
 
 def loss(stack: Stack, masks: np.ndarray) -> Tensor:
@@ -189,18 +155,22 @@ def loss(stack: Stack, masks: np.ndarray) -> Tensor:
     return torch.nn.functional.binary_cross_entropy_with_logits(logit, target, reduction="none").mean(dim=(1, 2))
 
 
+@pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_the_loss_falls_for_every_activation(name):
+def test_the_loss_falls_for_every_activation(name, trainer):
     masks = island_masks(SEEDS, 16, 2.0)
     start = initial_stack(parse_activation(name), SEEDS, (8, 8))
-    trained = train(start, SEEDS, masks, steps=150, batch=128, lr=0.05, device="cpu")
+    trained, losses = train(start, SEEDS, masks, steps=150, batch=128, lr=0.05, trainer=trainer)
     assert (loss(trained, masks) < 0.5 * loss(start, masks).clamp(max=0.7)).all()
+    assert losses.shape == (2, 150)
+    np.testing.assert_allclose(losses[:, -10:].mean(1), loss(trained, masks), rtol=0.3)
 
 
-def test_training_leaves_the_initial_stack_as_it_was():
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_training_leaves_the_initial_stack_as_it_was(trainer, shaken):
     start = shaken("prelu", (4,))
     before = {name: array.copy() for name, array in start.arrays().items()}
-    trained = fit(start, steps=3)
+    trained = fit(start, steps=3, trainer=trainer)
     assert all(np.array_equal(array, before[name]) for name, array in start.arrays().items())
     assert all((array != before[name]).any() for name, array in trained.arrays().items())
     assert {array.dtype for array in trained.arrays().values()} == {np.dtype(np.float32)}
@@ -214,26 +184,31 @@ def test_slopes_are_trained_one_per_neuron():
     assert fit(initial_stack(parse_activation("relu"), SEEDS, (6, 5)), steps=1).slopes == (None, None)
 
 
-def test_a_network_without_hidden_layers_trains():
-    trained = fit(initial_stack(parse_activation("relu"), SEEDS, ()), steps=2)
+def test_a_network_without_hidden_layers_trains_by_the_reference_alone():
+    trained = fit(initial_stack(parse_activation("relu"), SEEDS, ()), steps=2, trainer="reference")
+    with pytest.raises(ValueError, match="at least one hidden layer"):
+        fit(initial_stack(parse_activation("relu"), SEEDS, ()), steps=2)
     assert [tuple(w.shape) for w in trained.weights] == [(2, 1, 2)]
     assert trained.slopes == ()
 
 
+@pytest.mark.parametrize("trainer", TRAINERS)
 @pytest.mark.parametrize("name", ["relu", "gelu", "prelu"])
-def test_the_same_call_gives_the_same_bytes_and_another_seed_does_not(name):
-    first, second = (fit(initial_stack(parse_activation(name), SEEDS, (5, 4))).arrays() for _ in range(2))
+def test_the_same_call_gives_the_same_bytes_and_another_seed_does_not(name, trainer):
+    first, second = (
+        fit(initial_stack(parse_activation(name), SEEDS, (5, 4)), trainer=trainer).arrays() for _ in range(2)
+    )
     assert all(first[key].tobytes() == second[key].tobytes() for key in first)
     other = fit(initial_stack(parse_activation(name), (0, 4), (5, 4)), seeds=(0, 4)).arrays()
     assert not np.allclose(first["layers.0.weight"][1], other["layers.0.weight"][1])
 
 
 @pytest.mark.parametrize("name", ["relu", "silu", "prelu"])
-def test_one_seed_trained_alone_or_in_company(name):
-    """Not bit for bit: a batched product may add in another order. After 10 steps 1e-4 is left of that."""
+def test_one_seed_trained_alone_or_in_company_by_the_reference(name):
+    """Not bit for bit, as `fused` is: a batched product may add in another order. 10 steps make 1e-4 of that."""
     activation = parse_activation(name)
-    together = fit(initial_stack(activation, (0, 3, 8), (5, 4)), seeds=(0, 3, 8), steps=10)
-    alone = fit(initial_stack(activation, (3,), (5, 4)), seeds=(3,), steps=10)
+    together = fit(initial_stack(activation, (0, 3, 8), (5, 4)), seeds=(0, 3, 8), steps=10, trainer="reference")
+    alone = fit(initial_stack(activation, (3,), (5, 4)), seeds=(3,), steps=10, trainer="reference")
     for key, array in alone.arrays().items():
         np.testing.assert_allclose(array[0], together.arrays()[key][1], atol=1e-4)
 
@@ -250,8 +225,8 @@ masks = island_masks(range(4), 16, 2.0)
 start = initial_stack(parse_activation("prelu"), range(4), (8, 8))
 with one_thread():
     inside = torch.get_num_threads()
-    arrays = train(start, range(4), masks, steps=20, batch=1024, lr=0.1, device="cpu").arrays()
-digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()
+    both = [train(start, range(4), masks, steps=20, batch=1024, lr=0.1, trainer=t)[0] for t in ("fused", "reference")]
+digest = hashlib.sha256(b"".join(a.tobytes() for stack in both for a in stack.arrays().values())).hexdigest()
 found = (before, inside, torch.get_num_threads(), digest)
 """
 
