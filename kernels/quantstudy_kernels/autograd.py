@@ -1,10 +1,14 @@
 """The bridge to autograd, written once: a forward and a backward become one differentiable function."""
 
+import importlib
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from quantstudy_kernels.checks import check_from_output
 
 Forward = Callable[..., Tensor]
 Backward = Callable[..., tuple[Tensor, Tensor | None]]
@@ -21,6 +25,62 @@ def differentiable(
     """Run `forward(x, name, slope=…, cap=…)` so that autograd calls `backward`; differentiable once."""
     result: Tensor = _Activation.apply(x, slope, name, cap, forward, backward)  # type: ignore[no-untyped-call]
     return result
+
+
+def activation_forward_saving_output(
+    x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
+) -> Tensor:
+    """f(x) for an activation whose derivative the output tells; autograd keeps that output (and the slopes) alone.
+
+    Usually the next layer keeps it in any case, for its weight gradient. Differentiable once, in `x` and `slope`; the
+    implementation is the dispatcher's.
+
+    Args:
+        x: as `reference.activation_forward`.
+        name: `"relu"`, `"leaky_relu"` or `"prelu"`.
+        slope: as `reference.activation_forward`, above 0.
+        cap: inf; any other is refused.
+        in_place: overwrite `x` with the result and return it. As with torch's in-place functions, `x` must then be no
+            leaf that requires a gradient, and nothing before it may have kept it for its own backward.
+
+    Raises:
+        ValueError: as `reference.activation_backward_from_output`.
+    """
+    dispatch = importlib.import_module("quantstudy_kernels.dispatch")  # which leads back here
+    forward = dispatch.activation_forward_in_place if in_place else dispatch.activation_forward
+    backward = dispatch.activation_backward_from_output
+    return saving_output(forward, backward, x, name, slope=slope, cap=cap, in_place=in_place)
+
+
+def saving_output(
+    forward: Forward, backward: Backward, x: Tensor, name: str, *, slope: Tensor | None, cap: float, in_place: bool
+) -> Tensor:
+    """Run `forward(x, name, slope=…)`, overwriting `x` if `in_place`; autograd calls `backward` with its output."""
+    check_from_output(name, x, slope, cap)
+    result: Tensor = _SavingOutput.apply(x, slope, name, in_place, forward, backward)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _SavingOutput(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, slope: Tensor | None, name: str, in_place: bool, forward: Forward, backward: Backward
+    ) -> Tensor:
+        y = forward(x, name, slope=slope)
+        if in_place:
+            y = x  # autograd knows this tensor; `y` is another view of its memory
+            ctx.mark_dirty(x)
+        ctx.save_for_backward(y, slope)
+        ctx.settings = (name, backward)
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        y, slope = ctx.saved_tensors
+        name, backward = ctx.settings
+        grad_x, grad_slope = backward(grad_outputs[0], y, name, slope=slope)
+        return grad_x, grad_slope, None, None, None, None
 
 
 class _Activation(torch.autograd.Function):

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 ACTIVATION_NAMES = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped")
 """The canonical names; aliases such as ``swish`` are the caller's business."""
 
+FROM_OUTPUT = ("relu", "leaky_relu", "prelu")
+"""Activations that map no two inputs with different derivatives to one output (prelu: while its slopes are above 0)."""
+
 LEAKY_SLOPE = 0.01
 HARDGELU_CAP = 3.0
 
@@ -52,6 +55,41 @@ def check_same_shape(field: str, tensor: "Tensor", x: "Tensor") -> None:
     """Raise ValueError unless `tensor` (called `field` in the message) has the shape of `x`."""
     if tensor.shape != x.shape:
         raise ValueError(f"{field}: shape {list(tensor.shape)}; allowed: that of x, {list(x.shape)}")
+
+
+def derivative_from_output_allowed(name: str, cap: float = math.inf) -> bool:
+    """Whether f' can be told from f(x) alone: for the rectifiers of `FROM_OUTPUT`, uncapped.
+
+    The others are not monotonic, and a capped function has one output, but two derivatives, at the cap and above it.
+
+    >>> derivative_from_output_allowed("relu"), derivative_from_output_allowed("relu", 3.0)
+    (True, False)
+    """
+    return name in FROM_OUTPUT and not is_capped(cap)
+
+
+def check_from_output(name: str, x: "Tensor", slope: "Tensor | None", cap: float) -> None:
+    """Check the arguments of the functions that know the output alone.
+
+    Raises:
+        ValueError: as `effective_cap`; an activation whose derivative cannot be told from its output; a slope of prelu
+            that is not above 0 (reading the slopes makes a GPU wait).
+    """
+    effective_cap(name, x, slope, cap)
+    if not derivative_from_output_allowed(name, cap):
+        capped = f" capped at {cap:g}" if is_capped(cap) else ""
+        raise ValueError(
+            f"name: {name!r}{capped} has one output for several derivatives; "
+            f"allowed: {', '.join(FROM_OUTPUT)}, without a cap"
+        )
+    if name == "prelu" and slope is not None and not bool((slope > 0).all()):
+        raise ValueError(f"slope: {float(slope.min())!r} is the smallest; allowed from the output: above 0")
+
+
+def check_float32(x: "Tensor") -> None:
+    """Raise ValueError unless `x`, to be quantized, is float32."""
+    if str(x.dtype) != "torch.float32":  # this module loads no torch
+        raise ValueError(f"x: dtype {x.dtype}; allowed: torch.float32 (other precisions give other codes at ties)")
 
 
 def check_range(quant_min: int, quant_max: int) -> None:

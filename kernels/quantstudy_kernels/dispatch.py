@@ -1,7 +1,8 @@
 """Pick the implementation by where the tensor lives: Triton for float32 on CUDA, the torch reference for the rest.
 
 The reference also serves CUDA where triton is not installed, and precisions other than float32. Triton's interpreter
-is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the tolerance).
+is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the tolerance);
+quantization agrees to the last bit.
 """
 
 import functools
@@ -10,15 +11,16 @@ import importlib.util
 import math
 from typing import Any
 
-from torch import Tensor, float32
-
-from quantstudy_kernels.reference import fake_quantize, quantize_codes
+import torch
+from torch import Tensor
 
 __all__ = [
     "activation_backward",
+    "activation_backward_from_output",
     "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
+    "activation_forward_in_place",
     "fake_quantize",
     "quantize_codes",
 ]
@@ -26,7 +28,7 @@ __all__ = [
 
 def implementation_name(x: Tensor) -> str:
     """`"triton"` or `"reference"`: which implementation serves the tensor `x`."""
-    return "triton" if x.device.type == "cuda" and x.dtype == float32 and _has_triton() else "reference"
+    return "triton" if x.device.type == "cuda" and x.dtype == torch.float32 and _has_triton() else "reference"
 
 
 def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
@@ -57,9 +59,53 @@ def activation_backward(
     return grad_x, grad_slope
 
 
-def _implementation(x: Tensor) -> Any:
-    module = {"triton": "quantstudy_kernels.triton.activation", "reference": "quantstudy_kernels.reference"}
-    return importlib.import_module(module[implementation_name(x)])
+def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
+    """Overwrite `x` with min(f(x), cap): see `reference.activation_forward_in_place`."""
+    result: Tensor = _implementation(x, "output").activation_forward_in_place(x, name, slope=slope, cap=cap)
+    return result
+
+
+def activation_backward_from_output(
+    grad_out: Tensor,
+    y: Tensor,
+    name: str,
+    *,
+    slope: Tensor | None = None,
+    cap: float = math.inf,
+    in_place: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients from the output alone: see `reference.activation_backward_from_output`."""
+    grad_x, grad_slope = _implementation(y, "output").activation_backward_from_output(
+        grad_out, y, name, slope=slope, cap=cap, in_place=in_place
+    )
+    return grad_x, grad_slope
+
+
+def quantize_codes(
+    x: Tensor,
+    scale: Tensor | float,
+    zero_point: Tensor | int,
+    quant_min: int,
+    quant_max: int,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Integer codes: see `reference.quantize_codes` for arguments and errors. The same bits everywhere."""
+    result: Tensor = _implementation(x, "quantization").quantize_codes(
+        x, scale, zero_point, quant_min, quant_max, dtype=dtype
+    )
+    return result
+
+
+def fake_quantize(x: Tensor, scale: Tensor | float, zero_point: Tensor | int, quant_min: int, quant_max: int) -> Tensor:
+    """The values that the codes stand for: see `reference.fake_quantize`. The same bits everywhere."""
+    result: Tensor = _implementation(x, "quantization").fake_quantize(x, scale, zero_point, quant_min, quant_max)
+    return result
+
+
+def _implementation(x: Tensor, part: str = "activation") -> Any:
+    triton = implementation_name(x) == "triton"
+    return importlib.import_module(f"quantstudy_kernels.triton.{part}" if triton else "quantstudy_kernels.reference")
 
 
 @functools.cache

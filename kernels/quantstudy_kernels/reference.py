@@ -32,6 +32,8 @@ from torch import Tensor
 from quantstudy_kernels.autograd import differentiable, wants_gradient
 from quantstudy_kernels.checks import (
     ACTIVATION_NAMES,
+    check_float32,
+    check_from_output,
     check_range,
     check_same_shape,
     effective_cap,
@@ -42,9 +44,11 @@ from quantstudy_kernels.formulas import FORMULAS
 __all__ = [
     "ACTIVATION_NAMES",
     "activation_backward",
+    "activation_backward_from_output",
     "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
+    "activation_forward_in_place",
     "fake_quantize",
     "quantize_codes",
 ]
@@ -136,6 +140,55 @@ def activation_backward(
     return grad_x, per_element.sum_to_size(slope.shape)
 
 
+def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
+    """Overwrite `x` with what `activation_forward` returns, bit for bit, and return it. Not differentiable.
+
+    Arguments and errors as `activation_forward`. The differentiable one is `autograd.activation_forward_saving_output`.
+    """
+    detached = x.detach()
+    return detached.copy_(activation_forward(detached, name, slope=None if slope is None else slope.detach(), cap=cap))
+
+
+def activation_backward_from_output(
+    grad_out: Tensor,
+    y: Tensor,
+    name: str,
+    *,
+    slope: Tensor | None = None,
+    cap: float = math.inf,
+    in_place: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients as `activation_backward`, from the output y = f(x) where that tells f'(x): relu, leaky_relu, prelu.
+
+    These keep the side of 0 that x is on, so f' at y is f' at x, bit for bit. Prelu's min(x, 0) is min(y, 0) / slope:
+    a rounding more than from x, and no longer x where slope · x leaves the range of normal numbers.
+
+    Args:
+        grad_out: gradient with respect to the output, shape of `y`.
+        y: what the forward call returned.
+        name: `"relu"`, `"leaky_relu"` or `"prelu"`.
+        slope: as `activation_forward`, above 0.
+        cap: inf; any other is refused.
+        in_place: overwrite `grad_out` with `grad_x` and return it.
+
+    Returns:
+        `grad_x` and `grad_slope` as `activation_backward`.
+
+    Raises:
+        ValueError: as `activation_backward`; an activation or a cap with which one output has several derivatives; a
+            slope that is not above 0.
+    """
+    check_from_output(name, y, slope, cap)
+    check_same_shape("grad_out", grad_out, y)
+    grad_out, y = grad_out.detach(), y.detach()
+    grad_slope = None
+    if name == "prelu" and slope is not None:
+        per_element = y.clamp_max(0).mul_(grad_out)
+        grad_slope = per_element.sum_to_size(slope.shape).div(slope.detach())
+    derivative = activation_derivative(y, name, slope=slope)
+    return (grad_out.mul_(derivative) if in_place else derivative.mul_(grad_out)), grad_slope
+
+
 def quantize_codes(
     x: Tensor,
     scale: Tensor | float,
@@ -165,8 +218,7 @@ def quantize_codes(
         ValueError: `x` is not float32, or `quant_min` ≥ `quant_max`.
     """
     check_range(quant_min, quant_max)
-    if x.dtype != torch.float32:
-        raise ValueError(f"x: dtype {x.dtype}; allowed: torch.float32 (other precisions give other codes at ties)")
+    check_float32(x)
     step = torch.as_tensor(scale, dtype=torch.float32, device=x.device)
     codes = x.mul(step.reciprocal()).round_().add_(zero_point).clamp_(quant_min, quant_max)
     return codes if dtype is None else codes.to(dtype)

@@ -1,7 +1,7 @@
 """The plain, obvious definitions that every implementation is tested against, in float64 through autograd."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -61,3 +61,15 @@ def points() -> Tensor:
     ordinary = np.random.default_rng(0).normal(scale=2.5, size=1025).astype(np.float32)
     extremes = np.array([-0.0, 1e-45, -1e-45, 1e-20, -1e-20, 50.0, -50.0, 1e6, -1e6, 1e30], dtype=np.float32)
     return torch.from_numpy(np.concatenate([bends, below, above, extremes, ordinary]))
+
+
+@pytest.fixture
+def numpy_is_silent() -> Iterator[None]:
+    """Triton's interpreter computes with numpy, which warns where a GPU silently returns inf or NaN."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def definitions() -> dict[str, Plain]:
+    return DEFINITIONS

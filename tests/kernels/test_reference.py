@@ -3,10 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from quantstudy_kernels import reference
+from quantstudy_kernels import dispatch, reference
+from quantstudy_kernels.autograd import activation_forward_saving_output
+from quantstudy_kernels.checks import FROM_OUTPUT, derivative_from_output_allowed
 from quantstudy_kernels.reference import (
     ACTIVATION_NAMES,
     activation_backward,
+    activation_backward_from_output,
     activation_derivative,
     activation_forward,
     activation_forward_and_derivative,
@@ -239,6 +242,130 @@ def test_bad_tensors():
         activation_forward(torch.arange(3), "relu")
     with pytest.raises(ValueError, match=r"grad_out: shape \[1\]; allowed: that of x, \[3\]"):
         activation_backward(torch.zeros(1), torch.zeros(3), "relu")
+
+
+@pytest.mark.parametrize("slope", [0.3, 1.4])
+@pytest.mark.parametrize("name", FROM_OUTPUT)
+def test_backward_from_the_output_is_that_of_the_plain_definition(name, slope, points, plain):
+    x, slopes = points.clamp_min(-100), torch.tensor([slope]) if name == "prelu" else None
+    grad_out = torch.linspace(-2, 2, len(x))
+    _, grad_x, grad_slope = plain(x, name, slopes, math.inf, grad_out)
+    y = activation_forward(x, name, slope=slopes)
+    kept = y.clone()
+    got_x, got_slope = activation_backward_from_output(grad_out, y, name, slope=slopes)
+    assert_close(got_x, grad_x)
+    assert torch.equal(bits(got_x), bits(activation_backward(grad_out, x, name, slope=slopes)[0]))
+    if name == "prelu":
+        torch.testing.assert_close(got_slope, grad_slope.float(), rtol=1e-5, atol=1e-3)
+    else:
+        assert got_slope is None
+    assert torch.equal(grad_out, torch.linspace(-2, 2, len(x)))
+    in_place, _ = activation_backward_from_output(grad_out, y, name, slope=slopes, in_place=True)
+    assert in_place.data_ptr() == grad_out.data_ptr()
+    assert torch.equal(bits(grad_out), bits(got_x))
+    assert torch.equal(bits(y), bits(kept))
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 1), (1, 3, 1), (3, 1), (1,), (4, 1, 1), (4, 3, 25), (25,), ()])
+def test_slope_gradients_from_the_output_have_the_shape_of_the_slope(shape):
+    rng = np.random.default_rng(5)
+    x, grad_out = (torch.from_numpy(rng.normal(size=(4, 3, 25))) for _ in range(2))
+    slope = torch.from_numpy(np.asarray(rng.uniform(0.1, 1.4, shape)))
+    got = activation_backward_from_output(grad_out, activation_forward(x, "prelu", slope=slope), "prelu", slope=slope)
+    want = activation_backward(grad_out, x, "prelu", slope=slope)
+    assert torch.equal(got[0], want[0])
+    torch.testing.assert_close(got[1], want[1], rtol=1e-12, atol=1e-12)
+
+
+def test_nan_and_infinities_from_the_output():
+    y, ones = torch.tensor([math.nan, math.inf, -math.inf]), torch.ones(3)
+    for name in FROM_OUTPUT:
+        grad_x, grad_slope = activation_backward_from_output(ones, y, name, slope=torch.tensor(0.5))
+        assert grad_x[0].isnan()
+        assert grad_x[1:].tolist() == [1.0, {"relu": 0.0, "leaky_relu": torch.tensor(0.01).item(), "prelu": 0.5}[name]]
+        assert grad_slope is None or grad_slope.isnan()
+
+
+@pytest.mark.parametrize("cap", [math.inf, 2.0])
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_whether_the_output_tells_the_derivative(name, cap):
+    """By looking: is there a pair of inputs with (nearly) the same output and clearly another derivative?"""
+    x = torch.cat([torch.linspace(-4, 4, 80001, dtype=torch.float64), torch.tensor([0.0, 2.0], dtype=torch.float64)])
+    y, derivative = activation_forward_and_derivative(x, name, slope=torch.tensor(0.25, dtype=torch.float64), cap=cap)
+    order = torch.argsort(y)
+    same = torch.diff(y[order]) <= 1e-7
+    other = torch.diff(derivative[order]).abs() > 0.05
+    assert (same & other).any().item() == (not derivative_from_output_allowed(name, cap))
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("name", FROM_OUTPUT)
+def test_autograd_that_keeps_the_output_only(name, in_place, plain):
+    rng = np.random.default_rng(7)
+    leaf = torch.from_numpy(rng.normal(scale=2, size=(2, 3, 5))).requires_grad_()
+    slope = torch.from_numpy(rng.uniform(0.1, 0.5, (2, 3, 1))).requires_grad_() if name == "prelu" else None
+    grad_out, kept, x = torch.ones(2, 3, 5).double(), [], leaf * 1
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()) or t, lambda t: t):
+        y = activation_forward_saving_output(x, name, slope=slope, in_place=in_place)
+    assert (y.data_ptr() == x.data_ptr()) == in_place
+    assert set(kept) == {y.data_ptr()} | ({slope.data_ptr()} if slope is not None else set())
+    (y * grad_out).sum().backward()
+    value, grad_x, grad_slope = plain(
+        leaf.detach(), name, slope.detach() if slope is not None else None, math.inf, grad_out
+    )
+    torch.testing.assert_close(y.detach(), value, rtol=1e-14, atol=0)
+    torch.testing.assert_close(leaf.grad, grad_x, rtol=1e-14, atol=0)
+    if slope is not None:
+        torch.testing.assert_close(slope.grad, grad_slope, rtol=1e-12, atol=0)
+        assert torch.autograd.gradcheck(lambda x, s: activation_forward_saving_output(x, name, slope=s), (leaf, slope))
+
+
+def test_autograd_sees_what_was_overwritten():
+    leaf = torch.ones(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        activation_forward_saving_output(leaf, "relu", in_place=True)
+    x = leaf * 2
+    squared = x**2  # keeps x for its backward
+    activation_forward_saving_output(x, "relu", in_place=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        squared.sum().backward()
+    y = activation_forward_saving_output(leaf * 2, "relu")
+    y.mul_(3)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_what_the_output_cannot_tell_is_refused():
+    x = torch.ones(2, 3)
+    for f in (
+        lambda *a, **more: activation_backward_from_output(x, *a, **more),
+        lambda *a, **more: dispatch.activation_backward_from_output(x, *a, **more),
+        activation_forward_saving_output,
+    ):
+        for name in set(ACTIVATION_NAMES) - set(FROM_OUTPUT):
+            with pytest.raises(
+                ValueError, match=rf"name: '{name}' has .*; allowed: relu, leaky_relu, prelu, without a cap"
+            ):
+                f(x, name)
+        with pytest.raises(ValueError, match=r"name: 'leaky_relu' capped at 1.5 has"):
+            f(x, "leaky_relu", cap=1.5)
+        for slope, shown in ((0.0, "0.0"), (-0.25, "-0.25"), (math.nan, "nan")):
+            with pytest.raises(ValueError, match=rf"slope: {shown} is the smallest; allowed .*above 0"):
+                f(x, "prelu", slope=torch.tensor([[0.5], [slope]]))
+        with pytest.raises(ValueError, match=r"slope: None; prelu needs"):
+            f(x, "prelu")
+    with pytest.raises(ValueError, match=r"grad_out: shape \[1\]"):
+        activation_backward_from_output(torch.zeros(1), torch.zeros(3), "relu")
+
+
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_forward_in_place(name, points):
+    slope = torch.tensor([0.3])
+    for f in (reference.activation_forward_in_place, dispatch.activation_forward_in_place):
+        for cap in (math.inf, 1.0):
+            x = points.clone()
+            assert f(x, name, slope=slope, cap=cap).data_ptr() == x.data_ptr()
+            assert torch.equal(bits(x), bits(activation_forward(points, name, slope=slope, cap=cap)))
 
 
 def test_the_examples_in_the_docstring():

@@ -5,8 +5,8 @@ written so that NaN falls through to a branch that keeps it. Equal to the refere
 2e-6), at the bends exactly. With `TRITON_INTERPRET=1` set before the first `import triton` the same code runs on a CPU,
 for tests. No autotuning, libdevice or block pointers.
 
-Tensors are seen as `[rows, cols]` with one slope per row. A program handles one block of one row; slope gradients
-leave it as one partial sum per program, which torch adds up: no atomics, so the order of additions is fixed.
+Slope gradients leave a program as one partial sum, and torch adds them up: no atomics, so the order of additions is
+fixed.
 """
 
 import math
@@ -18,8 +18,7 @@ from torch import Tensor
 
 from quantstudy_kernels.autograd import differentiable, wants_gradient
 from quantstudy_kernels.checks import check_same_shape, effective_cap
-
-BLOCK = 1024
+from quantstudy_kernels.triton.layout import BLOCK, Rows, place, rows
 
 
 @triton.jit
@@ -83,15 +82,6 @@ def _derivative(x, slope, NAME: tl.constexpr):  # type: ignore[no-untyped-def]
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _place(cols, blocks, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Row of this program, its element offsets in the flat tensor and the mask of those inside the row."""
-    program = tl.program_id(0)
-    row = (program // blocks).to(tl.int64)
-    column = (program % blocks).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    return row, row * cols + column, column < cols
-
-
-@triton.jit  # type: ignore[untyped-decorator]
 def map_kernel(  # type: ignore[no-untyped-def]
     x_ptr,
     slope_ptr,
@@ -106,7 +96,7 @@ def map_kernel(  # type: ignore[no-untyped-def]
     BLOCK: tl.constexpr,
 ):
     """Write the value to `y_ptr` and/or the derivative to `d_ptr`; one program per (row, block)."""
-    row, offsets, inside = _place(cols, blocks, BLOCK)
+    row, offsets, inside = place(cols, blocks, BLOCK)
     x = tl.load(x_ptr + offsets, mask=inside, other=0.0)
     slope = 0.0
     if NAME == "prelu":
@@ -132,7 +122,7 @@ def backward_kernel(  # type: ignore[no-untyped-def]
     BLOCK: tl.constexpr,
 ):
     """Write grad_x and, for prelu, one partial sum of grad_slope per program."""
-    row, offsets, inside = _place(cols, blocks, BLOCK)
+    row, offsets, inside = place(cols, blocks, BLOCK)
     x = tl.load(x_ptr + offsets, mask=inside, other=0.0)
     grad = tl.load(grad_ptr + offsets, mask=inside, other=0.0)
     slope = 0.0
@@ -173,58 +163,59 @@ def activation_backward(
     grad_out: Tensor, x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf
 ) -> tuple[Tensor, Tensor | None]:
     """As `reference.activation_backward`; raises as `activation_forward`, and where `grad_out` has another shape."""
-    cap = _check(x, name, slope, cap)
-    check_same_shape("grad_out", grad_out, x)
-    if grad_out.dtype != torch.float32:
-        raise ValueError(f"grad_out: dtype {grad_out.dtype}; allowed: torch.float32")
+    cap = check(x, name, slope, cap)
+    check_gradient(grad_out, x)
     x, grad_out = x.detach().contiguous(), grad_out.detach().contiguous()
-    lead, slopes, cols, blocks, programs = _layout(x, name, slope)
+    seen = rows_of(x, name, slope)
     grad_x = torch.empty_like(x)
-    partial = x.new_empty(programs if name == "prelu" else 0)
-    if programs:
-        backward_kernel[(programs,)](
-            grad_out, x, slopes, grad_x, partial, cols, blocks, cap, NAME=name, BLOCK=BLOCK, enable_fp_fusion=False
+    partial = x.new_empty(seen.programs if name == "prelu" else 0)
+    if seen.programs:
+        backward_kernel[(seen.programs,)](
+            *(grad_out, x, seen.parameters[0], grad_x, partial, seen.columns, seen.blocks, cap),
+            **{"NAME": name, "BLOCK": BLOCK, "enable_fp_fusion": False},
         )
-    if name != "prelu" or slope is None:
-        return grad_x, None
-    by_row = partial.view(-1, max(blocks, 1)).sum(1) if programs else slopes.new_zeros(slopes.shape)
-    return grad_x, by_row.view(*lead, *[1] * (x.ndim - len(lead))).sum_to_size(slope.shape)
+    return grad_x, slope_gradient(partial, seen, x, slope) if name == "prelu" and slope is not None else None
 
 
-def _check(x: Tensor, name: str, slope: Tensor | None, cap: float) -> float:
+def check(x: Tensor, name: str, slope: Tensor | None, cap: float) -> float:
+    """Raise ValueError as `reference.activation_forward` does, or for another dtype than float32; return the cap."""
     cap = effective_cap(name, x, slope, cap)
     if x.dtype != torch.float32:
         raise ValueError(f"x: dtype {x.dtype}; allowed: torch.float32 (the torch reference takes the others)")
     return cap
 
 
-def _layout(x: Tensor, name: str, slope: Tensor | None) -> tuple[list[int], Tensor, int, int, int]:
-    """Leading axes that slopes run over, one slope per row, columns, blocks per row, programs."""
-    lead: list[int] = []
-    slopes = x  # never read
+def check_gradient(grad_out: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless `grad_out` is float32 and has the shape of `x`."""
+    check_same_shape("grad_out", grad_out, x)
+    if grad_out.dtype != torch.float32:
+        raise ValueError(f"grad_out: dtype {grad_out.dtype}; allowed: torch.float32")
+
+
+def rows_of(x: Tensor, name: str, slope: Tensor | None) -> Rows:
+    """The rows of `x` with one slope each; for an activation without slopes `x` stands in, and is never read as one."""
     if name == "prelu" and slope is not None:
-        padded = [1] * (x.ndim - slope.ndim) + list(slope.shape)
-        while padded and padded[-1] == 1:
-            padded.pop()
-        lead = list(x.shape[: len(padded)])
-        slopes = slope.detach().reshape(padded).expand(lead).contiguous().view(-1)
-    rows = math.prod(lead)
-    cols = math.prod(x.shape[len(lead) :])
-    blocks = triton.cdiv(cols, BLOCK)
-    return lead, slopes, cols, blocks, rows * blocks
+        return rows(x, [slope])
+    return rows(x, [])._replace(parameters=[x])
+
+
+def slope_gradient(partial: Tensor, seen: Rows, x: Tensor, slope: Tensor) -> Tensor:
+    """Sum the programs' partial sums to the shape of `slope`."""
+    by_row = partial.view(-1, max(seen.blocks, 1)).sum(1) if seen.programs else x.new_zeros(math.prod(seen.lead))
+    return by_row.view(*seen.lead, *[1] * (x.ndim - len(seen.lead))).sum_to_size(slope.shape)
 
 
 def _map(
     x: Tensor, name: str, slope: Tensor | None, cap: float, *, value: bool, derivative: bool
 ) -> tuple[Tensor, Tensor]:
-    cap = _check(x, name, slope, cap)
+    cap = check(x, name, slope, cap)
     x = x.detach().contiguous()
-    _, slopes, cols, blocks, programs = _layout(x, name, slope)
+    seen = rows_of(x, name, slope)
     y = torch.empty_like(x) if value else x
     d = torch.empty_like(x) if derivative else x
-    if programs:
-        map_kernel[(programs,)](
-            *(x, slopes, y, d, cols, blocks, cap),
+    if seen.programs:
+        map_kernel[(seen.programs,)](
+            *(x, seen.parameters[0], y, d, seen.columns, seen.blocks, cap),
             **{"NAME": name, "VALUE": value, "DERIVATIVE": derivative, "BLOCK": BLOCK, "enable_fp_fusion": False},
         )
     return y, d
