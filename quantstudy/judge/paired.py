@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, interval, paired_p, resample_indices
+from quantstudy.judge.bootstrap import ERROR, Floats, holm, interval, paired_p, resampled_means
 
 Whole = NDArray[np.int64]
 
@@ -171,8 +171,7 @@ def probability_of_best(values: ArrayLike) -> Chances:
     seeds = int(common.sum())
     probability = np.full(len(rows), np.nan)
     if seeds > 1:
-        index = resample_indices(seeds)
-        means = np.array([row[index].mean(axis=1) for row in rows[measured][:, common]])
+        means = np.array([resampled_means(row) for row in rows[measured][:, common]])
         best = means == means.max(axis=0)
         probability[measured] = (best / best.sum(axis=0)).mean(axis=1)
     return Chances(probability, seeds, rows.shape[1] - seeds)

@@ -1,7 +1,7 @@
 """From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.paired import Intervals, mean_interval, paired_against_best, probability_of_best, ranking_order
+from quantstudy.judge.tie import tie_break
 from quantstudy.judge.words import reason
 
 BACKEND = "simulated"
@@ -29,7 +30,12 @@ DIGITS = 12
 
 
 def judge(
-    metrics: pd.DataFrame, *, activations: Sequence[str], schemes: Sequence[str], allowed_drop: float
+    metrics: pd.DataFrame,
+    *,
+    activations: Sequence[str],
+    schemes: Sequence[str],
+    allowed_drop: float,
+    cost: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
@@ -43,13 +49,15 @@ def judge(
         activations: names in the study's order; others in the metrics are ignored.
         schemes: names in the order of the verdict.
         allowed_drop: largest drop of accuracy that is still deployable, a fraction.
+        cost: the cost table of the run, None if there is none.
 
     Returns:
         `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ...}`. Every scheme has `backend`,
         `ranking` (best first; numbers are fractions, null where there is none; `difference_to_best` is best − this
         one, its interval not corrected, `p_holm` corrected), `best`, `winner`, `tied_with` (the best included),
         `deployable`, `missing` (values left out: metric → activation → how many) and `reason` in words. Activations
-        without any value stand last in the ranking and take no part in the comparison.
+        without any value stand last in the ranking and take no part in the comparison. With a cost table every scheme
+        also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
 
     Raises:
         BadInput: no activation.
@@ -78,6 +86,8 @@ def judge(
     for scheme in schemes:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
         found = _judge_scheme(activations, tables, allowed_drop)
+        if cost is not None:
+            found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
         judged[scheme] = found | {"reason": reason(scheme, found, allowed_drop)}
     return {"schemes": judged, "seeds": len(seeds), "allowed_drop": allowed_drop}
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quantstudy.judge.bootstrap import seeds_needed
+from quantstudy.judge.tie import BYTES, UNBOUNDED
 
 FEW_SEEDS = 5
 """With fewer seeds a 95 % interval covers less than 92 % (see `bootstrap.interval`), which is said."""
@@ -91,8 +92,35 @@ def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str
         )
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
-        return [fate, f"{who} are tied: no winner, and no cost was measured to break the tie."]
+        return [fate, f"{who} are tied: no winner{_by_cost(judged)}"]
     return [fate, f"{best} is {_alone(judged)} but not deployable: no winner."]
+
+
+def _by_cost(judged: Mapping[str, Any]) -> str:
+    """What cost says of a tie, to end the sentence that tells it: cost is named as such and makes no winner."""
+    if "tie_break" not in judged:
+        return ", and no cost was measured to break the tie."
+    found = judged["tie_break"]
+    if found["unmeasured"]:
+        return f", and the cost of {listing(found['unmeasured'])} was not measured to break the tie."
+    if not found["cheapest"]:
+        return "."
+    least = ", ".join(_cost(what, value) for what, value in found["by"].items())
+    verb = "are equally cheap" if len(found["cheapest"]) > 1 else "is cheapest"
+    criteria = ", then ".join(found["by"])
+    return f". By cost alone ({criteria}) {listing(found['cheapest'])} {verb}{_compared(judged)}: {least}."
+
+
+def _compared(judged: Mapping[str, Any]) -> str:
+    return "" if set(judged["tied_with"]) <= set(judged["deployable"]) else " of the deployable ones"
+
+
+def _cost(what: str, value: float) -> str:
+    if what == UNBOUNDED:
+        return "unbounded" if value else "bounded"
+    if what == BYTES:
+        return f"{value:g} bytes per element kept for backward"
+    return f"{value:g} special-function call{'' if value == 1 else 's'} per element"
 
 
 def _caveats(judged: Mapping[str, Any]) -> list[str]:
@@ -133,8 +161,16 @@ def _line(judged: Mapping[str, Any], allowed: float) -> str:
     if not deployable:
         return f"nothing is deployable: the best, {best}, {_loss(first, allowed)}, {_against(first, allowed)}{tail}"
     who = "they" if tied == deployable else listing(tied)
-    why = f"{who} are tied" if len(tied) > 1 else f"the best, {best}, is not deployable"
+    why = f"{who} are tied{_cheapest(judged)}" if len(tied) > 1 else f"the best, {best}, is not deployable"
     return f"deployable: {listing(deployable)}; no winner: {why}{tail}"
+
+
+def _cheapest(judged: Mapping[str, Any]) -> str:
+    cheapest = judged.get("tie_break", {}).get("cheapest")
+    if not cheapest:
+        return ""
+    verb = "come" if len(cheapest) > 1 else "comes"
+    return f", by cost alone {listing(cheapest)} {verb} first{_compared(judged)}"
 
 
 def _most_seeds(judged: Mapping[str, Any]) -> int:

@@ -16,6 +16,7 @@ from quantstudy.judge.bootstrap import (
     mean_of,
     paired_p,
     resample_indices,
+    resampled_means,
     seeds_needed,
     sign_flips,
     tail,
@@ -44,6 +45,25 @@ def test_resamples_are_the_documented_philox_stream_and_read_only():
     assert resample_indices(5) is index
     with pytest.raises(ValueError, match="read-only"):
         index[0, 0] = 1
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 7, 16, 130])
+@pytest.mark.parametrize("together", [1, 999, 1000, 10_000, 10_001])
+def test_resampled_means_are_those_of_the_whole_matrix_bit_for_bit(monkeypatch, seeds, together):
+    row = rng.standard_normal(seeds)
+    monkeypatch.setattr(bootstrap, "TOGETHER", together)
+    means = resampled_means(row)
+    assert means.tobytes() == row[resample_indices(seeds)].mean(axis=1).tobytes()
+
+
+def test_an_interval_that_comes_again_is_the_same_and_no_other_rows():
+    one = rng.standard_normal(9)
+    first = interval(one)
+    assert interval(one.copy()) == first
+    assert interval(one.astype(np.float32)) != first
+    assert interval(one[::-1]) != first  # the resamples take other seeds
+    strided = np.repeat(one, 2)[::2]
+    assert interval(strided) == first
 
 
 @pytest.mark.parametrize("seeds", [0, 1, 2, 3, 13])

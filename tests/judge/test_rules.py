@@ -36,7 +36,7 @@ def test_imports_and_length(path):
     assert len(text.splitlines()) < 250
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "paired", "verdict", "words"])
+@pytest.mark.parametrize("name", ["bootstrap", "paired", "tie", "verdict", "words"])
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(f"quantstudy.judge.{name}"))
     assert found.attempted > 0

@@ -8,6 +8,7 @@ from quantstudy.judge.words import FEW_SEEDS, MOST_LINES, limit, listing, points
 
 NAN = float("nan")
 SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds
+CALLS = "special-function calls"
 COST = "no winner, and no cost was measured to break the tie."
 
 
@@ -15,10 +16,10 @@ COST = "no winner, and no cost was measured to break the tie."
 def say(metrics):
     """Return reason and line of one scheme; accuracies are `{activation: [seeds]}`, the float ones 1 unless given."""
 
-    def build(quantized, full=None, allowed=0.02, scheme="w4"):
+    def build(quantized, full=None, allowed=0.02, scheme="w4", cost=None):
         full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
         frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
-        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed)
+        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, cost=cost)
         return found["schemes"][scheme]["reason"], verdict_lines(found)[0]
 
     return build
@@ -95,6 +96,49 @@ def test_some_that_are_deployable_are_tied(say):
         f"Deployable at w4, within the allowed 2.0 points: silu, gelu and relu. silu and gelu are tied: {COST}"
     )
     assert line == "w4: deployable: silu, gelu and relu; no winner: silu and gelu are tied"
+
+
+def costs(**calls):
+    return {"activations": {name: {"mufu_forward": value} for name, value in calls.items()}}
+
+
+def test_a_tie_broken_by_cost_in_words(say):
+    tied = {"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": 0.5 + SPREAD}
+    fate = "Deployable at w4, within the allowed 2.0 points: silu and gelu. They are tied: no winner"
+    reason, line = say(tied, cost=costs(silu=2, gelu=1))
+    assert reason == f"{fate}. By cost alone ({CALLS}) gelu is cheapest: 1 special-function call per element."
+    assert line == "w4: deployable: silu and gelu; no winner: they are tied, by cost alone gelu comes first"
+    reason, line = say(tied, cost=costs(silu=2, gelu=2))
+    assert reason.endswith(" silu and gelu are equally cheap: 2 special-function calls per element.")
+    assert line.endswith("no winner: they are tied, by cost alone silu and gelu come first")
+    reason, line = say(tied, cost=costs(silu=1))
+    assert reason == f"{fate}, and the cost of gelu was not measured to break the tie."
+    assert line == "w4: deployable: silu and gelu; no winner: they are tied"
+
+
+def test_every_criterion_in_words(say):
+    relu = {"mufu_forward": 0, "added_bytes": {"plain": 0.0}, "bounded": False}
+    cost = {"activations": {"relu": relu, "silu": relu | {"mufu_forward": 2}}}
+    reason, _ = say({"silu": 0.99 + SPREAD, "relu": 0.99 - SPREAD}, cost=cost)
+    assert reason.endswith(
+        "no winner. By cost alone (special-function calls, then bytes kept for backward, then boundedness) relu is "
+        "cheapest: 0 special-function calls per element, 0 bytes per element kept for backward, unbounded."
+    )
+    cost["activations"]["silu"] = relu | {"bounded": True}
+    reason, _ = say({"silu": 0.99 + SPREAD, "relu": 0.99 - SPREAD}, cost=cost)
+    assert reason.endswith("bytes per element kept for backward, bounded.")
+
+
+def test_cost_is_not_spoken_of_where_it_decides_nothing(say):
+    cost = costs(silu=2, relu=0)
+    winner = {"silu": 0.99 + SPREAD, "relu": np.full(16, 0.9)}
+    assert say(winner, cost=cost) == say(winner)
+    hopeless = {"silu": 0.9 + SPREAD, "relu": 0.9 - SPREAD}
+    reason, line = say(hopeless, cost=cost)
+    assert reason.endswith("more than the allowed 2.0. silu and relu are tied: no winner.")
+    assert line == say(hopeless)[1]
+    one_seed = {"silu": [0.99], "relu": [0.99]}
+    assert say(one_seed, cost=cost) == say(one_seed)
 
 
 def test_the_best_is_not_deployable_but_another_is(say):

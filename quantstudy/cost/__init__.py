@@ -1,0 +1,1 @@
+"""What each activation costs: instructions of compiled code, bytes kept for backward, time. Measured, not asserted."""

@@ -1,0 +1,51 @@
+"""The activations as one writes them in plain PyTorch: `torch.nn.functional` where it has the function.
+
+What a user pays without any kernel of ours. hardgelu is the article's where/clamp expression; a cap is `torch.clamp`.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from quantstudy.subject.activations import Activation
+
+PRELU_SLOPE = 0.25
+"""The slope that prelu starts from in training; costs do not depend on it."""
+
+
+def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Tensor:
+    """Return min(f(x), cap), differentiable, of x's shape.
+
+    Args:
+        x: pre-activations `[points, width]` or `[models, width, points]`.
+        activation: which f, with its cap.
+        slope: prelu's slopes `[width]`.
+    """
+    if activation.kernel == "hardgelu_uncapped":
+        return _article_hardgelu(x, activation.cap)
+    y = functional.prelu(x, slope) if slope is not None else _FUNCTIONS[activation.kernel](x)
+    return y if math.isinf(activation.cap) else torch.clamp(y, max=activation.cap)
+
+
+def slopes(activation: Activation, width: int, device: str = "cpu") -> Tensor | None:
+    """Return trainable slopes `[width]` where the activation learns them, None elsewhere."""
+    if not activation.learned_slope:
+        return None
+    return torch.full((width,), PRELU_SLOPE, device=device, requires_grad=True)
+
+
+def _article_hardgelu(x: Tensor, cap: float) -> Tensor:
+    y = torch.where(x > 1.5, x, (x / 3) * (x + 1.5) * (x >= -1.5))
+    return torch.clamp(y, min=-3 / 16, max=None if math.isinf(cap) else cap)
+
+
+_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "leaky_relu": functional.leaky_relu,
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "hardswish": functional.hardswish,
+}

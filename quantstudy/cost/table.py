@@ -1,0 +1,85 @@
+"""The cost table: everything that is measured of every activation, as plain values that JSON takes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from quantstudy.cost.instructions import COUNTS, TARGET, count_instructions
+from quantstudy.cost.memory import added_bytes, saved_bytes
+from quantstudy.cost.plain import plain, slopes
+from quantstudy.cost.timing import ELEMENTS, REFERENCE, ROUNDS, time_activations
+from quantstudy.provenance import processor, versions
+from quantstudy.subject.activations import Activation
+
+FAR, FARTHER = 1e10, 1e12
+"""Inputs at which boundedness is told; caps are at most 1e9."""
+
+
+def cost_table(
+    activations: Sequence[Activation], *, progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+) -> dict[str, Any]:
+    """Measure what each activation costs and return the table that `cost.json` holds.
+
+    Args:
+        activations: which, each once.
+        progress: told how far the stage "cost" is.
+
+    Returns:
+        `{"activations": {name: {...}}, ...}`; per activation: `mufu_*` and `instructions_*` per element and
+        `registers_*` per thread (None without Triton), `saved_bytes` and `added_bytes` per way (`memory`), `bounded`,
+        and `nanoseconds`: `{"cpu": {way: ...}, "gpu": {way: ...} or None}` (`timing`). Beside them `counted` (whether
+        there is Triton), `target`, `processor`, `gpu` (its name or None), `timing` (elements of one call, rounds, what
+        ratios are taken to) and `versions`.
+
+    Raises:
+        StudyFailure: Triton could not compile the kernels.
+    """
+    steps = 4
+
+    def step(done: int) -> None:
+        progress("cost", done, steps)
+
+    step(0)
+    counts = count_instructions(list(dict.fromkeys(activation.kernel for activation in activations)))
+    step(1)
+    memory = {a.name: {"saved_bytes": saved_bytes(a), "added_bytes": added_bytes(a)} for a in activations}
+    step(2)
+    on_cpu = time_activations(activations)
+    step(3)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    on_gpu = time_activations(activations, "gpu") if gpu else {}
+    step(4)
+    return {
+        "activations": {
+            a.name: {
+                **(dict.fromkeys(COUNTS) if counts is None else counts[a.kernel]),
+                **memory[a.name],
+                "bounded": is_bounded(a),
+                "nanoseconds": {"cpu": on_cpu[a.name], "gpu": on_gpu.get(a.name)},
+            }
+            for a in activations
+        },
+        "counted": counts is not None,
+        "target": TARGET,
+        "processor": processor(),
+        "gpu": gpu,
+        "timing": {"elements": ELEMENTS, "rounds": ROUNDS, "ratio_to": REFERENCE},
+        "versions": versions(),
+    }
+
+
+def is_bounded(activation: Activation) -> bool:
+    """Return whether outputs stop growing: |f| is no larger at ±1e12 than at ±1e10.
+
+    >>> from quantstudy.subject.activations import parse_activation
+    >>> is_bounded(parse_activation("hardgelu")), is_bounded(parse_activation("silu"))
+    (True, False)
+    """
+
+    def largest(distance: float) -> float:
+        x = torch.tensor([[-distance], [distance]], dtype=torch.float64)
+        slope = slopes(activation, 1)
+        return float(plain(x, activation, None if slope is None else slope.detach().double()).abs().max())
+
+    return largest(FARTHER) <= largest(FAR)
