@@ -16,6 +16,8 @@ PACKAGES = (
     "contourpy",
     "scikit-image",
     "pyarrow",
+    "numba",
+    "llvmlite",
 )
 
 
