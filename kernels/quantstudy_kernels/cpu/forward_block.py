@@ -1,0 +1,298 @@
+"""Compiled code of `cpu.forward`: one model over all points, block by block, and what leaves a block."""
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from quantstudy_kernels.cpu import tiles
+from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
+from quantstudy_kernels.cpu.jit import compiled
+from quantstudy_kernels.cpu.quantization import code
+from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
+from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, load, loop, peek, pointer, poke, zero
+
+NONE, FIXED, SYMMETRIC, AFFINE = range(4)
+"""Kinds of quantizers: none, known scale, or chosen per point (zero point 0, or range with 0 included)."""
+
+LAYER_FIELDS = (
+    "x",  # rows of inputs
+    "z",  # rows of pre-activations, then of outputs
+    "weights",  # rounded, tiles [tile out][tile in][output][input]
+    "float_x",  # the same three of the float networks, where layers are isolated
+    "float_z",
+    "float_weights",
+    "bias",
+    "slope",
+    "tiles_in",  # tiles along the inputs
+    "tiles_out",  # tiles along the outputs
+    "width",  # neurons, without the padding
+)
+"""What stands in a row of the layers' table."""
+
+STATE_FIELDS = ("shift", "sum", "square", "low", "high", "wrong")
+"""Of every neuron: its first value, Σ of what is left without that, Σ of its square, extremes, NaN if one is NaN."""
+
+_X, _Z, _WEIGHTS, _FLOAT_X, _FLOAT_Z, _FLOAT_WEIGHTS, _BIAS, _SLOPE, _TILES_IN, _TILES_OUT, _WIDTH = range(
+    len(LAYER_FIELDS)
+)
+_CHAIN = (_X, _FLOAT_X)  # rows of inputs, of outputs, weights
+_ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
+_EPSILON, _SMALLEST = np.finfo(np.float32).eps, np.finfo(np.float32).smallest_normal
+_AT = types.intp
+
+_first = tiles.affine(TILE, 2, add=False)
+_middle = tiles.affine(TILE, TILE, add=False)
+_middle_add = tiles.affine(TILE, TILE, add=True)
+_last = tiles.affine(1, TILE, add=False)
+_last_add = tiles.affine(1, TILE, add=True)
+_activate = loops("activation_forward", (FORWARD,))
+
+
+@intrinsic
+def _copy_out(context: Any, buffer: Any, at: Any, address: Any, floats: Any) -> Any:
+    """Copy floats of a buffer to an address."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, at, address, floats = arguments
+        source = pointer(context, builder, buffer, at)
+        cgutils.raw_memcpy(builder, builder.inttoptr(address, source.type), source, floats, 4)
+        return context.get_dummy_value()
+
+    return types.void(F32, _AT, types.int64, _AT), codegen
+
+
+@intrinsic
+def _row_statistics(context: Any, buffer: Any, at: Any, shift: Any, floats: Any) -> Any:
+    """Return Σ (v − shift), Σ (v − shift)², least, greatest value, and NaN if one is NaN (else 0), float64."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, at, shift, floats = arguments
+        start = pointer(context, builder, buffer, at)
+        wide = ir.VectorType(ir.DoubleType(), LANES)
+        shifts = ir.Constant(wide, ir.Undefined)
+        for lane in range(LANES):
+            shifts = builder.insert_element(shifts, shift, ir.IntType(32)(lane))
+
+        def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            total, square, low, high, wrong = values
+            v = load(builder, builder.gep(start, [index]))
+            rest = builder.fsub(builder.fpext(v, wide), shifts)
+            return [
+                builder.fadd(total, rest),
+                builder.fadd(square, builder.fmul(rest, rest)),
+                builder.select(builder.fcmp_ordered("<", v, low), v, low),
+                builder.select(builder.fcmp_ordered(">", v, high), v, high),
+                builder.select(builder.fcmp_unordered("uno", v, v), v, wrong),
+            ]
+
+        infinite = [ir.Constant(VECTOR, [sign * np.inf] * LANES) for sign in (1, -1)]
+        none = ir.Constant(wide, [0.0] * LANES)
+        totals = loop(builder, floats, [none, none, *infinite, zero()], body)
+        lanes = [[builder.extract_element(t, ir.IntType(32)(lane)) for lane in range(LANES)] for t in totals]
+        while len(lanes[0]) > 1:
+            lanes = [_halved(builder, which, values) for which, values in enumerate(lanes)]
+        numbers = [builder.fpext(v, ir.DoubleType()) if v.type == ir.FloatType() else v for (v,) in lanes]
+        return context.make_tuple(builder, signature.return_type, numbers)
+
+    return numba.types.UniTuple(types.float64, 5)(F32, _AT, types.float64, _AT), codegen
+
+
+def _halved(builder: ir.IRBuilder, which: int, values: list[ir.Value]) -> list[ir.Value]:
+    """Join neighbouring lanes of the total that has number `which` in `_row_statistics`."""
+    pairs = zip(values[::2], values[1::2], strict=True)
+    if which in (2, 3):
+        relation = "<" if which == 2 else ">"
+        return [builder.select(builder.fcmp_ordered(relation, a, b), a, b) for a, b in pairs]
+    return [builder.fadd(a, b) for a, b in pairs]
+
+
+@compiled(inline=True)
+def _summarize(b: Any, at: Any, points: Any, state: Any, first: Any) -> None:
+    """Add a row to the state of its neuron; `first`: there was none before it."""
+    if first:
+        state[0], state[3], state[4] = b[at], np.inf, -np.inf
+    shift, whole = state[0], points // LANES * LANES
+    if whole > 0:
+        total, square, low, high, wrong = _row_statistics(b, at, shift, whole)
+        state[1] += total
+        state[2] += square
+        state[3], state[4] = min(state[3], low), max(state[4], high)
+        state[5] += wrong
+    for p in range(whole, points):
+        v = np.float64(b[at + p])
+        state[1] += v - shift
+        state[2] += (v - shift) * (v - shift)
+        if np.isnan(v):
+            state[5] = v
+        else:
+            state[3], state[4] = min(state[3], v), max(state[4], v)
+
+
+@compiled(inline=True)
+def _fill(b: Any, scale: Any, points: Any, step: Any, place: Any) -> None:
+    """Give every point the same scale, reciprocal and zero point: three rows from `scale` on."""
+    reciprocal = _ONE / step
+    for p in range(points):
+        poke(b, scale + p, step)
+        poke(b, scale + PITCH + p, reciprocal)
+        poke(b, scale + 2 * PITCH + p, place)
+
+
+@compiled(inline=True)
+def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmetric: Any, scale: Any) -> None:
+    """Choose scale, reciprocal and zero point of every point: three rows from `scale` on, and two more to work in."""
+    reciprocal, zero, least, wrong = scale + PITCH, scale + 2 * PITCH, scale + 3 * PITCH, scale + 4 * PITCH
+    for p in range(points):
+        poke(b, scale + p, _ZERO)  # holds the greatest values first
+        poke(b, least + p, _ZERO)
+        poke(b, wrong + p, _ZERO)
+    for row in range(rows):
+        x = at + row * PITCH
+        for p in range(points):
+            v = peek(b, x + p)
+            size = abs(v) if symmetric else v
+            top, bottom = peek(b, scale + p), peek(b, least + p)
+            poke(b, scale + p, size if size > top else top)
+            poke(b, least + p, v if v < bottom else bottom)
+            poke(b, wrong + p, peek(b, wrong + p) + v * _ZERO)  # NaN where a value is not finite
+    for p in range(points):
+        top, bottom = peek(b, scale + p), peek(b, least + p)
+        step, smallest = (top - bottom) / (high - low), _SMALLEST
+        if symmetric:
+            step, smallest = top / ((high - low) * _HALF), _EPSILON
+        step = step if step > smallest else smallest
+        place = low - np.rint(bottom / step)
+        place = low if place < low else place
+        place = high if place > high else place
+        step += peek(b, wrong + p)
+        poke(b, scale + p, step)
+        poke(b, reciprocal + p, _ONE / step)
+        poke(b, zero + p, _ZERO if symmetric else place)
+
+
+@compiled(inline=True)
+def _round(
+    b: Any, at: Any, rows: Any, points: Any, kind: Any, ends: Any, scales: Any, zeros: Any, scale: Any, counts: Any,
+    start: Any, valid: Any
+) -> None:  # fmt: skip
+    """Round rows in place; count the codes of the first `valid` points where `start` ≥ 0. Uses five rows at `scale`."""
+    low, high = ends[0], ends[1]
+    bins, zero, codes = np.int64(high - low) + 3, scale + 2 * PITCH, scale + 3 * PITCH
+    if kind != FIXED:
+        _choose(b, at, rows, points, low, high, kind == SYMMETRIC, scale)
+    for row in range(rows):
+        x = at + row * PITCH
+        if kind == FIXED:
+            _fill(b, scale, points, scales[row], zeros[row])
+        for p in range(points):
+            z = peek(b, zero + p)
+            free = code(peek(b, x + p), peek(b, scale + PITCH + p), z, low - _ONE, high + _ONE)
+            poke(b, codes + p, free)
+            c = low if free < low else free
+            c = high if c > high else c
+            poke(b, x + p, (c - z) * peek(b, scale + p))
+        if start >= 0:
+            for p in range(valid):
+                free = peek(b, codes + p)
+                if not np.isnan(free):
+                    counts[start + row * bins + np.int64(free - low) + 1] += 1
+
+
+@compiled(inline=True)
+def _affine(b: Any, layer: Any, chain: Any, first: Any, last: Any, points: Any) -> None:
+    """Write the pre-activations of one layer in the quantized (0) or the float (1) chain."""
+    x, z, weights = layer[_CHAIN[chain]], layer[_CHAIN[chain] + 1], layer[_CHAIN[chain] + 2]
+    wide, high = 2 if first else TILE, 1 if last else TILE
+    for to in range(layer[_TILES_OUT]):
+        there, bias = z + to * TILE * PITCH, layer[_BIAS] + to * TILE
+        for ti in range(layer[_TILES_IN]):
+            w, here = weights + (to * layer[_TILES_IN] + ti) * wide * high, x + ti * TILE * PITCH
+            if first:
+                _first(b, there, bias, w, here, points)
+            elif not last:
+                if ti == 0:
+                    _middle(b, there, bias, w, here, points)
+                else:
+                    _middle_add(b, there, bias, w, here, points)
+            elif ti == 0:
+                _last(b, there, bias, w, here, points)
+            else:
+                _last_add(b, there, bias, w, here, points)
+
+
+@compiled(inline=True)
+def _leave(b: Any, at: Any, rows: Any, valid: Any, address: Any, begin: Any, total: Any, state: Any) -> None:
+    """Copy a block's rows into the maps at `address`, or add them to the statistics where that is 0."""
+    for row in range(rows):
+        if address != 0:
+            _copy_out(b, at + row * PITCH, address + 4 * (row * total + begin), valid)
+        else:
+            _summarize(b, at + row * PITCH, valid, state[row], begin == 0)
+
+
+@compiled(inline=True)
+def _start(b: Any, x: Any, float_x: Any, inputs: Any, begin: Any, valid: Any, points: Any) -> None:
+    """Write a block's coordinates to both chains, the last one again and again behind the end."""
+    for axis in range(2):
+        for p in range(points):
+            v = inputs[axis, begin + min(p, valid - 1)]
+            b[x + axis * PITCH + p] = v
+            b[float_x + axis * PITCH + p] = v
+
+
+@compiled()
+def run_model(
+    b: Any, layers: Any, spare: Any, inputs: Any, kinds: Any, ends: Any, scales: Any, zeros: Any, activation: Any,
+    cap: Any, isolated: Any, addresses: Any, state: Any, counts: Any, starts: Any
+) -> None:  # fmt: skip
+    """Compute one model over all points.
+
+    The stages: the coordinates, then before and after the activation function of every hidden layer, then the logit.
+
+    Args:
+        b: buffer, float32; the parameters are in it.
+        layers: int64 [layers, fields], see `LAYER_FIELDS`.
+        spare: where five rows begin that quantizers use.
+        inputs: float32 [2, points].
+        kinds: int64 [stages], kinds of quantizers.
+        ends: float32 [stages, 2], their lowest and highest codes.
+        scales: float32 [stages, widest], of the FIXED ones.
+        zeros: likewise, zero points.
+        activation: value of `activation_loops.KINDS`.
+        cap: its upper bound, inf for none.
+        isolated: 1: quantize one layer at a time; 0: do not.
+        addresses: int64 [stages], where the maps of this model begin in memory, 0 for statistics.
+        state: float64 [stages, widest, fields], zeros, gets the statistics.
+        counts: int64, gets counts of codes.
+        starts: int64 [stages], where the counts of each stage begin, −1 where nothing is counted.
+    """
+    total, last = inputs.shape[1], len(layers) - 1
+    for begin in range(0, total, BLOCK):
+        valid = min(BLOCK, total - begin)
+        points = (valid + LANES - 1) // LANES * LANES
+        _start(b, layers[0, _X], layers[0, _FLOAT_X], inputs, begin, valid, points)
+        for stage in range(2 * last + 2):
+            k, rises = (stage - 1) // 2, stage % 2 == 1
+            layer = layers[max(k, 0)]
+            for chain in range(1 + isolated if 0 < stage <= 2 * last else min(stage, 1)):
+                if rises:
+                    _affine(b, layer, chain, k == 0, k == last, points)
+                else:
+                    for row in range(layer[_WIDTH]):
+                        z = layer[_CHAIN[chain] + 1] + row * PITCH
+                        slope = b[layer[_SLOPE] + row]
+                        _activate(activation, FORWARD, b, z, b, z, b, z, b, z, slope, cap, points)
+            at, rows = (layer[_Z], layer[_WIDTH]) if stage > 0 else (layer[_X], 2)
+            for turn in range(2):  # pre-activations leave before they are rounded, outputs after it
+                if (turn == 0) != rises:
+                    if kinds[stage] != NONE:
+                        _round(
+                            b, at, rows, points, kinds[stage], ends[stage], scales[stage], zeros[stage], spare, counts,
+                            starts[stage], valid
+                        )  # fmt: skip
+                elif stage > 0:
+                    _leave(b, at, rows, valid, addresses[stage], begin, total, state[stage])

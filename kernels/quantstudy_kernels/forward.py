@@ -1,0 +1,347 @@
+"""The forward pass of a whole stacked MLP with quantization at any placement, slow and obvious: the oracle.
+
+`cpu.forward` has the same functions with the same signatures, block of points by block of points. Two ways to look at a
+quantized network: *accumulated* (the network quantized as a whole: each layer sees what the quantized ones before it
+give) and *isolated* (one layer at a time: its weights and its quantizers, everything before it in float).
+
+>>> import torch
+>>> ones = torch.ones(1, 1, 2)
+>>> network = Network("relu", (ones, torch.ones(1, 1, 1)), (torch.zeros(1, 1, 1),) * 2)
+>>> tenths = Fixed(torch.full((1, 1, 1), 0.1), torch.zeros(1, 1, 1, dtype=torch.int32), -8, 7)
+>>> points = torch.tensor([[0.0, 0.25], [0.0, 0.0]])
+>>> forward(network, points, Rounding(outputs=(tenths,))).logit
+tensor([[[0.0000, 0.2000]]])
+>>> statistics(network, points).outputs[0].mean.item()
+0.125
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from quantstudy_kernels.reference import activation_forward, fake_quantize, quantize_codes
+
+
+@dataclass(frozen=True)
+class Network:
+    """All models of one activation; the leading axis of every tensor is the model; float32.
+
+    Attributes:
+        name: one of `ACTIVATION_NAMES`.
+        weights: per layer [models, out, in]; 2 inputs, at least one hidden layer, 1 output.
+        biases: per layer [models, out, 1].
+        slopes: per hidden layer [models, out, 1] for prelu, else empty.
+        cap: upper bound of the activation, inf for none.
+    """
+
+    name: str
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    slopes: tuple[Tensor, ...] = ()
+    cap: float = math.inf
+
+    @property
+    def models(self) -> int:
+        """Number of models."""
+        return int(self.weights[0].shape[0])
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden layers; layer `hidden` is the output."""
+        return len(self.weights) - 1
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A quantizer whose scale and zero point are known: see `reference.fake_quantize`.
+
+    Attributes:
+        scale: [models or 1, rows or 1, 1], in the unit of what is quantized.
+        zero_point: the code of 0, int32, of scale's shape.
+        low: smallest code.
+        high: largest code.
+    """
+
+    scale: Tensor
+    zero_point: Tensor
+    low: int
+    high: int
+
+    def at(self, x: Tensor) -> "Fixed":
+        """Return this quantizer."""
+        return self
+
+    def of(self, model: int) -> "Fixed":
+        """Return the quantizer of one model."""
+        one = slice(model, model + 1) if self.scale.shape[0] > 1 else slice(None)
+        return Fixed(self.scale[one], self.zero_point[one], self.low, self.high)
+
+
+@dataclass(frozen=True)
+class PerPoint:
+    """A quantizer that chooses scale and zero point anew for every point (token), from the values of all neurons there.
+
+    As torchao's `choose_qparams_affine` for signed codes. Symmetric: scale = max|x| / ((high − low)/2), at least
+    float32's epsilon, zero point 0. Else: scale = (max − min) / (high − low), 0 included, at least the smallest normal
+    float, zero point low − round(min/scale). Where a value is not finite, all of the point's results are NaN.
+
+    Attributes:
+        low: smallest code.
+        high: largest code.
+        symmetric: see above.
+    """
+
+    low: int
+    high: int
+    symmetric: bool
+
+    def at(self, x: Tensor) -> Fixed:
+        """Return the quantizer of every point of x [models, width, points]; its scale is [models, 1, points]."""
+        bottom, top = x.amin(1, keepdim=True).clamp(max=0), x.amax(1, keepdim=True).clamp(min=0)
+        levels = self.high - self.low
+        if self.symmetric:
+            scale = (torch.maximum(-bottom, top) / (levels / 2)).clamp(min=torch.finfo(torch.float32).eps)
+            scale = torch.where(scale.isfinite(), scale, math.nan)
+            return Fixed(scale, torch.zeros_like(scale, dtype=torch.int32), self.low, self.high)
+        scale = ((top - bottom) / levels).clamp(min=torch.finfo(torch.float32).smallest_normal)
+        scale = torch.where(scale.isfinite(), scale, math.nan)
+        zero = (self.low - (bottom / scale).round()).clamp(self.low, self.high)
+        return Fixed(scale, zero.nan_to_num(0.0).to(torch.int32), self.low, self.high)
+
+    def of(self, model: int) -> "PerPoint":
+        """Return this quantizer, the same for every model."""
+        return self
+
+
+Quantizer = Fixed | PerPoint | None
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What is quantized, None (or an empty tuple) for what stays float.
+
+    Attributes:
+        weights: per layer.
+        preactivations: per hidden layer, what goes into the activation function.
+        outputs: per hidden layer, what comes out of it.
+        coordinates: the network's input.
+    """
+
+    weights: tuple[Fixed | None, ...] = ()
+    preactivations: tuple[Quantizer, ...] = ()
+    outputs: tuple[Quantizer, ...] = ()
+    coordinates: Quantizer = None
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What the networks do at every point, float32.
+
+    Attributes:
+        preactivations: per hidden layer [models, width, points], before any quantizer of their own.
+        outputs: per hidden layer (the fold maps), after their own quantizer.
+        logit: [models, 1, points].
+    """
+
+    preactivations: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    logit: Tensor
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Statistics of maps over the points, [models, width].
+
+    Attributes:
+        minimum: float32; NaN where a value is NaN.
+        maximum: likewise.
+        mean: float64; NaN where a value is not finite.
+        deviation: standard deviation (of all points: no correction for samples), float64, likewise.
+        codes: how often the quantizer gave each code, int64 [models, width, high − low + 3], None without one. The
+            first and the last count values that had to be clamped to `low` and to `high`, the others those that were
+            not. Values that are NaN are not counted.
+    """
+
+    minimum: Tensor
+    maximum: Tensor
+    mean: Tensor
+    deviation: Tensor
+    codes: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Summaries of what `Maps` would hold, and of the codes of each map's own quantizer."""
+
+    preactivations: tuple[Summary, ...]
+    outputs: tuple[Summary, ...]
+    logit: Summary
+
+
+FLOAT = Rounding()
+"""Nothing is quantized."""
+
+
+def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
+    """Check what all implementations refuse.
+
+    Raises:
+        ValueError: there is no hidden layer; there are not 2 inputs, or not 1 output; a tuple has another length than
+            there are layers; prelu has no slopes; `points` is not [2, points].
+    """
+    widths = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
+    if len(widths) < 3 or widths[0] != 2 or widths[-1] != 1:
+        raise ValueError(f"weights: widths {widths}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    hidden = len(widths) - 2
+    slopes = (hidden,) if network.name == "prelu" else (0, hidden)
+    for field, have, allowed in (
+        ("biases", len(network.biases), (hidden + 1,)),
+        ("slopes", len(network.slopes), slopes),
+        ("rounding.weights", len(rounding.weights), (0, hidden + 1)),
+        ("rounding.preactivations", len(rounding.preactivations), (0, hidden)),
+        ("rounding.outputs", len(rounding.outputs), (0, hidden)),
+    ):
+        if have not in allowed:
+            raise ValueError(f"{field}: {have} of them; allowed: {' or '.join(map(str, allowed))}, for widths {widths}")
+    if points.ndim != 2 or points.shape[0] != 2:
+        raise ValueError(f"points: shape {list(points.shape)}; allowed: [2, points]")
+
+
+def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Maps:
+    """Return the maps of all networks.
+
+    Args:
+        network: the float networks.
+        points: inputs (x, y), float32 [2, points].
+        rounding: what is quantized.
+        isolated: quantize one layer at a time; `logit` is then that of the last layer alone being quantized.
+
+    Raises:
+        ValueError: see `check_network`.
+    """
+    check_network(network, points, rounding)
+    inputs = points.expand(network.models, -1, -1)
+    values = _rounded(rounding.coordinates, inputs)
+    preactivations, outputs = [], []
+    for layer in range(network.hidden):
+        z = _affine(network, rounding, layer, values)
+        preactivations.append(z)
+        before, after = _quantizer(rounding.preactivations, layer), _quantizer(rounding.outputs, layer)
+        outputs.append(_rounded(after, _activate(network, layer, _rounded(before, z))))
+        values = outputs[-1]
+        if isolated:
+            values = inputs = _activate(network, layer, _affine(network, FLOAT, layer, inputs))
+    return Maps(tuple(preactivations), tuple(outputs), _affine(network, rounding, network.hidden, values))
+
+
+def forward_each(
+    network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False
+) -> Iterator[Maps]:
+    """Yield the maps of one network after the other, [1, width, points]; none but the last ones are held here.
+
+    Arguments and errors as `forward`.
+    """
+    for model in range(network.models):
+        yield forward(_one(network, model), points, _rounding_of(rounding, model), isolated=isolated)
+
+
+def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Statistics:
+    """Return statistics of all maps, made one model after the other.
+
+    Arguments and errors as `forward`; ValueError, too, where there are no points.
+    """
+    return statistics_of(forward_each(network, points, rounding, isolated=isolated), network, points, rounding)
+
+
+def statistics_of(each: Iterator[Maps], network: Network, points: Tensor, rounding: Rounding) -> Statistics:
+    """Return the statistics of maps that are given one model after the other; see `statistics` for the rest.
+
+    Codes are counted from the pre-activations in `each`, the activation function being the reference's.
+    """
+    check_network(network, points, rounding)
+    if points.shape[1] == 0:
+        raise ValueError("points: there is none; allowed: at least one")
+    found: list[list[Summary]] = []
+    for model, maps in enumerate(each):
+        own, one = _one(network, model), _rounding_of(rounding, model)
+        befores = [_quantizer(one.preactivations, layer) for layer in range(network.hidden)]
+        afters = [_quantizer(one.outputs, layer) for layer in range(network.hidden)]
+        unrounded = [
+            _activate(own, layer, _rounded(before, z))
+            for layer, (before, z) in enumerate(zip(befores, maps.preactivations, strict=True))
+        ]
+        found.append(
+            [
+                *(_summary(z, q, z) for z, q in zip(maps.preactivations, befores, strict=True)),
+                *(_summary(y, q, h) for y, q, h in zip(maps.outputs, afters, unrounded, strict=True)),
+                _summary(maps.logit, None, maps.logit),
+            ]
+        )
+    joined = [_join(parts) for parts in zip(*found, strict=True)]
+    return Statistics(tuple(joined[: network.hidden]), tuple(joined[network.hidden : -1]), joined[-1])
+
+
+def _quantizer(quantizers: Sequence[Quantizer], layer: int) -> Quantizer:
+    return quantizers[layer] if quantizers else None
+
+
+def _rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
+    if quantizer is None:
+        return x
+    q = quantizer.at(x)
+    return fake_quantize(x, q.scale, q.zero_point, q.low, q.high)
+
+
+def _affine(network: Network, rounding: Rounding, layer: int, inputs: Tensor) -> Tensor:
+    weights = _rounded(_quantizer(rounding.weights, layer), network.weights[layer])
+    return torch.baddbmm(network.biases[layer], weights, inputs)
+
+
+def _activate(network: Network, layer: int, z: Tensor) -> Tensor:
+    slope = network.slopes[layer] if network.slopes else None
+    return activation_forward(z, network.name, slope=slope, cap=network.cap)
+
+
+def _one(network: Network, model: int) -> Network:
+    parts = ([t[model : model + 1] for t in tensors] for tensors in (network.weights, network.biases, network.slopes))
+    weights, biases, slopes = map(tuple, parts)
+    return Network(network.name, weights, biases, slopes, network.cap)
+
+
+def _rounding_of(rounding: Rounding, model: int) -> Rounding:
+    weights, before, after = (
+        tuple(None if q is None else q.of(model) for q in quantizers)
+        for quantizers in (rounding.weights, rounding.preactivations, rounding.outputs)
+    )
+    coordinates = rounding.coordinates
+    return Rounding(weights, before, after, None if coordinates is None else coordinates.of(model))  # type: ignore[arg-type]
+
+
+def _summary(values: Tensor, quantizer: Quantizer, quantized: Tensor) -> Summary:
+    """Summarize maps [1, width, points], and the codes that the quantizer gives `quantized`."""
+    finite = values.isfinite().all(2)
+    exact = values.double().nan_to_num(0.0, 0.0, 0.0)
+    mean = torch.where(finite, exact.mean(2), math.nan)
+    deviation = torch.where(finite, exact.std(2, correction=0), math.nan)
+    codes = None if quantizer is None else _count(quantizer.at(quantized), quantized)
+    return Summary(values.amin(2), values.amax(2), mean, deviation, codes)
+
+
+def _count(quantizer: Fixed, x: Tensor) -> Tensor:
+    low, high = quantizer.low - 1, quantizer.high + 1
+    codes = quantize_codes(x, quantizer.scale, quantizer.zero_point, low, high)
+    rows = [torch.bincount((row[~row.isnan()] - low).long(), minlength=high - low + 1) for row in codes[0]]
+    return torch.stack(rows)[None]
+
+
+def _join(parts: Sequence[Summary]) -> Summary:
+    """Join the summaries of several models."""
+
+    def joined(field: str) -> Tensor:
+        return torch.cat([getattr(part, field) for part in parts])
+
+    codes = None if parts[0].codes is None else joined("codes")
+    return Summary(joined("minimum"), joined("maximum"), joined("mean"), joined("deviation"), codes)

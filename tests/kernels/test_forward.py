@@ -1,0 +1,347 @@
+import doctest
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from quantstudy_kernels import dispatch
+from quantstudy_kernels import forward as slow
+from quantstudy_kernels.cpu import forward as fast
+from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, PerPoint, Rounding, Statistics
+from torch import Tensor
+
+from quantstudy.quantize.plan import Plan, build_plan, float_maps
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
+from quantstudy.quantize.scheme import parse_scheme
+from quantstudy.quantize.simulated import accumulated, isolated
+from quantstudy.subject.activations import parse_activation
+from quantstudy.subject.islands import plane
+from quantstudy.subject.network import Stack, initial_stack
+
+SCHEMES = ["w4", "a4", "w4a4", "w8a8", "w4a8dyn", "w8a8dyn"]
+NAMES = ["relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped", "silu@1.5"]
+HIDDEN = [(8, 8, 8), (5, 17, 3), (9,)]
+POINTS = [1, 7, 16, 353, 1000]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread(one_thread: None) -> None:
+    """More threads than free cores would only make tiny tensors slow."""
+
+
+@dataclass
+class Case:
+    """One study object and what the kernels take of it."""
+
+    stack: Stack
+    plan: Plan
+    points: Tensor
+    network: Network
+    rounding: Rounding
+
+
+def quantizer(q: Quantizer | TokenQuantizer | None) -> Fixed | PerPoint | None:
+    if q is None:
+        return None
+    if isinstance(q, TokenQuantizer):
+        return PerPoint(q.format.low, q.format.high, q.symmetric)
+    return Fixed(q.scale, q.zero_point, q.format.low, q.format.high)
+
+
+def case(
+    name: str, hidden: tuple[int, ...], scheme: str, placement: str = "post", coordinates: bool = False, points: int = 0
+) -> Case:
+    stack = initial_stack(parse_activation(name), [0, 1, 2], hidden)
+    generator = torch.Generator().manual_seed(7)
+    stack = replace(stack, biases=tuple(0.3 * torch.randn(b.shape, generator=generator) for b in stack.biases))
+    where = torch.rand(2, points, generator=generator) * 2 - 1 if points else torch.from_numpy(plane(20))
+    maps = float_maps(stack, where)
+    plan = build_plan(stack, maps, parse_scheme(scheme), placement=placement, coordinates=coordinates)
+    slopes = tuple(s for s in stack.slopes if s is not None)
+    network = Network(stack.activation.kernel, stack.weights, stack.biases, slopes, stack.activation.cap)
+    weights, before, after = (tuple(map(quantizer, q)) for q in (plan.weights, plan.preactivations, plan.outputs))
+    return Case(stack, plan, where, network, Rounding(weights, before, after, quantizer(plan.coordinates)))
+
+
+def tensors(maps: Maps) -> list[Tensor]:
+    return [*(t for pair in zip(maps.preactivations, maps.outputs, strict=True) for t in pair), maps.logit]
+
+
+def largest(want: Tensor) -> float:
+    return max(1.0, float(want.abs().max()))
+
+
+@pytest.mark.parametrize("placement", ["post", "pre", "both"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["prelu", "hardgelu", "silu@1.5"])
+def test_the_reference_gives_what_the_study_computes(name, scheme, placement, monkeypatch):
+    monkeypatch.setattr(dispatch, "implementation_name", lambda _: "reference")  # the same operations: the same bits
+    c = case(name, (5, 7, 3), scheme, placement, coordinates=True)
+    maps = float_maps(c.stack, c.points)
+    for want, got in (
+        (maps, slow.forward(c.network, c.points)),
+        (accumulated(c.stack, c.plan, c.points), slow.forward(c.network, c.points, c.rounding)),
+        (isolated(c.stack, c.plan, maps), slow.forward(c.network, c.points, c.rounding, isolated=True)),
+    ):
+        assert all(torch.equal(a, b) for a, b in zip(want.preactivations, got.preactivations, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(want.outputs, got.outputs, strict=True))
+        assert torch.equal(want.logit, got.logit)
+
+
+@pytest.mark.parametrize("points", POINTS)
+@pytest.mark.parametrize("hidden", HIDDEN)
+@pytest.mark.parametrize("name", NAMES)
+def test_float_maps_are_the_references_up_to_summation_order(name, hidden, points):
+    c = case(name, hidden, "w8", points=points)
+    for rounding in (FLOAT, c.rounding):  # rounded weights
+        for alone in (False, True):
+            got = fast.forward(c.network, c.points, rounding, isolated=alone)
+            want = slow.forward(c.network, c.points, rounding, isolated=alone)
+            for a, b in zip(tensors(got), tensors(want), strict=True):
+                assert a.shape == b.shape
+                assert a.is_contiguous()
+                assert (a - b).abs().max() < 3e-6 * largest(b)
+
+
+def near_ties(q: Fixed | PerPoint, x: Tensor) -> Tensor:
+    """Where the code of x may turn over with a difference of some 1e-6 of x: within 1e-3 steps of a tie."""
+    own = q.at(x)
+    position = x / own.scale
+    near = ((position - position.floor()) - 0.5).abs() < 1e-3
+    if isinstance(q, PerPoint) and not q.symmetric:
+        zero = x.amin(1, keepdim=True).clamp(max=0) / own.scale
+        near = near | (((zero - zero.floor()) - 0.5).abs() < 1e-3)
+    return near
+
+
+@pytest.mark.parametrize("coordinates", [False, True])
+@pytest.mark.parametrize("placement", ["post", "pre", "both"])
+@pytest.mark.parametrize("scheme", SCHEMES[1:])
+@pytest.mark.parametrize("name", ["prelu", "gelu", "hardgelu"])
+def test_codes_differ_from_the_references_only_at_ties(name, scheme, placement, coordinates):
+    c = case(name, (5, 17, 3), scheme, placement, coordinates)
+    network, rounding = c.network, c.rounding
+    got = fast.forward(network, c.points, rounding, isolated=True)
+    want = slow.forward(network, c.points, rounding, isolated=True)
+    turned = []
+    for layer in range(network.hidden):
+        z, other = want.preactivations[layer], got.preactivations[layer]
+        assert (z - other).abs().max() < 3e-6 * largest(z)
+        near = torch.zeros_like(z, dtype=torch.bool)
+        values = z
+        if rounding.preactivations[layer] is not None:
+            near |= near_ties(rounding.preactivations[layer], values)
+            values = slow._rounded(rounding.preactivations[layer], values)
+        values = slow._activate(network, layer, values)
+        if rounding.outputs[layer] is not None:
+            near |= near_ties(rounding.outputs[layer], values)
+            if isinstance(rounding.outputs[layer], PerPoint) and rounding.preactivations[layer] is not None:
+                near |= near.any(1, keepdim=True)  # another extreme moves the scale of all neurons
+        away = (got.outputs[layer] - want.outputs[layer]).abs() > 3e-6 * largest(want.outputs[layer])
+        assert not (away & ~near).any()
+        turned.append(float(away.double().mean()))
+    assert (got.logit - want.logit).abs().max() < 3e-6 * largest(want.logit)
+    # per token and symmetric, an extreme that is negative lies on a tie by construction: at worst one value in `width`
+    assert max(turned) < {"w8a8dyn": 0.1, "w4a8dyn": 0.01}.get(scheme, 0.002)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["relu", "silu"])
+def test_the_network_as_a_whole(name, scheme):
+    """A code that turned over at a tie moves what comes after it, so this counts points instead of bounding them."""
+    c = case(name, (8, 8, 8), scheme)
+    got, want = (module.forward(c.network, c.points, c.rounding).logit for module in (fast, slow))
+    off = (got - want).abs() > 3e-6 * largest(want)
+    assert off.double().mean() < (0.15 if "dyn" in scheme else 0.02 if "a" in scheme else 1e-9)
+
+
+@pytest.mark.parametrize("name", ["hardgelu", "prelu"])
+def test_without_sums_the_bits_are_the_references(name):
+    """One input each and no bias: nothing to add up in another order, so codes and values are equal bit for bit."""
+    c = case(name, (9, 9), "w8a8dyn", "both", coordinates=True, points=777)
+    pick = torch.zeros(3, 9, 2)
+    pick[:, torch.arange(9), torch.arange(9) % 2] = torch.linspace(-2, 2, 9)
+    weights = (pick, torch.eye(9).expand(3, 9, 9).contiguous(), c.network.weights[2] * (torch.arange(9) == 4))
+    network = replace(c.network, weights=weights, biases=tuple(torch.zeros_like(b) for b in c.network.biases))
+    for symmetric in (False, True):
+        per_point = PerPoint(-128, 127, symmetric)
+        rounding = Rounding((), (per_point,) * 2, (per_point,) * 2, per_point)
+        for alone in (False, True):
+            got = fast.forward(network, c.points, rounding, isolated=alone)
+            want = slow.forward(network, c.points, rounding, isolated=alone)
+            assert all(torch.equal(a, b) for a, b in zip(tensors(got), tensors(want), strict=True))
+            assert_same_statistics(*(m.statistics(network, c.points, rounding) for m in (fast, slow)), exact=True)
+
+
+def assert_same_statistics(got: Statistics, want: Statistics, *, exact: bool, turned: float = 0.002) -> None:
+    """`turned`: share of the codes that may have turned over at ties."""
+    pairs = zip(
+        [*got.preactivations, *got.outputs, got.logit], [*want.preactivations, *want.outputs, want.logit], strict=True
+    )
+    for a, b in pairs:
+        assert a.minimum.dtype == b.minimum.dtype == torch.float32
+        for field in ("minimum", "maximum", "mean", "deviation"):
+            x, y = getattr(a, field), getattr(b, field)
+            assert x.dtype == y.dtype
+            size = largest(y.nan_to_num(0.0, 0.0, 0.0))
+            torch.testing.assert_close(x, y, rtol=0, atol=(1e-12 if exact else 3e-6) * size, equal_nan=True)
+        assert (a.codes is None) == (b.codes is None)
+        if a.codes is not None and exact:
+            assert torch.equal(a.codes, b.codes)
+        elif a.codes is not None:
+            assert torch.equal(a.codes.sum(2), b.codes.sum(2))
+            assert (a.codes - b.codes).abs().sum() <= 2 * turned * b.codes.sum()
+
+
+@pytest.mark.parametrize("points", POINTS)
+@pytest.mark.parametrize("placement", ["post", "both"])
+@pytest.mark.parametrize("scheme", ["w8", "w4a4", "a3"])
+def test_statistics_are_those_of_the_maps(scheme, placement, points):
+    c = case("silu", (5, 9, 3), scheme, placement, points=points)
+    for alone in (False, True):
+        got = fast.statistics(c.network, c.points, c.rounding, isolated=alone)
+        maps = fast.forward(c.network, c.points, c.rounding, isolated=alone)
+        for summary, values in zip(
+            [*got.preactivations, *got.outputs], [*maps.preactivations, *maps.outputs], strict=True
+        ):
+            assert torch.equal(summary.minimum, values.amin(2))
+            assert torch.equal(summary.maximum, values.amax(2))
+            torch.testing.assert_close(summary.mean, values.double().mean(2), rtol=1e-12, atol=1e-12)
+            spread = values.double().std(2, correction=0)
+            torch.testing.assert_close(summary.deviation, spread, rtol=1e-9, atol=1e-9)
+        want = slow.statistics(c.network, c.points, c.rounding, isolated=alone)
+        assert_same_statistics(got, want, exact=False, turned=0.01)
+
+
+def test_codes_are_counted_clamped_ones_apart():
+    network = Network("relu", (torch.eye(2)[None], torch.ones(1, 1, 2)), (torch.zeros(1, 2, 1), torch.zeros(1, 1, 1)))
+    points = torch.tensor([[0.0, 0.1, 0.24, 9.0, -1.0], [0.3, 0.3, 0.3, 0.3, -0.8]])
+    before = Fixed(torch.tensor([[[0.1], [1.0]]]), torch.tensor([[[0], [1]]]), -2, 1)
+    after = PerPoint(-2, 1, True)
+    for module in (slow, fast):
+        found = module.statistics(network, points, Rounding((), (before,), (after,)))
+        assert found.preactivations[0].codes.tolist() == [[[1, 0, 0, 1, 1, 2], [0, 0, 0, 1, 4, 0]]]
+        assert found.outputs[0].codes.sum(2).tolist() == [[5, 5]]
+        assert found.logit.codes is None
+        assert found.preactivations[0].maximum.tolist() == [[9.0, np.float32(0.3)]]  # before its own quantizer
+        assert found.outputs[0].maximum[0, 0] <= 0.15
+
+
+def test_constant_maps_and_maps_far_from_zero_have_exact_deviations():
+    network = Network(
+        "relu", (torch.zeros(1, 2, 2), torch.zeros(1, 1, 2)), (torch.full((1, 2, 1), 1e4), torch.zeros(1, 1, 1))
+    )
+    assert fast.statistics(network, torch.rand(2, 999)).outputs[0].deviation.tolist() == [[0.0, 0.0]]
+    weights = torch.tensor([[[1e-3, 0.0], [0.0, 1e-3]]])
+    points = torch.rand(2, 999, generator=torch.Generator().manual_seed(0)) * 100
+    network = replace(network, weights=(weights, network.weights[1]))
+    got = fast.statistics(network, points).outputs[0].deviation
+    want = fast.forward(network, points).outputs[0].double().std(2, correction=0)
+    torch.testing.assert_close(got, want, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("special", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_values_that_are_not_finite(special, symmetric):
+    c = case("relu", (8, 8), "w8", points=40)
+    points = c.points.clone()
+    points[0, 3] = points[0, 39] = special  # in a whole vector and in the rest
+    network = c.network
+    per_point = PerPoint(-128, 127, symmetric)
+    for rounding in (FLOAT, Rounding((), (None, per_point), (per_point, None), None), Rounding((), (per_point,) * 2)):
+        got, want = (module.forward(network, points, rounding) for module in (fast, slow))
+        for a, b in zip(tensors(got), tensors(want), strict=True):
+            assert torch.equal(a.isnan(), b.isnan())
+            assert torch.equal(a.isinf(), b.isinf())
+        statistics = [module.statistics(network, points, rounding) for module in (fast, slow)]
+        assert_same_statistics(*statistics, exact=False, turned=0.1 if symmetric else 0.002)
+    assert not statistics[0].logit.mean.isfinite().any()
+
+
+def test_no_more_than_one_models_maps_at_a_time():
+    c = case("silu", (5, 7), "w4a4", points=50)
+    for module in (slow, fast):
+        whole = module.forward(c.network, c.points, c.rounding)
+        each = module.forward_each(c.network, c.points, c.rounding)
+        assert isinstance(each, Iterator)
+        for model, maps in enumerate(each):
+            for a, b in zip(tensors(maps), tensors(whole), strict=True):
+                assert a.shape == (1, *b.shape[1:])
+                torch.testing.assert_close(a[0], b[model], rtol=0, atol=2e-6)
+        assert model == 2
+
+
+def test_the_same_bits_with_any_number_of_threads():
+    c = case("gelu", (8, 8, 8), "w8a8dyn", points=900)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            maps = fast.forward(c.network, c.points, c.rounding)
+            statistics = fast.statistics(c.network, c.points, c.rounding)
+            found.append([*tensors(maps), statistics.logit.mean, statistics.outputs[1].codes])
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def test_no_points_give_empty_maps_and_no_statistics():
+    c = case("relu", (4,), "w8", points=5)
+    for module in (slow, fast):
+        maps = module.forward(c.network, c.points[:, :0])
+        assert [list(t.shape) for t in tensors(maps)] == [[3, 4, 0], [3, 4, 0], [3, 1, 0]]
+        with pytest.raises(ValueError, match=r"points: there is none; allowed: at least one"):
+            module.statistics(c.network, c.points[:, :0])
+
+
+def test_one_scale_for_all_models_and_arguments_stay():
+    c = case("relu", (4,), "w8", points=33)
+    shared = Fixed(torch.full((1, 1, 1), 0.2), torch.full((1, 1, 1), -3, dtype=torch.int32), -8, 7)
+    before = [t.clone() for t in (*c.network.weights, *c.network.biases, c.points)]
+    for module in (slow, fast):
+        outputs = module.forward(c.network, c.points, Rounding(outputs=(shared,))).outputs[0]
+        torch.testing.assert_close(outputs / 0.2, (outputs / 0.2).round())
+        assert len(module.statistics(c.network, c.points, Rounding(outputs=(shared,))).outputs[0].codes) == 3
+    strided = torch.stack([c.points[1], c.points[0]]).flip(0)[:, ::2]
+    a, b = (fast.forward(c.network, p).logit for p in (strided, strided.contiguous()))
+    assert torch.equal(a, b)
+    after = (*c.network.weights, *c.network.biases, c.points)
+    assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
+
+
+def test_bad_arguments():
+    c = case("relu", (4, 4), "w8", points=5)
+    one, network = (None,), c.network
+    prelu = replace(network, name="prelu")
+    for module in (slow, fast):
+        for function in (module.forward, module.statistics, lambda *a, m=module: list(m.forward_each(*a))):
+            for arguments, message in (
+                (
+                    (replace(network, weights=network.weights[:1]), c.points),
+                    r"weights: widths \[2, 4\]; allowed: 2 inputs",
+                ),
+                ((replace(network, biases=()), c.points), r"biases: 0 of them; allowed: 3, for widths \[2, 4, 4, 1\]"),
+                ((prelu, c.points), r"slopes: 0 of them; allowed: 2"),
+                ((network, c.points, Rounding(weights=one)), r"rounding.weights: 1 of them; allowed: 0 or 3"),
+                ((network, c.points, Rounding(outputs=one)), r"rounding.outputs: 1 of them; allowed: 0 or 2"),
+                ((network, c.points[0]), r"points: shape \[5\]; allowed: \[2, points\]"),
+                ((replace(network, name="rely"), c.points), r"name: 'rely' is no activation; nearest: relu"),
+                ((replace(network, cap=-1.0), c.points), r"cap: -1.0; allowed: a number above 0"),
+            ):
+                with pytest.raises(ValueError, match=message):
+                    function(*arguments)
+    with pytest.raises(ValueError, match=r"points: torch.float64 on cpu; allowed: torch.float32 on the CPU"):
+        fast.forward(network, c.points.double())
+    with pytest.raises(ValueError, match=r"weights\[1\]: torch.float64"):
+        fast.forward(
+            replace(network, weights=(network.weights[0], network.weights[1].double(), network.weights[2])), c.points
+        )
+
+
+def test_the_examples_in_the_docstring():
+    result = doctest.testmod(slow)
+    assert result.attempted > 0
+    assert result.failed == 0
