@@ -32,6 +32,7 @@ ROOMS = (
     ("quantstudy.work",),
     ("quantstudy.gather",),
     ("quantstudy.study",),
+    ("quantstudy.cost",),
     ("quantstudy.terminal",),
     ("quantstudy.cli", "quantstudy.__main__"),
 )
@@ -143,14 +144,16 @@ def test_packages_with_one_door(module: str) -> None:
 def test_no_torch(module: str) -> None:
     allowed = {"quantstudy.subject.activations", "quantstudy.cli", "quantstudy.study"}  # inside functions
     tops = {name.partition(".")[0] for name in imports(module, at_import=module in allowed)}
-    assert not tops & {"torch", "torchao", "quantstudy_kernels"}
+    kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
+    assert not tops & {"torch", "torchao", *kernels}
 
 
 @pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.drift",))])
 def test_drift_knows_arrays_only(module: str) -> None:
     for name in imports(module):
         top = name.partition(".")[0]
-        known = top in sys.stdlib_module_names or top in DRIFT or within(name, ("quantstudy.drift",))
+        ours = within(name, ("quantstudy.drift", "quantstudy_kernels.cpu"))
+        known = top in sys.stdlib_module_names or top in DRIFT or ours
         assert known, f"{module} imports {name}"
 
 
@@ -160,6 +163,19 @@ def test_judge_and_show_know_no_models(module: str) -> None:
     leaves = ("quantstudy.subject.activations", "quantstudy.quantize.scheme")
     for name in imports(module):
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.cost",))])
+def test_cost_knows_functions_and_no_study(module: str) -> None:
+    leaves = ("quantstudy.cost", "quantstudy.errors", "quantstudy.provenance", "quantstudy.subject.activations")
+    for name in imports(module):
+        assert not name.startswith("quantstudy.") or within(name, leaves), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in OURS if not within(name, ("quantstudy.cost",))])
+def test_only_the_command_line_measures_costs(module: str) -> None:
+    for name in imports(module):
+        assert module == "quantstudy.cli" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("quantstudy_kernels")])
@@ -174,14 +190,17 @@ def test_kernels_is_a_source_root() -> None:
 
 
 def test_what_the_import_rules_say_is_so() -> None:
-    """The same by running: what reads records and starts cells loads no torch."""
+    """The same by running: what reads records and starts cells loads no torch, what measures drift only Numba."""
     light = [name for name in OURS if within(name, NO_TORCH)]
-    program = (
-        f"import importlib, sys; [importlib.import_module(name) for name in {light}];"
-        "print(sorted({'torch', 'torchao', 'triton', 'numba', 'quantstudy_kernels'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    drift = [name for name in light if within(name, ("quantstudy.drift",))]
+    heavy = {"torch", "torchao", "triton"}
+    for names, unwanted in ((drift, heavy), (sorted({*light} - {*drift}), heavy | {"numba", "quantstudy_kernels"})):
+        program = (
+            f"import importlib, sys; [importlib.import_module(name) for name in {names}];"
+            f"print(sorted({unwanted} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
 
 
 def test_the_public_names_load() -> None:

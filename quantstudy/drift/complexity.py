@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from quantstudy_kernels.cpu.islands import count_regions
 
 from quantstudy.drift.arrays import Floats, Numbers, planes, ratio
-from quantstudy.drift.topology import count_components
 
 LEVELS = 9
 
@@ -36,7 +36,10 @@ def total_variation(x: Numbers) -> Floats:
     Raises:
         ValueError: x has fewer than two axes or no pixels.
     """
-    z = _normalized(x)
+    return _variation(_normalized(x))
+
+
+def _variation(z: Floats) -> Floats:
     along_x = np.abs(np.diff(z, axis=-1)).sum(axis=(-2, -1)) / z.shape[-2]
     along_y = np.abs(np.diff(z, axis=-2)).sum(axis=(-2, -1)) / z.shape[-1]
     return np.asarray(along_x + along_y)
@@ -50,9 +53,12 @@ def level_components(x: Numbers) -> Floats:
     Raises:
         ValueError: x has fewer than two axes or no pixels.
     """
-    z = _normalized(x)
-    counts = [count_components(z > level / (LEVELS + 1)) for level in range(1, LEVELS + 1)]
-    return np.asarray(np.mean(counts, axis=0))
+    return _components(_normalized(x))
+
+
+def _components(z: Floats) -> Floats:
+    counts = count_regions(z.reshape(-1, *z.shape[-2:]), np.arange(1, LEVELS + 1) / (LEVELS + 1))
+    return np.asarray(counts.mean(axis=-1)).reshape(z.shape[:-2])
 
 
 def complexity_measures(x: Numbers) -> dict[str, Floats]:
@@ -63,7 +69,8 @@ def complexity_measures(x: Numbers) -> dict[str, Floats]:
     Raises:
         ValueError: x has fewer than two axes or no pixels.
     """
-    variation, components = total_variation(x), level_components(x)
+    z = _normalized(x)
+    variation, components = _variation(z), _components(z)
     return {
         "total_variation": variation,
         "level_components": components,

@@ -13,27 +13,12 @@ When a measure is undefined it is NaN, never 0: see each function. A *dead* neur
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike
+from quantstudy_kernels.cpu.folds import FoldSums, fold_sums
 
-from quantstudy.drift.arrays import Floats, Numbers, blocks, per_map, planes, ratio
-from quantstudy.drift.divergence import kl_of_rows
-
-
-class _Sums(NamedTuple):
-    """What one pass over a block of maps leaves, each ``[...]``."""
-
-    signal: Floats
-    noise: Floats
-    product: Floats
-    quantized: Floats
-    absolute: Floats
-    x_range: Floats
-    y_range: Floats
-    clipped: Floats
-    kl: Floats
+from quantstudy.drift.arrays import Floats, Numbers, per_map, planes, ratio
+from quantstudy.drift.divergence import kl_of_counts
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
@@ -129,28 +114,6 @@ def clipping_share(x: Numbers, y: Numbers, lo: ArrayLike | None, hi: ArrayLike |
     return ratio(_clipped_energy(x, error, low, high), _dot(error, error))
 
 
-def _sums(x: Floats, y: Floats, lo: Floats, hi: Floats) -> _Sums:
-    error = x - y
-    low, high = x.min(axis=-1), x.max(axis=-1)
-    noise = _dot(error, error)
-    y_range = np.ptp(y, axis=-1)
-    # Most folds fit their quantizer: only those that do not need another pass.
-    clipped = np.where(np.isnan(lo) | np.isnan(hi), np.nan, 0.0)
-    beyond = (low < lo) | (high > hi)
-    clipped[beyond] = _clipped_energy(x[beyond], error[beyond], lo[beyond], hi[beyond])
-    return _Sums(
-        signal=_dot(x, x),
-        noise=noise,
-        product=_dot(x, y),
-        quantized=_dot(y, y),
-        absolute=np.abs(error, out=error).sum(axis=-1),
-        x_range=high - low,
-        y_range=y_range,
-        clipped=clipped,
-        kl=kl_of_rows(x, y, low, high, np.isfinite(y_range)),
-    )
-
-
 def fold_measures(
     x: Numbers,
     y: Numbers,
@@ -158,7 +121,7 @@ def fold_measures(
     lo: ArrayLike | None = None,
     hi: ArrayLike | None = None,
 ) -> dict[str, Floats]:
-    """Every per-map measure of this file at once, in few passes over the data.
+    """Every per-map measure of this file at once, in few passes over the data (``quantstudy_kernels.cpu.folds``).
 
     Args:
         x: float folds ``[..., N, N]``.
@@ -180,24 +143,22 @@ def fold_measures(
     flat_x, flat_y = planes(x=x, y=y)
     lead, pixels = flat_x.shape[:-1], flat_x.shape[-1]
     steps, low, high = (per_map(name, v, lead) for name, v in (("step", step), ("lo", lo), ("hi", hi)))
-    rows_x, rows_y = flat_x.reshape(-1, pixels), flat_y.reshape(-1, pixels)
-    low, high = low.ravel(), high.ravel()
+    maps = int(np.prod(lead))
+    edges = (np.ascontiguousarray(edge.ravel()) for edge in (low, high))
+    found = fold_sums(flat_x.reshape(maps, pixels), flat_y.reshape(maps, pixels), *edges)
+    sums = FoldSums._make(column.reshape(lead + column.shape[1:]) for column in found)
     # A diverged network has infinite values: its measures are NaN, without a warning for each of them.
-    with np.errstate(invalid="ignore", over="ignore"):
-        parts = [
-            _sums(rows_x[rows].astype(np.float64), rows_y[rows].astype(np.float64), low[rows], high[rows])
-            for rows in blocks(len(rows_x), pixels)
-        ]
-    sums = _Sums(*(np.concatenate(column).reshape(lead) for column in zip(*parts, strict=True)))
+    with np.errstate(invalid="ignore"):
+        x_range, y_range = sums.x_high - sums.x_low, sums.y_high - sums.y_low
     clipping = ratio(sums.clipped, sums.noise)
     return {
         "sqnr_db": _sqnr(sums.signal, sums.noise),
         "nmse": ratio(sums.noise, sums.signal),
         "cosine": _cosine(sums.product, sums.signal, sums.quantized),
-        "mpeir": ratio(sums.absolute / pixels, sums.x_range),
+        "mpeir": ratio(sums.absolute / pixels, x_range),
         "rmse_over_step": ratio(np.sqrt(sums.noise / pixels), steps),
-        "newly_dead": _newly_dead(sums.x_range, sums.y_range),
+        "newly_dead": _newly_dead(x_range, y_range),
         "rounding_share": np.asarray(1.0 - clipping),
         "clipping_share": clipping,
-        "histogram_kl": sums.kl,
+        "histogram_kl": kl_of_counts(sums.counts),
     }

@@ -62,9 +62,9 @@ def layer_measures(neurons: Mapping[str, Floats]) -> dict[str, Floats]:
     >>> layer_measures({"newly_dead": np.array([1.0, 0.0])})["newly_dead"].tolist()
     0.5
     """
+    summary = summarize_over_neurons(np.stack(list(neurons.values())))
     out: dict[str, Floats] = {}
-    for name, values in neurons.items():
-        summary = summarize_over_neurons(values)
-        out[name] = summary.median if name in BY_MEDIAN else summary.mean
-        out[f"{name}_undefined"] = summary.undefined.astype(np.float64)
+    for at, name in enumerate(neurons):
+        out[name] = (summary.median if name in BY_MEDIAN else summary.mean)[at]
+        out[f"{name}_undefined"] = summary.undefined[at].astype(np.float64)
     return out

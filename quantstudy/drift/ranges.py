@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from quantstudy_kernels.cpu.codes import count_codes
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, per_map, planes, ratio
 
@@ -100,37 +101,34 @@ def code_measures(
     if (scale is None) != (zero_point is None):
         raise ValueError(f"zero_point is {zero_point!r}, but scale is {scale!r}; give both or neither")
     lead = values.shape[:-3]
-    pooled = _pooled(values).astype(np.float32).reshape(-1, int(np.prod(values.shape[-3:])))
+    pooled = _pooled(values).reshape(-1, int(np.prod(values.shape[-3:])))
     scales, zeros = per_map("scale", scale, lead).ravel(), per_map("zero_point", zero_point, lead).ravel()
-    there = ~(np.isnan(scales) | np.isnan(zeros)) & np.isfinite(pooled).all(axis=-1)
+    there = ~(np.isnan(scales) | np.isnan(zeros))
     if there.any() and qmax <= qmin:
         raise ValueError(f"qmax is {qmax}, but qmin is {qmin}; it must be larger")
     out = np.full((4, len(pooled)), np.nan)
     if there.any():
-        out[:, there] = _code_statistics(pooled[there], scales[there], zeros[there], qmin, qmax)
+        chosen = pooled if there.all() else pooled[there]
+        out[:, there] = _code_statistics(chosen.astype(np.float32, copy=False), scales[there], zeros[there], qmin, qmax)
     names = ("clip_fraction", "code_occupancy", "code_entropy_bits", "negative_code_share")
     return {name: row.reshape(lead) for name, row in zip(names, out, strict=True)}
 
 
 def _code_statistics(values: Numbers, scales: Floats, zeros: Floats, qmin: int, qmax: int) -> Floats:
     """The four measures of ``[networks, values]``; ``[4, networks]``."""
-    networks, codes = len(values), qmax - qmin + 1
-    inverse = np.float32(1.0) / scales.astype(np.float32)
-    with np.errstate(over="ignore"):
-        free = np.rint(values * inverse[:, None]) + zeros.astype(np.float32)[:, None]
-    clamped = np.clip(free, qmin, qmax)
-    index = (clamped - qmin).astype(np.int64) + codes * np.arange(networks)[:, None]
-    count = np.bincount(index.ravel(), minlength=codes * networks).reshape(networks, codes)
+    codes = qmax - qmin + 1
+    count, clamped, finite = count_codes(values, scales.astype(np.float32), zeros.astype(np.float32), qmin, qmax)
     share = count / values.shape[1]
     bits = np.log2(share, out=np.zeros(share.shape), where=share > 0)
-    return np.array(
+    found = np.array(
         [
-            (free != clamped).mean(axis=-1),
+            clamped / values.shape[1],
             (count > 0).mean(axis=-1),
             np.abs((share * bits).sum(axis=-1)),
             np.clip(zeros - qmin, 0, codes) / codes,
         ]
     )
+    return np.where(finite, found, np.nan)
 
 
 def histogram(values: Numbers) -> tuple[Floats, Floats, Ints]:

@@ -18,16 +18,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from quantstudy_kernels.cpu.islands import compare_regions, count_regions
 
 from quantstudy.drift.arrays import Ints, Mask, Numbers, planes
 
 SMALLEST_ISLAND = 4
 # Overlap counts as survival from 1 / 10 of the smaller island; a fraction of integers has no rounding at the edge.
 OVERLAP_PART = 10
-
-# Neighbours within one map only: the first axis counts maps.
-_FOUR_NEIGHBOURS = np.array([np.zeros((3, 3)), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.zeros((3, 3))], bool)
 
 
 class IslandChanges(NamedTuple):
@@ -46,23 +43,6 @@ class IslandChanges(NamedTuple):
     split: Ints
 
 
-class _Islands(NamedTuple):
-    """Islands of many maps, numbered through: label 0 is sea, label i the island whose size and map are at i."""
-
-    labels: Ints
-    size: Ints
-    map_index: Ints
-
-
-def _label(masks: Mask) -> _Islands:
-    """Islands of ``[maps, H, W]``, labelled in one call."""
-    labels, number = ndimage.label(masks, _FOUR_NEIGHBOURS)
-    size = np.bincount(labels.ravel(), minlength=number + 1)
-    map_index = np.zeros(number + 1, np.int64)
-    map_index[labels] = np.arange(len(labels))[:, None, None]
-    return _Islands(labels, size, map_index)
-
-
 def count_components(mask: Mask) -> Ints:
     """Number of connected regions (4 neighbours, any size) of boolean maps ``[..., N, N]``; ``[...]``.
 
@@ -74,8 +54,7 @@ def count_components(mask: Mask) -> Ints:
     """
     planes(mask=mask)
     lead = mask.shape[:-2]
-    found = _label(mask.reshape(-1, *mask.shape[-2:]))
-    return np.bincount(found.map_index[1:], minlength=int(np.prod(lead))).reshape(lead)
+    return count_regions(mask.reshape(-1, *mask.shape[-2:]), np.array([0.5])).reshape(lead)
 
 
 def island_changes(x: Mask, y: Mask) -> IslandChanges:
@@ -86,25 +65,23 @@ def island_changes(x: Mask, y: Mask) -> IslandChanges:
     """
     planes(x=x, y=y)
     lead, plane = x.shape[:-2], x.shape[-2:]
-    one, two = _label(x.reshape(-1, *plane)), _label(y.reshape(-1, *plane))
-    both = (one.labels > 0) & (two.labels > 0)
-    width = len(two.size)
-    pair, overlap = np.unique(one.labels[both].astype(np.int64) * width + two.labels[both], return_counts=True)
-    i, j = np.divmod(pair, width)
-    smaller = np.minimum(one.size[i], two.size[j])
-    partners = (smaller >= SMALLEST_ISLAND) & (OVERLAP_PART * overlap >= smaller)
-    of_one = np.bincount(i[partners], minlength=len(one.size))
-    of_two = np.bincount(j[partners], minlength=width)
+    maps = int(np.prod(lead))
+    found = compare_regions(x.reshape(maps, *plane), y.reshape(maps, *plane))
+    i, j = found.pairs.T
+    smaller = np.minimum(found.sizes[0][i], found.sizes[1][j])
+    partners = (smaller >= SMALLEST_ISLAND) & (OVERLAP_PART * found.shared >= smaller)
+    of_one = np.bincount(i[partners], minlength=len(found.sizes[0]))
+    of_two = np.bincount(j[partners], minlength=len(found.sizes[1]))
 
-    def count(islands: _Islands, which: Mask) -> Ints:
-        chosen = which & (islands.size >= SMALLEST_ISLAND)
-        return np.bincount(islands.map_index[1:][chosen[1:]], minlength=int(np.prod(lead))).reshape(lead)
+    def count(side: int, which: Mask) -> Ints:
+        chosen = which & (found.sizes[side] >= SMALLEST_ISLAND)
+        return np.bincount(found.maps[side][chosen], minlength=maps).reshape(lead)
 
     return IslandChanges(
-        lost=count(one, of_one == 0),
-        born=count(two, of_two == 0),
-        merged=count(two, of_two > 1),
-        split=count(one, of_one > 1),
+        lost=count(0, of_one == 0),
+        born=count(1, of_two == 0),
+        merged=count(1, of_two > 1),
+        split=count(0, of_one > 1),
     )
 
 

@@ -1,6 +1,5 @@
 """Analyses: each turns one scheme's effect on a stack into tidy rows; `ANALYSES` names them all."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +7,10 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from quantstudy.drift import complexity, contours, creases, decision, folds, layers, ranges, topology
+from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, topology
 from quantstudy.measure.subject import Effect, Subject
 from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer
-from quantstudy.quantize.simulated import quantized_stack
 from quantstudy.tables import HISTOGRAMS, metric_rows, rows
 
 
@@ -48,7 +46,7 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
                     subject.on_plane(maps.outputs[layer]),
                     **_representable(quantizer),
                 ),
-                **_crease_measures(subject, layer, maps.preactivations[layer]),
+                **_crease_measures(subject, effect, layer, view),
             }
             values |= {f"{name}_{view}": value for name, value in measured.items()}
             summary |= {f"{name}_{view}": value for name, value in layers.layer_measures(measured).items()}
@@ -60,11 +58,12 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
 def code_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     """Rows of how the codes of each hidden layer's output are used, scope `layer`."""
     tables = []
-    rounded = quantized_stack(subject.stack, effect.plan)
     for layer, quantizer in enumerate(effect.plan.outputs):
-        before = effect.plan.preactivations[layer]
-        preactivation = effect.accumulated.preactivations[layer]
-        values = rounded.activate(layer, preactivation if before is None else before(preactivation))
+        values = effect.accumulated.outputs[layer]
+        if quantizer is not None:
+            before = effect.plan.preactivations[layer]
+            preactivation = effect.accumulated.preactivations[layer]
+            values = subject.stack.activate(layer, preactivation if before is None else before(preactivation))
         measured = _code_measures(subject, values, quantizer)
         tables.append(_metric_rows(subject, measured, effect.scheme, "simulated", layer))
     return tables
@@ -135,16 +134,24 @@ def _representable(quantizer: ActivationQuantizer) -> dict[str, Any]:
     }
 
 
-def _crease_measures(subject: Subject, layer: int, preactivation: Tensor) -> dict[str, Any]:
+def _crease_measures(subject: Subject, effect: Effect, layer: int, view: str) -> dict[str, Any]:
     """Crease displacement against the float creases; schemes share many pre-activation maps, each is measured once."""
-    maps = subject.on_plane(preactivation)
-    key = (layer, hashlib.blake2b(maps.tobytes()).digest())
+    key = (layer, _what_bends(effect, layer, view))
     if key not in subject.displacements:
         bends = subject.stack.activation.bends
         if layer not in subject.float_creases:
-            subject.float_creases[layer] = creases.creases(subject.on_plane(subject.maps.preactivations[layer]), bends)
-        subject.displacements[key] = creases.crease_measures(subject.float_creases[layer], creases.creases(maps, bends))
+            before = subject.on_plane(subject.maps.preactivations[layer])
+            subject.float_creases[layer] = contours.contours(before, bends)
+        maps = effect.isolated if view == "isolated" else effect.accumulated
+        after = contours.contours(subject.on_plane(maps.preactivations[layer]), bends)
+        subject.displacements[key] = contours.crease_measures(subject.float_creases[layer], after)
     return subject.displacements[key]
+
+
+def _what_bends(effect: Effect, layer: int, view: str) -> Any:
+    """What a layer's pre-activation depends on: the layer's own weights, and on the whole scheme if its inputs do."""
+    float_inputs = effect.plan.coordinates is None if layer == 0 else view == "isolated"
+    return effect.plan.scheme.weights if float_inputs else effect.scheme
 
 
 def _code_measures(subject: Subject, values: Tensor, quantizer: ActivationQuantizer) -> dict[str, Any]:

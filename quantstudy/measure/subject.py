@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quantstudy.drift.creases import Creases
+from quantstudy.drift.contours import Contours
 from quantstudy.quantize.plan import FloatMaps, Plan, float_maps
 from quantstudy.quantize.simulated import QuantizedMaps
 from quantstudy.quantize.torchao_backend import RealResult
@@ -29,15 +29,15 @@ class Subject:
         stack: the float networks.
         maps: their maps over the plane.
         float_creases: the float creases of each layer, once they were needed.
-        displacements: crease displacements found so far, by layer and content of the pre-activation maps.
+        displacements: crease displacements found so far, by what the pre-activation maps depend on.
     """
 
     seeds: Sequence[int]
     masks: NDArray[np.bool_]
     stack: Stack
     maps: FloatMaps
-    float_creases: dict[int, Creases] = field(default_factory=dict)
-    displacements: dict[tuple[int, bytes], dict[str, Any]] = field(default_factory=dict)
+    float_creases: dict[int, Contours] = field(default_factory=dict)
+    displacements: dict[tuple[int, Any], dict[str, Any]] = field(default_factory=dict)
 
     @property
     def activation(self) -> str:

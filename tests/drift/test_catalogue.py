@@ -11,8 +11,7 @@ import quantstudy.drift
 from quantstudy.drift import catalogue
 from quantstudy.drift.catalogue import FOLD_METRICS, METRICS, metric
 from quantstudy.drift.complexity import complexity_measures
-from quantstudy.drift.contours import boundary_measures
-from quantstudy.drift.creases import crease_measures, creases
+from quantstudy.drift.contours import boundary_measures, contours, crease_measures
 from quantstudy.drift.decision import decision_measures
 from quantstudy.drift.folds import fold_measures
 from quantstudy.drift.layers import layer_measures
@@ -31,7 +30,7 @@ def test_every_file_has_an_example_and_it_is_true(name):
 
 def test_the_measures_return_exactly_the_names_of_the_catalogue():
     x = np.random.default_rng(0).standard_normal((2, 3, 6, 6))
-    folds = fold_measures(x, x) | crease_measures(creases(x, (0.0,)), creases(x, (0.0,)))
+    folds = fold_measures(x, x) | crease_measures(contours(x), contours(x))
     decision = decision_measures(x, x, x > 0) | boundary_measures(x, x) | island_measures(x, x)
     ranges = range_measures(x) | code_measures(x)
     assert set(folds) == set(FOLD_METRICS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.drift import creases
+from quantstudy.drift import contours
 from quantstudy.drift.catalogue import (
     COMPLEXITY_METRICS,
     DECISION_METRICS,
@@ -249,8 +249,8 @@ def test_each_crease_map_is_measured_once_and_as_if_it_were_not_remembered(on, e
     """Without the memo, straight from the maps; and the memo must save something."""
     fresh = Subject(on.seeds, on.masks, on.stack, on.maps)
     calls = []
-    plain = creases.crease_measures
-    monkeypatch.setattr(drift_rows.creases, "crease_measures", lambda x, y: calls.append(1) or plain(x, y))
+    plain = contours.crease_measures
+    monkeypatch.setattr(drift_rows.contours, "crease_measures", lambda x, y: calls.append(1) or plain(x, y))
     recorded = [table.to_pylist() for effect in effects.values() for table in fold_rows(fresh, effect)]
     asked = len(effects) * 2 * 2  # schemes, layers, views
     assert 2 < len(calls) == len(fresh.displacements) < asked
@@ -260,8 +260,8 @@ def test_each_crease_map_is_measured_once_and_as_if_it_were_not_remembered(on, e
     for name, effect in effects.items():
         for view in ("isolated", "accumulated"):
             for layer in range(2):
-                before = creases.creases(on.on_plane(on.maps.preactivations[layer]), bends)
-                after = creases.creases(on.on_plane(getattr(effect, view).preactivations[layer]), bends)
+                before = contours.contours(on.on_plane(on.maps.preactivations[layer]), bends)
+                after = contours.contours(on.on_plane(getattr(effect, view).preactivations[layer]), bends)
                 direct = plain(before, after)["crease_displacement_mean"]
                 for row in flat:
                     if (row["scheme"], row["layer"]) == (name, layer) and row[

@@ -1,0 +1,165 @@
+"""Sums and histograms of pairs of maps, map by map, in float64: all that says how far one is from the other."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from quantstudy_kernels.cpu.jit import REORDER, compiled
+
+_LARGEST = 0x7FFFFFFFFFFFFFFF
+_INFINITY = 0x7FF0000000000000
+
+BINS = 64
+"""Equal bins of a histogram, and one more on either side."""
+
+
+def _read_as(result: Any) -> Any:
+    """Return what reads the 64 bits of a number as another type."""
+
+    @intrinsic
+    def read(context: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.bitcast(arguments[0], context.get_value_type(result))
+
+        return result(value), codegen
+
+    return read
+
+
+_bits, _float = _read_as(types.int64), _read_as(types.float64)
+
+
+@compiled()
+def _extremes(values: Any) -> Any:
+    """Return the smallest and the largest value of a map, NaN if there is one in it.
+
+    Found as integers, since LLVM keeps a loop that looks for a smallest float scalar: turned around below 0, the bits
+    have the order of the floats, and every NaN lies beyond an infinity.
+    """
+    low, high = np.int64(_LARGEST), np.int64(-_LARGEST)
+    for p in range(len(values)):
+        bits = _bits(values[p])
+        key = bits ^ ((bits >> 63) & _LARGEST)
+        low = key if key < low else low
+        high = key if key > high else high
+    if low < ~_INFINITY or high > _INFINITY:
+        return np.nan, np.nan
+    return _float(low ^ ((low >> 63) & _LARGEST)), _float(high ^ ((high >> 63) & _LARGEST))
+
+
+@compiled(fastmath=REORDER)
+def _moments(x: Any, y: Any) -> Any:
+    """Return Σ x², Σ (x − y)², Σ x·y, Σ y² and Σ |x − y|."""
+    signal = noise = product = quantized = absolute = 0.0
+    for p in range(len(x)):
+        error = x[p] - y[p]
+        signal += x[p] * x[p]
+        noise += error * error
+        product += x[p] * y[p]
+        quantized += y[p] * y[p]
+        absolute += abs(error)
+    return signal, noise, product, quantized, absolute
+
+
+@compiled(fastmath=REORDER)
+def _energy_outside(x: Any, y: Any, low: Any, high: Any) -> Any:
+    """Return Σ (x − y)² where x < low or x > high."""
+    total = 0.0
+    for p in range(len(x)):
+        error = x[p] - y[p]
+        total += error * error if x[p] < low or x[p] > high else 0.0
+    return total
+
+
+@compiled()
+def _count(values: Any, low: Any, high: Any, bins: Any, counts: Any) -> None:
+    """Histogram of a map: below low, BINS equal bins over [low, high], above high."""
+    scale = BINS / (high - low)
+    for p in range(len(values)):
+        v = values[p]
+        place = (v - low) * scale
+        inside = np.int32(place if place < BINS - 1 else BINS - 1) + 1
+        bins[p] = 0 if v < low else BINS + 1 if v > high else inside
+    # Four counters: equal neighbours would otherwise wait for each other.
+    for lane in range(4):
+        for k in range(BINS + 2):
+            counts[lane, k] = 0
+    for p in range(len(values)):
+        counts[p & 3, bins[p]] += 1
+    for k in range(BINS + 2):
+        counts[0, k] += counts[1, k] + counts[2, k] + counts[3, k]
+
+
+@compiled(inline=True)
+def _fold_sums(x: Any, y: Any, lo: Any, hi: Any, sums: Any, counts: Any, room: Any) -> None:
+    """Fill the rows of `sums` and `counts`: see `fold_sums`."""
+    u, v, bins, lanes = room
+    for k in range(len(x)):
+        for p in range(x.shape[1]):
+            u[p], v[p] = x[k, p], y[k, p]
+        s = sums[k]
+        s[0], s[1], s[2], s[3], s[4] = _moments(u, v)
+        s[5], s[6] = _extremes(u)
+        s[7], s[8] = _extremes(v)
+        s[9] = np.nan
+        if lo[k] <= hi[k]:
+            s[9] = 0.0 if s[5] >= lo[k] and s[6] <= hi[k] else _energy_outside(u, v, lo[k], hi[k])
+        spread = s[6] - s[5]
+        if spread > 0.0 and spread < np.inf and s[8] - s[7] < np.inf:
+            _count(u, s[5], s[6], bins, lanes)
+            for b in range(BINS + 2):
+                counts[k, 0, b] = lanes[0, b]
+            _count(v, s[5], s[6], bins, lanes)
+            for b in range(BINS + 2):
+                counts[k, 1, b] = lanes[0, b]
+
+
+@compiled()
+def _fold_sums_narrow(x: Any, y: Any, lo: Any, hi: Any, sums: Any, counts: Any, room: Any) -> None:
+    """Do so for float32: the entry that is kept on disk, where every function has one signature."""
+    _fold_sums(x, y, lo, hi, sums, counts, room)
+
+
+class FoldSums(NamedTuple):
+    """Sums over the pixels of map pairs (x, y), and where both lie; float64 [maps] but for the counts.
+
+    Attributes:
+        signal: Σ x².
+        noise: Σ (x − y)².
+        product: Σ x·y.
+        quantized: Σ y².
+        absolute: Σ |x − y|.
+        x_low: smallest x; NaN if one is NaN.
+        x_high: largest x.
+        y_low: smallest y.
+        y_high: largest y.
+        clipped: Σ (x − y)² where x is outside [lo, hi]; NaN where lo or hi is.
+        counts: int64 [maps, 2, BINS + 2]: of x and of y, how many pixels lie below x_low, in each of BINS equal bins
+            over [x_low, x_high] (the last one closed), and above; 0 where x has no range or a value is not finite.
+    """
+
+    signal: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    product: NDArray[np.float64]
+    quantized: NDArray[np.float64]
+    absolute: NDArray[np.float64]
+    x_low: NDArray[np.float64]
+    x_high: NDArray[np.float64]
+    y_low: NDArray[np.float64]
+    y_high: NDArray[np.float64]
+    clipped: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+
+def fold_sums(x: NDArray[Any], y: NDArray[Any], lo: NDArray[np.float64], hi: NDArray[np.float64]) -> FoldSums:
+    """Return the sums of maps x and y [maps, pixels]; lo and hi are [maps]. Anything but float32 is read as float64."""
+    maps, pixels = x.shape
+    narrow = x.dtype == y.dtype == np.float32
+    x, y = (np.ascontiguousarray(values, np.float32 if narrow else np.float64) for values in (x, y))
+    sums, counts = np.empty((maps, 10)), np.zeros((maps, 2, BINS + 2), np.int64)
+    room = np.empty(pixels), np.empty(pixels), np.empty(pixels, np.uint8), np.empty((4, BINS + 2), np.int64)
+    (_fold_sums_narrow if narrow else _fold_sums)(x, y, lo, hi, sums, counts, room)
+    return FoldSums._make([*sums.T, counts])
