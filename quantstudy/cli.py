@@ -67,6 +67,9 @@ def run(
         str | None, _option(f"Widths of the hidden layers, in neurons. Default {_list(_DEFAULT.hidden)}.", "W,W,…")
     ] = None,
     device: Annotated[str | None, _option("auto, cpu or cuda. Default auto.", "NAME")] = None,
+    trainer: Annotated[
+        str | None, _option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")
+    ] = None,
     out: Annotated[
         str | None, _option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
     ] = None,
@@ -95,6 +98,7 @@ def run(
         grid=grid,
         hidden=hidden,
         device=device,
+        trainer=trainer,
     )
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
@@ -108,11 +112,13 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
     """Judge and draw a finished run again from its records, without training."""
+    from quantstudy.executors import collect_rarely
     from quantstudy.files import locked
     from quantstudy.records import open_run
     from quantstudy.study import redo
     from quantstudy.terminal import stage_progress
 
+    collect_rarely()
     finished = open_run(Path(folder))
     with locked(finished.folder), stage_progress() as progress:
         redo(finished, progress=progress)
@@ -125,6 +131,63 @@ def list_activations() -> None:
     from quantstudy.terminal import print_activations
 
     print_activations()
+
+
+@app.command("cost")
+def measure_cost(
+    activations: Annotated[
+        str | None,
+        _option(
+            "Names, separated by commas; NAME@CAP caps one. Default: those of the run in --out, else "
+            f"{', '.join(_DEFAULT.activations)}.",
+            "NAMES",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        _option("Folder of a finished run: save cost.json there and judge it again, ties broken by cost.", "DIR"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else.")] = False,
+) -> None:
+    """Measure what each activation costs: GPU instructions (no GPU needed), bytes kept for backward, time."""
+    names = None if activations is None else tuple(part.strip() for part in activations.split(","))
+    asked = _DEFAULT.with_options(activations=names).activations
+    if out is None:
+        _print_cost(_measure(asked), as_json)
+        return
+    from quantstudy.files import locked
+    from quantstudy.records import open_run, write_json
+    from quantstudy.study import redo
+    from quantstudy.terminal import stage_progress
+
+    finished = open_run(Path(out), "out")
+    with locked(finished.folder):
+        table = _measure(finished.config.activations if names is None else asked)
+        write_json(finished.folder / "cost.json", table)
+        with stage_progress() as progress:
+            redo(finished, progress=progress)
+    _print_cost(table, as_json)
+
+
+def _measure(names: tuple[str, ...]) -> dict[str, Any]:
+    from quantstudy.cost.table import cost_table
+    from quantstudy.subject.activations import parse_activation
+    from quantstudy.terminal import notify, stage_progress
+
+    with stage_progress() as progress:
+        table = cost_table([parse_activation(name) for name in names], progress=progress)
+    if not table["counted"]:
+        notify("Triton is not installed here (it exists for Linux only): no instructions are counted")
+    return table
+
+
+def _print_cost(table: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(table, indent=1))
+    else:
+        from quantstudy.terminal import print_cost
+
+        print_cost(table)
 
 
 def _show_version(wanted: bool) -> None:
@@ -144,10 +207,11 @@ def _global_options(
 
 def _run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
     with _resumable(config, folder):
-        from quantstudy.executors import workers
+        from quantstudy.executors import collect_rarely, workers
         from quantstudy.study import run_study
         from quantstudy.terminal import notify, stage_progress
 
+        collect_rarely()
         if config.device == "cuda":
             _require_cuda()
         with stage_progress() as progress, workers(jobs) as executor:

@@ -1,6 +1,8 @@
 """Where cells run: in this process, or in worker processes that die with it."""
 
+import atexit
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -76,6 +78,15 @@ def workers(jobs: int) -> Iterator[Executor]:
     executor.shutdown()
 
 
+def collect_rarely() -> None:
+    """Let Python look for cycles of garbage rarely, for processes that are ours alone.
+
+    While torch or seaborn are imported it looks a thousand times and finds none, and once more when the process ends.
+    """
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)  # nothing that lives then is looked at again
+
+
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -103,7 +114,12 @@ def _interrupts_wait() -> Iterator[None]:
 
 
 def _settle_in() -> None:
-    """End this worker when its parent ends, killed or not: an orphan would go on writing into the run folder."""
+    """End this worker when its parent ends, killed or not: an orphan would go on writing into the run folder.
+
+    And when it is told to end, at once: to take torch apart, module by module, takes a second.
+    """
+    collect_rarely()
+    atexit.register(os._exit, 0)
     parent: Any = multiprocessing.parent_process()
 
     def follow() -> None:

@@ -8,20 +8,34 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from quantstudy.errors import StudyFailure
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a kill at any moment, sees the old file or the new one, never a part.
+    """Write `data` to `path` as `opened_atomically` does.
 
     Raises:
         OSError: disk full, read-only folder; the file beside is removed again.
     """
+    with opened_atomically(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def opened_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` for writing so that a reader, or a kill at any moment, sees the old file or the new one and no part.
+
+    What is written goes into a file beside it, which takes its place when the block ends, or is removed when it fails.
+
+    Raises:
+        OSError: disk full, read-only folder.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

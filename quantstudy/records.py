@@ -1,16 +1,16 @@
 """The run directory: what a run leaves behind, how it is opened, resumed, finished and read back."""
 
+import functools
 import io
 import json
 import os
+import shlex
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from quantstudy.config import StudyConfig, read_toml
 from quantstudy.errors import BadInput, StudyFailure
@@ -18,12 +18,20 @@ from quantstudy.files import file_sha256, resume_command, sha256, sync_folder, w
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 FORMAT = 1
 """Version of the run directory's layout; a folder of another one is refused."""
 
 RECORDS = ("masks.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz")
 """Files that figures and verdicts are made from; their digests stand in the manifest."""
+
+SUMMARIES = (
+    *("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate"),
+    *("sqnr_db_isolated", "sqnr_db_accumulated", "code_occupancy", "code_entropy_bits"),
+)
+"""The metrics of networks and layers that verdict and figures are made of."""
 
 OURS = ("study.toml", "manifest.json", "verdict.json", "cost.json", "report.html", *RECORDS, ".lock")
 OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
@@ -50,9 +58,55 @@ class Run:
         """Return verdict.json."""
         return _json(self.folder / "verdict.json")
 
+    def cost(self) -> dict[str, Any] | None:
+        """Return cost.json, None where no cost was measured.
+
+        Raises:
+            StudyFailure: it is damaged.
+        """
+        path = self.folder / "cost.json"
+        if not path.exists():
+            return None
+        try:
+            table = _json(path)
+            if all(isinstance(entry, dict) for entry in table["activations"].values()):
+                return table
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass
+        raise StudyFailure(
+            f"{path} is damaged; measure again with quantstudy cost --out {shlex.quote(str(self.folder))}"
+        )
+
     def metrics(self) -> "pd.DataFrame":
         """Return metrics.parquet; strings are categoricals, `layer` and `neuron` nullable integers."""
         return self._table("metrics.parquet")
+
+    def summaries(self) -> "pd.DataFrame":
+        """Return the rows of metrics.parquet that hold SUMMARIES of networks and layers, without the column `neuron`.
+
+        With a thousand seeds the whole table would not fit into memory: this one is read a row group at a time.
+        """
+        import pyarrow as pa
+
+        groups = self._groups(("activation", "seed", "scheme", "backend", "scope", "layer", "metric", "value"))
+        return _frame(pa.concat_tables([group.filter(_is_in(group["metric"], SUMMARIES)) for group in groups]))
+
+    def undefined(self) -> "pd.DataFrame":
+        """Return how many values of networks and layers are NaN (`undefined`), of how many (`count`).
+
+        A row per `metric` and `scheme`, both categoricals; read a row group at a time.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        keys, counted = ["metric", "scheme"], [("undefined", "sum"), ("undefined", "count")]
+        parts = []
+        for group in self._groups((*keys, "scope", "value")):
+            flags = pc.is_nan(group["value"]).cast(pa.int64())
+            part = group.select(keys).append_column("undefined", flags)
+            parts.append(part.group_by(keys, use_threads=False).aggregate(counted))
+        found = _frame(pa.concat_tables(parts)).groupby(keys, observed=True).sum().reset_index()
+        return found.rename(columns={"undefined_sum": "undefined", "undefined_count": "count"})
 
     def histograms(self) -> "pd.DataFrame":
         """Return histograms.parquet."""
@@ -62,8 +116,10 @@ class Run:
         """Return plans.parquet."""
         return self._table("plans.parquet")
 
-    def maps(self) -> dict[str, NDArray[Any]]:
+    def maps(self) -> "dict[str, NDArray[Any]]":
         """Return every array of maps.npz."""
+        import numpy as np
+
         with np.load(self.folder / "maps.npz") as stored:
             return {name: stored[name] for name in stored.files}
 
@@ -73,27 +129,66 @@ class Run:
         return [name for name, digest in digests.items() if file_sha256(self.folder / name) != digest]
 
     def _table(self, name: str) -> "pd.DataFrame":
-        import pandas as pd
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        nullable = {pa.int16(): pd.Int16Dtype()}
-        return pq.read_table(self.folder / name).to_pandas(types_mapper=nullable.get)
+        with pq.ParquetFile(self.folder / name) as file:
+            return _frame(file.read())
+
+    def _groups(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
+        """Yield the rows of metrics.parquet that speak of networks and layers, a row group at a time."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.folder / "metrics.parquet") as file:
+            for number in range(file.num_row_groups):
+                group = file.read_row_group(number, columns)
+                yield group.filter(_is_in(group["scope"], ("network", "layer")))
 
 
-def open_run(folder: Path) -> Run:
+def reading_once(run: Run) -> Run:
+    """Return the same run, each of its records read at most once and kept as long as what is returned."""
+    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "maps")
+    readers = {name: functools.cache(getattr(run, name)) for name in tables}
+    others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost")}
+    return cast("Run", SimpleNamespace(folder=run.folder, config=run.config, **readers, **others))
+
+
+def _frame(table: "pa.Table") -> "pd.DataFrame":
+    import pandas as pd
+    import pyarrow as pa
+
+    nullable = {pa.int16(): pd.Int16Dtype()}
+    return table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
+
+
+def _is_in(column: "pa.ChunkedArray", names: Sequence[str]) -> "pa.Array":
+    """Return whether each value of a dictionary-encoded column is among some names, looked up in its dictionary."""
+    import numpy as np
+    import pyarrow as pa
+
+    flags = []
+    for chunk in column.chunks:
+        wanted = np.isin(np.array(chunk.dictionary.to_pylist(), dtype=object), names)
+        flags.append(wanted[chunk.indices.to_numpy()])
+    return pa.array(np.concatenate(flags) if flags else np.zeros(0, dtype=bool))
+
+
+def open_run(folder: Path, field: str = "DIR") -> Run:
     """Return the finished run in a folder.
+
+    Args:
+        folder: where it is.
+        field: the option or argument that named it.
 
     Raises:
         BadInput: no run there, an unfinished one, one of another format version, or a study.toml that was edited.
         StudyFailure: a record is missing or damaged.
     """
-    config = held_study(folder, "DIR") if (folder / "manifest.json").is_file() else None
+    config = held_study(folder, field) if (folder / "manifest.json").is_file() else None
     if config is None:
-        raise BadInput("DIR", str(folder), "a run folder is needed (it holds study.toml and manifest.json)")
+        raise BadInput(field, str(folder), "a run folder is needed (it holds study.toml and manifest.json)")
     run = Run(folder, config)
     if run.manifest()["state"] != "complete":
-        raise BadInput("DIR", str(folder), f"this run is unfinished; finish it with {resume_command(folder)}")
+        raise BadInput(field, str(folder), f"this run is unfinished; finish it with {resume_command(folder)}")
     damaged = run.damaged()
     if damaged:
         raise StudyFailure(f"{folder / damaged[0]} is missing or damaged; make it again with {resume_command(folder)}")
@@ -222,8 +317,10 @@ def write_records(run: Run, files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: sha256(data) for name, data in files.items()}
 
 
-def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def npz(arrays: "Mapping[str, NDArray[Any]]") -> bytes:
     """Return arrays as the bytes of a compressed .npz file."""
+    import numpy as np
+
     buffer = io.BytesIO()
     save: Callable[..., None] = np.savez_compressed
     save(buffer, **arrays)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
 from quantstudy.executors import ThisProcess
 from quantstudy.files import locked
-from quantstudy.gather import gather, median_seeds
 from quantstudy.provenance import commit, processor, versions
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
 from quantstudy.records import (
@@ -19,6 +19,7 @@ from quantstudy.records import (
     drop_cells,
     empty_run,
     load_cell,
+    reading_once,
     require_emptiable,
     require_same_study,
     start_run,
@@ -31,6 +32,9 @@ Progress = Callable[[str, int, int], None]
 
 Notify = Callable[[str], None]
 """Called with one line for the user."""
+
+NOTES = 64
+"""How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
 
 
 def run_study(
@@ -68,61 +72,112 @@ def run_study(
             empty_run(folder)
         run = start_run(folder, config, _provenance(config))
         if not _finished(run, notify):
-            for line in _simulated_only(config):
-                notify(line)
-            seconds: dict[str, float] = {}
-            for stage in ("train", "measure"):
-                with _timed(stage, seconds):
-                    _do(stage, list(cells(stage, config)), run, executor, progress, notify)
-            with _timed("picture", seconds):
-                shown = [cell("picture", config, name, seed, seed + 1) for name, seed in median_seeds(run)]
-                _do("picture", shown, run, executor, progress, notify)
-            gather(run, shown, seconds)
-        redo(run, progress=progress, only_missing=True)
+            _make_records(run, executor, progress, notify)
+        redo(run, progress=progress, executor=executor, only_missing=True)
         drop_cells(folder)
     return run
 
 
-def redo(run: Run, *, progress: Progress = lambda stage, done, total: None, only_missing: bool = False) -> None:
+def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> None:
+    """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
+    for line in _simulated_only(run.config):
+        notify(line)
+    seconds: dict[str, float] = {}
+    for stage in ("train", "measure"):
+        with _timed(stage, seconds):
+            units = list(cells(stage, run.config))
+            # what gathering needs is loaded while the workers are starting, not before
+            _do(stage, units, run, executor, progress, notify, meanwhile=lambda: import_module("quantstudy.gather"))
+    from quantstudy.gather import finish, gather, median_seeds
+
+    digests: dict[str, str] = {}
+
+    def join() -> None:
+        with _timed("gather", seconds):
+            digests.update(gather(run))
+
+    with _timed("picture", seconds):
+        shown = [cell("picture", run.config, name, seed, seed + 1) for name, seed in median_seeds(run)]
+        _do("picture", shown, run, executor, progress, notify, meanwhile=join)
+        finish(run, shown, digests)
+    seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
+    write_manifest(run, run.manifest() | {"state": "complete", "seconds": seconds, "files": digests})
+
+
+def redo(
+    run: Run,
+    *,
+    progress: Progress = lambda stage, done, total: None,
+    executor: Executor | None = None,
+    only_missing: bool = False,
+) -> None:
     """Judge a run and draw its figures and its page, from its records alone.
 
     Args:
         run: a run whose records are complete.
         progress: told how far each stage is.
+        executor: draws some of the figures while this process judges and draws the others; this process alone if None.
         only_missing: leave alone what is already there.
     """
     from quantstudy import show
-    from quantstudy.judge.verdict import judge
 
     targets = [run.folder / "verdict.json", run.folder / "report.html", *show.figure_files(run)]
     if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
         return
-    config = run.config
-    progress("judge", 0, 1)
-    verdict = judge(
-        run.metrics(),
-        activations=config.activations,
-        schemes=[str(scheme) for scheme in config.schemes],
-        allowed_drop=config.allowed_drop,
-    )
-    write_json(run.folder / "verdict.json", verdict)
-    progress("judge", 1, 1)
-    show.draw_all(run, progress=lambda done, total: progress("draw", done, total))
+    config, held, seconds = run.config, reading_once(run), dict[str, float]()
+    elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
+    begun = show.begin(run, show.FROM_RECORDS, elsewhere)
+    with _timed("judge", seconds):
+        from quantstudy.judge.verdict import judge  # pandas and scipy, which the workers need not wait for
+
+        progress("judge", 0, 1)
+        verdict = judge(
+            held.summaries(),
+            activations=config.activations,
+            schemes=[str(scheme) for scheme in config.schemes],
+            allowed_drop=config.allowed_drop,
+            cost=run.cost(),
+        )
+        write_json(run.folder / "verdict.json", verdict)
+        progress("judge", 1, 1)
+    with _timed("draw", seconds):
+        begun |= show.begin(run, show.FROM_VERDICT, elsewhere)
+        show.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
+    manifest = run.manifest()
+    told = seconds | manifest["seconds"]
+    if told != manifest["seconds"]:  # they tell what it took at first: to do it again changes no record
+        write_manifest(run, manifest | {"seconds": manifest["seconds"] | told})
 
 
-def _do(stage: str, units: Sequence[Cell], run: Run, executor: Executor, progress: Progress, notify: Notify) -> None:
-    """Run the cells that have no records yet; each result is told and noted in the manifest."""
-    missing = [unit for unit in units if load_cell(run.folder, unit.key) is None]
+def _do(
+    stage: str,
+    units: Sequence[Cell],
+    run: Run,
+    executor: Executor,
+    progress: Progress,
+    notify: Notify,
+    meanwhile: Callable[[], object],
+) -> None:
+    """Run the cells that have no records yet; each result is told and noted in the manifest.
+
+    What this process has to do `meanwhile` it does once all of them are handed out.
+    """
+    manifest, missing = run.manifest(), []
+    for unit in units:
+        if load_cell(run.folder, unit.key) is None:
+            missing.append(unit)
+        else:
+            manifest["cells"].setdefault(unit.key, {"state": "done"})  # we were killed before it was noted
     kept = len(units) - len(missing)
     progress(stage, kept, len(units))
-    for done, status in enumerate(_results(executor, run, missing), start=kept + 1):
+    for done, status in enumerate(_results(executor, run, missing, meanwhile), start=1):
         for notice in status.notices:
             notify(notice)
-        manifest = run.manifest()
         manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
         manifest["device"] = status.device
-        write_manifest(run, manifest)
-        progress(stage, done, len(units))
+        if done % -(-len(missing) // NOTES) == 0 or done == len(missing):
+            write_manifest(run, manifest)
+        progress(stage, kept + done, len(units))
 
 
 def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
@@ -132,7 +187,9 @@ def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     return run(folder, config, unit)
 
 
-def _results(executor: Executor, run: Run, units: Iterable[Cell]) -> Iterator[CellStatus]:
+def _results(
+    executor: Executor, run: Run, units: Iterable[Cell], meanwhile: Callable[[], object]
+) -> Iterator[CellStatus]:
     """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
     pending = []
     for unit in units:
@@ -141,6 +198,7 @@ def _results(executor: Executor, run: Run, units: Iterable[Cell]) -> Iterator[Ce
             yield future.result()
         else:
             pending.append(future)
+    meanwhile()
     for future in as_completed(pending):
         yield future.result()
 

@@ -1,8 +1,9 @@
 """Tidy tables: their columns, and how arrays become rows without a loop over models or neurons."""
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +73,7 @@ def rows(schema: pa.Schema, number: int, /, **columns: Any) -> pa.Table:
         elif isinstance(value, np.ndarray | list | tuple):
             arrays.append(_array(value, column.type))
         else:
-            arrays.append(pa.repeat(pa.scalar(value, _plain(column.type)), number).cast(column.type))
+            arrays.append(_repeated(value, number, column.type))
     if columns:
         raise ValueError(f"columns: {sorted(columns)} are not in {schema.names}")
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -119,14 +120,25 @@ def metric_rows(
 def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
     """Return a parquet file with one row group per table; the same tables give the same bytes."""
     buffer = io.BytesIO()
-    with pq.ParquetWriter(buffer, schema, compression="zstd", compression_level=3) as writer:
+    with parquet_file(buffer, schema) as append:
         for table in tables:
-            writer.write_table(table, row_group_size=max(1, table.num_rows))
+            append(table)
     return buffer.getvalue()
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+@contextmanager
+def parquet_file(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a parquet file table by table: yields the function that appends one, as one row group."""
+    with pq.ParquetWriter(file, schema, compression="zstd", compression_level=3) as writer:
+        yield lambda table: writer.write_table(table, row_group_size=max(1, table.num_rows))
+
+
+def _repeated(value: Any, number: int, kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_dictionary(kind):
+        return pa.repeat(pa.scalar(value, kind), number)
+    return pa.DictionaryArray.from_arrays(
+        np.zeros(number, np.int32), pa.array([value] if number else [], kind.value_type)
+    )
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:

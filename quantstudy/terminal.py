@@ -2,8 +2,9 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,8 +19,24 @@ STAGES = {
     "picture": "evaluate the median seeds",
     "judge": "judge",
     "draw": "draw figures",
+    "cost": "measure costs",
 }
-"""What the stages of a run are called on the screen."""
+"""What the stages of a command are called on the screen."""
+
+COUNTED = ("mufu", "instructions", "registers")
+BYTES = ("plain", "from_input", "from_output", "fused")
+"""What the table of costs shows of the instructions, and of the ways to keep something for backward."""
+
+COST_LEGEND = (
+    "Per element on {target}, forward/backward: MUFU (special-function) instructions",
+    "and all instructions; registers per thread. Bytes per element for backward,",
+    "plain torch/our function that keeps its input/its output/fused into its layer:",
+    "kept; added to what the next layer keeps anyway. bounded: on both sides.",
+)
+"""What stands under the table of costs."""
+
+WAYS = {"torch": "plain torch", "numba": "ours in Numba", "triton": "ours in Triton"}
+"""What the ways that are timed are called on the screen."""
 
 
 def notify(line: str) -> None:
@@ -89,6 +106,48 @@ def print_verdict(run: Run) -> None:
     for line in verdict_lines(verdict):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     print(f"figures and page: {run.folder / 'report.html'}")
+
+
+def print_cost(table: Mapping[str, Any]) -> None:
+    """Print a cost table (`cost.table`): instructions and bytes, then the time of every way, 80 columns wide."""
+    console = _console()
+    entries = table["activations"]
+    shown = _table("activation", "MUFU", "instructions", "registers", "kept", "added", "bounded")
+    for name, entry in entries.items():
+        pairs = [_slashed(entry[f"{what}_forward"], entry[f"{what}_backward"]) for what in COUNTED]
+        kept = [_slashed(*(entry[what][way] for way in BYTES)) for what in ("saved_bytes", "added_bytes")]
+        shown.add_row(name, *pairs, *kept, "yes" if entry["bounded"] else "no")
+    console.print(shown)
+    for line in COST_LEGEND:
+        print(line.format(target=table["target"]))
+    for device, where in (("cpu", f"{table['processor']}, one thread"), ("gpu", table["gpu"])):
+        for way in next(iter(entries.values()))["nanoseconds"][device] or ():
+            print(f"\n{WAYS.get(way, way)}, nanoseconds per element on {where}:")
+            console.print(_times(entries, device, way))
+    print("Ratios: median over the rounds (quartiles).")
+
+
+def _times(entries: Mapping[str, Any], device: str, way: str) -> Table:
+    shown = _table("activation", "forward", "× relu", "+ backward", "× relu")
+    for name, entry in entries.items():
+        modes = [entry["nanoseconds"][device][way][mode] for mode in ("forward", "forward_backward")]
+        cells = [
+            (f"{mode['median']:.2f}", f"{mode['ratio']:.2f} ({mode['ratio_low']:.2f} to {mode['ratio_high']:.2f})")
+            for mode in modes
+        ]
+        shown.add_row(name, *cells[0], *cells[1])
+    return shown
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    return table
+
+
+def _slashed(*values: float | None) -> str:
+    return "/".join("-" if value is None else f"{value:g}" for value in values)
 
 
 def _console() -> Console:

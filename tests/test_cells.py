@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "coordinates": True,
     "allowed_drop": 0.05,
     "device": "cpu",
+    "trainer": "reference",
 }
 
 
@@ -69,11 +70,17 @@ def test_the_key_does_not_change_with_the_name_the_number_of_seeds_and_the_other
 def test_the_key_changes_with_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     real = cells.version
     keys = {key(CONFIG)}
-    for package in ("quantstudy", "torch", "torchao", "numpy", "noise"):
+    for package in ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite"):
         with monkeypatch.context() as patched:
             patched.setattr(cells, "version", lambda name, changed=package: real(name) + ".1" * (name == changed))
             keys.add(key(CONFIG))
-    assert len(keys) == 6
+    assert len(keys) == 8
+
+
+def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    key(CONFIG)
+    monkeypatch.setattr(cells.metadata, "version", lambda name: pytest.fail(f"{name} was read again"))
+    key(CONFIG)
 
 
 def test_the_key_is_the_same_in_another_process() -> None:

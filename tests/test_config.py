@@ -74,6 +74,7 @@ def test_defaults_are_those_of_the_design() -> None:
         "coordinates": False,
         "allowed_drop": 0.02,
         "device": "auto",
+        "trainer": "fused",
     }
 
 
@@ -92,6 +93,7 @@ OTHER: dict[str, Any] = {
     "coordinates": True,
     "allowed_drop": 0.05,
     "device": "cpu",
+    "trainer": "reference",
 }
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -34,7 +35,7 @@ if __name__ == "__main__":
 def running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
 
@@ -200,6 +201,41 @@ def test_cells_can_be_handed_out_from_any_thread() -> None:
         thread.start()
         thread.join()
     assert found == [3]
+
+
+SLOW_TO_END = """
+import multiprocessing, time
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(20)
+
+multiprocessing.slow = Slow()  # taken apart with the modules
+"""
+
+
+def test_workers_end_at_once_when_they_are_done() -> None:
+    with workers(2) as executor:
+        executor.submit(exec, SLOW_TO_END, {}).result(timeout=60)
+        pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+        started = time.monotonic()
+    assert time.monotonic() - started < 10
+    assert not wait_for_the_end_of(pids)
+
+
+def test_workers_look_for_garbage_rarely() -> None:
+    with workers(2) as executor:
+        assert executor.submit(gc.get_threshold).result(timeout=60) == (100_000, 20, 100)
+
+
+def test_a_process_of_ours_ends_without_looking_for_garbage() -> None:
+    program = (
+        "import atexit, gc; from quantstudy.executors import collect_rarely\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+        "collect_rarely()\nassert gc.get_freeze_count() == 0"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_available_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from quantstudy import cli, files
 from quantstudy.errors import StudyFailure
-from quantstudy.files import file_sha256, locked, resume_command, sha256, write_atomically
+from quantstudy.files import file_sha256, locked, opened_atomically, resume_command, sha256, write_atomically
 
 HOLD = """
 import sys, time
@@ -34,6 +34,29 @@ def test_writes_and_overwrites(tmp_path: Path) -> None:
         write_atomically(path, data)
         assert path.read_bytes() == data
         assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_what_is_written_bit_by_bit_is_seen_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with opened_atomically(path) as file:
+        for part in (b"one", b"two"):
+            file.write(part)
+            file.flush()
+            assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"onetwo"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_block_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match=r"a\.bin") as told, opened_atomically(path) as file:  # noqa: PT012
+        file.write(b"half")
+        full()
+    assert told.value.errno == errno.ENOSPC
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace"), (Path, "open")])

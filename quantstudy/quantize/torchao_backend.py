@@ -27,10 +27,7 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         self.slopes = [None if s is None else s[model].squeeze(-1) for s in stack.slopes]
         for weight, bias in zip(stack.weights, stack.biases, strict=True):
-            linear = nn.Linear(weight.shape[2], weight.shape[1], device="meta")
-            linear.weight = nn.Parameter(weight[model].clone(), requires_grad=False)
-            linear.bias = nn.Parameter(bias[model].squeeze(-1).clone(), requires_grad=False)
-            layers.append(linear)
+            layers.append(_linear(weight[model].clone(), bias[model].squeeze(-1).clone()))
         self.layers = nn.ModuleList(layers)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -40,6 +37,16 @@ class Network(nn.Module):
             values = self.activation(layer(values), slope)
         logit: Tensor = self.layers[-1](values)
         return logit
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    """Return the Linear of these parameters, without the draw of others that its own constructor would begin with."""
+    linear = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(linear)
+    linear.out_features, linear.in_features = weight.shape
+    linear.weight = nn.Parameter(weight, requires_grad=False)
+    linear.bias = nn.Parameter(bias, requires_grad=False)
+    return linear
 
 
 @dataclass(frozen=True)

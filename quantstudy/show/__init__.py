@@ -3,7 +3,8 @@
 They are imported at the first drawing, so that looking for files costs nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +14,69 @@ if TYPE_CHECKING:
 FIGURE_NAMES = ("verdict", "heatmap_decision", "maps", "folds", "heatmap_folds", "ranges")
 """Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `figures.FIGURES`."""
 
+FROM_RECORDS = ("ranges", "folds", "maps")
+FROM_VERDICT = ("verdict",)
+"""Figures that may be drawn elsewhere, before and after the verdict: not those that need seaborn, so that one process
+loads it."""
+
 
 def figure_files(run: "Run") -> list[Path]:
     """Return the paths of a run's figures, whether they exist or not."""
     return [run.folder / "figures" / f"{name}.png" for name in FIGURE_NAMES]
 
 
-def draw_all(run: "Run", progress: Callable[[int, int], None] = lambda done, total: None) -> list[Path]:
+def draw_figure(run: "Run", name: str) -> Path:
+    """Draw one figure into the run's folder `figures`, atomically; return its path.
+
+    Raises:
+        OSError: disk full, read-only folder.
+    """
+    from quantstudy.files import write_atomically
+    from quantstudy.show import figures
+
+    path = run.folder / "figures" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, figures.png(figures.FIGURES[name](run)))
+    return path
+
+
+def begin(run: "Run", names: Iterable[str], executor: Executor | None) -> dict[str, Future[Path]]:
+    """Let an executor draw some figures; return their futures for `draw_all`, none without an executor."""
+    return {} if executor is None else {name: executor.submit(draw_figure, run, name) for name in names}
+
+
+def draw_all(
+    run: "Run",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    begun: Mapping[str, Future[Path]] | None = None,
+) -> list[Path]:
     """Draw every figure and write report.html, each file atomically; return their paths, the page last.
 
     Args:
         run: a run with its records and verdict.json.
         progress: told how many files are done, and how many there are.
+        begun: figures that are being drawn elsewhere (`begin`); the others are drawn here.
 
     Raises:
         OSError: disk full, read-only folder.
     """
-    from quantstudy.show.figures import draw_figures
     from quantstudy.show.report import write_report
 
-    total = len(FIGURE_NAMES) + 1
-    paths = draw_figures(run, lambda done: progress(done, total))
+    begun, here = begun or {}, 0
+
+    def tell() -> None:
+        progress(here + sum(future.done() for future in begun.values()), len(FIGURE_NAMES) + 1)
+
+    tell()
+    for name in FIGURE_NAMES:
+        if name not in begun:
+            draw_figure(run, name)
+            here += 1
+            tell()
+    for future in as_completed(begun.values()):
+        future.result()
+        tell()
     page = write_report(run)
-    progress(total, total)
-    return [*paths, page]
+    here += 1
+    tell()
+    return [*figure_files(run), page]

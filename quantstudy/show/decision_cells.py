@@ -83,7 +83,7 @@ class Panel:
 
 def panels(run: "Run") -> list[Panel]:
     """Return the panels of a run: flip rate and accuracy drop for each width, those asked for first; none is empty."""
-    values = seed_values(run, run.metrics(), METRICS)
+    values = seed_values(run, run.summaries(), METRICS)
     made = []
     for bits in widths(run.config):
         for metric in METRICS:

@@ -76,7 +76,7 @@ def heatmap_folds(run: "Run") -> Figure:
 
 
 def _table(run: "Run") -> tuple[Table, int]:
-    frame = run.metrics()
+    frame = run.summaries()
     scheme_names = {str(scheme) for scheme in schemes_for(run.config.focus_bits)}
     values = layer_values(run, frame[frame["scheme"].isin(scheme_names)], [f"sqnr_db_{view}" for view in VIEWS])
     undefined = sum(int(np.isnan(cube).sum()) for cube in values.values())

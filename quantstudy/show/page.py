@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from quantstudy.show.style import BASE, DPI, INK, MUTED, SMALL, TITLE, WIDTH
 
@@ -164,7 +166,12 @@ class Page:
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG; its title and description stand in the file, for whoever cannot see it."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # every page is opaque: a fourth channel would be in vain
+    description = PngInfo()
+    description.add_text("Description", str(figure.get_label()))
+    dots = (figure.dpi, figure.dpi)
     buffer = io.BytesIO()
-    metadata = {"Software": None, "Description": str(figure.get_label())}
-    figure.savefig(buffer, format="png", dpi=figure.dpi, metadata=metadata, pil_kwargs={"compress_level": 4})
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "png", compress_level=3, pnginfo=description, dpi=dots)
     return buffer.getvalue()

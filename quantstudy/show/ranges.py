@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from quantstudy.quantize.scheme import IntFormat
@@ -53,7 +54,7 @@ def ranges(run: "Run") -> Figure:
     """Draw, per activation and layer, the histogram of outputs (all seeds) and the quantizer's levels (median seed)."""
     names, layers, bits = run.config.activations, len(run.config.hidden), run.config.focus_bits
     scheme = f"a{bits}"
-    measured = layer_values(run, run.metrics(), MEASURES)
+    measured = layer_values(run, run.summaries(), MEASURES)
     histograms, levels = run.histograms(), _levels(run, scheme)
     labels = min(1.5, max(text_width(name, BASE) for name in names) + 0.12)
     left = labels + 0.62
@@ -121,7 +122,9 @@ def _draw(ax: Axes, found: Histogram | None, grid: Floats, width: float) -> None
         ax.text(0.5, 0.5, "n/a", transform=ax.transAxes, ha="center", va="center", size=SMALL)
         ax.set(xticks=[], yticks=[])
         return
-    ax.stairs(np.maximum(100.0 * found.shares, 0.0), found.edges, baseline=LOWEST / 10, fill=True, color=BARS)
+    # added by hand: `stairs` and `vlines` look for limits in every corner of their paths, and ours are given
+    shares = np.maximum(100.0 * found.shares, 0.0)
+    ax.add_artist(StepPatch(shares, found.edges, baseline=LOWEST / 10, facecolor=BARS, linewidth=0))
     ax.set_yscale("log")
     ax.set(ylim=(LOWEST, 200.0), xlim=_padded(found, grid))
     ax.set_yticks([0.01, 1.0, 100.0])
@@ -135,7 +138,9 @@ def _draw(ax: Axes, found: Histogram | None, grid: Floats, width: float) -> None
         box = (float(grid[0]), 0.0), float(grid[-1] - grid[0]), 0.14
         ax.add_patch(Rectangle(*box, transform=ax.get_xaxis_transform(), facecolor=LEVELS, edgecolor="none"))
     elif grid.size:
-        ax.vlines(grid, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=LEVELS, linewidth=0.8)
+        lines = np.stack([np.repeat(grid, 2).reshape(-1, 2), np.tile([0.0, 1.0], (len(grid), 1))], axis=-1)
+        upright = LineCollection(list(lines), transform=ax.get_xaxis_transform(), color=LEVELS, linewidth=0.8)
+        ax.add_collection(upright, autolim=False)
 
 
 def _padded(found: Histogram, grid: Floats) -> tuple[float, float]:

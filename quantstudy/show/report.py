@@ -61,7 +61,6 @@ def report(run: "Run") -> str:
     )
     template = environment.from_string(files("quantstudy.show").joinpath("report.html.j2").read_text("utf-8"))
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
-    metrics = run.metrics()
     return template.render(
         name=config.name,
         folder=run.folder.name,
@@ -72,7 +71,7 @@ def report(run: "Run") -> str:
         schemes=[_scheme(scheme, verdict["schemes"]) for scheme in config.schemes if str(scheme) in verdict["schemes"]],
         figures=[_figure(path) for path in figure_files(run) if path.exists()],
         parity=_parity(run.plans(), config.grid),
-        undefined=_undefined(metrics),
+        undefined=_undefined(run.undefined()),
         config={key: _shown(value) for key, value in asdict(config).items()},
         provenance=_provenance(manifest),
         groups={title: list(group.values()) for title, group in GROUPS.items()},
@@ -175,16 +174,12 @@ def _parity(plans: "pd.DataFrame", grid: int) -> list[Row]:
     return rows
 
 
-def _undefined(metrics: "pd.DataFrame") -> list[Row]:
+def _undefined(table: "pd.DataFrame") -> list[Row]:
     """Return the metrics with undefined values where they are defined for some network of the scheme and layer."""
-    frame = metrics[metrics["scope"] != "neuron"]
-    missing = frame["value"].isna()
-    groups = frame.assign(missing=missing).groupby(["metric", "scheme"], observed=True)["missing"]
-    table = groups.agg(["sum", "count"]).reset_index()
-    table = table[(table["sum"] > 0) & (table["sum"] < table["count"])]
+    table = table[(table["undefined"] > 0) & (table["undefined"] < table["count"])]
     rows = []
     for metric, part in table.groupby("metric", observed=True):
-        undefined, count = int(part["sum"].sum()), int(part["count"].sum())
+        undefined, count = int(part["undefined"].sum()), int(part["count"].sum())
         rows.append(
             {
                 "metric": str(metric),
@@ -200,7 +195,8 @@ def _undefined(metrics: "pd.DataFrame") -> list[Row]:
 def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
     found = {key: _shown(manifest[key]) for key in ("commit", "device", "processor") if manifest.get(key)}
     found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
-    return found | {f"seconds, {key}": _shown(value) for key, value in manifest.get("seconds", {}).items()}
+    seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
+    return found | {f"seconds, {key}": _shown(value) for key, value in seconds.items()}  # drawing isn't over yet
 
 
 def _shown(value: object) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from numpy.typing import NDArray
@@ -19,6 +18,8 @@ def tiles(ax: Axes, shades: NDArray[np.floating[Any]], colours: str | Colormap, 
         low: its lower end.
         high: its upper end.
     """
+    import seaborn as sns  # half a second, and most figures need none of it
+
     sns.heatmap(
         shades,
         ax=ax,

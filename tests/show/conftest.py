@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from quantstudy.config import StudyConfig
 from quantstudy.judge.verdict import judge
 from quantstudy.quantize.scheme import schemes_for
+from quantstudy.records import SUMMARIES
 
 FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
 
@@ -36,6 +37,15 @@ class SyntheticRun:
 
     def metrics(self) -> pd.DataFrame:
         return self.tables["metrics"]
+
+    def summaries(self) -> pd.DataFrame:
+        table = self.metrics()
+        return table[(table["scope"] != "neuron") & table["metric"].isin(SUMMARIES)]
+
+    def undefined(self) -> pd.DataFrame:
+        table = self.metrics()[lambda frame: frame["scope"] != "neuron"]
+        missing = table.assign(missing=table["value"].isna()).groupby(["metric", "scheme"], observed=True)["missing"]
+        return missing.agg(["sum", "count"]).reset_index().rename(columns={"sum": "undefined"})
 
     def histograms(self) -> pd.DataFrame:
         return self.tables["histograms"]

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from quantstudy.judge.verdict import judge
 from quantstudy.show.decision_cells import panels
@@ -17,8 +20,8 @@ from quantstudy.show.figures import FIGURES
 from quantstudy.show.fold_heatmap import _median
 from quantstudy.show.headline import headline, outcome
 from quantstudy.show.page import png, shortened, text_width, wrap
-from quantstudy.show.ranges import _histogram, _levels
-from quantstudy.show.style import DIVERGING, ISLAND, SEA, SEQUENTIAL, contrast, ink_on, rgb
+from quantstudy.show.ranges import LOWEST, Histogram, _draw, _histogram, _levels
+from quantstudy.show.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
 from quantstudy.show.values import reference
 
 
@@ -192,3 +195,36 @@ def test_names_and_sentences_are_made_to_fit() -> None:
 def test_the_same_run_gives_the_same_file(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "silu"), grid=8, seeds=2)
     assert png(FIGURES["maps"](run)) == png(FIGURES["maps"](run))
+
+
+def test_bars_and_levels_are_what_matplotlib_draws() -> None:
+    found = Histogram(-1.0, 0.25, np.array([0.3, 0.0, 0.00001, 0.4, 0.2, 0.09999]))
+    grid = np.array([-1.1, -0.4, 0.3])
+    pixels = []
+    for slow in (False, True):
+        figure = Figure(figsize=(4, 2), dpi=100)
+        canvas, ax = FigureCanvasAgg(figure), figure.add_subplot()
+        _draw(ax, found, grid, 3.0)
+        if slow:
+            for artist in (*ax.patches, *ax.collections):
+                artist.remove()
+            limits = ax.axis()
+            ax.stairs(100.0 * found.shares, found.edges, baseline=LOWEST / 10, fill=True, color=BARS)
+            ax.vlines(grid, 0.0, 1.0, transform=ax.get_xaxis_transform(), color=LEVELS, linewidth=0.8)
+            ax.axis(limits)
+        canvas.draw()
+        pixels.append(np.asarray(canvas.buffer_rgba()).copy())
+    assert len(ax.patches) == len(ax.collections) == 1
+    assert np.array_equal(*pixels)
+
+
+def test_a_png_holds_the_pixels_and_the_words(make_run: Callable[..., Any]) -> None:
+    figure = FIGURES["maps"](make_run(grid=8, seeds=1, activations=("relu",)))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    with Image.open(io.BytesIO(png(figure))) as image:
+        assert image.mode == "RGB"
+        assert np.array_equal(np.asarray(image), np.asarray(canvas.buffer_rgba())[:, :, :3])
+        assert (np.asarray(canvas.buffer_rgba())[:, :, 3] == 255).all()  # nothing is lost with the fourth channel
+        assert image.info["Description"] == figure.get_label()
+        assert image.info["dpi"] == pytest.approx((figure.dpi, figure.dpi), rel=1e-3)

@@ -1,10 +1,13 @@
 """The page is one self-contained file, and drawing a run's folder leaves whole files."""
 
 import base64
+import pickle
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,19 @@ def stored(make_run: Callable[..., Any], tmp_path: Path) -> Run:
     return Run(tmp_path, run.config)
 
 
+class Elsewhere(Executor):
+    """Runs nothing until it is told to, and then in threads."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.pool = ThreadPoolExecutor(1)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
+        run, name = pickle.loads(pickle.dumps(args))  # what a worker process would get
+        self.names.append(name)
+        return self.pool.submit(fn, run, name)
+
+
 def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> None:
     told: list[tuple[int, int]] = []
     paths = show.draw_all(stored, lambda done, total: told.append((done, total)))
@@ -69,6 +85,58 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
         assert base64.b64decode(str(attributes["src"]).removeprefix("data:image/png;base64,")) == path.read_bytes()
         assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
     assert len(images) == len(show.FIGURE_NAMES)
+
+
+def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    here = [path.read_bytes() for path in show.draw_all(stored)]
+    shutil.rmtree(stored.folder / "figures")
+    executor = Elsewhere()
+    begun = show.begin(stored, (*show.FROM_RECORDS, *show.FROM_VERDICT), executor)
+    assert set(begun) == set(executor.names) == {"ranges", "folds", "maps", "verdict"}
+    for future in begun.values():
+        assert future.result().is_file()
+    real, drawn = show.draw_figure, []
+    monkeypatch.setattr(show, "draw_figure", lambda run, name: (drawn.append(name), real(run, name)))
+    paths = show.draw_all(stored, lambda done, total: told.append((done, total)), begun)
+    assert drawn == ["heatmap_decision", "heatmap_folds"]  # what was begun is not drawn again
+    assert [path.read_bytes() for path in paths] == here
+    assert told[0] == (4, 7)
+    assert told[-1] == (7, 7)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert show.begin(stored, show.FROM_RECORDS, None) == {}
+
+
+def test_a_figure_that_fails_elsewhere_is_told_and_no_page_is_written(
+    stored: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    future: Future[Path] = Future()
+    future.set_exception(OSError(28, "No space left on device"))
+    monkeypatch.setattr(show, "draw_figure", lambda *_: None)
+    with pytest.raises(OSError, match="No space"):
+        show.draw_all(stored, begun={"maps": future})
+    assert not (stored.folder / "report.html").exists()
+
+
+def test_only_the_heatmaps_load_seaborn(stored: Run) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom quantstudy import Run, StudyConfig, show\n"
+        "study = StudyConfig(activations=('relu', 'silu'), seeds=2, hidden=(4, 4), grid=8)\n"
+        f"run = Run(Path({str(stored.folder)!r}), study)\n"
+        "for name in (*show.FROM_RECORDS, *show.FROM_VERDICT):\n    show.draw_figure(run, name)\n"
+        "assert 'seaborn' not in sys.modules\n"
+        "show.draw_figure(run, 'heatmap_folds')\n"
+        "assert 'seaborn' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_the_page_tells_no_seconds_that_are_not_over(make_run: Callable[..., Any]) -> None:
+    run = make_run(seeds=2, activations=("relu",))
+    before = report(run)
+    assert "seconds, train" in before
+    run.made["seconds"] |= {"judge": 0.5, "draw": 3.0}
+    assert report(run) == before
 
 
 def test_a_failed_write_leaves_the_old_figures(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:

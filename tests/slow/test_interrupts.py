@@ -30,7 +30,8 @@ MOMENTS: dict[str, tuple[int, Callable[[Any, Path], Any]]] = {
     "both workers are starting": (2, lambda session, folder: len(session.children()) > 2),
     "a worker has trained": (2, exists("run/cells/train-*")),
     "a worker has measured": (2, exists("run/cells/measure-*")),
-    "workers have ended": (2, exists("run/verdict.json")),
+    "workers draw": (2, exists("run/verdict.json")),
+    "a worker has drawn": (2, exists("run/figures/[mfr]*.png")),
 }
 
 

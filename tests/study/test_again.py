@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cells, show, study
+from quantstudy import cells, records, show, study
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records import RECORDS, Run, load_cell, open_run
@@ -152,6 +152,53 @@ def test_a_failing_cell_is_raised_and_the_lock_is_let_go(
             with pytest.raises(StudyFailure, match="coverage audit"):
                 run_study(tiny.config, tmp_path / "run")
     assert Run(tmp_path / "run", tiny.config).manifest()["state"] == "running"
+
+
+def test_the_manifest_tells_how_long_everything_took_at_first(
+    copy: Run, tiny: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = tiny.manifest()
+    assert list(manifest["seconds"]) == ["train", "measure", "gather", "picture", "judge", "draw"]
+    assert all(value >= 0 for value in manifest["seconds"].values())
+    assert {state["state"] for state in manifest["cells"].values()} == {"done"}
+    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    study.redo(copy)
+    assert copy.manifest() == manifest
+    # killed before it was noted: what is done now is told
+    records.write_manifest(copy, manifest | {"seconds": {"train": 5.0}})
+    study.redo(copy)
+    assert copy.manifest()["seconds"].keys() == {"train", "judge", "draw"}
+    assert copy.manifest()["seconds"]["train"] == 5.0
+
+
+@pytest.mark.parametrize("notes", [1, 2, 64])
+def test_cells_are_noted_now_and_then_and_all_at_the_end(
+    tmp_path: Path, undrawn: None, tiny: Run, monkeypatch: pytest.MonkeyPatch, notes: int
+) -> None:
+    """A manifest written for each of thousands of cells would cost more than they do; a kill loses no cell by it."""
+    monkeypatch.setattr(study, "NOTES", notes)
+    writes: list[int] = []
+    real = study.write_manifest
+    monkeypatch.setattr(study, "write_manifest", lambda run, it: (writes.append(len(it["cells"])), real(run, it)))
+    study.run_study(tiny.config, tmp_path / "run")
+    told = {1: [3, 6, 9], 2: [2, 3, 5, 6, 8, 9], 64: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
+    assert writes == [*told[notes], 9]  # the last one says that the run is complete
+
+
+def test_a_cell_that_was_finished_and_not_noted_is_noted_when_the_run_goes_on(
+    tmp_path: Path, undrawn: None, tiny: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(run: Run, manifest: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study, "write_manifest", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_study(tiny.config, tmp_path / "run")
+    run = run_study(tiny.config, tmp_path / "run")
+    notes = run.manifest()["cells"]
+    assert len(notes) == len(tiny.manifest()["cells"])
+    assert [key.partition("-")[0] for key, note in notes.items() if "seconds" not in note] == ["train"]
 
 
 def test_report_builds_the_same_verdict_and_figures(

@@ -13,16 +13,19 @@ from safetensors.numpy import load_file
 from quantstudy import cells
 from quantstudy.executors import Workers
 from quantstudy.records import RECORDS, Run
+from quantstudy.show import FIGURE_NAMES
 from quantstudy.study import run_study
 
 
-def test_two_jobs_give_the_same_bytes(tmp_path: Path, tiny: Run, undrawn: None) -> None:
+def test_two_jobs_give_the_same_bytes(tmp_path: Path, tiny: Run) -> None:
     executor = Workers(2)
     try:
         run = run_study(tiny.config, tmp_path / "run", executor=executor)
     finally:
         executor.shutdown()
-    for name in (*RECORDS, *(f"weights/{name}.safetensors" for name in tiny.config.activations)):
+    figures = [f"figures/{name}.png" for name in FIGURE_NAMES]
+    weights = [f"weights/{name}.safetensors" for name in tiny.config.activations]
+    for name in (*RECORDS, *weights, *figures, "verdict.json"):
         assert (run.folder / name).read_bytes() == (tiny.folder / name).read_bytes(), name
 
 

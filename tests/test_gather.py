@@ -1,0 +1,167 @@
+"""What the cells left is joined cell by cell: the same rows, in the same order, never all of them in memory."""
+
+import errno
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file, save
+
+from quantstudy import gather as room
+from quantstudy.cells import Cell, cell, cells
+from quantstudy.config import StudyConfig
+from quantstudy.errors import StudyFailure
+from quantstudy.files import file_sha256
+from quantstudy.gather import finish, gather, median_seeds
+from quantstudy.records import Run, load_cell, npz, start_run, store_cell
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, metric_rows, rows, to_parquet
+
+STUDY = StudyConfig(activations=("relu", "gelu"), seeds=6, grid=9, hidden=(3,), bits=(4,))
+
+
+def measured(unit: Cell, rate: dict[int, float]) -> dict[str, bytes]:
+    seeds = list(unit.seeds)
+    values = np.array([rate[seed] for seed in seeds])
+    others = 1.0 - values
+    metrics = [
+        metric_rows(
+            {"flip_rate": flips, "accuracy_quantized": values},
+            activation=unit.activation,
+            seeds=seeds,
+            scheme=scheme,
+            backend=backend,
+        )
+        for scheme, backend, flips in (
+            ("w4a4", "torchao", others),
+            ("w8a8", "simulated", others),
+            ("w4a4", "simulated", values),
+        )
+    ]
+    plans = rows(PLANS, len(seeds), activation=unit.activation, seed=seeds, scheme="w4", bits=4, scale=values)
+    bins = np.arange(3) + len(seeds)
+    histogram = rows(
+        HISTOGRAMS, 3, activation=unit.activation, layer=0, bin_left=bins / 16, bin_right=(bins + 1) / 16, count=bins
+    )
+    return {
+        "metrics.parquet": to_parquet([pa.concat_tables(metrics).unify_dictionaries().combine_chunks()], METRICS),
+        "plans.parquet": to_parquet([plans], PLANS),
+        "histograms.parquet": to_parquet([histogram], HISTOGRAMS),
+    }
+
+
+RATES = {
+    "relu": dict(enumerate((0.5, 0.1, 0.3, 0.2, 0.4, 0.6))),
+    "gelu": dict(enumerate((0.2, 0.2, 0.1, 0.1, 0.1, 0.9))),
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run whose cells are done and not yet joined."""
+    begun = start_run(tmp_path, STUDY, {"seconds": {}})
+    (tmp_path / "weights").mkdir()
+    for unit in cells("train", STUDY):
+        weight = np.float32([[seed, len(unit.activation)] for seed in unit.seeds])
+        store_cell(tmp_path, unit.key, {"weights.safetensors": save({"layers.0.weight": weight})})
+    for unit in cells("measure", STUDY):
+        store_cell(tmp_path, unit.key, measured(unit, RATES[unit.activation]))
+    return begun
+
+
+def parts(run: Run, name: str) -> list[pa.Table]:
+    files = [load_cell(run.folder, unit.key) for unit in cells("measure", run.config)]
+    return [pq.read_table(io.BytesIO(file[name])) for file in files if file]
+
+
+def test_the_rows_of_all_cells_in_their_order(run: Run) -> None:
+    digests = gather(run)
+    for name in ("metrics.parquet", "plans.parquet"):
+        expected = [row for part in parts(run, name) for row in part.to_pylist()]
+        assert pq.read_table(run.folder / name).to_pylist() == expected
+        assert pq.ParquetFile(run.folder / name).num_row_groups == 4  # one for each cell
+    assert len(expected) == 12
+    assert {name: file_sha256(run.folder / name) for name in digests} == digests
+    assert set(digests) == {
+        *("metrics.parquet", "plans.parquet", "histograms.parquet", "masks.npz"),
+        *(f"weights/{name}.safetensors" for name in STUDY.activations),
+    }
+    for name in STUDY.activations:
+        stacked = load_file(run.folder / "weights" / f"{name}.safetensors")["layers.0.weight"]
+        assert stacked.tolist() == [[seed, len(name)] for seed in range(6)]
+
+
+def test_histograms_are_summed(run: Run) -> None:
+    gather(run)
+    expected: dict[Any, int] = {}
+    for part in parts(run, "histograms.parquet"):
+        for row in part.to_pylist():
+            key = tuple(row[name] for name in ("activation", "layer", "bin_left", "bin_right"))
+            expected[key] = expected.get(key, 0) + row["count"]
+    found = pq.read_table(run.folder / "histograms.parquet").to_pylist()
+    assert {tuple(row.values())[:4]: row["count"] for row in found} == expected
+    assert len(found) == len(expected) == 10  # cells of 4 and of 2 seeds, whose bins overlap in one
+
+
+def test_one_cell_at_a_time_is_held(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = []
+    real = room.parquet_file
+
+    def watched(file: Any, schema: pa.Schema) -> Any:
+        alive.append(pa.total_allocated_bytes())
+        return real(file, schema)
+
+    files = room._files
+
+    def watched_files(one: Run, unit: Cell) -> dict[str, bytes]:
+        alive.append(pa.total_allocated_bytes())
+        return files(one, unit)
+
+    monkeypatch.setattr(room, "parquet_file", watched)
+    monkeypatch.setattr(room, "_files", watched_files)
+    gather(run)
+    biggest = max(table.nbytes for table in parts(run, "metrics.parquet"))
+    assert max(alive) - alive[0] < 4 * biggest + 100_000
+
+
+def test_the_lower_median_seed_of_the_focus_scheme(run: Run) -> None:
+    assert dict(median_seeds(run)) == {"relu": 2, "gelu": 4}  # of 0.1 … 0.6 the third, of equal ones the later seed
+
+
+def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.folder / "metrics.parquet").write_bytes(b"old")
+    table, calls = room._table, []
+
+    def full(data: bytes, *columns: Any) -> pa.Table:
+        calls.append(data)
+        if len(calls) == 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return table(data, *columns)
+
+    monkeypatch.setattr(room, "_table", full)
+    with pytest.raises(OSError, match="No space"):
+        gather(run)
+    assert (run.folder / "metrics.parquet").read_bytes() == b"old"
+    assert not list(run.folder.glob(".*.part"))
+    assert not (run.folder / "plans.parquet").exists()
+
+
+def test_a_cell_that_is_gone_is_named(run: Run) -> None:
+    *_, last = cells("measure", STUDY)
+    (run.folder / "cells" / last.key / "plans.parquet").unlink()
+    with pytest.raises(StudyFailure, match=f"{last.key} is gone or damaged; run again to make it"):
+        gather(run)
+
+
+def test_the_maps_of_the_seeds_shown(run: Run) -> None:
+    shown = [cell("picture", STUDY, name, seed, seed + 1) for name, seed in median_seeds(run)]
+    for unit in shown:
+        arrays = {f"{unit.activation}/seed": np.array(unit.first)}
+        store_cell(run.folder, unit.key, {"maps.npz": npz(arrays)})
+    digests = {"metrics.parquet": "x"}
+    finish(run, shown, digests)
+    assert {name: int(array) for name, array in run.maps().items()} == {"relu/seed": 2, "gelu/seed": 4}
+    assert digests == {"metrics.parquet": "x", "maps.npz": file_sha256(run.folder / "maps.npz")}
