@@ -61,7 +61,7 @@ def run_study(
         StudyFailure: the folder is in use, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
-    executor = executor or ThisProcess()
+    executor, notify = executor or ThisProcess(), _once(notify)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:
@@ -201,6 +201,18 @@ def _results(
     meanwhile()
     for future in as_completed(pending):
         yield future.result()
+
+
+def _once(notify: Notify) -> Notify:
+    """Tell every line once: a cache that can't be written is noticed by every cell."""
+    told: set[str] = set()
+
+    def tell(line: str) -> None:
+        if line not in told:
+            told.add(line)
+            notify(line)
+
+    return tell
 
 
 def _finished(run: Run, notify: Notify) -> bool:
