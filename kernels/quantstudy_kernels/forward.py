@@ -118,6 +118,16 @@ class PerPoint:
 
 Quantizer = Fixed | PerPoint | None
 
+NONE, FIXED, SYMMETRIC, AFFINE = range(4)
+"""Kinds of quantizers in compiled code: none, known scale, chosen per point (zero point 0, or a range with 0 in it)."""
+
+
+def kind(quantizer: Quantizer) -> int:
+    """Return which of these kinds a quantizer is."""
+    if isinstance(quantizer, PerPoint):
+        return SYMMETRIC if quantizer.symmetric else AFFINE
+    return NONE if quantizer is None else FIXED
+
 
 @dataclass(frozen=True)
 class Rounding:

@@ -6,7 +6,7 @@ drift apart by rounding alone (`tests/subject/test_training.py` holds them toget
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -75,86 +75,65 @@ def train(
         batch: pixels per step.
         lr: peak learning rate.
         device: torch device to train on.
-        trainer: key of `TRAINERS`.
+        trainer: `fused` or `reference` (`config.TRAINERS`).
         threads: models that the fused CPU trainer trains at once; no number depends on it.
 
     Raises:
         KeyError: unknown trainer.
+        ValueError: the fused one, on a CPU, without a hidden layer.
     """
     rates = [learning_rate(step, steps, lr) for step in range(steps)]
-    return TRAINERS[trainer](stack, seeds, masks, rates, batch, device, threads)
+    flat, moving = _in_one_buffer(stack.to(device))
+    if (trainer, device) == ("fused", "cpu"):
+        return moving, _compiled(flat, moving, seeds, masks, rates, batch, threads)
+    take_steps = {"fused": _on_gpu, "reference": _reference}[trainer]
+    return moving, take_steps(flat, moving, _minibatches(seeds, masks, batch, steps, device), rates)
 
 
-def _fused(
-    stack: Stack,
+def _compiled(
+    flat: Tensor,
+    moving: Stack,
     seeds: Sequence[int],
     masks: NDArray[np.bool_],
     rates: Sequence[float],
     batch: int,
-    device: str,
     threads: int,
-) -> tuple[Stack, Losses]:
-    if device != "cpu":
-        return _on_gpu(stack, seeds, masks, rates, batch, device)
+) -> Losses:
+    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws by itself."""
     from quantstudy_kernels.cpu.trainer import Recipe, train
 
-    flat, moving = _in_one_buffer(stack)
-    recipe = Recipe(
-        name=stack.activation.kernel,
-        cap=stack.activation.cap,
-        widths=_widths(stack),
-        batch=batch,
-        rates=rates,
-        beta1=BETA1,
-        beta2=BETA2,
-        epsilon=EPSILON,
-        purpose=PURPOSES["batches"],
-    )
+    kernel, cap = moving.activation.kernel, moving.activation.cap
+    recipe = Recipe(kernel, cap, _widths(moving), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
     trained, losses = train(recipe, flat.numpy(), list(seeds), masks, threads=threads)
     flat.copy_(torch.from_numpy(trained))
-    return moving, losses
+    return losses
 
 
 def _on_gpu(
-    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], rates: Sequence[float], batch: int, device: str
-) -> tuple[Stack, Losses]:
+    flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
+) -> Losses:
+    """Do so by Triton's fused step, one per minibatch."""
     from quantstudy_kernels.triton.training import train
 
-    flat, moving = _in_one_buffer(stack.to(device))
-    drawn = _minibatches(seeds, masks, batch, len(rates), device)
-    kernel, cap = stack.activation.kernel, stack.activation.cap
-    losses = train(flat, _widths(stack), drawn, rates, kernel, cap, betas=(BETA1, BETA2), epsilon=EPSILON)
-    return moving, losses.cpu().numpy()
+    kernel, cap, betas = moving.activation.kernel, moving.activation.cap, (BETA1, BETA2)
+    losses = train(flat, _widths(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
+    return losses.cpu().numpy()
 
 
 @torch.no_grad()
 def _reference(
-    stack: Stack,
-    seeds: Sequence[int],
-    masks: NDArray[np.bool_],
-    rates: Sequence[float],
-    batch: int,
-    device: str,
-    threads: int,
-) -> tuple[Stack, Losses]:
-    flat, moving = _in_one_buffer(stack.to(device))
-    gradient, first, second = torch.zeros_like(flat), torch.zeros_like(flat), torch.zeros_like(flat)
-    losses = torch.empty(len(rates), len(seeds), device=device)
-    for step, (inputs, labels) in enumerate(_minibatches(seeds, masks, batch, len(rates), device)):
-        *kinds, losses[step] = loss_gradients(moving, inputs, labels)
+    flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
+) -> Losses:
+    """Do so in stacked torch; `moving` is a view of `flat`."""
+    from quantstudy_kernels.adam import adam_step
+
+    gradient, moments = torch.zeros_like(flat), (torch.zeros_like(flat), torch.zeros_like(flat))
+    losses = torch.empty(len(flat), len(rates), device=flat.device)
+    for step, ((inputs, labels), rate) in enumerate(zip(minibatches, rates, strict=True)):
+        *kinds, losses[:, step] = loss_gradients(moving, inputs, labels)
         torch.cat([part.flatten(1) for kind in kinds for part in kind], dim=1, out=gradient)
-        first.lerp_(gradient, 1.0 - BETA1)
-        second.mul_(BETA2).addcmul_(gradient, gradient, value=1.0 - BETA2)
-        rate = rates[step] / (1.0 - BETA1 ** (step + 1))
-        root = second.sqrt().mul_(1.0 / math.sqrt(1.0 - BETA2 ** (step + 1))).add_(EPSILON)
-        flat.addcdiv_(first, root, value=-rate)
-    return moving, np.ascontiguousarray(losses.cpu().numpy().T)
-
-
-Trainer = Callable[[Stack, Sequence[int], NDArray[np.bool_], Sequence[float], int, str, int], tuple[Stack, Losses]]
-
-TRAINERS: dict[str, Trainer] = {"fused": _fused, "reference": _reference}
-"""The ways to train, by the name that `--trainer` takes."""
+        adam_step(flat, gradient, moments, step + 1, rate, betas=(BETA1, BETA2), epsilon=EPSILON)
+    return losses.cpu().numpy()
 
 
 def _minibatches(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from quantstudy_kernels import ACTIVATION_NAMES
-from quantstudy_kernels.cpu.blocks import KINDS
+from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import layout
 from quantstudy_kernels.cpu.trainer import Recipe, train
 from quantstudy_kernels.cpu.vectors import LANES

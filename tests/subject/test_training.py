@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from quantstudy.config import TRAINERS
 from quantstudy.subject import training
 from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS, parse_activation
 from quantstudy.subject.islands import island_masks, plane
 from quantstudy.subject.network import Stack, initial_stack
-from quantstudy.subject.training import TRAINERS, batches, learning_rate, train
+from quantstudy.subject.training import batches, learning_rate, train
 
 SEEDS = (0, 3)
 
@@ -117,8 +118,12 @@ def test_the_trainer_for_a_gpu_takes_the_same_steps(name, shaken):
     masks = island_masks(SEEDS, 9, 2.0)
     rates = [0.02, 0.05, 0.03, 0.01]
     start = shaken(name, (4, 3))
-    gpu, losses = training._on_gpu(start, SEEDS, masks, rates, 33, "cpu")
-    reference, expected = training._reference(start, SEEDS, masks, rates, 33, "cpu", 1)
+    trained = []
+    for take_steps in (training._on_gpu, training._reference):
+        flat, moving = training._in_one_buffer(start)
+        drawn = training._minibatches(SEEDS, masks, 33, len(rates), "cpu")
+        trained.append((moving, take_steps(flat, moving, drawn, rates)))
+    (gpu, losses), (reference, expected) = trained
     np.testing.assert_allclose(losses, expected, atol=1e-6)
     for key, array in reference.arrays().items():
         np.testing.assert_allclose(gpu.arrays()[key], array, atol=2e-5)

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from quantstudy_kernels.checks import LEAKY_SLOPE
 from quantstudy_kernels.cpu.jit import compiled
+from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.vectors import (
     F32,
     FLOAT,
@@ -26,6 +27,7 @@ from quantstudy_kernels.cpu.vectors import (
     loop,
     multiply_add,
     pointer,
+    spread_value,
     store,
     zero,
 )
@@ -163,20 +165,15 @@ def _hardgelu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
     return x * gate, gate + _choose("<=", _magnitude(x), 1.5, x * (1 / 3), 0.0)  # ±1.5 themselves are inside
 
 
-_FORMULAS: tuple[Callable[[_Vector, _Vector], tuple[_Vector, _Vector]], ...] = (
-    _relu,
-    _leaky_relu,
-    _prelu,
-    _silu,
-    _gelu,
-    _hardswish,
-    _hardgelu,
-)
-KINDS = {
-    **{formula.__name__[1:]: number for number, formula in enumerate(_FORMULAS)},
-    "hardgelu_uncapped": _FORMULAS.index(_hardgelu),
+_FORMULAS: dict[int, Callable[[_Vector, _Vector], tuple[_Vector, _Vector]]] = {
+    KINDS["relu"]: _relu,
+    KINDS["leaky_relu"]: _leaky_relu,
+    KINDS["prelu"]: _prelu,
+    KINDS["silu"]: _silu,
+    KINDS["gelu"]: _gelu,
+    KINDS["hardswish"]: _hardswish,
+    KINDS["hardgelu"]: _hardgelu,
 }
-"""Number of each activation in compiled code; caps are apart."""
 
 
 def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
@@ -237,12 +234,12 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
     """Write the body: a switch between loops, one per activation and operation."""
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     which, operation, *streams, slope, cap, floats = function.args
-    slopes, caps = _spread(builder, slope), _spread(builder, cap)
+    slopes, caps = (_Vector(builder, spread_value(builder, value)) for value in (slope, cap))
     selector = builder.add(builder.mul(which, INDEX(_OPERATIONS)), operation)
     before, end = builder.basic_block, builder.append_basic_block("end")
     switch = builder.switch(selector, end)
     totals = [(zero(), before)]
-    for (number, formula), chosen in itertools.product(enumerate(_FORMULAS), operations):
+    for (number, formula), chosen in itertools.product(_FORMULAS.items(), operations):
         block = builder.append_basic_block("activation")
         switch.add_case(INDEX(number * _OPERATIONS + chosen), block)
         builder.position_at_end(block)
@@ -257,13 +254,6 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
     while len(lanes) > 1:
         lanes = [builder.fadd(a, b) for a, b in zip(lanes[::2], lanes[1::2], strict=True)]
     builder.ret(lanes[0])
-
-
-def _spread(builder: ir.IRBuilder, value: ir.Value) -> _Vector:
-    undefined = ir.Constant(VECTOR, ir.Undefined)
-    one = builder.insert_element(undefined, value, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return _Vector(builder, builder.shuffle_vector(one, undefined, zeros))
 
 
 def _body(

@@ -17,7 +17,9 @@ from torch import Tensor
 
 from quantstudy_kernels.autograd import differentiable, wants_gradient
 from quantstudy_kernels.checks import check_from_output, check_same_shape, effective_cap
-from quantstudy_kernels.cpu.activation_loops import BACKWARD, BOTH, DERIVATIVE, FORWARD, KINDS, rows
+from quantstudy_kernels.cpu.activation_loops import BACKWARD, BOTH, DERIVATIVE, FORWARD, rows
+from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.rows import per_row, row_axes
 
 _NO_SLOPE = np.zeros(1, np.float32)
 
@@ -128,7 +130,7 @@ def _run(
     operation: int, name: str, x: Tensor, g: Tensor, first: Tensor, second: Tensor, slope: Tensor | None, cap: float
 ) -> NDArray[np.float64]:
     """Run one operation; return the sums of the slope gradients, one per row."""
-    slopes = _NO_SLOPE if name != "prelu" or slope is None else _slopes(x, slope)
+    slopes = _NO_SLOPE if name != "prelu" or slope is None else _flat(per_row(x, slope, row_axes(x, slope)))
     sums = np.zeros(len(slopes))
     if x.numel() > 0:
         flat = _flat(x)
@@ -140,21 +142,9 @@ def _run(
     return sums
 
 
-def _row_axes(x: Tensor, slope: Tensor) -> int:
-    """Return the number of leading axes of `x` along which slopes may differ; the others form the columns."""
-    widened = (1,) * (x.ndim - slope.ndim) + tuple(slope.shape)
-    return max((axis + 1 for axis, size in enumerate(widened) if size != 1), default=0)
-
-
-def _slopes(x: Tensor, slope: Tensor) -> NDArray[np.float32]:
-    axes = _row_axes(x, slope)
-    widened = slope.detach().reshape((1,) * (x.ndim - slope.ndim) + slope.shape)
-    return _flat(widened.expand(x.shape[:axes] + (1,) * (x.ndim - axes)))
-
-
 def _slope_gradient(name: str, x: Tensor, slope: Tensor | None, sums: NDArray[np.float64]) -> Tensor | None:
     if name != "prelu" or slope is None:
         return None
-    axes = _row_axes(x, slope)
+    axes = row_axes(x, slope)
     per_row = torch.from_numpy(sums).view(x.shape[:axes] + (1,) * (x.ndim - axes))
     return per_row.sum_to_size(slope.shape).float()

@@ -12,18 +12,6 @@ from quantstudy_kernels.cpu.jit import CONTRACT, REORDER, compiled
 from quantstudy_kernels.cpu.tiles import PITCH
 from quantstudy_kernels.cpu.vectors import peek, poke
 
-KINDS = {
-    "relu": 0,
-    "leaky_relu": 1,
-    "prelu": 2,
-    "silu": 3,
-    "gelu": 4,
-    "hardswish": 5,
-    "hardgelu": 6,
-    "hardgelu_uncapped": 6,
-}
-"""Number of each activation in compiled code."""
-
 _ZERO, _ONE = maths.ZERO, maths.ONE
 
 # Writing to where another argument points would leave the loops unvectorized where both are the same place.
@@ -135,7 +123,7 @@ def activate(b: Any, kind: Any, cap: Any, slope: Any, z: Any, h: Any, d: Any, ro
 
     Args:
         b: the buffer.
-        kind: value of `KINDS`.
+        kind: value of `kinds.KINDS`.
         cap: upper bound, inf for none.
         slope: where prelu's slopes begin, one per row.
         z: where the rows begin.

@@ -8,8 +8,7 @@ Float maps differ from the reference's by the order of summation (1e-6 of a laye
 layers after it make of that); a code can differ only where the value lies that near to a tie.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,25 +17,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
-from quantstudy_kernels.cpu.activation_loops import KINDS
-from quantstudy_kernels.cpu.forward_block import AFFINE, FIXED, LAYER_FIELDS, NONE, STATE_FIELDS, SYMMETRIC, run_model
+from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, STATE_FIELDS, run_model
+from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.quantization import fake_quantize
+from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES
 from quantstudy_kernels.forward import (
     FLOAT,
+    NONE,
     Fixed,
     Maps,
     Network,
-    PerPoint,
     Quantizer,
     Rounding,
     Statistics,
     Summary,
     check_network,
+    kind,
 )
 
-_LINE = 16  # floats in a cache line: vectors that straddle two cost twice
 _NOTHING = np.zeros(0, np.int64)
 
 Floats = NDArray[np.float32]
@@ -78,10 +78,8 @@ class _Prepared:
 
     def run(self, model: int, addresses: Ints, state: NDArray[np.float64], counts: Ints, starts: Ints) -> None:
         """Compute one model; see `run_model` for what goes where."""
-        room = np.zeros(self.floats + _LINE, np.float32)
-        skip = (-room.ctypes.data % (4 * _LINE)) // 4
-        room[skip : skip + self.parameters.shape[1]] = self.parameters[model]
-        buffer = room[skip : skip + self.floats]
+        buffer = aligned(self.floats)
+        buffer[: self.parameters.shape[1]] = self.parameters[model]
         run_model(
             *(buffer, self.layers, self.spare, self.points, self.kinds, self.ends),
             *(self.scales[model], self.zeros[model], *self.activation, int(self.isolated)),
@@ -97,7 +95,7 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """
     prepared = _prepare(network, points, rounding, isolated)
     maps = _empty_maps(prepared, network.models)
-    _each_model(network.models, lambda model: _fill(prepared, model, maps, model))
+    each_model(network.models, lambda model: _fill(prepared, model, maps, model), torch.get_num_threads())
     return maps
 
 
@@ -123,7 +121,11 @@ def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, 
     counted = np.where(bins > 0, starts[:-1], -1)
     state = np.zeros((network.models, len(widths), max(widths), len(STATE_FIELDS)))
     nowhere = np.zeros(len(widths), np.int64)
-    _each_model(network.models, lambda model: prepared.run(model, nowhere, state[model], counts[model], counted))
+    each_model(
+        network.models,
+        lambda model: prepared.run(model, nowhere, state[model], counts[model], counted),
+        torch.get_num_threads(),
+    )
 
     def summary(stage: int) -> Summary:
         found = torch.from_numpy(state[:, stage, : widths[stage]])
@@ -144,16 +146,6 @@ def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, 
 def _stage_widths(widths: tuple[int, ...]) -> list[int]:
     """Return the number of rows of every stage of `_Prepared`."""
     return [2, *(width for width in widths[1:-1] for _ in range(2)), 1]
-
-
-def _each_model(models: int, work: Callable[[int], object]) -> None:
-    threads = min(torch.get_num_threads(), models)
-    if threads <= 1:
-        for model in range(models):
-            work(model)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(models)))
 
 
 def _empty_maps(prepared: _Prepared, models: int) -> Maps:
@@ -254,11 +246,8 @@ def _tables(quantizers: list[Quantizer], widths: list[int], models: int) -> tupl
     for s, (quantizer, width) in enumerate(zip(quantizers, widths, strict=True)):
         if quantizer is None:
             continue
-        ends[s] = quantizer.low, quantizer.high
-        if isinstance(quantizer, PerPoint):
-            kinds[s] = SYMMETRIC if quantizer.symmetric else AFFINE
-        else:
-            kinds[s] = FIXED
+        kinds[s], ends[s] = kind(quantizer), (quantizer.low, quantizer.high)
+        if isinstance(quantizer, Fixed):
             scales[:, s, :width] = quantizer.scale.expand(models, width, 1)[:, :, 0].numpy()
             zeros[:, s, :width] = quantizer.zero_point.expand(models, width, 1)[:, :, 0].numpy()
     return kinds, ends, scales, zeros

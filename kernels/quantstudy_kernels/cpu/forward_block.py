@@ -8,15 +8,13 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from quantstudy_kernels.cpu import tiles
 from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
+from quantstudy_kernels.cpu.affine import affine_rows
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.quantization import code
-from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
+from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
 from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, load, loop, peek, pointer, poke, zero
-
-NONE, FIXED, SYMMETRIC, AFFINE = range(4)
-"""Kinds of quantizers: none, known scale, or chosen per point (zero point 0, or range with 0 included)."""
+from quantstudy_kernels.forward import FIXED, NONE, SYMMETRIC
 
 LAYER_FIELDS = (
     "x",  # rows of inputs
@@ -44,11 +42,6 @@ _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 _EPSILON, _SMALLEST = np.finfo(np.float32).eps, np.finfo(np.float32).smallest_normal
 _AT = types.intp
 
-_first = tiles.affine(TILE, 2, add=False)
-_middle = tiles.affine(TILE, TILE, add=False)
-_middle_add = tiles.affine(TILE, TILE, add=True)
-_last = tiles.affine(1, TILE, add=False)
-_last_add = tiles.affine(1, TILE, add=True)
 _activate = loops("activation_forward", (FORWARD,))
 
 
@@ -203,28 +196,6 @@ def _round(
 
 
 @compiled(inline=True)
-def _affine(b: Any, layer: Any, chain: Any, first: Any, last: Any, points: Any) -> None:
-    """Write the pre-activations of one layer in the quantized (0) or the float (1) chain."""
-    x, z, weights = layer[_CHAIN[chain]], layer[_CHAIN[chain] + 1], layer[_CHAIN[chain] + 2]
-    wide, high = 2 if first else TILE, 1 if last else TILE
-    for to in range(layer[_TILES_OUT]):
-        there, bias = z + to * TILE * PITCH, layer[_BIAS] + to * TILE
-        for ti in range(layer[_TILES_IN]):
-            w, here = weights + (to * layer[_TILES_IN] + ti) * wide * high, x + ti * TILE * PITCH
-            if first:
-                _first(b, there, bias, w, here, points)
-            elif not last:
-                if ti == 0:
-                    _middle(b, there, bias, w, here, points)
-                else:
-                    _middle_add(b, there, bias, w, here, points)
-            elif ti == 0:
-                _last(b, there, bias, w, here, points)
-            else:
-                _last_add(b, there, bias, w, here, points)
-
-
-@compiled(inline=True)
 def _leave(b: Any, at: Any, rows: Any, valid: Any, address: Any, begin: Any, total: Any, state: Any) -> None:
     """Copy a block's rows into the maps at `address`, or add them to the statistics where that is 0."""
     for row in range(rows):
@@ -262,7 +233,7 @@ def run_model(
         ends: float32 [stages, 2], their lowest and highest codes.
         scales: float32 [stages, widest], of the FIXED ones.
         zeros: likewise, zero points.
-        activation: value of `activation_loops.KINDS`.
+        activation: value of `kinds.KINDS`.
         cap: its upper bound, inf for none.
         isolated: 1: quantize one layer at a time; 0: do not.
         addresses: int64 [stages], where the maps of this model begin in memory, 0 for statistics.
@@ -280,7 +251,10 @@ def run_model(
             layer = layers[max(k, 0)]
             for chain in range(1 + isolated if 0 < stage <= 2 * last else min(stage, 1)):
                 if rises:
-                    _affine(b, layer, chain, k == 0, k == last, points)
+                    place = _CHAIN[chain]
+                    x, z, weights = layer[place], layer[place + 1], layer[place + 2]
+                    wide, high = layer[_TILES_IN], layer[_TILES_OUT]
+                    affine_rows(b, x, z, weights, layer[_BIAS], wide, high, k == 0, k == last, points)
                 else:
                     for row in range(layer[_WIDTH]):
                         z = layer[_CHAIN[chain] + 1] + row * PITCH

@@ -9,6 +9,7 @@ process alone and `cache_problem()` says so; a damaged entry is compiled again.
 so the same machine code gives the same bits in every call and thread; NaN and infinity keep their meaning.
 """
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -27,16 +28,16 @@ REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
 _problems: list[str] = []
 
 
-def compiled(*, fastmath: bool | frozenset[str] = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*, fastmath: frozenset[str] = frozenset(), inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function for its argument types at its first call.
 
     Give every function one signature (contiguous float32, say): two processes may then store the same entry at once.
 
     Args:
-        fastmath: `CONTRACT` or `REORDER` (True is `REORDER`); by default every operation is rounded as it is written.
+        fastmath: LLVM's flags, as `CONTRACT` or `REORDER`; by default every operation is rounded as it is written.
         inline: put the function's body where it is called (small helpers), with no entry of its own on disk.
     """
-    flags: Any = set(REORDER if fastmath is True else fastmath) if fastmath else False
+    flags: Any = set(fastmath) or False
 
     def decorate(function: Callable[..., Any]) -> Any:
         if inline:
@@ -63,13 +64,22 @@ def cache_folder() -> Path:
     return home / "quantstudy" / "compiled" / digest.hexdigest()[:16]
 
 
-def _with_cache(dispatcher: Any) -> Any:
+@functools.cache
+def _usable_folder() -> Path | None:
+    """Return `cache_folder()` if it can be written, looked at once; refused only later, Numba would take another."""
     folder = cache_folder()
-    try:  # refused here, Numba would go on to the folder of the sources
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         _note(error)
+        return None
+    return folder
+
+
+def _with_cache(dispatcher: Any) -> Any:
+    folder = _usable_folder()
+    if folder is None:
         return dispatcher
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 from quantstudy_kernels.checks import check_float32, check_range
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.vectors import peek, poke
+from quantstudy_kernels.rows import per_row, row_axes
 
 _ONE = np.float32(1)
 
@@ -90,13 +91,11 @@ def _per_row(x: Tensor, *named: tuple[str, Tensor | float]) -> list[NDArray[np.f
     if not any(isinstance(value, Tensor) and (value.numel() != 1 or value.ndim > x.ndim) for _, value in named):
         return [np.full(1, float(value), np.float32) for _, value in named]
     tensors = [torch.as_tensor(value, dtype=torch.float32).detach() for _, value in named]
-    axes = 0
     for (name, _), tensor in zip(named, tensors, strict=True):
         widened = (1,) * (x.ndim - tensor.ndim) + tuple(tensor.shape)
         if tensor.ndim > x.ndim or any(have not in (1, want) for have, want in zip(widened, x.shape, strict=True)):
             raise ValueError(
                 f"{name}: shape {list(tensor.shape)}; allowed: one that broadcasts against {list(x.shape)}"
             )
-        axes = max([axes, *(axis + 1 for axis, size in enumerate(widened) if size != 1)])
-    shape = x.shape[:axes] + (1,) * (x.ndim - axes)
-    return [np.ascontiguousarray(tensor.expand(shape).numpy()).reshape(-1) for tensor in tensors]
+    axes = row_axes(x, *tensors)
+    return [per_row(x, tensor, axes).numpy() for tensor in tensors]

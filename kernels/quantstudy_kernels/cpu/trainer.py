@@ -1,18 +1,17 @@
 """Train many small networks with the compiled loop of `cpu.training`, one model per thread at a time."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.checks import HARDGELU_CAP
-from quantstudy_kernels.cpu.blocks import KINDS
+from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import layout
+from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.training import fit
 
-_LINE = 16  # floats in a cache line: vectors that straddle two cost twice
 _POINTS_PER_CALL = 2**22  # a tenth of a second: compiled code can't be interrupted, the loop around it can
 
 Floats = NDArray[np.float32]
@@ -86,21 +85,14 @@ def train(
     islands = np.ascontiguousarray(masks.reshape(len(seeds), grid * grid), np.uint8)
 
     def one(model: int) -> None:
-        room = np.zeros(plan.floats + _LINE, np.float32)
-        skip = (-room.ctypes.data % (4 * _LINE)) // 4
-        moments = np.zeros((2, len(plan.places)), np.float32)
+        room, moments = aligned(plan.floats), np.zeros((2, len(plan.places)), np.float32)
         for start in range(0, len(steps), chunk):
             fit(
                 *(trained[model], moments, losses[model], start, min(start + chunk, len(steps))),
-                *(room[skip : skip + plan.floats], plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
+                *(room, plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
                 *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
                 *(islands[model], grid, rates, corrections, constants),
             )
 
-    if threads == 1:
-        for model in range(len(seeds)):
-            one(model)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(one, range(len(seeds))))
+    each_model(len(seeds), one, threads)
     return trained, losses

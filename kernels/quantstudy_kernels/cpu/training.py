@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from quantstudy_kernels.cpu import blocks, tiles
+from quantstudy_kernels.cpu.affine import affine_rows, middle_tile, middle_tile_add
 from quantstudy_kernels.cpu.draws import draw_points, draw_words
 from quantstudy_kernels.cpu.jit import CONTRACT, compiled
+from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import FIELD
 from quantstudy_kernels.cpu.maths import LEAKY
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES, peek, poke
 
-_first = tiles.affine(TILE, 2, add=False)
-_middle = tiles.affine(TILE, TILE, add=False)
-_middle_add = tiles.affine(TILE, TILE, add=True)
-_last = tiles.affine(1, TILE, add=False)
-_last_add = tiles.affine(1, TILE, add=True)
 _back_last_scaled = tiles.affine_scaled(TILE, 1, add=False)
 _back_scaled = tiles.affine_scaled(TILE, TILE, add=False)
 _back_add_scaled = tiles.affine_scaled(TILE, TILE, add=True)
@@ -35,7 +32,7 @@ _TILES_IN, _TILES_OUT, _WIDTH_IN, _WIDTH_OUT = (FIELD[n] for n in ("tiles_in", "
 _X, _Z, _H, _D, _G = (FIELD[n] for n in ("x", "z", "h", "d", "g"))
 _WEIGHTS, _TURNED, _BIAS, _SLOPE = (FIELD[n] for n in ("weights", "turned", "bias", "slope"))
 _SUM_WEIGHTS, _SUM_BIAS, _SUM_SLOPE = (FIELD[n] for n in ("sum_weights", "sum_bias", "sum_slope"))
-_LEAKY, _PRELU = blocks.KINDS["leaky_relu"], blocks.KINDS["prelu"]
+_LEAKY, _PRELU = KINDS["leaky_relu"], KINDS["prelu"]
 _TINY = np.float32(1e-12)
 
 
@@ -72,23 +69,9 @@ def _forward(b: Any, layers: Any, kind: Any, signs: Any, cap: Any, points: Any) 
     """Evaluate a block: the rows of every layer, derivatives included."""
     depth = len(layers)
     for k in range(depth):
-        row = layers[k]
-        x, z, weights = row[_X], row[_Z], row[_WEIGHTS]
-        for to in range(row[_TILES_OUT]):
-            there, bias = z + to * TILE * PITCH, row[_BIAS] + to * TILE
-            for ti in range(row[_TILES_IN]):
-                w, here = weights + (to * row[_TILES_IN] + ti) * row[_WIDTH_IN] * row[_WIDTH_OUT], x + ti * TILE * PITCH
-                if k == 0:
-                    _first(b, there, bias, w, here, points)
-                elif k < depth - 1:
-                    if ti == 0:
-                        _middle(b, there, bias, w, here, points)
-                    else:
-                        _middle_add(b, there, bias, w, here, points)
-                elif ti == 0:
-                    _last(b, there, bias, w, here, points)
-                else:
-                    _last_add(b, there, bias, w, here, points)
+        row, z = layers[k], layers[k, _Z]
+        wide, high = row[_TILES_IN], row[_TILES_OUT]
+        affine_rows(b, row[_X], z, row[_WEIGHTS], row[_BIAS], wide, high, k == 0, k == depth - 1, points)
         if k < depth - 1:
             rows = row[_TILES_OUT] * TILE
             if signs:
@@ -145,9 +128,9 @@ def _gradients_below(b: Any, row: Any, below: Any, last: Any, signs: Any, zeros:
             if complete:
                 _last_part(b, up, sums, w, g, d, slope, last, to > 0, signs, points)
             elif to == 0:
-                _middle(b, up, zeros, w, g, points)
+                middle_tile(b, up, zeros, w, g, points)
             else:
-                _middle_add(b, up, zeros, w, g, points)
+                middle_tile_add(b, up, zeros, w, g, points)
 
 
 @compiled(inline=True)
@@ -238,7 +221,7 @@ def fit(
         summed: as in `Layout`.
         places: as in `Layout`.
         slopes: as in `Layout`.
-        kind: value of `blocks.KINDS`.
+        kind: value of `kinds.KINDS`.
         cap: float32, inf for none.
         seed: of the draws.
         purpose: of the draws.

@@ -52,10 +52,14 @@ def store(builder: ir.IRBuilder, vector: ir.Value, start: ir.Value, floats: int 
 
 def spread(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
     """Return a vector whose lanes all hold the one float `floats` behind `start`."""
-    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return spread_value(builder, builder.load(offset(builder, start, floats)))
+
+
+def spread_value(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a vector whose lanes all hold one float."""
     undefined = ir.Constant(VECTOR, ir.Undefined)
-    one = builder.insert_element(undefined, builder.load(offset(builder, start, floats)), ir.IntType(32)(0))
-    return builder.shuffle_vector(one, undefined, first)
+    one = builder.insert_element(undefined, value, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:

@@ -21,11 +21,11 @@ from quantstudy_kernels.forward import (
     Fixed,
     Maps,
     Network,
-    PerPoint,
     Quantizer,
     Rounding,
     Statistics,
     check_network,
+    kind,
     statistics_of,
 )
 from quantstudy_kernels.reference import fake_quantize
@@ -35,15 +35,12 @@ from quantstudy_kernels.triton.quantization import _round
 PRODUCTS = 4096
 """Products that one program holds at once: points in a block · padded width²."""
 
-NONE, FIXED, SYMMETRIC, AFFINE = range(4)
-"""Kinds of quantizers: none, known scale, or chosen per point (zero point 0, or range with 0 included)."""
-
 
 @triton.jit  # type: ignore[untyped-decorator]
 def rounded(  # type: ignore[no-untyped-def]
     h, real, stage, low_ptr, high_ptr, scale_ptr, zero_ptr, KIND: tl.constexpr, W: tl.constexpr
 ):
-    """Round h [neurons, points] as the quantizer of one stage says; `real` [neurons, 1]: not padding."""
+    """Round h [neurons, points] as the quantizer of one stage says, KIND as `kind` has it; `real`: no padding."""
     if KIND == 0:
         result = h
     else:
@@ -206,18 +203,12 @@ def _run(network: Network, points: Tensor, rounding: Rounding, isolated: bool, m
             *_tables(quantizers, [2, *(w for w in widths for _ in range(2))], network.models, models, wide, points),
             torch.tensor(widths, device=points.device),
             *(flat, starts, total, cap),
-            **{"NAME": network.name, "KINDS": tuple(map(_kind, quantizers)), "HIDDEN": network.hidden},
+            **{"NAME": network.name, "KINDS": tuple(map(kind, quantizers)), "HIDDEN": network.hidden},
             **{"ISOLATED": isolated, "W": wide, "BLOCK": block, "enable_fp_fusion": False},
         )
     shapes = [(number, width, total) for width in widths for _ in range(2)] + [(number, 1, total)]
     views = [part.view(shape) for part, shape in zip(torch.split(flat, sizes), shapes, strict=True)]
     return Maps(tuple(views[:-1:2]), tuple(views[1:-1:2]), views[-1])
-
-
-def _kind(quantizer: Quantizer) -> int:
-    if isinstance(quantizer, PerPoint):
-        return SYMMETRIC if quantizer.symmetric else AFFINE
-    return NONE if quantizer is None else FIXED
 
 
 def _rounded_weights(weights: Tensor, rounding: Rounding, layer: int) -> Tensor:

@@ -11,6 +11,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from quantstudy_kernels.rows import per_row, row_axes
+
 BLOCK = 1024
 
 
@@ -34,13 +36,9 @@ class Rows(NamedTuple):
 
 def rows(x: Tensor, parameters: Sequence[Tensor]) -> Rows:
     """Return the widest rows of `x` within which none of the parameters, broadcast against `x`, changes."""
-    padded = [[1] * (x.ndim - parameter.ndim) + list(parameter.shape) for parameter in parameters]
-    depth = max((axis + 1 for shape in padded for axis, size in enumerate(shape) if size != 1), default=0)
+    depth = row_axes(x, *parameters)
     lead = list(x.shape[:depth])
-    flat = [
-        parameter.detach().reshape(shape[:depth]).expand(lead).contiguous().view(-1)
-        for parameter, shape in zip(parameters, padded, strict=True)
-    ]
+    flat = [per_row(x, parameter, depth) for parameter in parameters]
     columns = math.prod(x.shape[depth:])
     blocks = triton.cdiv(columns, BLOCK)
     return Rows(lead, flat, columns, blocks, math.prod(lead) * blocks)

@@ -13,6 +13,7 @@ import torch
 import triton
 from torch import Tensor
 
+from quantstudy_kernels.adam import adam_step
 from quantstudy_kernels.checks import effective_cap
 from quantstudy_kernels.triton.step import step_kernel
 
@@ -115,7 +116,7 @@ def train(
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
 ) -> Tensor:
-    """Take one step of Adam (Kingma & Ba 2015, arXiv 1412.6980) per batch, overwriting `flat`.
+    """Take one step of Adam (`adam.adam_step`) per batch, overwriting `flat`.
 
     Args:
         flat: as `flat_gradients`.
@@ -134,15 +135,12 @@ def train(
         ValueError: as `flat_gradients`; not as many rates as batches.
     """
     flat = flat.detach()
-    first, second = torch.zeros_like(flat), torch.zeros_like(flat)
+    moments = torch.zeros_like(flat), torch.zeros_like(flat)
     losses = flat.new_empty(len(flat), len(rates))
     for step, ((inputs, target), rate) in enumerate(zip(batches, rates, strict=True), start=1):
         gradient, loss = flat_gradients(flat, widths, inputs, target, name, cap)
         losses[:, step - 1] = loss
-        first.lerp_(gradient, 1.0 - betas[0])
-        second.mul_(betas[1]).addcmul_(gradient, gradient, value=1.0 - betas[1])
-        root = second.sqrt().mul_(1.0 / math.sqrt(1.0 - betas[1] ** step)).add_(epsilon)
-        flat.addcdiv_(first, root, value=-rate / (1.0 - betas[0] ** step))
+        adam_step(flat, gradient, moments, step, rate, betas=betas, epsilon=epsilon)
     return losses
 
 
