@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,5 +63,19 @@ def python() -> Callable[..., str]:
         )
         assert (ran.returncode, ran.stderr) == (0, "")
         return ran.stdout
+
+    return run
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Return a function: arguments → exit code of the command line."""
+    from quantstudy import cli  # only for the rooms that ask for it
+
+    def run(*arguments: str) -> Any:
+        monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code
 
     return run

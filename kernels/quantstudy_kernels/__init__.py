@@ -1,8 +1,10 @@
-"""Activations and fake quantization behind one signature: torch reference (the oracle) and Triton (CUDA).
+"""What the study is made of, three times: torch reference (the oracle), Numba (CPU) and Triton (CUDA).
 
 Takes tensors and numbers only and knows nothing of `quantstudy`. Importing this package loads neither torch nor triton;
-the first use of a function does. The functions pick an implementation by the tensor's device (`dispatch`); to pin one,
-import it from `quantstudy_kernels.reference` or `quantstudy_kernels.triton.activation`: the names are the same.
+the first use of a function does. The functions here pick an implementation by the tensor's device (`dispatch`); to pin
+one, import it from `quantstudy_kernels.reference`, from `cpu.activations` or `cpu.quantization`, or from
+`triton.activation`, `triton.output` or `triton.quantization`: the names are the same. The forward pass of a whole stack
+is in `forward`, `cpu.forward` and `triton.forward`, training in `cpu.trainer` and `triton.training`.
 """
 
 import importlib
@@ -13,9 +15,11 @@ from quantstudy_kernels.checks import ACTIVATION_NAMES
 if TYPE_CHECKING:
     from quantstudy_kernels.dispatch import (
         activation_backward,
+        activation_backward_from_output,
         activation_derivative,
         activation_forward,
         activation_forward_and_derivative,
+        activation_forward_in_place,
         fake_quantize,
         quantize_codes,
     )
@@ -23,9 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ACTIVATION_NAMES",
     "activation_backward",
+    "activation_backward_from_output",
     "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
+    "activation_forward_in_place",
     "fake_quantize",
     "quantize_codes",
 ]

@@ -108,8 +108,9 @@ def _from_output(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, 
 def fused_layer(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, activation: Activation) -> Tensor:
     """Return f(x·weightᵀ + bias) `[points, out]` as one function that keeps its input and computes the rest again.
 
-    What the fused training loops do: the pre-activation is a product of the layer's input, which the weight gradient
-    needs in any case, so backward makes it anew instead of keeping it. Differentiable in the four tensors, once.
+    The pre-activation is a product of the layer's input, which the weight gradient needs in any case, so backward makes
+    it anew instead of keeping it. Differentiable in the four tensors, once. (The fused training loops keep no tensor at
+    all: they go forward and back through a block of points before they touch the next.)
     """
     result: Tensor = _FusedLayer.apply(x, weight, bias, slope, activation)  # type: ignore[no-untyped-call]
     return result

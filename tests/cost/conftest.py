@@ -1,7 +1,6 @@
 """A measurement that takes no time, for the tests of what is done with it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -22,19 +21,3 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr(timing, "SAMPLE", 1e-6)
 
     return patch
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Return a function: arguments → exit code of the command line."""
-    import sys
-
-    from quantstudy import cli
-
-    def run(*arguments: str) -> Any:
-        monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code
-
-    return run

@@ -70,12 +70,11 @@ def slow_kept_bytes(result: Tensor, parameters: list[Tensor]) -> int:
     return sum(storage.nbytes() for storage in storages.values())
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "way"), [(name, way) for name in NAMES for way in WAYS if way != "from_output" or name in FROM_OUTPUT]
+)
 def test_hooks_and_graph_agree(name: str, way: str) -> None:
     activation = parse_activation(name)
-    if saved_bytes(activation)[way] is None:
-        pytest.skip("no such way")
     torch.manual_seed(0)
     x = torch.randn(5, 3, requires_grad=True)
     weight, bias = torch.randn(3, 3, requires_grad=True), torch.zeros(3, requires_grad=True)

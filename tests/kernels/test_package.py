@@ -80,6 +80,7 @@ def test_the_dispatcher_differentiates():
 
 
 def test_public_names():
+    assert set(quantstudy_kernels.__all__) == {"ACTIVATION_NAMES", *dispatch.__all__}
     assert set(quantstudy_kernels.__all__) <= set(dir(quantstudy_kernels))
     for name in quantstudy_kernels.__all__:
         assert getattr(quantstudy_kernels, name) is not None

@@ -1,14 +1,12 @@
 """Two tiny studies, run once, and what their tests have in common."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from quantstudy import cli, study
+from quantstudy import study
 from quantstudy.config import StudyConfig
 from quantstudy.records import Run
 from quantstudy.study import run_study
@@ -51,16 +49,3 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def contents() -> Callable[[Path], dict[str, bytes]]:
     """Return a function: folder → what every file in it holds."""
     return lambda folder: {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Return a function: arguments → exit code of the command line."""
-
-    def run(*arguments: str) -> Any:
-        monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code
-
-    return run

@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
     Attributes:
         layers: [layers, fields] int64, a row per Linear.
-        common: where label, loss, logit, output gradient rows and TILE zeros begin.
+        common: where the labels, the losses and TILE zeros begin.
         floats: size of the buffer.
         summed: where the sums begin and end, to be cleared before every step.
         places: [parameters, 3] int64: where each flat parameter lies in the buffer, where it lies for the way back (the
@@ -69,9 +69,8 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
 
     label, loss, zeros, points = take(PITCH), take(PITCH), take(TILE), take(widths[0] * PITCH)
     below = points
-    shared = [
-        take(max(padded) * PITCH) for _ in range(2)
-    ]  # gradients: a layer's is done with when the next but one comes
+    # Gradients: a layer's are done with when those of the next but one come.
+    shared = [take(max(padded) * PITCH) for _ in range(2)]
     for k, row in enumerate(table):
         wide, high = padded[k], padded[k + 1]
         row[FIELD["width_in"]], row[FIELD["width_out"]] = min(wide, TILE), min(high, TILE)
