@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -133,6 +134,7 @@ def parquet_file(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Tab
         yield lambda table: writer.write_table(table, row_group_size=max(1, table.num_rows))
 
 
+@lru_cache(maxsize=256)  # the same few columns stand in hundreds of tables
 def _repeated(value: Any, number: int, kind: pa.DataType) -> pa.Array:
     if not pa.types.is_dictionary(kind):
         return pa.repeat(pa.scalar(value, kind), number)

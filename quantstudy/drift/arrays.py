@@ -59,11 +59,9 @@ def planes(**maps: Numbers) -> list[Numbers]:
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """Numerator / denominator in float64, elementwise; NaN where the denominator is 0 (or NaN)."""
-    above, below = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    out: Floats = np.full(below.shape, np.nan)
-    with np.errstate(invalid="ignore"):  # inf / inf is NaN, too
-        np.divide(above, below, out=out, where=below != 0)
-    return out
+    above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):  # inf / inf is NaN, too
+        return np.where(below == 0, np.nan, above / below)
 
 
 def per_map(name: str, value: ArrayLike | None, lead: tuple[int, ...]) -> Floats:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from quantstudy_kernels.cpu.islands import count_regions
 
-from quantstudy.drift.arrays import Floats, Numbers, planes, ratio
+from quantstudy.drift.arrays import Floats, Numbers, blocks, planes
 
 LEVELS = 9
 
@@ -23,8 +23,10 @@ def _normalized(x: Numbers) -> Floats:
     planes(x=x)
     x = x.astype(np.float64)
     low, high = x.min(axis=(-2, -1), keepdims=True), x.max(axis=(-2, -1), keepdims=True)
-    with np.errstate(invalid="ignore"):
-        return np.where(high == low, 0.0, ratio(x - low, high - low))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x -= low
+        x /= high - low
+    return np.where(high == low, 0.0, x)
 
 
 def total_variation(x: Numbers) -> Floats:
@@ -69,8 +71,12 @@ def complexity_measures(x: Numbers) -> dict[str, Floats]:
     Raises:
         ValueError: x has fewer than two axes or no pixels.
     """
-    z = _normalized(x)
-    variation, components = _variation(z), _components(z)
+    planes(x=x)
+    lead, (height, width) = x.shape[:-2], x.shape[-2:]
+    maps = x.reshape(-1, height, width)
+    parts = [_normalized(maps[block]) for block in blocks(len(maps), height * width)]
+    variation = np.concatenate([_variation(part) for part in parts]).reshape(lead)
+    components = np.concatenate([_components(part) for part in parts]).reshape(lead)
     return {
         "total_variation": variation,
         "level_components": components,

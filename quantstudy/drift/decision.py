@@ -13,9 +13,12 @@ correct_to_wrong - wrong_to_correct = accuracy_drop.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 
-from quantstudy.drift.arrays import Floats, Mask, Numbers, blocks, planes, ratio
+from quantstudy.drift.arrays import Floats, Mask, Numbers, planes, ratio
 from quantstudy.drift.folds import sqnr_db
 
 
@@ -120,17 +123,76 @@ def bernoulli_kl(x: Numbers, y: Numbers) -> Floats:
     >>> bool(np.isclose(bernoulli_kl(np.zeros((1, 1)), np.full((1, 1), np.log(3.0))), 0.5 * np.log(4 / 3)))
     True
     """
-    x, y = planes(x=x.astype(np.float64), y=y.astype(np.float64))
-    x_tail, y_tail = np.exp(-np.abs(x)), np.exp(-np.abs(y))
-    # softplus(x) = max(x, 0) + rest and softplus(-x) = max(-x, 0) + rest, with the same rest.
-    rest = np.log1p(y_tail) - np.log1p(x_tail)
-    if_island = np.maximum(-y, 0.0) - np.maximum(-x, 0.0) + rest
-    if_sea = np.maximum(y, 0.0) - np.maximum(x, 0.0) + rest
-    likely, unlikely = 1.0 / (1.0 + x_tail), x_tail / (1.0 + x_tail)
-    up = x > 0
-    divergence = np.where(up, likely, unlikely) * if_island + np.where(up, unlikely, likely) * if_sea
+    x, y = planes(x=x, y=y)
+    return _bernoulli_kl(_Probability.of(x), y)
+
+
+class _Probability(NamedTuple):
+    """What the KL divergence takes from the float logits, float64 of their shape."""
+
+    island: Floats
+    sea: Floats
+    above: Floats
+    below: Floats
+    rest: Floats
+
+    @classmethod
+    def of(cls, x: Numbers) -> _Probability:
+        x = x.astype(np.float64)
+        tail = np.exp(-np.abs(x))
+        likely, unlikely = 1.0 / (1.0 + tail), tail / (1.0 + tail)
+        up = x > 0
+        # softplus(x) = max(x, 0) + rest and softplus(-x) = max(-x, 0) + rest, with the same rest.
+        return cls(
+            island=np.where(up, likely, unlikely),
+            sea=np.where(up, unlikely, likely),
+            above=np.maximum(x, 0.0),
+            below=np.maximum(-x, 0.0),
+            rest=np.log1p(tail),
+        )
+
+
+def _bernoulli_kl(x: _Probability, y: Numbers) -> Floats:
+    y = y.astype(np.float64)
+    rest = np.log1p(np.exp(-np.abs(y))) - x.rest
+    if_island = np.maximum(-y, 0.0) - x.below + rest
+    if_sea = np.maximum(y, 0.0) - x.above + rest
     # Each pixel's divergence is >= 0; rounding may leave -1e-17.
-    return np.asarray(np.maximum(divergence.mean(axis=-1), 0.0))
+    return np.asarray(np.maximum((x.island * if_island + x.sea * if_sea).mean(axis=-1), 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLogits:
+    """Float logits and their target, with what does not depend on how they are quantized: made once, compared often.
+
+    Attributes:
+        maps: ``[..., N, N]``.
+        target: boolean, of their shape.
+        accuracy: share of pixels that are right, ``[...]``.
+        margin: median \\|logit\\|, ``[...]``.
+        band: the boundary's band, boolean ``[..., pixels]``.
+        probability: for the KL divergence.
+    """
+
+    maps: Numbers
+    target: Mask
+    accuracy: Floats
+    margin: Floats
+    band: Mask
+    probability: _Probability
+
+
+def float_logits(x: Numbers, target: Mask) -> FloatLogits:
+    """Take float logits x and the boolean target, both ``[..., N, N]``, as the reference of ``decision_drift``.
+
+    Raises:
+        ValueError: shapes differ, or target is not boolean.
+    """
+    if target.dtype != np.bool_:
+        raise ValueError(f"target has dtype {target.dtype}; it must be bool")
+    flat, _ = planes(x=x, target=target)
+    (band,) = planes(x=boundary_band(x))
+    return FloatLogits(x, target, accuracy(x, target), logit_margin(x), band, _Probability.of(flat))
 
 
 def decision_measures(x: Numbers, y: Numbers, target: Mask) -> dict[str, Floats]:
@@ -147,32 +209,37 @@ def decision_measures(x: Numbers, y: Numbers, target: Mask) -> dict[str, Floats]
     >>> float(measures["flip_rate"]), float(measures["accuracy_drop"])
     (1.0, 1.0)
     """
-    if target.dtype != np.bool_:
-        raise ValueError(f"target has dtype {target.dtype}; it must be bool")
-    flat_x, flat_y, flat_target = planes(x=x, y=y, target=target)
-    lead, pixels = flat_x.shape[:-1], flat_x.shape[-1]
-    rows = [flat.reshape(-1, 1, pixels) for flat in (flat_x, flat_y, flat_target)]
-    parts = [_measures(*(maps[block] for maps in rows)) for block in blocks(len(rows[0]), pixels)]
-    return {name: np.concatenate([part[name] for part in parts]).reshape(lead) for name in parts[0]}
+    planes(x=x, y=y)
+    return decision_drift(float_logits(x, target), y)
 
 
-def _measures(x: Numbers, y: Numbers, target: Mask) -> dict[str, Floats]:
-    delta, margin = delta_logit_mean(x, y), logit_margin(x)
-    before, after = accuracy(x, target), accuracy(y, target)
+def decision_drift(before: FloatLogits, y: Numbers) -> dict[str, Floats]:
+    """``decision_measures`` of quantized logits y ``[..., N, N]`` against float logits that are compared more often.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    x, y, target = planes(x=before.maps, y=y, target=before.target)
+    was, now = decide(x), decide(y)
+    right, still = was == target, now == target
+    flips = was != now
+    delta, after = np.abs(y.astype(np.float64) - x).mean(axis=-1), _share(still)
     return {
-        "flip_rate": flip_rate(x, y),
-        "sea_to_island": sea_to_island(x, y),
-        "island_to_sea": island_to_sea(x, y),
-        "correct_to_wrong": correct_to_wrong(x, y, target),
-        "wrong_to_correct": wrong_to_correct(x, y, target),
-        "boundary_band_flip_rate": boundary_band_flip_rate(x, y),
-        "island_iou": island_iou(x, y),
-        "accuracy_float": before,
+        "flip_rate": _share(flips),
+        "sea_to_island": _share(~was & now),
+        "island_to_sea": _share(was & ~now),
+        "correct_to_wrong": _share(right & ~still),
+        "wrong_to_correct": _share(~right & still),
+        "boundary_band_flip_rate": ratio(
+            np.count_nonzero(flips & before.band, axis=-1), np.count_nonzero(before.band, axis=-1)
+        ),
+        "island_iou": ratio(np.count_nonzero(was & now, axis=-1), np.count_nonzero(was | now, axis=-1)),
+        "accuracy_float": before.accuracy,
         "accuracy_quantized": after,
-        "accuracy_drop": np.asarray(before - after),
-        "delta_logit_mean": delta,
-        "logit_margin": margin,
-        "delta_logit_over_margin": ratio(delta, margin),
-        "logit_sqnr_db": sqnr_db(x, y),
-        "bernoulli_kl": bernoulli_kl(x, y),
+        "accuracy_drop": np.asarray(before.accuracy - after),
+        "delta_logit_mean": np.asarray(delta),
+        "logit_margin": before.margin,
+        "delta_logit_over_margin": ratio(delta, before.margin),
+        "logit_sqnr_db": sqnr_db(x[..., None], y[..., None]),
+        "bernoulli_kl": _bernoulli_kl(before.probability, y),
     }

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import numpy as np
-from quantstudy_kernels.cpu.folds import fold_sums
+from quantstudy_kernels.cpu.folds import fold_sums, histogram
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, planes
 
@@ -28,13 +28,13 @@ def histogram_kl(x: Numbers, y: Numbers) -> Floats:
     """
     x, y = planes(x=x, y=y)
     lead, pixels = x.shape[:-1], x.shape[-1]
-    none = np.full(int(np.prod(lead)), np.nan)
-    return kl_of_counts(fold_sums(x.reshape(-1, pixels), y.reshape(-1, pixels), none, none).counts).reshape(lead)
+    x, y = (flat.reshape(int(np.prod(lead)), pixels) for flat in (x, y))
+    of_x, none = histogram(x), np.full(len(x), np.nan)
+    return kl_of_counts(of_x.counts, fold_sums(x, y, of_x, none, none).counts).reshape(lead)
 
 
-def kl_of_counts(counts: Ints) -> Floats:
-    """``histogram_kl`` of the two histograms ``[..., 2, bins]`` of each map; NaN where nothing was counted."""
-    smoothed = counts + SMOOTHING
-    p, q = smoothed[..., 0, :], smoothed[..., 1, :]
+def kl_of_counts(x: Ints, y: Ints) -> Floats:
+    """``histogram_kl`` from the histograms ``[..., bins]`` of each map, ``[...]``; NaN where one counted nothing."""
+    p, q = x + SMOOTHING, y + SMOOTHING
     divergence = (p * np.log(p / q)).sum(axis=-1) / p.sum(axis=-1)
-    return np.where(counts.any(axis=(-2, -1)), divergence, np.nan)
+    return np.where(x.any(axis=-1) & y.any(axis=-1), divergence, np.nan)

@@ -13,9 +13,11 @@ When a measure is undefined it is NaN, never 0: see each function. A *dead* neur
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
-from quantstudy_kernels.cpu.folds import FoldSums, fold_sums
+from quantstudy_kernels.cpu.folds import FoldSums, Histogram, fold_sums, histogram
 
 from quantstudy.drift.arrays import Floats, Numbers, per_map, planes, ratio
 from quantstudy.drift.divergence import kl_of_counts
@@ -114,8 +116,47 @@ def clipping_share(x: Numbers, y: Numbers, lo: ArrayLike | None, hi: ArrayLike |
     return ratio(_clipped_energy(x, error, low, high), _dot(error, error))
 
 
+@dataclass(frozen=True, eq=False)
+class FloatFolds:
+    """Float folds, with what does not depend on how they are quantized: made once, compared with many quantized ones.
+
+    Attributes:
+        maps: ``[..., N, N]``.
+        histogram: their ranges and histograms, row-major over the leading axes.
+    """
+
+    maps: Numbers
+    histogram: Histogram
+
+
+def float_folds(x: Numbers) -> FloatFolds:
+    """Take float folds ``[..., N, N]`` as the reference of ``fold_drift``.
+
+    Raises:
+        ValueError: x has fewer than two axes or no pixels.
+    """
+    (flat,) = planes(x=x)
+    return FloatFolds(x, histogram(flat.reshape(int(np.prod(flat.shape[:-1])), flat.shape[-1])))
+
+
 def fold_measures(
     x: Numbers,
+    y: Numbers,
+    step: ArrayLike | None = None,
+    lo: ArrayLike | None = None,
+    hi: ArrayLike | None = None,
+) -> dict[str, Floats]:
+    """``fold_drift`` of float folds x that are compared only once.
+
+    >>> x = np.array([[0.0, 1.0], [2.0, 3.0]])
+    >>> float(fold_measures(x, x)["sqnr_db"])
+    inf
+    """
+    return fold_drift(float_folds(x), y, step, lo, hi)
+
+
+def fold_drift(
+    x: FloatFolds,
     y: Numbers,
     step: ArrayLike | None = None,
     lo: ArrayLike | None = None,
@@ -124,8 +165,8 @@ def fold_measures(
     """Every per-map measure of this file at once, in few passes over the data (``quantstudy_kernels.cpu.folds``).
 
     Args:
-        x: float folds ``[..., N, N]``.
-        y: quantized folds, same shape.
+        x: float folds.
+        y: quantized folds ``[..., N, N]``, same shape.
         step: the output quantizer's step, broadcast to ``[...]``; None or NaN without one.
         lo: the smallest value that it rounds without clamping, likewise.
         hi: the largest one, likewise.
@@ -135,21 +176,17 @@ def fold_measures(
 
     Raises:
         ValueError: shapes differ, or step, lo or hi do not broadcast to the leading axes.
-
-    >>> x = np.array([[0.0, 1.0], [2.0, 3.0]])
-    >>> float(fold_measures(x, x)["sqnr_db"])
-    inf
     """
-    flat_x, flat_y = planes(x=x, y=y)
+    flat_x, flat_y = planes(x=x.maps, y=y)
     lead, pixels = flat_x.shape[:-1], flat_x.shape[-1]
     steps, low, high = (per_map(name, v, lead) for name, v in (("step", step), ("lo", lo), ("hi", hi)))
-    maps = int(np.prod(lead))
-    edges = (np.ascontiguousarray(edge.ravel()) for edge in (low, high))
-    found = fold_sums(flat_x.reshape(maps, pixels), flat_y.reshape(maps, pixels), *edges)
+    rows = (int(np.prod(lead)), pixels)
+    found = fold_sums(flat_x.reshape(rows), flat_y.reshape(rows), x.histogram, low.ravel(), high.ravel())
     sums = FoldSums._make(column.reshape(lead + column.shape[1:]) for column in found)
     # A diverged network has infinite values: its measures are NaN, without a warning for each of them.
     with np.errstate(invalid="ignore"):
-        x_range, y_range = sums.x_high - sums.x_low, sums.y_high - sums.y_low
+        x_range = (x.histogram.high - x.histogram.low).reshape(lead)
+        y_range = sums.high - sums.low
     clipping = ratio(sums.clipped, sums.noise)
     return {
         "sqnr_db": _sqnr(sums.signal, sums.noise),
@@ -160,5 +197,5 @@ def fold_measures(
         "newly_dead": _newly_dead(x_range, y_range),
         "rounding_share": np.asarray(1.0 - clipping),
         "clipping_share": clipping,
-        "histogram_kl": kl_of_counts(sums.counts),
+        "histogram_kl": kl_of_counts(x.histogram.counts.reshape(sums.counts.shape), sums.counts),
     }

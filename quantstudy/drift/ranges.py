@@ -10,6 +10,8 @@ layer, ``[...]``, in float64.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.codes import count_codes
@@ -47,14 +49,12 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
     Raises:
         ValueError: values has fewer than three axes or no pixels.
     """
-    pooled = _pooled(values).astype(np.float64)
-    mean = pooled.mean(axis=-1, keepdims=True)
-    # A diverged network has infinite values: its moments are NaN, without a warning for each of them.
-    with np.errstate(invalid="ignore", over="ignore"):
-        away = pooled - mean
-        square = away**2
-        second, third, fourth = square.mean(axis=-1), (square * away).mean(axis=-1), (square**2).mean(axis=-1)
-        ranked = np.percentile(pooled, list(PERCENTILES.values()), axis=-1)
+    pooled = _pooled(values)
+    networks = pooled.reshape(-1, pooled.shape[-1])  # one at a time: their float64 copies stay near the processor
+    moments = np.array([_central_moments(network) for network in networks]).reshape(-1, 3)
+    second, third, fourth = (moment.reshape(pooled.shape[:-1]) for moment in moments.T)
+    ranked = np.array([_percentiles(network) for network in networks]).reshape(*pooled.shape[:-1], len(PERCENTILES))
+    ranked = np.moveaxis(ranked, -1, 0)
     low, high = values.min(axis=(-2, -1)), values.max(axis=(-2, -1))
     # Values that are all equal may leave a second moment of 1e-34 from the rounding of their mean.
     spread = np.where(low.min(axis=-1) == high.max(axis=-1), 0.0, second)
@@ -67,6 +67,44 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
         "value_excess_kurtosis": np.asarray(ratio(fourth, spread**2) - 3.0),
         "dead_share": np.asarray((low == high).mean(axis=-1)),
     }
+
+
+def _central_moments(values: Numbers) -> tuple[Any, Any, Any]:
+    """The second, third and fourth central moment of one network's values."""
+    # A diverged network has infinite values: its moments are NaN, without a warning for each of them.
+    with np.errstate(invalid="ignore", over="ignore"):
+        away = values.astype(np.float64)
+        away -= away.mean()
+        square = away**2
+        return square.mean(), (square * away).mean(), (square**2).mean()
+
+
+def _percentiles(values: Numbers) -> Floats:
+    """``PERCENTILES`` of one network's values, as ``np.percentile``."""
+    place = np.array(list(PERCENTILES.values())) / 100 * (len(values) - 1)
+    below = place.astype(np.int64)
+    low, high = _of_rank(values, np.stack([below, np.minimum(below + 1, len(values) - 1)])).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        ranked = low + (place - below) * (high - low)
+    return np.where(np.isnan(values.max()), np.nan, ranked)
+
+
+def _of_rank(values: Numbers, ranks: Ints) -> Numbers:
+    """``np.sort(values)[ranks]`` of floats without NaN, for a quarter of the time.
+
+    Values are counted by their first 16 bits (turned around below 0, the bits of floats are ordered as they are), and
+    only those that share them with a value of one of the ranks are sorted.
+    """
+    values = values if values.dtype == np.float32 else values.astype(np.float64)
+    bits = values.view(f"i{values.itemsize}")
+    key = bits ^ ((bits >> (8 * values.itemsize - 1)) & np.iinfo(bits.dtype).max)
+    group = (key >> (8 * values.itemsize - 16)).astype(np.int64) + (1 << 15)
+    count = np.bincount(group, minlength=1 << 16)
+    groups = np.searchsorted(np.cumsum(count), ranks, side="right")
+    wanted = np.zeros(1 << 16, bool)
+    wanted[groups] = True
+    left_out = np.cumsum(np.where(wanted, 0, count))  # how many smaller values are not sorted
+    return np.asarray(np.sort(values[wanted[group]])[ranks - left_out[groups]])
 
 
 def code_measures(
@@ -145,7 +183,8 @@ def histogram(values: Numbers) -> tuple[Floats, Floats, Ints]:
     ([-0.0625, 0.0], [0.0, 0.0625], [1, 2])
     """
     flat = values.ravel()
-    bins = np.floor(flat[np.isfinite(flat)].astype(np.float64) * BINS_PER_UNIT)
+    finite = np.isfinite(flat)
+    bins = np.floor((flat if finite.all() else flat[finite]).astype(np.float64) * BINS_PER_UNIT)
     if len(bins) and bins.max() - bins.min() < DENSE_BINS:
         first = bins.min()
         dense = np.bincount((bins - first).astype(np.int64))

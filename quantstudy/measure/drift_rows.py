@@ -19,14 +19,14 @@ def decision_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     logits = {"simulated": effect.accumulated.logit}
     if effect.real is not None:
         logits["torchao"] = effect.real.logit
-    before = subject.logit(subject.maps.logit)
+    before = subject.float_logits
     tables = []
     for backend, tensor in logits.items():
         after = subject.logit(tensor)
         values = {
-            **decision.decision_measures(before, after, subject.masks),
-            **contours.boundary_measures(before, after),
-            **topology.island_measures(before, after),
+            **decision.decision_drift(before, after),
+            **contours.boundary_measures(before.maps, after),
+            **topology.island_measures(before.maps, after),
         }
         del values["accuracy_float"], values["logit_margin"]  # they stand once, in `float_rows`
         tables.append(_metric_rows(subject, values, effect.scheme, backend))
@@ -39,12 +39,12 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     for layer, quantizer in enumerate(effect.plan.outputs):
         values: dict[str, Any] = {}
         summary: dict[str, Any] = {}
+        if layer not in subject.float_folds:
+            subject.float_folds[layer] = folds.float_folds(subject.on_plane(subject.maps.outputs[layer]))
         for view, maps in (("isolated", effect.isolated), ("accumulated", effect.accumulated)):
             measured = {
-                **folds.fold_measures(
-                    subject.on_plane(subject.maps.outputs[layer]),
-                    subject.on_plane(maps.outputs[layer]),
-                    **_representable(quantizer),
+                **folds.fold_drift(
+                    subject.float_folds[layer], subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
                 ),
                 **_crease_measures(subject, effect, layer, view),
             }
@@ -71,11 +71,7 @@ def code_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
 
 def float_rows(subject: Subject) -> list[pa.Table]:
     """Rows of the float networks: accuracy, logit margin, output ranges per layer, complexity per fold."""
-    logit = subject.logit(subject.maps.logit)
-    network = {
-        "accuracy_float": decision.accuracy(logit, subject.masks),
-        "logit_margin": decision.logit_margin(logit),
-    }
+    network = {"accuracy_float": subject.float_logits.accuracy, "logit_margin": subject.float_logits.margin}
     tables = [_metric_rows(subject, network, "float", "float")]
     for layer, outputs in enumerate(subject.maps.outputs):
         maps = subject.on_plane(outputs)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy.drift.contours import Contours
+from quantstudy.drift.decision import FloatLogits, float_logits
+from quantstudy.drift.folds import FloatFolds
 from quantstudy.quantize.plan import FloatMaps, Plan, float_maps
 from quantstudy.quantize.simulated import QuantizedMaps
 from quantstudy.quantize.torchao_backend import RealResult
@@ -28,6 +31,7 @@ class Subject:
         masks: targets [seeds, grid, grid].
         stack: the float networks.
         maps: their maps over the plane.
+        float_folds: the float folds of each layer, once they were needed.
         float_creases: the float creases of each layer, once they were needed.
         displacements: crease displacements found so far, by what the pre-activation maps depend on.
     """
@@ -36,6 +40,7 @@ class Subject:
     masks: NDArray[np.bool_]
     stack: Stack
     maps: FloatMaps
+    float_folds: dict[int, FloatFolds] = field(default_factory=dict)
     float_creases: dict[int, Contours] = field(default_factory=dict)
     displacements: dict[tuple[int, Any], dict[str, Any]] = field(default_factory=dict)
 
@@ -47,6 +52,11 @@ class Subject:
     def on_plane(self, tensor: Tensor) -> Maps:
         """Return [models, width, points] as maps [models, width, grid, grid]."""
         return tensor.cpu().numpy().reshape(*tensor.shape[:2], *self.masks.shape[1:])
+
+    @cached_property
+    def float_logits(self) -> FloatLogits:
+        """The float logits and their target, to compare quantized ones with."""
+        return float_logits(self.logit(self.maps.logit), self.masks)
 
     def logit(self, tensor: Tensor) -> Maps:
         """Return [models, 1, points] as maps [models, grid, grid]."""

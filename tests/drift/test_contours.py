@@ -112,9 +112,10 @@ def test_no_contour(level):
     for values in (flat, column(-99, 4), beyond, pixel, np.zeros((1, 4)), np.full((3, 3), np.nan)):
         assert vertices(values, level).shape == (0, 2)
     assert len(vertices(column(1.5, 4) + level, level)) == 4
-    holed = column(1.5, 4)
-    holed[2, 2] = np.nan
-    assert vertices(holed).shape == (0, 2)
+    for hole in (np.nan, np.inf, -np.inf):
+        holed = column(1.5, 4)
+        holed[2, 2] = hole
+        assert vertices(holed).shape == (0, 2)
 
 
 def test_values_at_the_level_count_as_below_it():

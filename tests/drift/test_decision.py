@@ -193,3 +193,20 @@ def test_results_are_arrays_even_for_one_map():
     for value in (d.flip_rate(x, x), d.logit_margin(x), d.accuracy(x, x > 0), d.bernoulli_kl(x, x)):
         assert isinstance(value, np.ndarray)
         assert value.dtype == np.float64
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (2, 2)])
+def test_float_logits_serve_many_quantized_ones(lead):
+    rng = np.random.default_rng(3)
+    x, *quantized = rng.standard_normal((4, *lead, 9, 9)).astype(np.float32)
+    before = d.float_logits(x, x > 0.3)
+    for y in [*quantized, x, quantized[0]]:
+        again, once = d.decision_drift(before, y), d.decision_measures(x, y, x > 0.3)
+        assert list(again) == list(once)
+        for name, value in once.items():
+            np.testing.assert_array_equal(again[name], value, err_msg=name)
+            assert value.shape == lead
+    with pytest.raises(ValueError, match=r"^y has shape \(9,\)|^y has shape"):
+        d.decision_drift(before, x[..., :4])
+    with pytest.raises(ValueError, match=r"^target has dtype float32; it must be bool$"):
+        d.float_logits(x, x)

@@ -261,3 +261,18 @@ def test_errors_name_the_field():
     for name in ("lo", "hi"):
         with pytest.raises(ValueError, match=rf"^{name} has shape"):
             folds.clipping_share(x, x, **({"lo": 0.0, "hi": 1.0} | {name: np.ones(2)}))
+
+
+def test_float_folds_serve_many_quantized_ones():
+    rng = np.random.default_rng(3)
+    x, *quantized = rng.standard_normal((4, 2, 3, 9, 9)).astype(np.float32)
+    before = folds.float_folds(x)
+    for y in [*quantized, x, quantized[0]]:
+        again, once = folds.fold_drift(before, y, 0.5, -1.0, 1.0), folds.fold_measures(x, y, 0.5, -1.0, 1.0)
+        assert list(again) == list(once) == NAMES
+        for name, value in once.items():
+            np.testing.assert_array_equal(again[name], value, err_msg=name)
+    with pytest.raises(ValueError, match=r"^y has shape \(2, 3, 9, 4\), but x has \(2, 3, 9, 9\)"):
+        folds.fold_drift(before, x[..., :4])
+    with pytest.raises(ValueError, match=r"^x has shape \(4,\)"):
+        folds.float_folds(np.zeros(4))

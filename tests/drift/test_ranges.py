@@ -202,3 +202,33 @@ def test_errors_name_the_field():
         r.code_measures(x, np.ones(3), 0, 0, 1)
     with pytest.raises(ValueError, match=r"^zero_point has shape \(3,\)"):
         r.code_measures(x, 1.0, np.ones(3), 0, 1)
+
+
+RANKED = [-np.inf, -3e38, -1.0, -1e-45, -0.0, 0.0, 1e-45, 0.5, 1.0, np.nextafter(np.float32(1), 2), 3e38, np.inf]
+
+
+@TINY
+@given(
+    hnp.arrays(np.float32, st.integers(1, 40), elements=st.sampled_from(RANKED).map(np.float32) | st.floats(width=32)),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_values_of_a_rank_are_those_of_sorting(values, dtype):
+    values = np.nan_to_num(values, nan=0.25, posinf=np.inf, neginf=-np.inf).astype(dtype)
+    ranks = np.arange(len(values))[::-1].reshape(-1, 1)
+    found = r._of_rank(values, ranks)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, np.sort(values)[ranks])
+    np.testing.assert_array_equal(r._of_rank(values, ranks[:1]), np.sort(values)[ranks[:1]])
+
+
+@pytest.mark.parametrize("n", [1, 2, 1001, 1024])
+def test_percentiles_are_numpys(n):
+    rng = np.random.default_rng(n)
+    for values in (rng.standard_normal(n), np.maximum(rng.standard_normal(n), 0), np.full(n, -0.1)):
+        x = values.astype(np.float32).reshape(1, 1, n)
+        expected = np.percentile(x.astype(np.float64), list(r.PERCENTILES.values()))
+        found = [r.range_measures(x)[name] for name in r.PERCENTILES]
+        np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-14)
+    broken = np.zeros((2, 1, 1, n), np.float32)
+    broken[0, 0, 0, 0] = np.nan
+    assert [bool(np.isnan(v)) for v in r.range_measures(broken)["value_p50"]] == [True, False]

@@ -33,14 +33,14 @@ def _set_codes(lower: Any, upper: Any, codes: Any) -> Any:
 def _trace_row(
     lower: Any, upper: Any, cell: Any, y: Any, level: Any, codes: Any, points: Any, ends: Any, used: Any, norths: Any
 ) -> Any:
-    """Add the vertices and segments of the cells between the rows y and y + 1; return how many there are of each.
+    """Add the vertices and segments of the cells between the rows y and y + 1; return how many there are.
 
-    The first of these cells is number `cell`.
+    The third number is that of the vertices in the middle of a pixel. The first of these cells is number `cell`.
 
     Every vertex lies on an edge of the grid and is made by the first cell that meets it; `norths` hands those between
     the cells of two rows on.
     """
-    vertices, segments = used
+    vertices, segments, whole = used
     east = _NONE
     for j in range(len(codes)):
         code = codes[j]
@@ -53,24 +53,29 @@ def _trace_row(
         if across & 1:
             south = norths[j]
             if y == 0.0:
-                points[vertices, 0], points[vertices, 1] = x + (level - sw) / (se - sw), y
-                south = vertices
-                vertices += 1
+                place = x + (level - sw) / (se - sw)
+                points[vertices, 0], points[vertices, 1] = place, y
+                whole += abs(place - x - 0.5) == 0.5
+                south, vertices = vertices, vertices + 1
         if along & 1:
             west = east
             if j == 0:
-                points[vertices, 0], points[vertices, 1] = x, y + (level - sw) / (nw - sw)
-                west = vertices
-                vertices += 1
+                place = y + (level - sw) / (nw - sw)
+                points[vertices, 0], points[vertices, 1] = x, place
+                whole += abs(place - y - 0.5) == 0.5
+                west, vertices = vertices, vertices + 1
         east = _NONE
         if across & 4:
-            points[vertices, 0], points[vertices, 1] = x + (level - nw) / (ne - nw), y + 1.0
+            place = x + (level - nw) / (ne - nw)
+            points[vertices, 0], points[vertices, 1] = place, y + 1.0
+            whole += abs(place - x - 0.5) == 0.5
             north = norths[j] = vertices
             vertices += 1
         if along & 2:
-            points[vertices, 0], points[vertices, 1] = x + 1.0, y + (level - se) / (ne - se)
-            east = vertices
-            vertices += 1
+            place = y + (level - se) / (ne - se)
+            points[vertices, 0], points[vertices, 1] = x + 1.0, place
+            whole += abs(place - y - 0.5) == 0.5
+            east, vertices = vertices, vertices + 1
         one = west if south == _NONE else south
         two = north if east == _NONE else east
         if code in (6, 9):
@@ -84,7 +89,7 @@ def _trace_row(
             two = west
         ends[segments, 0], ends[segments, 1], ends[segments, 2] = one, two, cell + j
         segments += 1
-    return vertices, segments
+    return vertices, segments, whole
 
 
 @compiled(inline=True)
@@ -92,7 +97,7 @@ def _trace(maps: Any, width: Any, levels: Any, first: Any, starts: Any, points: 
     """Trace lines `first`, … of maps [maps, pixels]; return the number of the first for which there was no room."""
     number, pixels = maps.shape
     z, above, codes, norths = room
-    used = starts[first, 0], starts[first, 1]
+    used = starts[first, 0], starts[first, 1], starts[first, 2]
     strays = np.int64(0)
     for q in range(first, number * len(levels)):
         k, level = q // len(levels), levels[q % len(levels)]
@@ -112,7 +117,7 @@ def _trace(maps: Any, width: Any, levels: Any, first: Any, starts: Any, points: 
                 used = _trace_row(
                     z[start:end], z[end : end + width], start, y, level, codes, points, ends, used, norths
                 )
-        starts[q + 1, 0], starts[q + 1, 1] = used
+        starts[q + 1, 0], starts[q + 1, 1], starts[q + 1, 2] = used
     return number * len(levels)
 
 
@@ -149,7 +154,7 @@ def level_lines(maps: NDArray[Any], levels: Sequence[float]) -> Lines:
     wide = maps.dtype != np.float32
     flat = np.ascontiguousarray(maps, np.float64 if wide else np.float32).reshape(number, height * width)
     lines = number * len(levels)
-    starts = np.zeros((lines + 1, 2), np.int64)
+    starts = np.zeros((lines + 1, 3), np.int64)
     room = (
         np.empty(height * width),
         np.empty(height * width, np.uint8),
@@ -159,12 +164,13 @@ def level_lines(maps: NDArray[Any], levels: Sequence[float]) -> Lines:
     points, ends = np.empty((0, 2)), np.empty((0, 3), np.int64)
     done = 0
     while done < lines:
-        size = 2 * len(points) + 4 * width * (lines + 1)
+        size = 2 * len(points) + 6 * width * (lines + 1)
         points, ends = (np.concatenate([a, np.empty((size - len(a), a.shape[1]), a.dtype)]) for a in (points, ends))
         trace = _trace if wide else _trace_narrow
         done = trace(flat, width, np.asarray(levels, np.float64), done, starts, points, ends, room)
-    vertices, segments = starts[-1]
-    return _without_doubled_ends(Lines(starts, points[:vertices].copy(), ends[:segments].copy()))
+    vertices, segments, whole = starts[-1]
+    found = Lines(starts[:, :2].copy(), points[:vertices].copy(), ends[:segments].copy())
+    return _without_doubled_ends(found) if whole > 1 else found
 
 
 def _without_doubled_ends(lines: Lines) -> Lines:

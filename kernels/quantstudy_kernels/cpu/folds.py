@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.jit import REORDER, compiled
 
+_LANES = 8
 _LARGEST = 0x7FFFFFFFFFFFFFFF
 _INFINITY = 0x7FF0000000000000
 
@@ -83,48 +84,63 @@ def _count(values: Any, low: Any, high: Any, bins: Any, counts: Any) -> None:
         place = (v - low) * scale
         inside = np.int32(place if place < BINS - 1 else BINS - 1) + 1
         bins[p] = 0 if v < low else BINS + 1 if v > high else inside
-    # Four counters: equal neighbours would otherwise wait for each other.
-    for lane in range(4):
+    # Several counters: equal neighbours would otherwise wait for each other.
+    for lane in range(_LANES):
         for k in range(BINS + 2):
             counts[lane, k] = 0
     for p in range(len(values)):
-        counts[p & 3, bins[p]] += 1
+        counts[p & (_LANES - 1), bins[p]] += 1
     for k in range(BINS + 2):
-        counts[0, k] += counts[1, k] + counts[2, k] + counts[3, k]
+        for lane in range(1, _LANES):
+            counts[0, k] += counts[lane, k]
 
 
 @compiled(inline=True)
-def _fold_sums(x: Any, y: Any, lo: Any, hi: Any, sums: Any, counts: Any, room: Any) -> None:
-    """Fill the rows of `sums` and `counts`: see `fold_sums`."""
+def _fold_sums(x: Any, y: Any, low: Any, high: Any, edges: Any, sums: Any, counts: Any, room: Any) -> None:
+    """Fill the rows of `sums` and `counts`: see `FoldSums`; where low is NaN, the histogram's ends are those of y."""
     u, v, bins, lanes = room
     for k in range(len(x)):
         for p in range(x.shape[1]):
             u[p], v[p] = x[k, p], y[k, p]
         s = sums[k]
         s[0], s[1], s[2], s[3], s[4] = _moments(u, v)
-        s[5], s[6] = _extremes(u)
-        s[7], s[8] = _extremes(v)
-        s[9] = np.nan
-        if lo[k] <= hi[k]:
-            s[9] = 0.0 if s[5] >= lo[k] and s[6] <= hi[k] else _energy_outside(u, v, lo[k], hi[k])
-        spread = s[6] - s[5]
-        if spread > 0.0 and spread < np.inf and s[8] - s[7] < np.inf:
-            _count(u, s[5], s[6], bins, lanes)
+        s[5], s[6] = _extremes(v)
+        lo, hi = edges[k, 0], edges[k, 1]
+        s[7] = np.nan
+        if not (np.isnan(lo) or np.isnan(hi)):
+            s[7] = 0.0 if low[k] >= lo and high[k] <= hi else _energy_outside(u, v, lo, hi)
+        if np.isnan(low[k]):
+            low[k], high[k] = s[5], s[6]
+        spread = high[k] - low[k]
+        if spread > 0.0 and spread < np.inf and s[6] - s[5] < np.inf:
+            _count(v, low[k], high[k], bins, lanes)
             for b in range(BINS + 2):
-                counts[k, 0, b] = lanes[0, b]
-            _count(v, s[5], s[6], bins, lanes)
-            for b in range(BINS + 2):
-                counts[k, 1, b] = lanes[0, b]
+                counts[k, b] = lanes[0, b]
 
 
 @compiled()
-def _fold_sums_narrow(x: Any, y: Any, lo: Any, hi: Any, sums: Any, counts: Any, room: Any) -> None:
+def _fold_sums_narrow(x: Any, y: Any, low: Any, high: Any, edges: Any, sums: Any, counts: Any, room: Any) -> None:
     """Do so for float32: the entry that is kept on disk, where every function has one signature."""
-    _fold_sums(x, y, lo, hi, sums, counts, room)
+    _fold_sums(x, y, low, high, edges, sums, counts, room)
+
+
+class Histogram(NamedTuple):
+    """Where maps lie, and how their values are spread over that range.
+
+    Attributes:
+        low: float64 [maps], the smallest value; NaN if one is NaN.
+        high: float64 [maps], the largest value.
+        counts: int64 [maps, BINS + 2]: how many values lie below low, in each of BINS equal bins over [low, high] (the
+            last one closed), and above; all 0 where there is no range or a value is not finite.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    counts: NDArray[np.int64]
 
 
 class FoldSums(NamedTuple):
-    """Sums over the pixels of map pairs (x, y), and where both lie; float64 [maps] but for the counts.
+    """Sums over the pixels of map pairs (x, y), float64 [maps], and a histogram.
 
     Attributes:
         signal: Σ x².
@@ -132,13 +148,10 @@ class FoldSums(NamedTuple):
         product: Σ x·y.
         quantized: Σ y².
         absolute: Σ |x − y|.
-        x_low: smallest x; NaN if one is NaN.
-        x_high: largest x.
-        y_low: smallest y.
-        y_high: largest y.
-        clipped: Σ (x − y)² where x is outside [lo, hi]; NaN where lo or hi is.
-        counts: int64 [maps, 2, BINS + 2]: of x and of y, how many pixels lie below x_low, in each of BINS equal bins
-            over [x_low, x_high] (the last one closed), and above; 0 where x has no range or a value is not finite.
+        low: smallest y; NaN if one is NaN.
+        high: largest y.
+        clipped: Σ (x − y)² where x is outside the two edges; NaN where one of them is.
+        counts: of y over the range of x, as in `Histogram`.
     """
 
     signal: NDArray[np.float64]
@@ -146,20 +159,41 @@ class FoldSums(NamedTuple):
     product: NDArray[np.float64]
     quantized: NDArray[np.float64]
     absolute: NDArray[np.float64]
-    x_low: NDArray[np.float64]
-    x_high: NDArray[np.float64]
-    y_low: NDArray[np.float64]
-    y_high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     clipped: NDArray[np.float64]
     counts: NDArray[np.int64]
 
 
-def fold_sums(x: NDArray[Any], y: NDArray[Any], lo: NDArray[np.float64], hi: NDArray[np.float64]) -> FoldSums:
-    """Return the sums of maps x and y [maps, pixels]; lo and hi are [maps]. Anything but float32 is read as float64."""
+def histogram(x: NDArray[Any]) -> Histogram:
+    """Return the range and the histogram of maps [maps, pixels]. Anything but float32 is read as float64."""
+    none = np.full(len(x), np.nan)
+    low, high = none.copy(), none.copy()
+    return Histogram(low, high, _sums(x, x, low, high, none, none).counts)
+
+
+def fold_sums(
+    x: NDArray[Any], y: NDArray[Any], of_x: Histogram, lo: NDArray[np.float64], hi: NDArray[np.float64]
+) -> FoldSums:
+    """Return the sums of maps x and y [maps, pixels]; `of_x` is x's histogram, lo and hi [maps] are the edges.
+
+    Anything but float32 is read as float64.
+    """
+    return _sums(x, y, of_x.low.copy(), of_x.high.copy(), lo, hi)
+
+
+def _sums(
+    x: NDArray[Any],
+    y: NDArray[Any],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    lo: NDArray[np.float64],
+    hi: NDArray[np.float64],
+) -> FoldSums:
     maps, pixels = x.shape
     narrow = x.dtype == y.dtype == np.float32
     x, y = (np.ascontiguousarray(values, np.float32 if narrow else np.float64) for values in (x, y))
-    sums, counts = np.empty((maps, 10)), np.zeros((maps, 2, BINS + 2), np.int64)
-    room = np.empty(pixels), np.empty(pixels), np.empty(pixels, np.uint8), np.empty((4, BINS + 2), np.int64)
-    (_fold_sums_narrow if narrow else _fold_sums)(x, y, lo, hi, sums, counts, room)
+    sums, counts = np.empty((maps, 8)), np.zeros((maps, BINS + 2), np.int64)
+    room = np.empty(pixels), np.empty(pixels), np.empty(pixels, np.uint8), np.empty((_LANES, BINS + 2), np.int64)
+    (_fold_sums_narrow if narrow else _fold_sums)(x, y, low, high, np.column_stack([lo, hi]), sums, counts, room)
     return FoldSums._make([*sums.T, counts])
