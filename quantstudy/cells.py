@@ -15,7 +15,7 @@ SEEDS_PER_CELL = {"train": 16, "measure": 4}
 """Models that are stacked in one call, constants, so that the same seed is always computed in the same company.
 
 Training is faster with more. A model that is measured takes about 40 MB: 4 at a time measure some 6 % slower than 16
-and keep two workers under 1.5 GB. A measuring cell must lie within one training cell.
+and keep a default study with two workers at 1.5 GB. A measuring cell must lie within one training cell.
 """
 
 

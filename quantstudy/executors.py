@@ -6,10 +6,12 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from quantstudy.errors import StudyFailure
@@ -34,6 +36,9 @@ class ThisProcess(Executor):
 class Workers(Executor):
     """Worker processes, started when the first call comes, so that a refused or finished run starts none.
 
+    On Linux they are forked from a process that has imported `quantstudy.preload`: torch and torchao are loaded once,
+    on one core, and lie in memory once. Elsewhere forking is not safe, and each of them starts by itself.
+
     Args:
         jobs: number of processes.
     """
@@ -42,19 +47,33 @@ class Workers(Executor):
         self._jobs = jobs
         self._pool: ProcessPoolExecutor | None = None
 
+    def get_ready(self) -> None:
+        """Let what workers need be loaded; returns at once, where the first `submit` would wait for that."""
+        if sys.platform == "linux":
+            multiprocessing.set_forkserver_preload(["quantstudy.preload"])
+            resource_tracker.ensure_running()  # it would let interrupts through again
+            with _interrupts_wait():
+                forkserver.ensure_running()
+
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Hand the call to a worker."""
         if self._pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._jobs, mp_context=spawn, initializer=_settle_in)
+            self.get_ready()
+            self._pool = ProcessPoolExecutor(
+                self._jobs,
+                mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),
+                initializer=_settle_in,
+                initargs=(dict(os.environ),),
+            )
         with _interrupts_wait():  # each call may start one more worker
             return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the workers finish, or with `cancel_futures` kill them where they are."""
-        if self._pool is None:
+        """Let the workers finish, or with `cancel_futures` kill them where they are; a later call starts new ones."""
+        pool, self._pool = self._pool, None
+        if pool is None:
             return
-        self._pool.shutdown(wait=wait and not cancel_futures, cancel_futures=cancel_futures)
+        pool.shutdown(wait=wait and not cancel_futures, cancel_futures=cancel_futures)
         if cancel_futures:
             for process in multiprocessing.active_children():
                 process.kill()
@@ -113,11 +132,14 @@ def _interrupts_wait() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _settle_in() -> None:
+def _settle_in(environment: dict[str, str]) -> None:
     """End this worker when its parent ends, killed or not: an orphan would go on writing into the run folder.
 
-    And when it is told to end, at once: to take torch apart, module by module, takes a second.
+    And when it is told to end, at once: to take torch apart, module by module, takes a second. What it was forked from
+    may be older than the parent's environment.
     """
+    os.environ.clear()
+    os.environ.update(environment)
     collect_rarely()
     atexit.register(os._exit, 0)
     parent: Any = multiprocessing.parent_process()

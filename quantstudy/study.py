@@ -1,7 +1,7 @@
 """The pipeline, top to bottom: train → quantize and measure → judge → show, all of it through the run folder."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
 from importlib import import_module
@@ -10,7 +10,7 @@ from typing import Any
 
 from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
-from quantstudy.executors import ThisProcess
+from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.provenance import commit, processor, versions
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
@@ -71,9 +71,11 @@ def run_study(
         if fresh:
             empty_run(folder)
         run = start_run(folder, config, _provenance(config))
+        elsewhere = None
         if not _finished(run, notify):
             _make_records(run, executor, progress, notify)
-        redo(run, progress=progress, executor=executor, only_missing=True)
+            elsewhere = executor
+        redo(run, progress=progress, executor=elsewhere, only_missing=True)
         drop_cells(folder)
     return run
 
@@ -85,9 +87,10 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
     seconds: dict[str, float] = {}
     for stage in ("train", "measure"):
         with _timed(stage, seconds):
-            units = list(cells(stage, run.config))
-            # what gathering needs is loaded while the workers are starting, not before
-            _do(stage, units, run, executor, progress, notify, meanwhile=lambda: import_module("quantstudy.gather"))
+            # what comes later is loaded while the workers are starting, not before
+            _do(stage, list(cells(stage, run.config)), run, executor, progress, notify, meanwhile=_load_the_rest)
+    if isinstance(executor, Workers):
+        executor.shutdown()  # those that measured hold several hundred megabytes each: others do the rest
     from quantstudy.gather import finish, gather, median_seeds
 
     digests: dict[str, str] = {}
@@ -170,7 +173,7 @@ def _do(
             manifest["cells"].setdefault(unit.key, {"state": "done"})  # we were killed before it was noted
     kept = len(units) - len(missing)
     progress(stage, kept, len(units))
-    for done, status in enumerate(_results(executor, run, missing, meanwhile), start=1):
+    for done, status in enumerate(_results(stage, executor, run, missing, meanwhile), start=1):
         for notice in status.notices:
             notify(notice)
         manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
@@ -187,11 +190,25 @@ def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     return run(folder, config, unit)
 
 
+def prepare_to_measure() -> None:
+    """Compile what measuring needs; called in a worker."""
+    from quantstudy.work import prepare_to_measure
+
+    prepare_to_measure()
+
+
 def _results(
-    executor: Executor, run: Run, units: Iterable[Cell], meanwhile: Callable[[], object]
+    stage: str, executor: Executor, run: Run, units: Sequence[Cell], meanwhile: Callable[[], object]
 ) -> Iterator[CellStatus]:
     """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
     pending = []
+    if stage == "train" and units and isinstance(executor, Workers):
+        executor.get_ready()
+        meanwhile()
+        # One compiles the trainer, another what measures. All would compile both, if they got to work at once.
+        executor.submit(prepare_to_measure)
+        yield executor.submit(run_cell, run.folder, run.config, units[0]).result()
+        units = units[1:]
     for unit in units:
         future = executor.submit(run_cell, run.folder, run.config, unit)
         if future.done():
@@ -201,6 +218,14 @@ def _results(
     meanwhile()
     for future in as_completed(pending):
         yield future.result()
+
+
+def _load_the_rest() -> None:
+    """Import what comes after the cells: the libraries of statistics and of figures take two seconds."""
+    import_module("quantstudy.gather")
+    import_module("quantstudy.judge.verdict")
+    show = import_module("quantstudy.show")
+    show.load()
 
 
 def _once(notify: Notify) -> Notify:

@@ -83,7 +83,10 @@ def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notif
 
 def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack by every scheme and backend and measure the drift; → the cell's share of the tables."""
-    on = subject(*_trained(folder, config, unit, device))
+    return _measured(subject(*_trained(folder, config, unit, device)), config)
+
+
+def _measured(on: Subject, config: StudyConfig) -> Files:
     metrics, plans = float_rows(on), []
     for scheme in config.schemes:
         effect = quantize(on, config, scheme)
@@ -150,6 +153,14 @@ def resolve_device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def prepare_to_measure() -> None:
+    """Compile what measuring needs, or load it where that was done before, by measuring one untrained network."""
+    config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
+    stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
+    with one_thread(), torch.no_grad():
+        _measured(subject(stack, (0,), island_masks((0,), config.grid, config.frequency)), config)
 
 
 def _about_compiling() -> list[str]:

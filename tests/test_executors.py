@@ -21,6 +21,8 @@ PARENT = """
 import multiprocessing, os, sys, time
 from quantstudy.executors import workers
 
+multiprocessing.set_forkserver_preload = lambda modules: None  # they need no torch
+
 if __name__ == "__main__":
     try:
         with workers(2) as executor:
@@ -244,3 +246,21 @@ def test_available_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_cores() == os.cpu_count()
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert available_cores() == 1
+
+
+def test_workers_see_the_environment_of_their_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one in which the process was started that they are forked from."""
+    with workers(2) as executor:
+        executor.submit(abs, -3).result(timeout=60)
+    monkeypatch.setenv("SET_LATER", "yes")
+    with workers(2) as executor:
+        assert executor.submit(os.getenv, "SET_LATER").result(timeout=60) == "yes"
+
+
+def test_after_a_shutdown_workers_are_new() -> None:
+    executor = Workers(1)
+    first = executor.submit(os.getpid).result(timeout=60)
+    executor.shutdown()
+    executor.shutdown()
+    assert executor.submit(os.getpid).result(timeout=60) != first
+    executor.shutdown()

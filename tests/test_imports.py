@@ -30,6 +30,7 @@ ROOMS = (
     ("quantstudy.executors",),
     ("quantstudy.cells",),
     ("quantstudy.work",),
+    ("quantstudy.preload",),
     ("quantstudy.gather",),
     ("quantstudy.study",),
     ("quantstudy.cost",),

@@ -1,10 +1,11 @@
 """Figures and the page of a run, drawn from its records; the only room that imports matplotlib and seaborn.
 
-They are imported at the first drawing, so that looking for files costs nothing.
+They are imported at the first drawing, or by `load`, so that looking for files costs nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, as_completed
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,13 @@ FROM_RECORDS = ("ranges", "folds", "maps")
 FROM_VERDICT = ("verdict",)
 """Figures that may be drawn elsewhere, before and after the verdict: not those that need seaborn, so that one process
 loads it."""
+
+
+def load() -> None:
+    """Import what drawing needs, seaborn too, ahead of the first drawing."""
+    import_module("quantstudy.show.figures")
+    import_module("quantstudy.show.report")
+    import_module("seaborn")
 
 
 def figure_files(run: "Run") -> list[Path]:

@@ -46,6 +46,16 @@ class Session:
         """The processes that it has started and that still run."""
         return [pid for pid in self.alive() if pid != self.pid]
 
+    def workers(self) -> list[int]:
+        """Its workers: forked, not by it but by a process that it has started for that."""
+
+        found = []
+        for pid in self.children():
+            with contextlib.suppress(OSError):
+                if int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]) != self.pid:
+                    found.append(pid)
+        return found
+
     def left_after(self, seconds: float = 8.0) -> list[int]:
         """What still runs after some seconds."""
         until = time.monotonic() + seconds

@@ -26,8 +26,9 @@ MOMENTS: dict[str, tuple[int, Callable[[Any, Path], Any]]] = {
     "figures are being drawn": (1, exists("run/verdict.json")),
     "a figure is there": (1, exists("run/figures/*.png")),
     "no worker yet": (2, exists("run/manifest.json")),
-    "one worker is starting": (2, lambda session, folder: session.children()),
-    "both workers are starting": (2, lambda session, folder: len(session.children()) > 2),
+    "what workers are forked from is starting": (2, lambda session, folder: session.children()),
+    "a worker is starting": (2, lambda session, folder: session.workers()),
+    "both workers are starting": (2, lambda session, folder: len(session.workers()) == 2),
     "a worker has trained": (2, exists("run/cells/train-*")),
     "a worker has measured": (2, exists("run/cells/measure-*")),
     "workers draw": (2, exists("run/verdict.json")),
@@ -67,7 +68,7 @@ def test_ctrl_c(
 @pytest.mark.parametrize("pause", [0.0, 0.005, 0.02, 0.05, 0.1])
 def test_two_ctrl_c_in_a_row(tmp_path: Path, start: Callable[..., Any], pause: float) -> None:
     session = start("run", "small.toml", "--jobs", "2", "--out", "run")
-    assert session.until(lambda: len(session.children()) > 2)
+    assert session.until(lambda: len(session.workers()) == 2)
     os.killpg(session.pid, signal.SIGINT)
     time.sleep(pause)
     with contextlib.suppress(ProcessLookupError):  # it may have ended by now
