@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,12 @@ IMPORTS = {
 """What the processes of a run import; each is timed in a process of its own, less the time of an empty one."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table, and write the JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     parser.add_argument("--cold", action="store_true", help="only the runs from an empty cache")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     nothing = _median_time("pass")
     found: dict[str, Any] = {
         "command": "quantstudy run --bits 4",
@@ -71,7 +72,7 @@ def main() -> None:
 
 def run_once(folder: Path, cache: Path) -> dict[str, Any]:
     """Run the default study once; return its wall-clock seconds (`total_s`) and its manifest."""
-    seconds = _timed([*COMMAND, "--out", str(folder)], XDG_CACHE_HOME=str(cache))
+    seconds = _timed([*COMMAND, "--out", str(folder)], **_caches(cache))
     return {"total_s": seconds, "manifest": json.loads((folder / "manifest.json").read_text())}
 
 
@@ -99,9 +100,11 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def peak_memory(folder: Path, cache: Path) -> float:
     """Run the default study once; return the most memory that its processes took together, in MB (PSS)."""
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
     process = subprocess.Popen(
-        [*COMMAND, "--out", str(folder)], env=environment, stdout=subprocess.DEVNULL, start_new_session=True
+        [*COMMAND, "--out", str(folder)],
+        env=os.environ | _caches(cache),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
     most = 0.0
     while process.poll() is None:
@@ -110,6 +113,11 @@ def peak_memory(folder: Path, cache: Path) -> float:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, COMMAND)
     return round(most, 0)
+
+
+def _caches(folder: Path) -> dict[str, str]:
+    """Return the environment that keeps trained stacks and compiled kernels in a folder, wherever they were before."""
+    return {"XDG_CACHE_HOME": str(folder), "NUMBA_CACHE_DIR": ""}
 
 
 def session(leader: int) -> list[int]:
