@@ -1,4 +1,4 @@
-"""Two rules: no test sees a cache of yours, and where there is no CUDA device Triton runs in its interpreter.
+"""Three rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works.
 
 Triton must be told before its first import.
 """
@@ -7,6 +7,7 @@ import atexit
 import glob
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,10 @@ if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
 if "NUMBA_CACHE_DIR" not in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
     atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+
+# A shell lets what it starts in the background ignore interrupts, and so do all processes that are started from there.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
