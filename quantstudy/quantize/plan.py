@@ -7,10 +7,13 @@ from torch import Tensor
 
 from quantstudy.quantize.calibrate import OBSERVERS
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, range_quantizer, weight_quantizer
-from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
+from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
 from quantstudy.subject.network import Stack
 
 ActivationQuantizer = Quantizer | TokenQuantizer | None
+
+GRANULARITIES = ("tensor", "channel", "neuron")
+"""What shares a scale: whole tensors; a weight's output channel and whole activations; channels and single neurons."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def build_plan(
     placement: str = "post",
     observer: str = "minmax",
     coordinates: bool = False,
+    granularity: str = "channel",
 ) -> Plan:
     """Return the plan of one scheme: weight scales from the weights, static ranges from the float maps.
 
@@ -79,23 +83,52 @@ def build_plan(
         placement: `post` quantizes hidden outputs, `pre` what goes into the activation function, `both` both.
         observer: key of `calibrate.OBSERVERS`.
         coordinates: quantize the network's input too.
+        granularity: one of GRANULARITIES; ranges per token are what they are in all of them.
     """
-    weights = tuple(weight_quantizer(w, scheme.weights) if scheme.weights else None for w in stack.weights)
+
+    def quantizers(values: Sequence[Tensor]) -> tuple[ActivationQuantizer, ...]:
+        return activation_quantizers(values, scheme, observer, per_neuron=granularity == "neuron")
+
     nothing: tuple[ActivationQuantizer, ...] = (None,) * stack.hidden
-    pre = _activation_quantizers(maps.preactivations, scheme, observer) if placement in ("pre", "both") else nothing
-    post = _activation_quantizers(maps.outputs, scheme, observer) if placement in ("post", "both") else nothing
-    (inputs,) = _activation_quantizers([maps.points.unsqueeze(0)], scheme, observer) if coordinates else (None,)
-    return Plan(scheme, weights, pre, post, inputs)
+    return Plan(
+        scheme,
+        weight_quantizers(stack, scheme, per_channel=granularity != "tensor"),
+        quantizers(maps.preactivations) if placement in ("pre", "both") else nothing,
+        quantizers(maps.outputs) if placement in ("post", "both") else nothing,
+        *(quantizers([maps.points.unsqueeze(0)]) if coordinates else (None,)),
+    )
 
 
-def _activation_quantizers(
-    values: Sequence[Tensor], scheme: Scheme, observer: str
-) -> tuple[Quantizer | TokenQuantizer | None, ...]:
+def weight_quantizers(stack: Stack, scheme: Scheme, *, per_channel: bool = True) -> tuple[Quantizer | None, ...]:
+    """Return the quantizer of each layer's weights, None where the scheme leaves them float."""
+    form = scheme.weights
+    return tuple(None if form is None else weight_quantizer(w, form, per_channel=per_channel) for w in stack.weights)
+
+
+def activation_quantizers(
+    values: Sequence[Tensor], scheme: Scheme, observer: str, *, per_neuron: bool = False
+) -> tuple[ActivationQuantizer, ...]:
+    """Return the quantizer of each map [models, width, points], None where the scheme leaves activations float.
+
+    Args:
+        values: what the float networks give there.
+        scheme: the integers, and whether ranges are chosen at run time.
+        observer: key of `calibrate.OBSERVERS`.
+        per_neuron: one static range per neuron, not one per map.
+    """
     if scheme.activations is None:
         return (None,) * len(values)
     if scheme.dynamic:
         # torchao's 8-bit config is symmetric per token, its config for narrower weights asymmetric
         symmetric = scheme.weights is not None and scheme.weights.bits >= MAX_TORCHAO_BITS
         return (TokenQuantizer(scheme.activations, symmetric),) * len(values)
-    observe = OBSERVERS[observer]
-    return tuple(range_quantizer(*observe(v, scheme.activations), scheme.activations) for v in values)
+    return tuple(_static(v, scheme.activations, observer, per_neuron) for v in values)
+
+
+def _static(values: Tensor, form: IntFormat, observer: str, per_neuron: bool) -> Quantizer:
+    rows = values.flatten(0, 1).unsqueeze(1) if per_neuron else values
+    found = range_quantizer(*OBSERVERS[observer](rows, form), form)
+    if not per_neuron:
+        return found
+    shape = (*values.shape[:2], 1)
+    return Quantizer(form, found.scale.view(shape), found.zero_point.view(shape))

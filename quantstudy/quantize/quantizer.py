@@ -71,16 +71,17 @@ class TokenQuantizer:
         return self.at(x)(x)
 
 
-def weight_quantizer(weights: Tensor, format: IntFormat) -> Quantizer:
-    """Return the symmetric quantizer of weights [models, out, in], one scale per output channel [models, out, 1].
+def weight_quantizer(weights: Tensor, format: IntFormat, *, per_channel: bool = True) -> Quantizer:
+    """Return the symmetric quantizer of weights [models, out, in].
 
-    The scale is max|w| / ((high − low)/2), from torchao's own `choose_qparams_affine`.
+    The scale is max|w| / ((high − low)/2), from torchao's own `choose_qparams_affine`: one per output channel
+    [models, out, 1], or one per model [models, 1, 1].
     """
     primitives = quantization().quant_primitives
     scale, zero_point = primitives.choose_qparams_affine(
         weights,
         primitives.MappingType.SYMMETRIC,
-        (1, 1, weights.shape[2]),
+        (1, 1 if per_channel else weights.shape[1], weights.shape[2]),
         torch.int32,
         format.low,
         format.high,

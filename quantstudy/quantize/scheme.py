@@ -11,6 +11,9 @@ MIN_BITS, MAX_BITS = 2, 16
 MAX_TORCHAO_BITS = 8
 """The widest integers that torchao's configs take."""
 
+REFERENCE_BITS = 8
+"""Runs beside whatever is asked for, since the question is «int8 or less»."""
+
 DYNAMIC_BITS = 8
 """Activations quantized at run time are 8 bits wide at every width of the weights: torchao has no other config."""
 
@@ -109,11 +112,19 @@ def schemes_for(bits: int) -> tuple[Scheme, ...]:
     return Scheme(b, None), Scheme(None, b), Scheme(b, b), Scheme(b, IntFormat(DYNAMIC_BITS), dynamic=True)
 
 
+def studied_widths(bits: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the widths of a study: every one asked for, then 8 as the reference.
+
+    >>> studied_widths((4, 6)), studied_widths((8,))
+    ((4, 6, 8), (8,))
+    """
+    return tuple(dict.fromkeys((*bits, REFERENCE_BITS)))
+
+
 def studied_schemes(bits: tuple[int, ...]) -> tuple[Scheme, ...]:
-    """Return the schemes of a study: those of every width asked for, then those of 8 bits as the reference.
+    """Return the schemes of a study, width by width.
 
     >>> [str(s) for s in studied_schemes((4,))]
     ['w4', 'a4', 'w4a4', 'w4a8dyn', 'w8', 'a8', 'w8a8', 'w8a8dyn']
     """
-    widths = dict.fromkeys((*bits, 8))
-    return tuple(scheme for width in widths for scheme in schemes_for(width))
+    return tuple(scheme for width in studied_widths(bits) for scheme in schemes_for(width))

@@ -37,7 +37,7 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
         points: inputs [2, points].
     """
     rounded = quantized_stack(stack, plan)
-    values = points if plan.coordinates is None else plan.coordinates(points.unsqueeze(0)).squeeze(0)
+    values = _inputs(plan, points)
     preactivations: list[Tensor] = []
     outputs: list[Tensor] = []
     for layer in range(stack.hidden):
@@ -53,11 +53,30 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
     The logit is that of the last layer alone being quantized.
     """
     rounded = quantized_stack(stack, plan)
-    first = maps.points if plan.coordinates is None else plan.coordinates(maps.points.unsqueeze(0)).squeeze(0)
-    inputs = (first, *maps.outputs)
+    inputs = (_inputs(plan, maps.points), *maps.outputs)
     preactivations = tuple(rounded.preactivation(layer, inputs[layer]) for layer in range(stack.hidden))
     outputs = tuple(_through(rounded, plan, layer, z) for layer, z in enumerate(preactivations))
     return QuantizedMaps(preactivations, outputs, rounded.preactivation(stack.hidden, inputs[-1]))
+
+
+def quantized_layer(stack: Stack, plan: Plan | None, layer: int, values: Tensor) -> Tensor:
+    """Return what one layer gives: the logit [models, 1, points] if it is the last, else its outputs.
+
+    Args:
+        stack: networks whose weights are those to be used, rounded already where they should be (`quantized_stack`).
+        plan: quantizers of the layer's activations (of the coordinates too if it is the first); None: float.
+        layer: which.
+        values: its inputs, [models, width, points] or, for the first, [2, points].
+    """
+    if plan is None:
+        preactivation = stack.preactivation(layer, values)
+        return preactivation if layer == stack.hidden else stack.activate(layer, preactivation)
+    preactivation = stack.preactivation(layer, _inputs(plan, values) if layer == 0 else values)
+    return preactivation if layer == stack.hidden else _through(stack, plan, layer, preactivation)
+
+
+def _inputs(plan: Plan, points: Tensor) -> Tensor:
+    return points if plan.coordinates is None else plan.coordinates(points.unsqueeze(0)).squeeze(0)
 
 
 def _through(stack: Stack, plan: Plan, layer: int, preactivation: Tensor) -> Tensor:
