@@ -8,15 +8,18 @@ left out stands in the result.
 Sources: see `bootstrap.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, interval, paired_p, resampled_means
+from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, resampled_means
+from quantstudy.judge.intervals import interval
 
 Whole = NDArray[np.int64]
+Test = Callable[[Floats], float]
+"""A two-sided p-value of «both have the same distribution», from the paired differences `[seeds]`, all finite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Comparison:
         difference: mean over seeds of reference − other; 0 for the reference itself.
         low: lower end of its 95 % interval (not corrected), NaN with fewer than two pairs.
         high: upper end.
-        p: two-sided p-value of «no difference» (wild bootstrap), never 0.
+        p: two-sided p-value of «no difference» (of the test that was asked for), never 0.
         p_holm: the same, Holm-adjusted over the others; 1 for the reference.
         tied: not told apart from the reference; True for the reference itself.
         seeds: seeds at which both have a value.
@@ -83,7 +86,7 @@ class Chances:
 def mean_interval(values: ArrayLike) -> Intervals:
     """Return the mean of every row and its 95 % bootstrap interval, in the unit of the values.
 
-    The method and its measured coverage: `bootstrap.interval`.
+    The method and its measured coverage: `intervals.interval`, `intervals.coverage`.
     Where all values of a row are equal the interval is that point.
 
     Args:
@@ -94,21 +97,24 @@ def mean_interval(values: ArrayLike) -> Intervals:
 
     >>> found = mean_interval([[0.90, 0.92, 0.94, 0.96], [0.5, 0.5, 0.5, float("nan")]])
     >>> found.mean.round(3).tolist(), found.low.round(3).tolist(), found.missing.tolist()
-    ([0.93, 0.5], [0.9, 0.5], [0, 1])
+    ([0.93, 0.5], [0.885, 0.5], [0, 1])
     """
     rows = _rows(values)
     return Intervals(*_columns(interval(row[np.isfinite(row)]) for row in rows), *_counts(np.isfinite(rows)))
 
 
-def paired_against(values: ArrayLike, reference: int) -> Comparison:
+def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> Comparison:
     """Compare one activation with all, paired by seed.
 
-    An activation is told apart from the reference where its Holm-adjusted p-value is at most ERROR *and* the
-    interval of the difference leaves out 0; otherwise they are tied. See `seeds_needed` for how many seeds that takes.
+    Two opinions: an activation is told apart from the reference where the interval of the difference leaves out 0
+    *and* its Holm-adjusted p-value is at most ERROR; otherwise they are tied. See `seeds_needed` for how many seeds
+    that takes.
 
     Args:
         values: `[activations, seeds]`; NaN = missing.
         reference: row to compare with; the sign of a difference is reference − other.
+        test: the p-value: `paired_p`, the paired permutation test, where the number of seeds was fixed beforehand,
+            or `sequential.anytime_p` where seeds are added until the best is told apart.
 
     Raises:
         ValueError: not two axes.
@@ -123,7 +129,7 @@ def paired_against(values: ArrayLike, reference: int) -> Comparison:
     present = np.isfinite(differences)
     pairs = [row[kept] for row, kept in zip(differences, present, strict=True)]
     mean, low, high = _columns(map(interval, pairs))
-    p = np.array([paired_p(pair) for pair in pairs])
+    p = np.array([test(pair) for pair in pairs])
     others = np.arange(len(rows)) != reference
     p_holm = np.ones(len(rows))
     p_holm[others] = holm(p[others])
@@ -131,7 +137,7 @@ def paired_against(values: ArrayLike, reference: int) -> Comparison:
     return Comparison(reference, mean, low, high, p, p_holm, ~apart, *_counts(present))
 
 
-def paired_against_best(values: ArrayLike) -> Comparison:
+def paired_against_best(values: ArrayLike, test: Test = paired_p) -> Comparison:
     """Compare the activation that has the highest mean with all, paired by seed (see `paired_against`).
 
     One that is ahead of the best at the seeds that both have counts as tied: where values are missing, the highest mean
@@ -139,14 +145,16 @@ def paired_against_best(values: ArrayLike) -> Comparison:
 
     Args:
         values: `[activations, seeds]`, higher is better; NaN = missing.
+        test: the p-value, see `paired_against`.
 
     Raises:
         ValueError: not two axes, or no activation.
     """
-    order = ranking_order(mean_interval(values).mean)
+    rows = _rows(values)
+    order = ranking_order(np.array([mean_of(row[np.isfinite(row)]) for row in rows]))
     if not len(order):
         raise ValueError("at least one activation is needed")
-    found = paired_against(values, int(order[0]))
+    found = paired_against(values, int(order[0]), test)
     return replace(found, tied=found.tied | (found.difference < 0))
 
 

@@ -1,4 +1,4 @@
-"""One row: the resamples, intervals, p-values and Holm's correction against slow and independent twins."""
+"""One row: the resamples, the permutation test and Holm's correction against slow and independent twins."""
 
 import itertools
 import math
@@ -6,20 +6,21 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from quantstudy.judge import bootstrap
 from quantstudy.judge.bootstrap import (
+    all_equal,
     holm,
-    interval,
     mean_of,
     paired_p,
+    resample_counts,
     resample_indices,
     resampled_means,
     seeds_needed,
     sign_flips,
-    tail,
 )
 
 rng = np.random.default_rng(7)
@@ -56,14 +57,17 @@ def test_resampled_means_are_those_of_the_whole_matrix_bit_for_bit(monkeypatch, 
     assert means.tobytes() == row[resample_indices(seeds)].mean(axis=1).tobytes()
 
 
-def test_an_interval_that_comes_again_is_the_same_and_no_other_rows():
-    one = rng.standard_normal(9)
-    first = interval(one)
-    assert interval(one.copy()) == first
-    assert interval(one.astype(np.float32)) != first
-    assert interval(one[::-1]) != first  # the resamples take other seeds
-    strided = np.repeat(one, 2)[::2]
-    assert interval(strided) == first
+@pytest.mark.parametrize("seeds", [1, 2, 7, 16])
+def test_counts_are_how_often_a_resample_holds_a_seed(seeds):
+    counts = resample_counts(seeds)
+    assert counts.shape == (10_000, seeds)
+    assert counts.dtype == np.float64
+    for row in (0, 1, 77, 9999):
+        assert counts[row].tolist() == [(resample_indices(seeds)[row] == seed).sum() for seed in range(seeds)]
+    row = rng.standard_normal(seeds)
+    assert counts @ row / seeds == pytest.approx(resampled_means(row), abs=1e-12)
+    with pytest.raises(ValueError, match="read-only"):
+        counts[0, 0] = 1
 
 
 @pytest.mark.parametrize("seeds", [0, 1, 2, 3, 13])
@@ -85,79 +89,6 @@ def test_many_seeds_have_random_signs():
     assert np.abs(signs[1:].mean(axis=0)).max() < 0.04
     with pytest.raises(ValueError, match="read-only"):
         signs[0, 0] = 1
-
-
-@pytest.mark.parametrize("seeds", [2, 3, 8, 16, 100])
-def test_tail_is_the_level_of_student_s_interval(seeds):
-    # the mean of a resample has variance (n−1)/n · s²/n: the tail's quantile of that normal is t · s/√n
-    shrunk = math.sqrt((seeds - 1) / seeds)
-    expected = scipy.stats.t.ppf(0.025, seeds - 1)
-    assert shrunk * scipy.stats.norm.ppf(tail(seeds)) == pytest.approx(expected, rel=1e-6)
-    assert tail(seeds) < 0.025
-
-
-def slow_interval(row):
-    n = len(row)
-    means = sorted(sum(row[i] for i in picks) / n for picks in resample_indices(n).tolist())
-
-    def quantile(share):
-        at = share * (len(means) - 1)
-        below = math.floor(at)
-        return means[below] + (at - below) * (means[min(below + 1, len(means) - 1)] - means[below])
-
-    share = scipy.stats.norm.cdf(math.sqrt(n / (n - 1)) * scipy.stats.t.ppf(0.025, n - 1))
-    return sum(row) / n, quantile(share), quantile(1 - share)
-
-
-@pytest.mark.parametrize("seeds", [2, 3, 5, 16])
-def test_interval_is_the_plain_loop_s(seeds):
-    row = rng.normal(0.9, 0.05, seeds)
-    assert interval(row) == pytest.approx(slow_interval(row.tolist()), abs=1e-12)
-
-
-def test_interval_agrees_with_scipy_s_percentile_bootstrap():
-    row = rng.normal(0.9, 0.05, 16)
-    mean, low, high = interval(row)
-    level = 1 - 2 * tail(16)
-    found = scipy.stats.bootstrap(
-        (row,), np.mean, n_resamples=20_000, method="percentile", confidence_level=level, rng=np.random.default_rng(3)
-    ).confidence_interval
-    assert mean == pytest.approx(row.mean())
-    assert (low, high) == pytest.approx((found.low, found.high), abs=0.03 * (high - low))
-
-
-def test_interval_is_close_to_student_s_on_normal_data_and_wider_than_bca():
-    row = rng.normal(0.9, 0.05, 16)
-    _, low, high = interval(row)
-    student = scipy.stats.t.interval(0.95, 15, row.mean(), scipy.stats.sem(row))
-    assert (low, high) == pytest.approx(student, abs=0.06 * (high - low))
-    bca = scipy.stats.bootstrap((row,), np.mean, method="BCa", rng=np.random.default_rng(3)).confidence_interval
-    assert high - low > 1.05 * (bca.high - bca.low)
-
-
-def test_interval_without_spread_or_without_values():
-    assert interval(np.full(16, 0.1)) == (0.1, 0.1, 0.1)
-    assert interval(np.zeros(2)) == (0.0, 0.0, 0.0)
-    mean, low, high = interval(np.array([0.4]))
-    assert mean == 0.4
-    assert math.isnan(low)
-    assert math.isnan(high)
-    assert all(map(math.isnan, interval(np.array([]))))
-    assert all(map(math.isnan, (low, high)))
-
-
-def test_spread_of_the_size_of_rounding_is_none():
-    row = np.array([0.98 - 0.88, 0.97 - 0.87, 0.1])
-    assert len(set(row)) > 1
-    assert len(set(interval(row))) == 1
-    low, high = interval(np.array([1e9, 1e9 - 1]))[1:]  # exactly at the limit: still none
-    assert low == high
-    low, high = interval(np.array([-1.0, -1.0 + 2e-9]))[1:]
-    assert low < high
-
-
-def test_two_seeds_give_their_range():
-    assert interval(np.array([0.2, 0.4])) == pytest.approx((0.3, 0.2, 0.4))
 
 
 def slow_p(differences):
@@ -183,10 +114,34 @@ def test_p_has_no_sign_no_scale_and_no_order(row):
     assert paired_p(row[::-1]) == p
 
 
-def test_p_agrees_with_scipy_s_permutation_test():
-    row = rng.normal(0.3, 1, 12)
-    found = scipy.stats.permutation_test((row,), np.sum, permutation_type="samples", n_resamples=np.inf)
-    assert paired_p(row) == pytest.approx(found.pvalue, abs=1e-12)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (rng.normal(0.3, 1, 12), rng.normal(0, 1, 12)),
+        (rng.lognormal(0, 0.8, 9), rng.lognormal(0.5, 0.8, 9)),
+        (rng.binomial(4, 0.5, 10) / 4, rng.binomial(4, 0.2, 10) / 4),  # ties and differences of 0
+        (np.full(6, 0.9), np.full(6, 0.8)),
+        (rng.normal(size=2), rng.normal(size=2)),
+    ],
+)
+def test_p_is_scipy_s_paired_permutation_test(one, other):
+    found = scipy.stats.permutation_test(
+        (one, other),
+        lambda x, y, axis: (x - y).mean(axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    )
+    assert paired_p(one - other) == pytest.approx(found.pvalue, abs=1e-12)
+
+
+def test_p_of_many_seeds_agrees_with_scipy_s_permutation_test():
+    row = np.random.default_rng(2).normal(0.35, 1, 30)
+    found = scipy.stats.permutation_test(
+        (row,), np.mean, permutation_type="samples", n_resamples=50_000, rng=np.random.default_rng(1)
+    )
+    assert 0.01 < found.pvalue < 0.3
+    assert paired_p(row) == pytest.approx(found.pvalue, abs=4 * math.sqrt(found.pvalue / 10_000))
 
 
 def test_p_at_16_seeds_is_close_to_the_t_test():
@@ -237,6 +192,12 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p, error):
     assert set(np.flatnonzero(holm(np.array(p)) <= error)) == rejected
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_holm_is_statsmodels_s(p):
+    assert holm(np.array(p)) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-15)
+
+
 def test_seeds_needed_is_where_the_smallest_p_passes():
     assert [seeds_needed(k) for k in (1, 2, 3, 4, 7, 8)] == [1, 6, 7, 7, 8, 9]
     for activations in range(2, 12):
@@ -247,3 +208,11 @@ def test_seeds_needed_is_where_the_smallest_p_passes():
 @given(st.permutations([0.1, 0.2, 0.3, 0.7, 1e-9]))
 def test_mean_does_not_depend_on_the_order(row):
     assert mean_of(np.array(row)) == mean_of(np.array([0.1, 0.2, 0.3, 0.7, 1e-9])) == pytest.approx(0.26)
+
+
+def test_equal_up_to_rounding():
+    assert all_equal(np.array([0.98 - 0.88, 0.97 - 0.87, 0.1]))
+    assert all_equal(np.zeros(3))
+    assert all_equal(np.array([1e9, 1e9 - 1]))
+    assert not all_equal(np.array([-1.0, -1.0 + 2e-9]))
+    assert not all_equal(np.array([0.0, 1e-300]))
