@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 
 from quantstudy import Run, open_run
-from quantstudy.judge.words import verdict_lines
 
 KEPT = ("study.toml", "manifest.json", "verdict.json", "figures")
 SHOWN = [
@@ -62,7 +61,7 @@ def summary(run: Run) -> pd.DataFrame:
 
 def block(verdict: dict[str, Any]) -> str:
     """What the README says about the default study: the verdict in words and a table, from verdict.json alone."""
-    lines = [f"- {line}" for line in verdict_lines(verdict)]
+    lines = [f"- {line}" for line in verdict["summary"]]
     schemes = verdict["schemes"]
     lines += [
         "",

@@ -3,15 +3,16 @@
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from itertools import pairwise
 
 from quantstudy.config import StudyConfig
 
 version = functools.cache(metadata.version)  # half a millisecond each time, and a study has thousands of cells
 
-SEEDS_PER_CELL = {"train": 16, "measure": 4}
+SEEDS_PER_CELL = {"train": 16, "measure": 4, "vary": 4, "multiverse": 8}
 """Models that are stacked in one call, constants, so that the same seed is always computed in the same company.
 
 Training is faster with more. A model that is measured takes about 40 MB: 4 at a time measure some 6 % slower than 16
@@ -24,11 +25,13 @@ class Cell:
     """One unit of work.
 
     Attributes:
-        stage: `train`, `measure` or `picture`; a key of `work.STAGES`.
+        stage: `train`, `measure`, `vary`, `picture` or `multiverse`; a key of `work.STAGES`.
         activation: canonical name.
         first: its first seed.
         last: the seed after its last one.
         key: names its folder: what it is and a digest of everything that its numbers depend on.
+        trained: key of the `train` cell that its networks are in, its own if it is one.
+        place: number of its first seed there.
     """
 
     stage: str
@@ -36,6 +39,8 @@ class Cell:
     first: int
     last: int
     key: str
+    trained: str
+    place: int
 
     @property
     def seeds(self) -> range:
@@ -60,27 +65,45 @@ class CellStatus:
     notices: tuple[str, ...] = ()
 
 
-def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int) -> Cell:
-    """Return the cell of one activation and the seeds first … last − 1."""
-    settings = {key: value for key, value in asdict(config).items() if key not in ("name", "activations", "seeds")}
+CHANGE_NO_CELL = ("name", "activations", "seeds", "quick", "until_decided", "max_seeds")
+"""Settings that say which cells there are, not what is in them."""
+
+
+def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterator[Cell]:
+    """Yield the cells of one stage, activation by activation, at most `SEEDS_PER_CELL` seeds each.
+
+    Networks trained beside those of the study (`StudyConfig.controls`) are trained and varied, not measured.
+
+    Args:
+        stage: `train`, `measure`, `vary` or `multiverse`.
+        config: the study.
+        looks: numbers of seeds after which it is judged, the last one all of them. No cell reaches from one into the
+            next, so that more seeds are more cells. Empty: all seeds at once.
+    """
+    if stage == "vary" and config.quick:
+        return
+    together = SEEDS_PER_CELL[stage]
+    for activation in (*config.activations, *(config.controls if stage != "measure" else ())):
+        for start, end in pairwise((0, *(looks or (config.seeds,)))):
+            for first in range(start, end, together):
+                yield cell(stage, config, activation, first, min(first + together, end), looks)
+
+
+def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int, looks: Sequence[int] = ()) -> Cell:
+    """Return the cell of one activation and the seeds first … last − 1, all of them trained together; see `cells`."""
+    together = SEEDS_PER_CELL["train"]
+    start, end = next(pair for pair in pairwise((0, *(looks or (config.seeds,)))) if first < pair[1])
+    start += (first - start) // together * together
+    trained = _key("train", config, activation, start, min(start + together, end))
+    key = trained if stage == "train" else _key(stage, config, activation, first, last)
+    return Cell(stage, activation, first, last, key, trained, first - start)
+
+
+def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int) -> str:
+    settings = {key: value for key, value in asdict(config).items() if key not in CHANGE_NO_CELL}
     versions = {
         name: version(name) for name in ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
     }
     text = json.dumps([stage, activation, first, last, settings, versions], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return Cell(stage, activation, first, last, f"{stage}-{activation}-{first}-{last}-{digest}")
-
-
-def cells(stage: str, config: StudyConfig) -> Iterator[Cell]:
-    """Yield the cells of one stage, activation by activation, at most `SEEDS_PER_CELL` seeds each."""
-    together = SEEDS_PER_CELL[stage]
-    for activation in config.activations:
-        for first in range(0, config.seeds, together):
-            yield cell(stage, config, activation, first, min(first + together, config.seeds))
-
-
-def training_cell(config: StudyConfig, activation: str, seed: int) -> Cell:
-    """Return the `train` cell that one seed of an activation belongs to."""
-    together = SEEDS_PER_CELL["train"]
-    first = seed // together * together
-    return cell("train", config, activation, first, min(first + together, config.seeds))
+    return f"{stage}-{activation}-{first}-{last}-{digest}"

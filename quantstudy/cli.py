@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -76,6 +76,21 @@ def run(
     jobs: Annotated[
         str | None, _option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Schemes only: leave out sensitivity, placement, bit cliff and cause."),
+    ] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Add seeds, 16 at a time, until the best is told apart from all others, by a rule that allows for "
+            "looking after every batch.",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        str | None, _option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")
     ] = False,
@@ -99,7 +114,12 @@ def run(
         hidden=hidden,
         device=device,
         trainer=trainer,
+        quick=quick or None,
+        until_decided=until_decided or None,
+        max_seeds=max_seeds,
     )
+    if max_seeds is not None and not config.until_decided:
+        raise BadInput("max_seeds", max_seeds, "only together with --until-decided")
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
     folder = Path(out) if out else Path("results") / config.run_name
@@ -112,7 +132,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
     """Judge and draw a finished run again from its records, without training."""
-    from quantstudy.executors import collect_rarely
+    from quantstudy.executors import available_cores, collect_rarely, workers
     from quantstudy.files import locked
     from quantstudy.records import open_run
     from quantstudy.study import redo
@@ -120,8 +140,9 @@ def report(
 
     collect_rarely()
     finished = open_run(Path(folder))
-    with locked(finished.folder), stage_progress() as progress:
-        redo(finished, progress=progress)
+    drawing = workers(min(available_cores(), 2), preload="quantstudy.show.figures")  # loads no torch
+    with locked(finished.folder), stage_progress() as progress, drawing as executor:
+        redo(finished, progress=progress, executor=executor)
     _print_result(finished, as_json)
 
 
@@ -169,6 +190,62 @@ def measure_cost(
     _print_cost(table, as_json)
 
 
+@app.command()
+def compare(
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The folder of a finished run.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another, with the same islands; B − A is shown.")],
+    out: Annotated[str | None, _option("Folder. Default results/compare-XXXXXXXX-XXXXXXXX.", "DIR")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
+) -> None:
+    """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
+    from quantstudy.compare import compare_runs
+    from quantstudy.records import open_run
+
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
+    found, folder = compare_runs(*runs, None if out is None else Path(out))
+    if as_json:
+        print(json.dumps({"compare": str(folder), **found}, indent=1))
+    else:
+        from quantstudy.terminal import print_comparison
+
+        print_comparison(found, folder)
+
+
+@app.command()
+def multiverse(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY.toml",
+            help="A study file. A table named multiverse in it may hold lists for lr, frequency, hidden, placement, "
+            "observer and metric; the study's own value is always among them.",
+        ),
+    ],
+    out: Annotated[str | None, _option("Folder. Default results/NAME-multiverse-XXXXXXXX.", "DIR")] = None,
+    jobs: Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the folder first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")] = False,
+) -> None:
+    """Does the answer survive? Repeat a study under other rates, islands, widths, placements, observers and metrics.
+
+    The same command goes on where it was stopped. Given the study.toml of a finished run, its verdict will quote this.
+    """
+    from quantstudy.multiverse_config import read_multiverse
+
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    asked = read_multiverse(Path(study))
+    folder, processes = Path(out) if out else Path("results") / asked.folder_name, _jobs(asked.base, jobs)
+    with _resumable(lambda: resume_command(folder, Path(study), command="multiverse")):
+        from quantstudy.multiverse_command import do_multiverse
+
+        if asked.base.device == "cuda":
+            _require_cuda()
+        do_multiverse(asked, Path(study), folder, processes, fresh=fresh, as_json=as_json)
+
+
 def _measure(names: tuple[str, ...]) -> dict[str, Any]:
     from quantstudy.cost.table import cost_table
     from quantstudy.subject.activations import parse_activation
@@ -206,7 +283,7 @@ def _global_options(
 
 
 def _run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
-    with _resumable(config, folder):
+    with _resumable(lambda: _command(config, folder)):
         from quantstudy.executors import collect_rarely, workers
         from quantstudy.study import run_study
         from quantstudy.terminal import notify, stage_progress
@@ -246,15 +323,19 @@ def _require_cuda() -> None:
 
 
 @contextmanager
-def _resumable(config: StudyConfig, folder: Path) -> Iterator[None]:
-    """Say how to go on when a run is interrupted: by its study.toml, or, before that is written, the same command."""
+def _resumable(command: Callable[[], str]) -> Iterator[None]:
+    """Say by which command to go on when one is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        study = folder / "study.toml"
-        begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
-        command = resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
-        raise _Interrupted(f"interrupted; go on with: {command}") from None
+        raise _Interrupted(f"interrupted; go on with: {command()}") from None
+
+
+def _command(config: StudyConfig, folder: Path) -> str:
+    """Return how to go on with a run: by its study.toml, or, before that is written, the same command."""
+    study = folder / "study.toml"
+    begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
+    return resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
 
 
 class _Interrupted(StudyFailure):

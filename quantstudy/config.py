@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from quantstudy.errors import BadInput, choices
-from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_schemes
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
+from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_schemes, studied_widths
+from quantstudy.subject.activations import BOUNDED, CAPPED_BASES, DEFAULT_ACTIVATIONS, UNBOUNDED, parse_activation
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
+SEEDS_PER_LOOK = 16
+"""Seeds that a study until decided adds at a time."""
+
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
 
@@ -41,6 +44,9 @@ class StudyConfig:
         allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
+        quick: leave out what is asked beyond the schemes: sensitivity, placement, bit cliff, cause.
+        until_decided: add seeds in batches until the best is told apart from all others.
+        max_seeds: where that ends without a decision.
     """
 
     name: str = "default"
@@ -59,6 +65,9 @@ class StudyConfig:
     allowed_drop: float = 0.02
     device: str = "auto"
     trainer: str = "fused"
+    quick: bool = False
+    until_decided: bool = False
+    max_seeds: int = 128
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
@@ -75,8 +84,11 @@ class StudyConfig:
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise BadInput(key, getattr(self, key), choices(str(getattr(self, key)), allowed))
-        if not isinstance(self.coordinates, bool):
-            raise BadInput("coordinates", self.coordinates, "true or false")
+        for key in ("coordinates", "quick", "until_decided"):
+            if not isinstance(getattr(self, key), bool):
+                raise BadInput(key, getattr(self, key), "true or false")
+        if self.until_decided and checked["max_seeds"] < checked["seeds"]:
+            raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
         for key, value in checked.items():
             object.__setattr__(self, key, value)
 
@@ -84,6 +96,40 @@ class StudyConfig:
     def schemes(self) -> tuple[Scheme, ...]:
         """The schemes of this study, those of the widths asked for first."""
         return studied_schemes(self.bits)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The widths of this study: those asked for, then 8 bits as the reference."""
+        return studied_widths(self.bits)
+
+    @property
+    def asks_cause(self) -> bool:
+        """Whether the study asks what in hardgelu makes the difference."""
+        return not self.quick and BOUNDED in self.activations
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Networks trained beside those of the study, to tell what in hardgelu makes the difference.
+
+        >>> StudyConfig(activations=("relu", "gelu", "hardgelu")).controls
+        ('relu@3', 'gelu@3', 'hardgelu_uncapped')
+        """
+        if not self.asks_cause:
+            return ()
+        bases = [name for name in CAPPED_BASES if name in self.activations]
+        capped = [parse_activation(f"{name}@{parse_activation(BOUNDED).cap:g}").name for name in bases]
+        return tuple(name for name in (*capped, UNBOUNDED) if name not in self.activations)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a study until decided is judged; of any other the number of its seeds.
+
+        >>> StudyConfig(seeds=8, until_decided=True, max_seeds=48).looks
+        (8, 24, 40, 48)
+        """
+        if not self.until_decided:
+            return (self.seeds,)
+        return (*range(self.seeds, self.max_seeds, SEEDS_PER_LOOK), self.max_seeds)
 
     @property
     def quantizes_hidden_outputs_only(self) -> bool:
@@ -119,6 +165,7 @@ class StudyConfig:
 
 WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
     "seeds": (1, 10_000),
+    "max_seeds": (2, 10_000),
     "steps": (1, 1_000_000),
     "batch": (1, 65_536),
     "grid": (4, 1024),
@@ -145,6 +192,8 @@ def from_mapping(values: Mapping[str, Any]) -> StudyConfig:
     """
     known = [field.name for field in fields(StudyConfig)]
     for key in values:
+        if key == "multiverse":
+            raise BadInput(key, values[key], "there is no such key in a study; quantstudy multiverse takes this table")
         if key not in known:
             raise BadInput(key, values[key], f"there is no such key; {choices(key, known)}")
     study = StudyConfig(**values)
@@ -160,6 +209,19 @@ def read_toml(path: Path, field: str = "STUDY.toml") -> StudyConfig:
     Raises:
         BadInput: no such file, a folder, not readable as TOML (with the line), or a bad key or value.
     """
+    values = toml_values(path, field)
+    try:
+        return from_mapping(values)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error.field}", error.value, error.allowed) from None
+
+
+def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
+    """Return what stands in a TOML file, key by key, lists as tuples.
+
+    Raises:
+        BadInput: no such file, a folder, not readable as TOML (with the line).
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -171,10 +233,7 @@ def read_toml(path: Path, field: str = "STUDY.toml") -> StudyConfig:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5000 digits, lists 5000 deep
         raise BadInput(field, str(path), f"not valid TOML: {error}") from None
-    try:
-        return from_mapping({key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
-    except BadInput as error:
-        raise BadInput(f"{path}: {error.field}", error.value, error.allowed) from None
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 
 def _names(given: Any) -> tuple[str, ...]:

@@ -36,21 +36,23 @@ class ThisProcess(Executor):
 class Workers(Executor):
     """Worker processes, started when the first call comes, so that a refused or finished run starts none.
 
-    On Linux they are forked from a process that has imported `quantstudy.preload`: torch and torchao are loaded once,
-    on one core, and lie in memory once. Elsewhere forking is not safe, and each of them starts by itself.
+    On Linux they are forked from a process that has imported what they need (torch and torchao, for example): it is
+    loaded once, on one core, and lies in memory once. Elsewhere forking is not safe, and each of them starts by itself.
 
     Args:
         jobs: number of processes.
+        preload: module to import there.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, preload: str) -> None:
         self._jobs = jobs
+        self._preload = preload
         self._pool: ProcessPoolExecutor | None = None
 
     def get_ready(self) -> None:
         """Let what workers need be loaded; returns at once, where the first `submit` would wait for that."""
         if sys.platform == "linux":
-            multiprocessing.set_forkserver_preload(["quantstudy.preload"])
+            multiprocessing.set_forkserver_preload([self._preload])
             resource_tracker.ensure_running()  # it would let interrupts through again
             with _interrupts_wait():
                 forkserver.ensure_running()
@@ -80,13 +82,17 @@ class Workers(Executor):
 
 
 @contextlib.contextmanager
-def workers(jobs: int) -> Iterator[Executor]:
+def workers(jobs: int, preload: str = "quantstudy.preload") -> Iterator[Executor]:
     """Yield an executor of `jobs` processes (this one if 1); leaving by an exception ends the workers at once.
+
+    Args:
+        jobs: number of processes.
+        preload: module that all of them need; the default is what cells need.
 
     Raises:
         StudyFailure: a worker was killed from outside, for example because memory ran out.
     """
-    executor = ThisProcess() if jobs == 1 else Workers(jobs)
+    executor = ThisProcess() if jobs == 1 else Workers(jobs, preload)
     try:
         yield executor
     except BaseException as error:

@@ -88,6 +88,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def resume_command(folder: Path) -> str:
-    """Return the command that goes on with the run in a folder."""
-    return f"quantstudy run {shlex.quote(str(folder / 'study.toml'))} --out {shlex.quote(str(folder))}"
+def resume_command(folder: Path, study: Path | None = None, *, command: str = "run") -> str:
+    """Return the command that goes on with the run in a folder.
+
+    Args:
+        folder: of the run.
+        study: its study file; the one in the folder if None.
+        command: the name of the command that began it.
+    """
+    file = folder / "study.toml" if study is None else study
+    return f"quantstudy {command} {shlex.quote(str(file))} --out {shlex.quote(str(folder))}"

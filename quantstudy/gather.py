@@ -1,12 +1,14 @@
 """From cells to records: join what the cells left into the files of the run folder."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
 from quantstudy.cells import Cell, cells
@@ -15,47 +17,49 @@ from quantstudy.files import file_sha256, opened_atomically
 from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records import Run, load_cell, npz, write_records
 from quantstudy.subject.islands import island_masks
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, parquet_file, to_parquet
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
-"""Columns of the metrics that choose the seeds shown."""
+"""Columns of the metrics that choose the seeds shown, and when there are enough."""
 
 
 def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
     """Yield, per activation, the seed whose flip rate of the focus scheme is the lower median."""
+    for activation, rates in zip(run.config.activations, _focus(run, "flip_rate"), strict=True):
+        yield activation, sorted(zip(rates, range(len(rates)), strict=True))[(len(rates) - 1) // 2][1]
+
+
+def focus_accuracies(run: Run) -> NDArray[np.float64]:
+    """Return the accuracy after quantization by the focus scheme, [activations, seeds], of what is measured so far."""
+    return _focus(run, "accuracy_quantized")
+
+
+def _focus(run: Run, metric: str) -> NDArray[np.float64]:
+    """Return one metric of the networks quantized by the focus scheme, [activations, seeds]."""
     focus = IntFormat(run.config.focus_bits)
     wanted = (
         (pc.field("scope") == "network")
-        & (pc.field("metric") == "flip_rate")
+        & (pc.field("metric") == metric)
         & (pc.field("backend") == "simulated")
         & (pc.field("scheme") == str(Scheme(focus, focus)))
     )
-    seeds: dict[str, list[tuple[float, int]]] = {name: [] for name in run.config.activations}
-    for unit in cells("measure", run.config):
+    found = np.full((len(run.config.activations), run.config.seeds), np.nan)
+    for unit in cells("measure", run.config, run.looks):
         table = _table(_files(run, unit)["metrics.parquet"], RATES).filter(wanted)
-        seeds[unit.activation] += zip(table["value"].to_pylist(), table["seed"].to_pylist(), strict=True)
-    for activation, rates in seeds.items():
-        yield activation, sorted(rates)[(len(rates) - 1) // 2][1]
+        found[run.config.activations.index(unit.activation), table["seed"].to_numpy()] = table["value"].to_numpy()
+    return found
 
 
 def gather(run: Run) -> dict[str, str]:
     """Join the tables and weights that the cells left into records of the run; return their digests by name.
 
-    Metrics and plans grow with the seeds, so one cell's are held in memory at a time.
+    Most tables grow with the seeds, so one cell's are held in memory at a time.
     """
-    config, histograms = run.config, []
-    with (
-        opened_atomically(run.folder / "metrics.parquet") as metrics_file,
-        opened_atomically(run.folder / "plans.parquet") as plans_file,
-        parquet_file(metrics_file, METRICS) as append_metrics,
-        parquet_file(plans_file, PLANS) as append_plans,
-    ):
-        for unit in cells("measure", config):
-            files = _files(run, unit)
-            append_metrics(_table(files["metrics.parquet"]))
-            append_plans(_table(files["plans.parquet"]))
-            histograms.append(_table(files["histograms.parquet"]))
-    digests = {name: file_sha256(run.folder / name) for name in ("metrics.parquet", "plans.parquet")}
+    config = run.config
+    digests = _joined(run, "measure", {"metrics": METRICS, "plans": PLANS})
+    if not config.quick:
+        digests |= _joined(run, "vary", VARIATION_TABLES)
+    histograms = [_table(_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)]
     masks = island_masks(range(config.seeds), config.grid, config.frequency)
     files = {
         "masks.npz": npz({"mask": masks}),
@@ -64,6 +68,20 @@ def gather(run: Run) -> dict[str, str]:
     for activation in config.activations:
         files[f"weights/{activation}.safetensors"] = _weights(run, activation)
     return digests | write_records(run, files)
+
+
+def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str, str]:
+    """Join the tables that the cells of a stage left; a cell that has nothing to say on one left none."""
+    with ExitStack() as open_files:
+        append = {}
+        for name, schema in schemas.items():
+            file = open_files.enter_context(opened_atomically(run.folder / f"{name}.parquet"))
+            append[f"{name}.parquet"] = open_files.enter_context(parquet_file(file, schema))
+        for unit in cells(stage, run.config, run.looks):
+            files = _files(run, unit)
+            for name in append.keys() & files.keys():
+                append[name](_table(files[name]))
+    return {name: file_sha256(run.folder / name) for name in append}
 
 
 def finish(run: Run, shown: Iterable[Cell], digests: dict[str, str]) -> None:
@@ -89,7 +107,7 @@ def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
 def _weights(run: Run, activation: str) -> bytes:
     parts = [
         safetensors.load(_files(run, unit)["weights.safetensors"])
-        for unit in cells("train", run.config)
+        for unit in cells("train", run.config, run.looks)
         if unit.activation == activation
     ]
     stacked = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -7,35 +7,27 @@ import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from quantstudy.config import StudyConfig, read_toml
+from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import file_sha256, resume_command, sha256, sync_folder, write_atomically
+from quantstudy.folders import FORMAT, OUR_FOLDERS, held_study, require_same_study
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
 
-FORMAT = 1
-"""Version of the run directory's layout; a folder of another one is refused."""
-
-RECORDS = ("masks.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz")
-"""Files that figures and verdicts are made from; their digests stand in the manifest."""
 
 SUMMARIES = (
     *("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate"),
     *("sqnr_db_isolated", "sqnr_db_accumulated", "code_occupancy", "code_entropy_bits"),
 )
 """The metrics of networks and layers that verdict and figures are made of."""
-
-OURS = ("study.toml", "manifest.json", "verdict.json", "cost.json", "report.html", *RECORDS, ".lock")
-OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
-"""Folders inside the run folder, and how the names of what a run writes there end."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +36,13 @@ class Run:
 
     Attributes:
         folder: where it is.
-        config: the study that it holds.
+        config: the study that it holds; `seeds` are those that were run, however many were asked for at first.
+        looks: numbers of seeds after which it was judged, the last one all of them; empty: after all of them.
     """
 
     folder: Path
     config: StudyConfig
+    looks: tuple[int, ...] = ()
 
     def manifest(self) -> dict[str, Any]:
         """Return manifest.json."""
@@ -64,18 +58,30 @@ class Run:
         Raises:
             StudyFailure: it is damaged.
         """
-        path = self.folder / "cost.json"
+        again = f"measure again with quantstudy cost --out {shlex.quote(str(self.folder))}"
+        return self._beside("cost.json", "activations", dict, again)
+
+    def multiverse(self) -> dict[str, Any] | None:
+        """Return the short form of a multiverse (`judge.multiverse.short`), None where none was finished.
+
+        Raises:
+            StudyFailure: it is damaged.
+        """
+        again = f"make it again with quantstudy multiverse {shlex.quote(str(self.folder / 'study.toml'))}"
+        return self._beside("multiverse.json", "share_best", float, again)
+
+    def _beside(self, name: str, key: str, kind: type, again: str) -> dict[str, Any] | None:
+        """Return a JSON file that another command left; under one of its keys are values of one kind by activation."""
+        path = self.folder / name
         if not path.exists():
             return None
         try:
             table = _json(path)
-            if all(isinstance(entry, dict) for entry in table["activations"].values()):
+            if all(isinstance(entry, kind) for entry in table[key].values()):
                 return table
         except (ValueError, TypeError, KeyError, AttributeError):
             pass
-        raise StudyFailure(
-            f"{path} is damaged; measure again with quantstudy cost --out {shlex.quote(str(self.folder))}"
-        )
+        raise StudyFailure(f"{path} is damaged; {again}")
 
     def metrics(self) -> "pd.DataFrame":
         """Return metrics.parquet; strings are categoricals, `layer` and `neuron` nullable integers."""
@@ -116,6 +122,14 @@ class Run:
         """Return plans.parquet."""
         return self._table("plans.parquet")
 
+    def variation(self, name: str) -> "pd.DataFrame":
+        """Return the table of one of VARIATIONS: sensitivity.parquet and so on.
+
+        Raises:
+            FileNotFoundError: the run was a quick one.
+        """
+        return self._table(f"{name}.parquet")
+
     def maps(self) -> "dict[str, NDArray[Any]]":
         """Return every array of maps.npz."""
         import numpy as np
@@ -146,9 +160,9 @@ class Run:
 
 def reading_once(run: Run) -> Run:
     """Return the same run, each of its records read at most once and kept as long as what is returned."""
-    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "maps")
+    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "variation", "maps")
     readers = {name: functools.cache(getattr(run, name)) for name in tables}
-    others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost")}
+    others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost", "multiverse")}
     return cast("Run", SimpleNamespace(folder=run.folder, config=run.config, **readers, **others))
 
 
@@ -186,61 +200,20 @@ def open_run(folder: Path, field: str = "DIR") -> Run:
     config = held_study(folder, field) if (folder / "manifest.json").is_file() else None
     if config is None:
         raise BadInput(field, str(folder), "a run folder is needed (it holds study.toml and manifest.json)")
-    run = Run(folder, config)
-    if run.manifest()["state"] != "complete":
+    if Run(folder, config).manifest()["state"] != "complete":
         raise BadInput(field, str(folder), f"this run is unfinished; finish it with {resume_command(folder)}")
+    run = as_it_was_run(Run(folder, config))
     damaged = run.damaged()
     if damaged:
         raise StudyFailure(f"{folder / damaged[0]} is missing or damaged; make it again with {resume_command(folder)}")
     return run
 
 
-def held_study(folder: Path, field: str = "out") -> StudyConfig | None:
-    """Return the study that a folder holds, begun or finished, None if the folder is absent or empty.
-
-    Args:
-        folder: what to look into.
-        field: the option or argument that named it.
-
-    Raises:
-        BadInput: the path is a file, holds something else, holds a run of another format version, or its study.toml is
-            not the one that the run was made with.
-    """
-    if not _is_folder(folder, field):
-        return None
-    names = _names(folder)
-    if not names:
-        return None
-    if names == {"study.toml"}:  # killed before the manifest was written
-        return read_toml(folder / "study.toml", field)
-    if "manifest.json" not in names:
-        raise BadInput(field, str(folder), "a new or empty folder, or one of an earlier run of the same study")
-    manifest = _manifest(folder)
-    if manifest.get("format") != FORMAT:
-        raise BadInput(
-            field,
-            str(folder),
-            f"it holds a run of format {manifest.get('format')}, this version writes format {FORMAT}; "
-            "choose another folder, or --fresh to empty this one",
-        )
-    if file_sha256(folder / "study.toml") != manifest.get("study"):
-        raise BadInput(
-            field,
-            str(folder / "study.toml"),
-            "it was edited after the run began; run the edited study into another folder, or --fresh to empty this one",
-        )
-    return read_toml(folder / "study.toml")
-
-
-def require_same_study(folder: Path, config: StudyConfig) -> None:
-    """Check that a run of a study may go into a folder.
-
-    Raises:
-        BadInput: the folder holds another study, or something else.
-    """
-    held = held_study(folder)
-    if held is not None and held != config:
-        raise BadInput("out", str(folder), "it holds another study; choose another folder, or --fresh to empty it")
+def as_it_was_run(run: Run) -> Run:
+    """Return a finished run of a study as asked for with the seeds that it ended with (`StudyConfig.until_decided`)."""
+    if not run.config.until_decided:
+        return run
+    return replace(run, config=run.config.with_options(seeds=len(run.manifest()["seeds"])))
 
 
 def start_run(folder: Path, config: StudyConfig, provenance: Mapping[str, Any]) -> Run:
@@ -251,51 +224,21 @@ def start_run(folder: Path, config: StudyConfig, provenance: Mapping[str, Any]) 
     """
     require_same_study(folder, config)
     run = Run(folder, config)
+    begin(run, config.to_toml().encode(), provenance)
+    return run
+
+
+def begin(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
+    """Make a run's folder ready: clear away what a killed process left, write study file and manifest if it is new."""
+    folder = run.folder
     for place in (folder, *(folder / inner for inner in OUR_FOLDERS)):
         for half_written in place.glob(".*.part"):
             if half_written.is_file():  # left by a process that was killed; nobody else writes while we hold the folder
                 half_written.unlink()
     if not (folder / "manifest.json").exists():
-        text = config.to_toml().encode()
-        write_atomically(folder / "study.toml", text)
-        manifest = {"format": FORMAT, "state": "running", "study": sha256(text), **provenance, "cells": {}, "files": {}}
-        write_manifest(run, manifest)
-    return run
-
-
-def require_emptiable(folder: Path) -> None:
-    """Check that a folder is absent, empty, or holds a run and nothing else.
-
-    Raises:
-        BadInput: it is a file, or holds files that no run writes.
-    """
-    if not _is_folder(folder, "out"):
-        return
-    names = _names(folder)
-    strangers = sorted(names - {*OURS, *OUR_FOLDERS})
-    for inner, ending in OUR_FOLDERS.items():
-        if (folder / inner).is_dir():
-            strangers += sorted(f"{inner}/{name}" for name in _names(folder / inner) if not name.endswith(ending))
-    if strangers:
-        raise BadInput("out", str(folder), f"--fresh empties run folders only, and this one also holds {strangers[0]}")
-    if "manifest.json" not in names and not names <= {"study.toml"}:
-        raise BadInput("out", str(folder), "--fresh empties run folders only, and this one has no manifest.json")
-
-
-def empty_run(folder: Path) -> None:
-    """Remove what a run leaves behind, and nothing else, from a folder; the cache of trained networks stays.
-
-    Raises:
-        BadInput: the folder holds files that no run writes.
-    """
-    require_emptiable(folder)
-    # The manifest goes last: a folder that was emptied halfway can still be told to be one of ours.
-    left = folder.iterdir() if folder.is_dir() else ()
-    for path in sorted(left, key=lambda path: path.name == "manifest.json"):
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != ".lock":
-            path.unlink()
+        write_atomically(folder / "study.toml", study)
+        about = {"format": FORMAT, "state": "running", "study": sha256(study)}
+        write_manifest(run, about | dict(provenance) | {"cells": {}, "files": {}})
 
 
 def write_manifest(run: Run, manifest: Mapping[str, Any]) -> None:
@@ -358,33 +301,6 @@ def drop_cells(folder: Path) -> None:
     shutil.rmtree(folder / "cells", ignore_errors=True)
 
 
-def _is_folder(path: Path, field: str) -> bool:
-    """Whether a path is a folder; False if it can become one.
-
-    Raises:
-        BadInput: it, or what it should be made in, is a file.
-    """
-    there = next(above for above in (path, *path.parents, Path("/")) if above.exists())
-    if not there.is_dir():
-        raise BadInput(field, str(path), f"a folder is needed, and {there} is a file")
-    return there == path
-
-
-def _names(folder: Path) -> set[str]:
-    """Return what a folder holds, the lock and half-written files left out."""
-    return {path.name for path in folder.iterdir() if path.name != ".lock" and not path.name.endswith(".part")}
-
-
 def _json(path: Path) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(path.read_bytes())
     return value
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = _json(folder / "manifest.json")
-    except ValueError:
-        raise StudyFailure(f"{folder / 'manifest.json'} is damaged; --fresh empties the folder") from None
-    if not isinstance(manifest, dict):
-        raise StudyFailure(f"{folder / 'manifest.json'} is damaged; --fresh empties the folder")
-    return manifest

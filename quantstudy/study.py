@@ -1,9 +1,10 @@
-"""The pipeline, top to bottom: train → quantize and measure → judge → show, all of it through the run folder."""
+"""The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,15 @@ from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
 from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
+from quantstudy.folders import empty_run, require_emptiable, require_same_study
 from quantstudy.provenance import commit, processor, versions
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
 from quantstudy.records import (
     Run,
+    as_it_was_run,
     drop_cells,
-    empty_run,
     load_cell,
     reading_once,
-    require_emptiable,
-    require_same_study,
     start_run,
     write_json,
     write_manifest,
@@ -61,7 +61,7 @@ def run_study(
         StudyFailure: the folder is in use, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
-    executor, notify = executor or ThisProcess(), _once(notify)
+    executor, notify = executor or ThisProcess(), once(notify)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:
@@ -70,25 +70,38 @@ def run_study(
     with locked(folder):
         if fresh:
             empty_run(folder)
-        run = start_run(folder, config, _provenance(config))
+        run = start_run(folder, config, provenance(config))
         elsewhere = None
-        if not _finished(run, notify):
-            _make_records(run, executor, progress, notify)
+        if finished(run, notify):
+            run = as_it_was_run(run)
+        else:
+            run = _make_records(run, executor, progress, notify)
             elsewhere = executor
         redo(run, progress=progress, executor=elsewhere, only_missing=True)
         drop_cells(folder)
     return run
 
 
-def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> None:
+def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
     """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
-    for line in _simulated_only(run.config):
+    config = run.config
+    for line in _simulated_only(config):
         notify(line)
     seconds: dict[str, float] = {}
-    for stage in ("train", "measure"):
-        with _timed(stage, seconds):
+
+    def do(stage: str, run: Run) -> None:
+        with timed(stage, seconds):
             # what comes later is loaded while the workers are starting, not before
-            _do(stage, list(cells(stage, run.config)), run, executor, progress, notify, meanwhile=_load_the_rest)
+            units = [(run.config, unit) for unit in cells(stage, run.config, run.looks)]
+            do_cells(stage, units, run, executor, progress, notify, meanwhile=_load_the_rest)
+
+    for look in _looks(run):
+        run = look
+        do("train", run)
+        do("measure", run)
+        if config.until_decided and _decided(run):
+            break
+    do("vary", run)
     if isinstance(executor, Workers):
         executor.shutdown()  # those that measured hold several hundred megabytes each: others do the rest
     from quantstudy.gather import finish, gather, median_seeds
@@ -96,15 +109,34 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
     digests: dict[str, str] = {}
 
     def join() -> None:
-        with _timed("gather", seconds):
+        with timed("gather", seconds):
             digests.update(gather(run))
 
-    with _timed("picture", seconds):
-        shown = [cell("picture", run.config, name, seed, seed + 1) for name, seed in median_seeds(run)]
-        _do("picture", shown, run, executor, progress, notify, meanwhile=join)
+    with timed("picture", seconds):
+        shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name, seed in median_seeds(run)]
+        drawn = [(run.config, unit) for unit in shown]
+        do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
         finish(run, shown, digests)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
-    write_manifest(run, run.manifest() | {"state": "complete", "seconds": seconds, "files": digests})
+    seeds = list(range(run.config.seeds))
+    write_manifest(run, run.manifest() | {"state": "complete", "seeds": seeds, "seconds": seconds, "files": digests})
+    return run
+
+
+def _looks(run: Run) -> Iterator[Run]:
+    """Yield the run with the seeds that were asked for at first and, until decided, with each batch that is added."""
+    looks = run.config.looks
+    for number, seeds in enumerate(looks, start=1):
+        yield replace(run, config=run.config.with_options(seeds=seeds), looks=looks[:number])
+
+
+def _decided(run: Run) -> bool:
+    """Whether the best at the focus scheme is told apart from all others by a rule that allows for looking often."""
+    from quantstudy.gather import focus_accuracies
+    from quantstudy.judge.paired import paired_against_best
+    from quantstudy.judge.sequential import anytime_p
+
+    return int(paired_against_best(focus_accuracies(run), anytime_p).tied.sum()) == 1
 
 
 def redo(
@@ -127,23 +159,19 @@ def redo(
     targets = [run.folder / "verdict.json", run.folder / "report.html", *show.figure_files(run)]
     if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
         return
-    config, held, seconds = run.config, reading_once(run), dict[str, float]()
+    held, seconds = reading_once(run), dict[str, float]()
     elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
+    if isinstance(elsewhere, Workers):
+        elsewhere.get_ready()
+        _load_the_rest()  # while the workers' process does so, too
     begun = show.begin(run, show.FROM_RECORDS, elsewhere)
-    with _timed("judge", seconds):
-        from quantstudy.judge.verdict import judge  # pandas and scipy, which the workers need not wait for
+    with timed("judge", seconds):
+        from quantstudy.judge.run import judge_run  # pandas and scipy, which the workers need not wait for
 
         progress("judge", 0, 1)
-        verdict = judge(
-            held.summaries(),
-            activations=config.activations,
-            schemes=[str(scheme) for scheme in config.schemes],
-            allowed_drop=config.allowed_drop,
-            cost=run.cost(),
-        )
-        write_json(run.folder / "verdict.json", verdict)
+        write_json(run.folder / "verdict.json", judge_run(held))
         progress("judge", 1, 1)
-    with _timed("draw", seconds):
+    with timed("draw", seconds):
         begun |= show.begin(run, show.FROM_VERDICT, elsewhere)
         show.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
     manifest = run.manifest()
@@ -152,28 +180,35 @@ def redo(
         write_manifest(run, manifest | {"seconds": manifest["seconds"] | told})
 
 
-def _do(
+def do_cells(
     stage: str,
-    units: Sequence[Cell],
+    units: Sequence[tuple[StudyConfig, Cell]],
     run: Run,
     executor: Executor,
     progress: Progress,
     notify: Notify,
-    meanwhile: Callable[[], object],
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
     """Run the cells that have no records yet; each result is told and noted in the manifest.
 
-    What this process has to do `meanwhile` it does once all of them are handed out.
+    Args:
+        stage: what `progress` is told.
+        units: cells, each with the study that it is part of.
+        run: the folder that their records go to.
+        executor: where they run.
+        progress: told how many are done, and how many there are.
+        notify: told what the user should know.
+        meanwhile: what this process has to do once all of them are handed out.
     """
     manifest, missing = run.manifest(), []
-    for unit in units:
+    for config, unit in units:
         if load_cell(run.folder, unit.key) is None:
-            missing.append(unit)
+            missing.append((config, unit))
         else:
             manifest["cells"].setdefault(unit.key, {"state": "done"})  # we were killed before it was noted
     kept = len(units) - len(missing)
     progress(stage, kept, len(units))
-    for done, status in enumerate(_results(stage, executor, run, missing, meanwhile), start=1):
+    for done, status in enumerate(_results(stage, executor, run.folder, missing, meanwhile), start=1):
         for notice in status.notices:
             notify(notice)
         manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
@@ -198,7 +233,11 @@ def prepare_to_measure() -> None:
 
 
 def _results(
-    stage: str, executor: Executor, run: Run, units: Sequence[Cell], meanwhile: Callable[[], object]
+    stage: str,
+    executor: Executor,
+    folder: Path,
+    units: Sequence[tuple[StudyConfig, Cell]],
+    meanwhile: Callable[[], object],
 ) -> Iterator[CellStatus]:
     """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
     pending = []
@@ -207,10 +246,10 @@ def _results(
         meanwhile()
         # One compiles the trainer, another what measures. All would compile both, if they got to work at once.
         executor.submit(prepare_to_measure)
-        yield executor.submit(run_cell, run.folder, run.config, units[0]).result()
+        yield executor.submit(run_cell, folder, *units[0]).result()
         units = units[1:]
     for unit in units:
-        future = executor.submit(run_cell, run.folder, run.config, unit)
+        future = executor.submit(run_cell, folder, *unit)
         if future.done():
             yield future.result()
         else:
@@ -223,12 +262,12 @@ def _results(
 def _load_the_rest() -> None:
     """Import what comes after the cells: the libraries of statistics and of figures take two seconds."""
     import_module("quantstudy.gather")
-    import_module("quantstudy.judge.verdict")
+    import_module("quantstudy.judge.run")
     show = import_module("quantstudy.show")
     show.load()
 
 
-def _once(notify: Notify) -> Notify:
+def once(notify: Notify) -> Notify:
     """Tell every line once: a cache that can't be written is noticed by every cell."""
     told: set[str] = set()
 
@@ -240,7 +279,7 @@ def _once(notify: Notify) -> Notify:
     return tell
 
 
-def _finished(run: Run, notify: Notify) -> bool:
+def finished(run: Run, notify: Notify) -> bool:
     """Whether the run's records are complete and undamaged; damaged ones are told and will be made again."""
     manifest = run.manifest()
     if manifest["state"] != "complete":
@@ -276,13 +315,15 @@ def _readable_verdict(run: Run) -> bool:
 
 
 @contextmanager
-def _timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add how long the block takes, in seconds, to what its stage has taken so far."""
     started = time.perf_counter()
     yield
-    seconds[stage] = round(time.perf_counter() - started, 3)
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)
 
 
-def _provenance(config: StudyConfig) -> dict[str, Any]:
+def provenance(config: StudyConfig) -> dict[str, Any]:
+    """Return what the manifest of a new run says about where its numbers come from."""
     return {
         "versions": versions(),
         "processor": processor(),

@@ -58,6 +58,48 @@ PLANS = pa.schema(
 """Columns of plans.parquet: a row per quantizer (backend `simulated`) and per parity check (backend `torchao`)."""
 
 
+_MEASURED = [("seed", pa.int32()), ("metric", _TEXT), ("value", pa.float64())]
+
+SENSITIVITY = pa.schema([("activation", _TEXT), ("scheme", _TEXT), ("view", _TEXT), ("layer", pa.int16()), *_MEASURED])
+"""Columns of sensitivity.parquet; `layer` is null where all layers are quantized (view `total`)."""
+
+PLACEMENT = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("scheme", _TEXT),
+        ("placement", _TEXT),
+        ("coordinates", pa.bool_()),
+        ("observer", _TEXT),
+        ("granularity", _TEXT),
+        *_MEASURED,
+    ]
+)
+"""Columns of placement.parquet."""
+
+CLIFF = pa.schema([("activation", _TEXT), ("quantized", _TEXT), ("bits", pa.int16()), ("scheme", _TEXT), *_MEASURED])
+"""Columns of cliff.parquet; `quantized` is `weights`, `activations` or `both`."""
+
+CAUSE = pa.schema([("activation", _TEXT), ("variant", _TEXT), ("scheme", _TEXT), *_MEASURED])
+"""Columns of cause.parquet; `activation` is what the network was trained with."""
+
+MULTIVERSE = pa.schema(
+    [
+        ("lr", pa.float64()),
+        ("frequency", pa.float64()),
+        ("hidden", _TEXT),
+        ("placement", _TEXT),
+        ("observer", _TEXT),
+        ("scheme", _TEXT),
+        ("activation", _TEXT),
+        *_MEASURED,
+    ]
+)
+"""Columns of multiverse.parquet: what a network was trained and quantized under; `hidden` is its widths, `8,8,8`."""
+
+VARIATION_TABLES = {"sensitivity": SENSITIVITY, "placement": PLACEMENT, "cliff": CLIFF, "cause": CAUSE}
+"""Tables of the analyses beyond the schemes, each in a file of its own."""
+
+
 def rows(schema: pa.Schema, number: int, /, **columns: Any) -> pa.Table:
     """Return a table of `number` rows; a column given as a single value is repeated, one not given is null.
 
@@ -115,6 +157,43 @@ def metric_rows(
         neuron=neuron[0] if neuron else None,
         metric=pa.DictionaryArray.from_arrays(metric.astype(np.int32), names),
         value=cube.ravel(),
+    )
+
+
+def variant_rows(
+    schema: pa.Schema,
+    activation: str,
+    seeds: Sequence[int],
+    variants: Sequence[tuple[Mapping[str, Any], Mapping[str, NDArray[np.floating[Any]]]]],
+) -> pa.Table:
+    """Return the rows of many variants of one stack.
+
+    Args:
+        schema: the table's; besides `activation`, `seed`, `metric` and `value` its columns are those of the variants.
+        activation: canonical name.
+        seeds: the models' seeds.
+        variants: of each, what it is (column → value) and its measures (metric → [seeds]).
+
+    >>> table = variant_rows(CLIFF, "relu", [0, 1], [({"bits": 4}, {"flip_rate": np.array([0.1, 0.2])})])
+    >>> table.select(["bits", "seed", "metric", "value"]).to_pylist()[1]
+    {'bits': 4, 'seed': 1, 'metric': 'flip_rate', 'value': 0.2}
+    """
+    sizes = [len(measures) * len(seeds) for _, measures in variants]
+    names = [name for _, measures in variants for name in measures for _ in seeds]
+    columns = {
+        key: [value for (what, _), size in zip(variants, sizes, strict=True) for value in [what.get(key)] * size]
+        for key in schema.names
+        if key not in ("activation", "seed", "metric", "value")
+    }
+    measured = [np.asarray(value, dtype=np.float64) for _, measures in variants for value in measures.values()]
+    return rows(
+        schema,
+        len(names),
+        activation=activation,
+        seed=np.tile(np.asarray(seeds, dtype=np.int32), len(measured)),
+        metric=names,
+        value=np.concatenate(measured) if measured else np.zeros(0),
+        **columns,
     )
 
 

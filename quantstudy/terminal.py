@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +17,9 @@ from quantstudy.subject.activations import ACTIVATIONS, ALIASES
 STAGES = {
     "train": "train networks",
     "measure": "quantize and measure",
+    "vary": "vary what is quantized",
     "picture": "evaluate the median seeds",
+    "multiverse": "evaluate",
     "judge": "judge",
     "draw": "draw figures",
     "cost": "measure costs",
@@ -37,6 +40,10 @@ COST_LEGEND = (
 
 WAYS = {"torch": "plain torch", "numba": "ours in Numba", "triton": "ours in Triton"}
 """What the ways that are timed are called on the screen."""
+
+
+COMPARED = 8
+"""Activations in the table of a comparison at most; compare.json holds all."""
 
 
 def notify(line: str) -> None:
@@ -84,8 +91,6 @@ def print_activations() -> None:
 
 def print_verdict(run: Run) -> None:
     """Print the ranking of the focus scheme and the verdict in words, at most 25 lines."""
-    from quantstudy.judge.words import verdict_lines
-
     verdict = run.verdict()
     bits = run.config.focus_bits
     console = _console()
@@ -103,9 +108,51 @@ def print_verdict(run: Run) -> None:
             "yes" if row["deployable"] else "no",
         )
     console.print(table)
-    for line in verdict_lines(verdict):
+    for line in verdict["summary"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     print(f"figures and page: {run.folder / 'report.html'}")
+
+
+def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
+    """Print how two runs differ (`compare.compare_runs`): the first schemes as a table, the rest in words, 30 lines."""
+    from quantstudy.judge.compare_words import comparison_lines, pair_name, rows_of, shown_pair
+    from quantstudy.judge.verdict import RANKED
+
+    console = _console()
+    for key, run in found["runs"].items():
+        console.print(f"{key.upper()}: {run['folder']}", markup=False, soft_wrap=True)
+    pair = shown_pair(found)
+    rows = rows_of(found, RANKED, pair)
+    if not all(row["same"] for row in rows):
+        table = _table("activation", "A %", "B %", "B − A (points)", "95 % interval", "p (Holm)", "real")
+        seeds = found["seeds"]["paired"]
+        table.title = f"{pair_name(*pair)}: accuracy after quantization, mean over common seeds ({seeds})"
+        for row in rows[:COMPARED]:
+            means = [_hundredths(row[key]) for key in ("mean_a", "mean_b", "difference")]
+            adjusted = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
+            between = _interval(row["low"], row["high"])
+            table.add_row(row["activation"], *means, between, adjusted, "yes" if row["real"] else "no")
+        console.print(table)
+    for line in comparison_lines(found):
+        console.print(line, markup=False, soft_wrap=True)
+    print(f"figure and numbers: {folder / 'compare.png'}, compare.json")
+
+
+def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
+    """Print how often each activation is best under other choices (`multiverse.run_multiverse`), and that in words."""
+    from quantstudy.judge.multiverse_words import share, specifications
+
+    table = _table("activation", "best", "best or tied", "mean rank")
+    table.title = f"{found['scheme']}: share of {specifications(found['specifications'])}"
+    shares = found["share_best_or_tied"]
+    for name in sorted(found["mean_rank"], key=lambda name: (-(shares[name] or 0), found["mean_rank"][name])):
+        told = "-" if shares[name] is None else share(shares[name])
+        table.add_row(name, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}")
+    console = _console()
+    console.print(table)
+    for line in found["summary"]:
+        console.print(line, markup=False, soft_wrap=True)
+    print(f"figure and numbers: {folder / 'figures' / 'multiverse.png'}, multiverse.json")
 
 
 def print_cost(table: Mapping[str, Any]) -> None:
@@ -155,8 +202,12 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
+def _hundredths(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{round(100 * fraction, 1) + 0.0:.1f}"  # no -0.0
+
+
 def _interval(low: float | None, high: float | None) -> str:
-    return "none (one seed)" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+    return "none (one seed)" if low is None or high is None else f"{_hundredths(low)} to {_hundredths(high)}"
 
 
 def _bound(value: float) -> str:

@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from quantstudy import cache
-from quantstudy.cells import Cell, CellStatus, training_cell
+from quantstudy.cells import Cell, CellStatus
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
 from quantstudy.executors import available_cores
+from quantstudy.measure.cause import cause_rows
+from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.drift_rows import ANALYSES, float_rows, histogram_rows
+from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.pictures import pictures
+from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.plan_rows import plan_rows
+from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import Effect, Subject, subject
 from quantstudy.quantize.plan import build_plan
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
@@ -31,7 +36,7 @@ from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import Stack, from_arrays, initial_stack
 from quantstudy.subject.training import train
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, to_parquet
+from quantstudy.tables import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
 
 Files = dict[str, bytes]
 Notify = Callable[[str], None]
@@ -101,6 +106,19 @@ def _measured(on: Subject, config: StudyConfig) -> Files:
     }
 
 
+def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack in the ways beyond the schemes; → the cell's share of their tables.
+
+    A stack that the study itself does not compare is there to find the cause, and for nothing else.
+    """
+    on = subject(*_trained(folder, config, unit, device))
+    wanted = VARIATIONS if unit.activation in config.activations else {"cause": VARIATIONS["cause"]}
+    return {
+        f"{name}.parquet": to_parquet([analysis(on, config)], VARIATION_TABLES[name])
+        for name, analysis in wanted.items()
+    }
+
+
 def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Evaluate one seed of one stack for the figures; → maps.npz."""
     on = subject(*_trained(folder, config, unit, device))
@@ -110,22 +128,37 @@ def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
     return {"maps.npz": npz(pictures(on, effects, folds_of=str(Scheme(focus, focus))))}
 
 
+def multiverse_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack at every placement with every observer; → the cell's share of multiverse.parquet."""
+    on = subject(*_trained(folder, config, unit, device))
+    return {"multiverse.parquet": to_parquet([multiverse_rows(on, config)], MULTIVERSE)}
+
+
+VARIATIONS: dict[str, Callable[[Subject, StudyConfig], pa.Table]] = {
+    "sensitivity": sensitivity_rows,
+    "placement": placement_rows,
+    "cliff": cliff_rows,
+    "cause": cause_rows,
+}
+"""Every analysis beyond the schemes, and the table that it writes."""
+
 STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "train": train_cell,
     "measure": measure_cell,
+    "vary": vary_cell,
     "picture": picture_cell,
+    "multiverse": multiverse_cell,
 }
 """What each stage does."""
 
 
 def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
     """Return the trained stack of a cell's seeds, the seeds and their masks."""
-    company = training_cell(config, unit.activation, unit.first)
-    files = load_cell(folder, company.key)
+    files = load_cell(folder, unit.trained)
     if files is None:
-        raise StudyFailure(f"{folder / 'cells' / company.key} is gone or damaged; run again to train it")
+        raise StudyFailure(f"{folder / 'cells' / unit.trained} is gone or damaged; run again to train it")
     stack = from_arrays(parse_activation(unit.activation), load(files["weights.safetensors"]))
-    chosen = stack.select(slice(unit.first - company.first, unit.last - company.first))
+    chosen = stack.select(slice(unit.place, unit.place + len(unit.seeds)))
     return chosen.to(device), unit.seeds, island_masks(unit.seeds, config.grid, config.frequency)
 
 

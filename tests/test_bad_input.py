@@ -15,7 +15,7 @@ import pytest
 from quantstudy import cli
 from quantstudy.config import StudyConfig
 from quantstudy.files import sha256
-from quantstudy.records import FORMAT
+from quantstudy.folders import FORMAT
 
 QUANTSTUDY = Path(sys.executable).with_name("quantstudy")
 WHOLE = "whole numbers from"

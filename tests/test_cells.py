@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quantstudy import cells
-from quantstudy.cells import Cell, cell, training_cell
+from quantstudy.cells import Cell, cell
 from quantstudy.config import StudyConfig
 
 CONFIG = StudyConfig(activations=("relu", "gelu"), seeds=37)
@@ -46,16 +46,46 @@ def test_the_cells_of_a_study() -> None:
     assert [(unit.first, unit.last) for unit in full] == [(0, 16), (16, 32)]
 
 
-def test_the_training_cell_of_each_seed() -> None:
-    found = list(cells.cells("train", CONFIG))
-    for seed in range(CONFIG.seeds):
-        company = training_cell(CONFIG, "gelu", seed)
-        assert seed in company.seeds
-        assert company in found
+@pytest.mark.parametrize(("seeds", "looks"), [(37, ()), (8, (8,)), (40, (8, 24, 40)), (41, (5, 21, 37, 41))])
+def test_every_cell_lies_within_the_cell_that_trained_it(seeds: int, looks: tuple[int, ...]) -> None:
+    config = CONFIG.with_options(seeds=seeds)
+    trained = {unit.key: unit for unit in cells.cells("train", config, looks)}
+    for stage in ("measure", "vary"):
+        found = list(cells.cells(stage, config, looks))
+        assert [seed for unit in found if unit.activation == "gelu" for seed in unit.seeds] == list(range(seeds))
+        for unit in found:
+            company = trained[unit.trained]
+            assert company.activation == unit.activation
+            assert company.first + unit.place == unit.first
+            assert unit.last <= company.last
+    for seed in range(seeds):
+        unit = cell("picture", config, "gelu", seed, seed + 1, looks)
+        assert list(trained[unit.trained].seeds)[unit.place] == seed
+
+
+def test_more_seeds_are_more_cells_and_leave_the_others_as_they_are() -> None:
+    asked = CONFIG.with_options(seeds=5, until_decided=True, max_seeds=37)
+    before: set[str] = set()
+    for number, seeds in enumerate(asked.looks, start=1):
+        config = asked.with_options(seeds=seeds)
+        keys = {unit.key for unit in cells.cells("train", config, asked.looks[:number])}
+        assert before < keys
+        before = keys
+    assert len(before) == 2 * 3
+
+
+def test_networks_beside_the_study_are_trained_and_varied_but_not_measured() -> None:
+    config = CONFIG.with_options(activations=("gelu", "hardgelu", "relu@3"))
+    names = {stage: {unit.activation for unit in cells.cells(stage, config)} for stage in ("train", "measure", "vary")}
+    assert names["measure"] == set(config.activations)
+    assert names["train"] == names["vary"] == {*config.activations, "gelu@3", "hardgelu_uncapped"}
+    quick = config.with_options(quick=True)
+    assert {unit.activation for unit in cells.cells("train", quick)} == set(config.activations)
+    assert not list(cells.cells("vary", quick))
 
 
 def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
-    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {"name", "activations", "seeds"}
+    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - set(cells.CHANGE_NO_CELL)
     keys = {key(CONFIG.with_options(**{name: value})) for name, value in OTHER.items()}
     keys |= {key(CONFIG), key(CONFIG, "train"), key(CONFIG, first=1), key(CONFIG, last=15)}
     keys.add(cell("measure", CONFIG, "gelu", 0, 16).key)
@@ -63,7 +93,9 @@ def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
 
 
 def test_the_key_does_not_change_with_the_name_the_number_of_seeds_and_the_other_activations() -> None:
-    for name, value in {"name": "x", "seeds": 64, "activations": ("relu",)}.items():
+    same = {"name": "x", "seeds": 64, "activations": ("relu",), "quick": True, "until_decided": True, "max_seeds": 99}
+    assert set(same) == set(cells.CHANGE_NO_CELL)
+    for name, value in same.items():
         assert key(CONFIG.with_options(**{name: value})) == key(CONFIG)
 
 

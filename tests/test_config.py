@@ -1,6 +1,7 @@
 import math
 import tomllib
 from dataclasses import asdict, fields
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ STUDIES = st.builds(
     activations=st.lists(NAMES, min_size=1, max_size=5).map(distinct_names),
     hidden=st.lists(st.integers(1, 256), min_size=1, max_size=8).map(tuple),
     coordinates=st.booleans(),
+    quick=st.booleans(),
     **{key: st.integers(*ends) for key, ends in WHOLE_NUMBERS.items()},
     **{key: st.floats(*ends) for key, ends in REAL_NUMBERS.items()},
     **{key: st.sampled_from(allowed) for key, allowed in CHOICES.items()},
@@ -75,6 +77,9 @@ def test_defaults_are_those_of_the_design() -> None:
         "allowed_drop": 0.02,
         "device": "auto",
         "trainer": "fused",
+        "quick": False,
+        "until_decided": False,
+        "max_seeds": 128,
     }
 
 
@@ -94,6 +99,9 @@ OTHER: dict[str, Any] = {
     "allowed_drop": 0.05,
     "device": "cpu",
     "trainer": "reference",
+    "quick": True,
+    "until_decided": True,
+    "max_seeds": 64,
 }
 
 
@@ -389,3 +397,41 @@ def test_bad_input_survives_pickling_and_stays_short() -> None:
     assert (str(again), again.field, again.value, again.allowed) == (str(error), "seeds", "x" * 500, "a\nb")
     assert len(str(error)) < 130
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("field", ["coordinates", "quick", "until_decided"])
+@pytest.mark.parametrize("value", [1, 0, "true", None])
+def test_switches_are_true_or_false(field: str, value: Any) -> None:
+    with pytest.raises(BadInput, match=f"{field}: .* true or false"):
+        StudyConfig(**{field: value})
+
+
+def test_fewer_seeds_at_most_than_at_first() -> None:
+    with pytest.raises(BadInput, match="max_seeds: 15 is not allowed; at least seeds, which is 16"):
+        StudyConfig(until_decided=True, max_seeds=15)
+    assert StudyConfig(max_seeds=15).looks == (16,)  # it means nothing then
+    assert StudyConfig(until_decided=True, max_seeds=16).looks == (16,)
+
+
+@given(st.integers(1, 200), st.integers(0, 300))
+def test_looks_go_from_the_seeds_asked_for_to_the_most(seeds: int, more: int) -> None:
+    looks = StudyConfig(seeds=seeds, until_decided=True, max_seeds=max(2, seeds + more)).looks
+    assert looks[0] == seeds
+    assert looks[-1] == max(2, seeds + more)
+    steps = [after - before for before, after in pairwise(looks)]
+    assert all(0 < step <= 16 for step in steps)
+    assert all(step == 16 for step in steps[:-1])
+
+
+def test_what_is_trained_beside_the_study() -> None:
+    article = StudyConfig()
+    assert article.controls == ("relu@3", "silu@3", "gelu@3", "hardswish@3", "hardgelu_uncapped")
+    assert article.with_options(quick=True).controls == ()
+    assert StudyConfig(activations=("relu", "gelu")).controls == ()
+    assert StudyConfig(activations=("relu@3", "relu", "hardgelu", "hardgelu_uncapped")).controls == ()
+    assert StudyConfig(activations=("relu@3", "relu", "hardgelu", "hardgelu_uncapped")).asks_cause
+
+
+def test_the_widths_of_a_study() -> None:
+    assert StudyConfig(bits=(4, 16)).widths == (4, 16, 8)
+    assert StudyConfig(bits=(8, 4)).widths == (8, 4)

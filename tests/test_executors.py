@@ -186,7 +186,7 @@ def test_ctrl_c_waits_until_a_worker_has_been_started(monkeypatch: pytest.Monkey
             started.append(name)
             return Future()
 
-    executor = Workers(1)
+    executor = Workers(1, "quantstudy.preload")
     monkeypatch.setattr(executor, "_pool", Pool())
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
@@ -258,7 +258,7 @@ def test_workers_see_the_environment_of_their_call(monkeypatch: pytest.MonkeyPat
 
 
 def test_after_a_shutdown_workers_are_new() -> None:
-    executor = Workers(1)
+    executor = Workers(1, "quantstudy.preload")
     first = executor.submit(os.getpid).result(timeout=60)
     executor.shutdown()
     executor.shutdown()

@@ -18,9 +18,9 @@ from quantstudy.errors import StudyFailure
 from quantstudy.files import file_sha256
 from quantstudy.gather import finish, gather, median_seeds
 from quantstudy.records import Run, load_cell, npz, start_run, store_cell
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, metric_rows, rows, to_parquet
+from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, metric_rows, rows, to_parquet, variant_rows
 
-STUDY = StudyConfig(activations=("relu", "gelu"), seeds=6, grid=9, hidden=(3,), bits=(4,))
+STUDY = StudyConfig(activations=("relu", "gelu"), seeds=6, grid=9, hidden=(3,), bits=(4,), quick=True)
 
 
 def measured(unit: Cell, rate: dict[int, float]) -> dict[str, bytes]:
@@ -104,6 +104,30 @@ def test_histograms_are_summed(run: Run) -> None:
     found = pq.read_table(run.folder / "histograms.parquet").to_pylist()
     assert {tuple(row.values())[:4]: row["count"] for row in found} == expected
     assert len(found) == len(expected) == 10  # cells of 4 and of 2 seeds, whose bins overlap in one
+
+
+def test_what_was_varied_is_joined_too_where_a_cell_has_it(run: Run, tmp_path: Path) -> None:
+    names = ("gelu", "hardgelu")
+    full = Run(run.folder, STUDY.with_options(quick=False, activations=names, seeds=5))
+    for stage in ("train", "measure"):
+        for unit in cells(stage, full.config):
+            weights = {"weights.safetensors": save({"layers.0.weight": np.zeros((len(unit.seeds), 1), np.float32)})}
+            store_cell(run.folder, unit.key, weights if stage == "train" else measured(unit, RATES["gelu"]))
+    expected: dict[str, list[Any]] = {name: [] for name in VARIATION_TABLES}
+    for unit in cells("vary", full.config):
+        own = VARIATION_TABLES if unit.activation in names else {"cause": VARIATION_TABLES["cause"]}
+        files = {}
+        for place, (name, schema) in enumerate(own.items()):
+            variants = [({"scheme": f"w{place}"}, {"flip_rate": np.arange(len(unit.seeds)) + place})]
+            table = variant_rows(schema, unit.activation, list(unit.seeds), variants)
+            expected[name] += table.to_pylist()
+            files[f"{name}.parquet"] = to_parquet([table], schema)
+        store_cell(run.folder, unit.key, files)
+    digests = gather(full)
+    for name, rows_of_it in expected.items():
+        assert pq.read_table(run.folder / f"{name}.parquet").to_pylist() == rows_of_it
+        assert len(rows_of_it) == 5 * (4 if name == "cause" else 2)  # gelu@3 and the uncapped one beside the two
+        assert digests[f"{name}.parquet"] == file_sha256(run.folder / f"{name}.parquet")
 
 
 def test_one_cell_at_a_time_is_held(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

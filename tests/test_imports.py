@@ -19,7 +19,9 @@ ROOMS = (
     ("quantstudy.errors",),
     ("quantstudy.subject.activations", "quantstudy.quantize.scheme"),
     ("quantstudy.config",),
+    ("quantstudy.multiverse_config",),
     ("quantstudy.files", "quantstudy.tables", "quantstudy.provenance"),
+    ("quantstudy.folders",),
     ("quantstudy.records", "quantstudy.cache"),
     ("quantstudy.subject",),
     ("quantstudy.quantize",),
@@ -27,22 +29,27 @@ ROOMS = (
     ("quantstudy.measure",),
     ("quantstudy.judge",),
     ("quantstudy.show",),
+    ("quantstudy.compare",),
     ("quantstudy.executors",),
     ("quantstudy.cells",),
     ("quantstudy.work",),
     ("quantstudy.preload",),
     ("quantstudy.gather",),
     ("quantstudy.study",),
+    ("quantstudy.multiverse",),
     ("quantstudy.cost",),
     ("quantstudy.terminal",),
+    ("quantstudy.multiverse_command",),
     ("quantstudy.cli", "quantstudy.__main__"),
 )
 """Data flow down this list: a room may import rooms above it, never below."""
 
 NO_TORCH = ("quantstudy.errors", "quantstudy.subject.activations", "quantstudy.quantize.scheme", "quantstudy.config",
-            "quantstudy.files", "quantstudy.records", "quantstudy.tables", "quantstudy.cache", "quantstudy.provenance",
-            "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells", "quantstudy.gather",
-            "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli")  # fmt: skip
+            "quantstudy.files", "quantstudy.folders", "quantstudy.records", "quantstudy.tables", "quantstudy.cache",
+            "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
+            "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
+            "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse",
+            "quantstudy.multiverse_command")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of two of them."""
 
 ONLY = {

@@ -11,21 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantstudy import records
+from quantstudy import folders, records
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import sha256
+from quantstudy.folders import FORMAT, empty_run, held_study, require_emptiable, require_same_study
 from quantstudy.records import (
-    FORMAT,
     Run,
     drop_cells,
-    empty_run,
-    held_study,
     load_cell,
     npz,
     open_run,
-    require_emptiable,
-    require_same_study,
     start_run,
     store_cell,
     write_json,
@@ -204,7 +200,7 @@ def everything(folder: Path) -> Run:
     (folder / "figures").mkdir()
     (folder / "figures" / "one.png").write_text("png")
     (folder / "figures" / ".two.png.7.part").write_text("half")
-    for name in (*records.OURS, ".metrics.parquet.7.part"):
+    for name in (*folders.OURS, ".metrics.parquet.7.part"):
         (folder / name).touch()
     return run
 

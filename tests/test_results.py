@@ -7,7 +7,7 @@ import pytest
 
 from quantstudy.config import read_toml
 from quantstudy.drift.catalogue import METRICS
-from quantstudy.records import RECORDS
+from quantstudy.folders import RECORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "neither": "neither"}

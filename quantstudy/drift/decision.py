@@ -243,3 +243,20 @@ def decision_drift(before: FloatLogits, y: Numbers) -> dict[str, Floats]:
         "logit_sqnr_db": sqnr_db(x[..., None], y[..., None]),
         "bernoulli_kl": _bernoulli_kl(before.probability, y),
     }
+
+
+def brief_drift(before: FloatLogits, y: Numbers) -> dict[str, Floats]:
+    """The few measures of ``decision_drift`` that networks beyond the schemes are judged by, a quarter of its time.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    x, y, target = planes(x=before.maps, y=y, target=before.target)
+    now = decide(y)
+    after = _share(now == target)
+    return {
+        "flip_rate": _share(decide(x) != now),
+        "accuracy_quantized": after,
+        "accuracy_drop": np.asarray(before.accuracy - after),
+        "delta_logit_over_margin": ratio(np.abs(y.astype(np.float64) - x).mean(axis=-1), before.margin),
+    }

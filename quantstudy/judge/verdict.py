@@ -1,15 +1,27 @@
 """From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
 
-import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.bootstrap import Floats
-from quantstudy.judge.paired import Intervals, mean_interval, paired_against_best, probability_of_best, ranking_order
+from quantstudy.judge.bootstrap import ERROR, Floats, paired_p
+from quantstudy.judge.intervals import coverage
+from quantstudy.judge.paired import (
+    Intervals,
+    Test,
+    mean_interval,
+    paired_against_best,
+    probability_of_best,
+    ranking_order,
+)
+from quantstudy.judge.power import more_seeds
+from quantstudy.judge.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.seeds import number
+from quantstudy.judge.sequential import anytime_p
 from quantstudy.judge.tie import tie_break
 from quantstudy.judge.words import reason
 
@@ -22,11 +34,11 @@ RANKED, FLOAT, FLIPS = "accuracy_quantized", "accuracy_float", "flip_rate"
 COLUMNS = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that are read."""
 
-AGAINST = ("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm")
+AGAINST = (
+    *("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm"),
+    *("improvement", "improvement_low", "improvement_high"),
+)
 """What the ranking says about each activation against the best."""
-
-DIGITS = 12
-"""Decimals kept of every number: beyond them is the rounding of float64, which must not decide at a limit."""
 
 
 def judge(
@@ -36,6 +48,7 @@ def judge(
     schemes: Sequence[str],
     allowed_drop: float,
     cost: Mapping[str, Any] | None = None,
+    until_decided: bool = False,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
@@ -50,14 +63,19 @@ def judge(
         schemes: names in the order of the verdict.
         allowed_drop: largest drop of accuracy that is still deployable, a fraction.
         cost: the cost table of the run, None if there is none.
+        until_decided: seeds were added until the best was told apart, so that p-values must hold at every look.
 
     Returns:
-        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ...}`. Every scheme has `backend`,
-        `ranking` (best first; numbers are fractions, null where there is none; `difference_to_best` is best − this
-        one, its interval not corrected, `p_holm` corrected), `best`, `winner`, `tied_with` (the best included),
-        `deployable`, `missing` (values left out: metric → activation → how many) and `reason` in words. Activations
-        without any value stand last in the ranking and take no part in the comparison. With a cost table every scheme
-        also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
+        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "coverage": how often a 95 %
+        interval holds the truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme
+        has `backend`, `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the
+        interquartile mean, `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected,
+        `improvement` how often the best is ahead of this one at the same seed), `best`, `winner`, `tied_with` (the best
+        included),
+        `more_seeds` (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is
+        reckoned with), `deployable`, `missing` (values left out: metric → activation → how many) and `reason` in words.
+        Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
+        every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
 
     Raises:
         BadInput: no activation.
@@ -85,11 +103,17 @@ def judge(
     judged = {}
     for scheme in schemes:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
-        found = _judge_scheme(activations, tables, allowed_drop)
+        found = _judge_scheme(activations, tables, allowed_drop, anytime_p if until_decided else paired_p)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
         judged[scheme] = found | {"reason": reason(scheme, found, allowed_drop)}
-    return {"schemes": judged, "seeds": len(seeds), "allowed_drop": allowed_drop}
+    return {
+        "schemes": judged,
+        "seeds": len(seeds),
+        "allowed_drop": allowed_drop,
+        "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
+        "test": "anytime" if until_decided else "permutation",
+    }
 
 
 def _network_rows(metrics: pd.DataFrame, activations: Sequence[str]) -> pd.DataFrame:
@@ -116,20 +140,24 @@ def _seed_table(
     return table
 
 
-def _judge_scheme(activations: Sequence[str], tables: dict[str, Floats], allowed_drop: float) -> dict[str, Any]:
+def _judge_scheme(
+    activations: Sequence[str], tables: dict[str, Floats], allowed_drop: float, test: Test
+) -> dict[str, Any]:
     mean = mean_interval(tables[RANKED]).mean
     order = ranking_order(mean)
     ranked = tables[RANKED][order]
     accuracy, drop, flips = map(mean_interval, (ranked, tables[FLOAT][order] - ranked, tables[FLIPS][order]))
     names = [activations[row] for row in order]
-    against = _against_best(ranked[: np.isfinite(mean).sum()])
+    robust = iqm_interval(ranked)
+    against = _against_best(ranked[: np.isfinite(mean).sum()], test)
     tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
     blank = dict.fromkeys(AGAINST)
     ranking: list[dict[str, Any]] = [
         {"activation": name, "seeds": int(accuracy.seeds[row])}
-        | _three(accuracy, row, "mean", "low", "high")
-        | _three(drop, row, "drop", "drop_low", "drop_high")
-        | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high")
+        | _three(accuracy, row, "mean", "low", "high", 0.0)
+        | _three(robust, row, "iqm", "iqm_low", "iqm_high", 0.0)
+        | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
+        | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
         | (against[row] if row < len(against) else blank)
         for row, name in enumerate(names)
     ]
@@ -143,33 +171,41 @@ def _judge_scheme(activations: Sequence[str], tables: dict[str, Floats], allowed
         "best": best,
         "winner": best if tied == [best] and best in deployable else None,
         "tied_with": tied,
+        "more_seeds": _more_seeds(tied, dict(zip(names, ranked, strict=True)), len(against)),
         "deployable": deployable,
         "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
     }
 
 
-def _three(found: Intervals, row: int, mean: str, low: str, high: str) -> dict[str, float | None]:
-    return {mean: number(found.mean[row]), low: number(found.low[row]), high: number(found.high[row])}
+def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
+    """Return mean and interval of a row; what lies outside [least, 1] no mean can be, so the interval ends there."""
+    ends = np.clip([found.low[row], found.high[row]], least, 1.0)
+    return {mean: number(found.mean[row]), low: number(ends[0]), high: number(ends[1])}
 
 
-def _against_best(ranked: Floats) -> list[dict[str, Any]]:
+def _against_best(ranked: Floats, test: Test) -> list[dict[str, Any]]:
     if not len(ranked):
         return []
-    chances, found = probability_of_best(ranked), paired_against_best(ranked)
-    columns = (chances.probability, found.difference, found.low, found.high, found.p_holm)
+    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, test), _improvement(ranked)
+    columns = (chances.probability, found.difference, found.low, found.high, found.p_holm, *ahead)
     numbers = [dict(zip(AGAINST, map(number, row), strict=True)) for row in zip(*columns, strict=True)]
     return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]
+
+
+def _improvement(ranked: Floats) -> tuple[Floats, Floats, Floats]:
+    found = probability_of_improvement(ranked)
+    return found.probability[0], found.low[0], found.high[0]
+
+
+def _more_seeds(tied: Sequence[str], ranked: Mapping[str, Floats], compared: int) -> list[dict[str, Any]]:
+    """Return how many more seeds would tell each two of the tied ones apart, at the level that Holm asks at first."""
+    level = ERROR / max(1, compared - 1)
+    return [
+        {"pair": [one, other], "seeds": more_seeds(ranked[one] - ranked[other], level)}
+        for one, other in combinations(tied, 2)
+    ]
 
 
 def _missing(table: Floats, activations: Sequence[str]) -> dict[str, int]:
     counts = (~np.isfinite(table)).sum(axis=1)
     return {name: int(count) for name, count in zip(activations, counts, strict=True) if count}
-
-
-def number(value: float) -> float | None:
-    """Return a number that JSON can hold: 12 decimals, no negative zero, None where it isn't finite.
-
-    >>> number(1.0 - 0.98), number(float("nan")), str(number(-1e-15))
-    (0.02, None, '0.0')
-    """
-    return round(float(value), DIGITS) + 0.0 if math.isfinite(value) else None

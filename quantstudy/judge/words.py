@@ -1,4 +1,4 @@
-"""The verdict in words: one reason per scheme, and the few lines that end a run. Points are hundredths of accuracy."""
+"""The verdict on one scheme in words, and how numbers are said. Points are hundredths of accuracy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,9 +12,6 @@ FEW_SEEDS = 5
 LEARNED = 0.9
 """Float accuracy below which a network has not learned its islands: that it loses little then means little."""
 
-MOST_LINES = 8
-"""Lines of `verdict_lines` at most."""
-
 
 def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float) -> str:
     """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what is missing.
@@ -25,23 +22,6 @@ def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float) -> str:
         allowed_drop: largest deployable drop of accuracy, a fraction.
     """
     return " ".join([*_outcome(scheme, judged, allowed_drop), *_caveats(judged)])
-
-
-def verdict_lines(verdict: Mapping[str, Any]) -> list[str]:
-    """Return at most eight lines, one per scheme in the verdict's order (the widths asked for come first).
-
-    Every line first says what to deploy, or that nothing is deployable. Where there are more schemes than lines, the
-    last line says how many are left out.
-
-    Args:
-        verdict: what `judge` returned, or the content of verdict.json.
-    """
-    schemes, allowed = verdict["schemes"], verdict["allowed_drop"]
-    lines = [f"{name}: {_line(judged, allowed)}" for name, judged in schemes.items()]
-    if len(lines) <= MOST_LINES:
-        return lines
-    left = len(lines) - MOST_LINES + 1
-    return [*lines[: MOST_LINES - 1], f"and {left} more schemes in verdict.json"]
 
 
 def listing(names: Sequence[str], last: str = "and") -> str:
@@ -145,32 +125,6 @@ def _caveats(judged: Mapping[str, Any]) -> list[str]:
         ]
         said.append(f"Values missing or not finite and left out: {listing(counted)}.")
     return said
-
-
-def _line(judged: Mapping[str, Any], allowed: float) -> str:
-    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
-    missing = sum(sum(counts.values()) for counts in judged["missing"].values())
-    tail = f" ({missing} values missing)" if missing else ""
-    if best is None:
-        return f"nothing to deploy: no accuracy was recorded{tail}"
-    if _one_seed(judged):
-        return f"nothing is called deployable: one seed gives no interval{tail}"
-    first = judged["ranking"][0]
-    if judged["winner"]:
-        return f"deploy {best}: it {_loss(first, allowed)}{tail}"
-    if not deployable:
-        return f"nothing is deployable: the best, {best}, {_loss(first, allowed)}, {_against(first, allowed)}{tail}"
-    who = "they" if tied == deployable else listing(tied)
-    why = f"{who} are tied{_cheapest(judged)}" if len(tied) > 1 else f"the best, {best}, is not deployable"
-    return f"deployable: {listing(deployable)}; no winner: {why}{tail}"
-
-
-def _cheapest(judged: Mapping[str, Any]) -> str:
-    cheapest = judged.get("tie_break", {}).get("cheapest")
-    if not cheapest:
-        return ""
-    verb = "come" if len(cheapest) > 1 else "comes"
-    return f", by cost alone {listing(cheapest)} {verb} first{_compared(judged)}"
 
 
 def _most_seeds(judged: Mapping[str, Any]) -> int:

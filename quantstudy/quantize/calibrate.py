@@ -54,7 +54,8 @@ def mse(values: Tensor, format: IntFormat) -> Range:
     least = torch.full_like(low, torch.inf)
     for step in range(SHRINKS, 0, -1):
         factor = step / SHRINKS
-        error = (range_quantizer(low * factor, high * factor, format)(values) - values).square().mean(dim=(1, 2))
+        rounded = range_quantizer(low * factor, high * factor, format)(values)
+        error = rounded.sub_(values).square_().mean(dim=(1, 2))  # in place: half the time goes into new memory
         better = error < least
         least = torch.where(better, error, least)
         best_low = torch.where(better, low * factor, best_low)

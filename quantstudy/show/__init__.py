@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from quantstudy.records import Run
 
-FIGURE_NAMES = ("verdict", "heatmap_decision", "maps", "folds", "heatmap_folds", "ranges")
+VARIED = ("bit_cliff", "placement", "sensitivity", "cause")
+"""Figures of what is asked beyond the schemes; a quick run has none of them."""
+
+FIGURE_NAMES = ("verdict", "heatmap_decision", *VARIED, "maps", "folds", "heatmap_folds", "ranges")
 """Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `figures.FIGURES`."""
 
 FROM_RECORDS = ("ranges", "folds", "maps")
-FROM_VERDICT = ("verdict",)
+FROM_VERDICT = ("verdict", "bit_cliff", "sensitivity", "cause")
 """Figures that may be drawn elsewhere, before and after the verdict: not those that need seaborn, so that one process
 loads it."""
 
@@ -28,9 +31,14 @@ def load() -> None:
     import_module("seaborn")
 
 
+def figure_names(run: "Run") -> tuple[str, ...]:
+    """Return the names of the figures that a run has."""
+    return tuple(name for name in FIGURE_NAMES if not (run.config.quick and name in VARIED))
+
+
 def figure_files(run: "Run") -> list[Path]:
     """Return the paths of a run's figures, whether they exist or not."""
-    return [run.folder / "figures" / f"{name}.png" for name in FIGURE_NAMES]
+    return [run.folder / "figures" / f"{name}.png" for name in figure_names(run)]
 
 
 def draw_figure(run: "Run", name: str) -> Path:
@@ -50,7 +58,8 @@ def draw_figure(run: "Run", name: str) -> Path:
 
 def begin(run: "Run", names: Iterable[str], executor: Executor | None) -> dict[str, Future[Path]]:
     """Let an executor draw some figures; return their futures for `draw_all`, none without an executor."""
-    return {} if executor is None else {name: executor.submit(draw_figure, run, name) for name in names}
+    mine = figure_names(run)
+    return {} if executor is None else {name: executor.submit(draw_figure, run, name) for name in names if name in mine}
 
 
 def draw_all(
@@ -70,13 +79,13 @@ def draw_all(
     """
     from quantstudy.show.report import write_report
 
-    begun, here = begun or {}, 0
+    begun, here, names = begun or {}, 0, figure_names(run)
 
     def tell() -> None:
-        progress(here + sum(future.done() for future in begun.values()), len(FIGURE_NAMES) + 1)
+        progress(here + sum(future.done() for future in begun.values()), len(names) + 1)
 
     tell()
-    for name in FIGURE_NAMES:
+    for name in names:
         if name not in begun:
             draw_figure(run, name)
             here += 1

@@ -15,6 +15,7 @@ from quantstudy.files import write_atomically
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.show import figure_files
 from quantstudy.show.headline import headline, outcome
+from quantstudy.show.report_tables import tables
 from quantstudy.show.words import listed, number, percent, plural, points, real
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "verdict": "Which activation can be deployed?",
     "heatmap_decision": "Which activation flips fewer pixels, and how sure is that?",
+    "bit_cliff": "From how many bits on is it safe?",
+    "placement": "Does the answer depend on how it is quantized?",
+    "sensitivity": "Which layer does the damage?",
+    "cause": "How much of hardgelu's advantage is its bound, its shape, its calibration?",
     "maps": "What happens to the islands?",
     "folds": "What happens to the folds inside?",
     "heatmap_folds": "Where does the noise come from?",
@@ -69,7 +74,9 @@ def report(run: "Run") -> str:
         one_seed=config.seeds == 1,
         allowed=number(100.0 * config.allowed_drop),
         schemes=[_scheme(scheme, verdict["schemes"]) for scheme in config.schemes if str(scheme) in verdict["schemes"]],
+        summary=verdict["summary"],
         figures=[_figure(path) for path in figure_files(run) if path.exists()],
+        tables=tables(config, verdict),
         parity=_parity(run.plans(), config.grid),
         undefined=_undefined(run.undefined()),
         config={key: _shown(value) for key, value in asdict(config).items()},

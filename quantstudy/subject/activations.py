@@ -155,6 +155,13 @@ DEFAULT_ACTIVATIONS: tuple[str, ...] = ("relu", "leaky_relu", "prelu", "silu", "
 """The seven of the article, in its order."""
 
 
+BOUNDED, UNBOUNDED = "hardgelu", "hardgelu_uncapped"
+"""The one of the article that is bounded on both sides, and the same function without its cap."""
+
+CAPPED_BASES: tuple[str, ...] = ("relu", "silu", "gelu", "hardswish")
+"""Those that are also studied with its cap, to tell what the bound does and what the shape."""
+
+
 def parse_activation(text: str, field: str = "activations") -> Activation:
     """Return the activation that `text` names, capped if it says `NAME@CAP`.
 

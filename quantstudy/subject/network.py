@@ -64,6 +64,10 @@ class Stack:
         """Return the stack with other weights and everything else as it is."""
         return Stack(self.activation, tuple(weights), self.biases, self.slopes)
 
+    def with_activation(self, activation: Activation) -> "Stack":
+        """Return the stack with another activation function and every parameter as it is."""
+        return Stack(activation, self.weights, self.biases, self.slopes)
+
     def to(self, device: str) -> "Stack":
         """Return the stack on another device."""
         return Stack(

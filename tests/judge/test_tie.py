@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from quantstudy.judge.tie import BYTES, CALLS, CRITERIA, UNBOUNDED, tie_break
 from quantstudy.judge.verdict import judge
-from quantstudy.judge.words import verdict_lines
 
 
 def entry(calls=0, kept=4.0, bounded=False, **ways):
@@ -90,8 +89,7 @@ def judged(metrics):
         frame = metrics(full, {"w4": quantized})
         found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed_drop, cost=cost)
         json.dumps(found, allow_nan=False)
-        (line,) = verdict_lines(found)
-        return found["schemes"]["w4"] | {"line": line}
+        return found["schemes"]["w4"]
 
     return build
 
@@ -104,11 +102,9 @@ def test_only_what_is_tied_and_deployable_is_compared(judged):
     assert found["tied_with"] == ["silu", "gelu", "relu"]
     assert found["deployable"] == ["silu", "gelu", "leaky_relu"]
     assert found["tie_break"]["cheapest"] == ["gelu"]
-    assert found["line"].endswith("tied, by cost alone gelu comes first of the deployable ones")
     assert "gelu is cheapest of the deployable ones: 1 special-function call per element" in found["reason"]
     found = judged(COST, 0.1)
     assert found["tie_break"]["cheapest"] == ["relu"]
-    assert found["line"].endswith("tied, by cost alone relu comes first")
     assert "relu is cheapest: 0 special-function calls per element" in found["reason"]
 
 
@@ -124,5 +120,5 @@ def test_cost_changes_nothing_else(judged):
     without, found = judged(None, 0.1), judged(COST, 0.1)
     assert found["winner"] is None
     assert "tie_break" not in without
-    said = ("tie_break", "reason", "line")
+    said = ("tie_break", "reason")
     assert {k: v for k, v in found.items() if k not in said} == {k: v for k, v in without.items() if k not in said}

@@ -10,15 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge import verdict
+from quantstudy.judge import seeds, verdict
+from quantstudy.judge.bootstrap import paired_p
+from quantstudy.judge.intervals import coverage
 from quantstudy.judge.paired import mean_interval, paired_against_best, probability_of_best
-from quantstudy.judge.verdict import COLUMNS, judge, number
+from quantstudy.judge.power import more_seeds
+from quantstudy.judge.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.seeds import number
+from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.verdict import COLUMNS, judge
 
 NAN = float("nan")
 NAMES = ["relu", "silu", "gelu"]
 ENTRY = {
     "activation", "seeds", "mean", "low", "high", "drop", "drop_low", "drop_high", "deployable", "probability_best",
     "difference_to_best", "difference_low", "difference_high", "p_holm", "flip_rate", "flip_rate_low", "flip_rate_high",
+    "iqm", "iqm_low", "iqm_high", "improvement", "improvement_low", "improvement_high",
 }  # fmt: skip
 
 
@@ -41,19 +48,19 @@ def entry(judged, name):
 
 def test_names_and_places():
     assert (verdict.BACKEND, verdict.RANKED, verdict.FLOAT) == ("simulated", "accuracy_quantized", "accuracy_float")
-    assert (verdict.FLIPS, verdict.DIGITS) == ("flip_rate", 12)
+    assert (verdict.FLIPS, seeds.DIGITS) == ("flip_rate", 12)
 
 
 def test_schema_and_order_of_schemes(metrics):
     values = {a: 0.9 + noise(6, seed=i) for i, a in enumerate(NAMES)}
     frame = metrics(values, {"w8": values, "a4": values, "w4": values})
     found = judge(frame, activations=NAMES, schemes=["w4", "w8", "a4"], allowed_drop=0.02)
-    assert list(found) == ["schemes", "seeds", "allowed_drop"]
+    assert list(found) == ["schemes", "seeds", "allowed_drop", "coverage", "test"]
     assert (found["seeds"], found["allowed_drop"]) == (6, 0.02)
     assert list(found["schemes"]) == ["w4", "w8", "a4"]
     for judged in found["schemes"].values():
         assert set(judged) == {
-            "backend", "ranking", "best", "winner", "tied_with", "deployable", "missing", "reason"
+            "backend", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing", "reason"
         }  # fmt: skip
         assert judged["backend"] == "simulated"
         assert all(set(one) == ENTRY for one in judged["ranking"])
@@ -68,8 +75,9 @@ def test_numbers_are_those_of_the_paired_bootstrap(metrics):
     judged = run(metrics, quantized, full, flips={"w4": flips})
     table = np.array(list(quantized.values()))
     accuracy, drop = mean_interval(table), mean_interval(np.array(list(full.values())) - table)
-    rates = mean_interval(list(flips.values()))
+    rates, robust = mean_interval(list(flips.values())), iqm_interval(table)
     against, chances = paired_against_best(table), probability_of_best(table).probability
+    ahead = probability_of_improvement(table)
     for row, name in enumerate(NAMES):
         expected = {
             "mean": accuracy.mean[row], "low": accuracy.low[row], "high": accuracy.high[row],
@@ -77,6 +85,10 @@ def test_numbers_are_those_of_the_paired_bootstrap(metrics):
             "flip_rate": rates.mean[row], "flip_rate_low": rates.low[row], "flip_rate_high": rates.high[row],
             "probability_best": chances[row], "difference_to_best": against.difference[row],
             "difference_low": against.low[row], "difference_high": against.high[row], "p_holm": against.p_holm[row],
+            "iqm": robust.mean[row], "iqm_low": robust.low[row], "iqm_high": robust.high[row],
+            "improvement": ahead.probability[against.reference, row],
+            "improvement_low": ahead.low[against.reference, row],
+            "improvement_high": ahead.high[against.reference, row],
         }  # fmt: skip
         found = entry(judged, name)
         assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-11)
@@ -84,6 +96,41 @@ def test_numbers_are_those_of_the_paired_bootstrap(metrics):
     means = [one["mean"] for one in judged["ranking"]]
     assert means == sorted(means, reverse=True)
     assert judged["best"] == judged["ranking"][0]["activation"] == NAMES[against.reference]
+
+
+def test_how_many_more_seeds_would_tell_the_tied_apart(metrics):
+    quantized = {"relu": 0.97 + noise(16), "silu": 0.9705 + noise(16, seed=1), "gelu": 0.9 + noise(16, seed=2)}
+    judged = run(metrics, quantized)
+    assert judged["tied_with"] == ["silu", "relu"]
+    difference = quantized["silu"] - quantized["relu"]
+    expected = [{"pair": ["silu", "relu"], "seeds": more_seeds(difference, 0.05 / 2)}]
+    assert judged["more_seeds"] == expected
+    assert expected[0]["seeds"] > 1
+    twins = run(metrics, {"relu": quantized["relu"], "silu": quantized["relu"]})
+    assert twins["more_seeds"] == [{"pair": ["relu", "silu"], "seeds": None}]
+    assert run(metrics, {"relu": 0.8 + noise(16), "silu": 0.9 + noise(16)})["more_seeds"] == []
+
+
+def test_a_verdict_after_looking_often_uses_the_other_test(metrics):
+    quantized = {"relu": 0.96 + noise(16, std=0.01), "silu": 0.9655 + noise(16, seed=1, std=0.01)}
+    frame = metrics({a: np.full(16, 0.99) for a in quantized}, {"w4": quantized})
+    options = {"activations": list(quantized), "schemes": ["w4"], "allowed_drop": 0.02}
+    once, often = (judge(frame, **options, until_decided=flag) for flag in (False, True))
+    assert (once["test"], often["test"]) == ("permutation", "anytime")
+    values = [entry(found["schemes"]["w4"], "relu")["p_holm"] for found in (once, often)]
+    difference = quantized["silu"] - quantized["relu"]
+    assert values == pytest.approx([paired_p(difference), anytime_p(difference)])
+    assert values[0] < 0.05 < values[1]
+    assert (once["schemes"]["w4"]["tied_with"], often["schemes"]["w4"]["tied_with"]) == (["silu"], ["silu", "relu"])
+
+
+def test_coverage_stands_with_the_verdict(metrics):
+    values = {"relu": 0.9 + noise(16)}
+    found = judge(metrics(values, {"w4": values}), activations=["relu"], schemes=["w4"], allowed_drop=0.02)
+    assert found["coverage"] == coverage(16)
+    one = {"relu": [0.9]}
+    found = judge(metrics(one, {"w4": one}), activations=["relu"], schemes=["w4"], allowed_drop=0.02)
+    assert found["coverage"] is None
 
 
 def test_a_clear_and_deployable_best_wins(metrics):
@@ -179,7 +226,8 @@ def test_one_seed_of_one_activation_claims_nothing(metrics):
 def test_two_seeds_name_no_winner(metrics):
     judged = run(metrics, {"relu": [0.5, 0.51], "silu": [0.99, 0.98]})
     assert judged["winner"] is None
-    assert judged["deployable"] == ["silu"]
+    assert judged["deployable"] == []  # of two seeds the interval reaches far
+    assert run(metrics, {"relu": [0.5, 0.51], "silu": [0.99, 0.9899]})["deployable"] == ["silu"]
 
 
 def test_one_activation_wins_if_deployable(metrics):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from quantstudy.config import StudyConfig
-from quantstudy.judge.verdict import judge
+from quantstudy.judge.run import judge_run
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.records import SUMMARIES
 
@@ -56,6 +56,15 @@ class SyntheticRun:
     def maps(self) -> dict[str, Any]:
         return self.arrays
 
+    def variation(self, name: str) -> pd.DataFrame:
+        return self.tables[name]
+
+    def cost(self) -> None:
+        return None
+
+    def multiverse(self) -> None:
+        return None
+
     def verdict(self) -> dict[str, Any]:
         return self.judged
 
@@ -72,15 +81,17 @@ def build(
     for column in ("activation", "scheme", "backend", "scope", "metric"):
         metrics[column] = metrics[column].astype("category")
     tables = {"metrics": metrics, "histograms": _histograms(config, random), "plans": _plans(config)}
-    schemes = [str(scheme) for scheme in config.schemes]
-    judged = judge(metrics, activations=config.activations, schemes=schemes, allowed_drop=config.allowed_drop)
+    if not config.quick:
+        tables |= {name: table(config, random, missing) for name, table in VARIATIONS.items()}
     made = {
         "versions": {"python": "3.11", "torch": "2.13"},
         "commit": "abc1234",
         "device": "cpu",
         "seconds": {"train": 1.5},
     }
-    return SyntheticRun(folder, config, tables, _maps(config, random, dead), judged, made)
+    run = SyntheticRun(folder, config, tables, _maps(config, random, dead), {}, made)
+    run.judged.update(judge_run(run))  # type: ignore[arg-type]
+    return run
 
 
 def _noise(bits: int) -> float:
@@ -123,6 +134,75 @@ def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> 
     for column in ("layer", "neuron"):
         frame[column] = frame[column].astype("Int16")
     return frame
+
+
+def _variation(rows: list[dict[str, Any]], columns: list[str], random: np.random.Generator, missing: float) -> Any:
+    """Return one of the tables beyond the schemes; a row without `value` gets flip rate, accuracy and drop."""
+    full = []
+    for row in rows:
+        flips = float(np.clip(row["rate"] * random.uniform(0.7, 1.4), -0.1, 0.9))
+        metrics = {"flip_rate": flips}
+        if row.get("view") != "shapley":
+            metrics |= {"accuracy_quantized": 0.98 - 0.8 * flips, "accuracy_drop": 0.8 * flips}
+        full += [row | {"metric": name, "value": value} for name, value in metrics.items()]
+    frame = pd.DataFrame(full, columns=[*columns, "seed", "metric", "value"])
+    frame.loc[random.random(len(frame)) < missing, "value"] = np.nan
+    texts = [name for name in frame if name not in ("seed", "value", "layer", "bits", "coordinates")]
+    return frame.astype(dict.fromkeys(texts, "category"))
+
+
+def _sensitivity(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
+    rows = []
+    depth = len(config.hidden)
+    for bits, (name, seed) in itertools.product(
+        config.widths, itertools.product(config.activations, range(config.seeds))
+    ):
+        for scheme, layers in ((f"w{bits}", depth + 1), (f"a{bits}", depth), (f"w{bits}a{bits}", depth + 1)):
+            base = {"activation": name, "scheme": scheme, "seed": seed}
+            for layer, view in itertools.product(range(layers), ("isolated", "all_but_one", "accumulated", "shapley")):
+                share = _noise(bits) / layers * (-0.1 if layer == 2 else 1.0)
+                rate = share if view == "shapley" else _noise(bits) * 0.8
+                rows.append(base | {"view": view, "layer": layer, "rate": rate})
+            rows.append(base | {"view": "total", "layer": None, "rate": _noise(bits)})
+    frame = _variation(rows, ["activation", "scheme", "view", "layer"], random, missing)
+    return frame.astype({"layer": "Int16"})
+
+
+def _cliff(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
+    parts = {"weights": "w{0}", "activations": "a{0}", "both": "w{0}a{0}"}
+    every = itertools.product(config.activations, range(config.seeds), parts, (2, 3, 4, 5, 6, 7, 8, 16))
+    rows = [
+        {"activation": name, "seed": seed, "quantized": part, "bits": bits, "scheme": parts[part].format(bits)}
+        | {"rate": _noise(bits)}
+        for name, seed, part, bits in every
+    ]
+    return _variation(rows, ["activation", "quantized", "bits", "scheme"], random, missing)
+
+
+def _placement(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
+    settings = itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",))
+    every = itertools.product(config.widths, settings, config.activations, range(config.seeds))
+    keys = ("placement", "coordinates", "observer", "granularity")
+    rows = [
+        {"activation": name, "scheme": f"w{bits}a{bits}", "seed": seed, "rate": _noise(bits)}
+        | dict(zip(keys, setting, strict=True))
+        for bits, setting, name, seed in every
+    ]
+    return _variation(rows, ["activation", "scheme", *keys], random, missing)
+
+
+def _cause(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
+    names = (*config.activations, *config.controls) if config.asks_cause else ()
+    every = itertools.product(names, ("plain", "capped", "calibrated"), config.bits, range(config.seeds))
+    rows = [
+        {"activation": name, "variant": variant, "scheme": scheme, "seed": seed, "rate": _noise(bits)}
+        for name, variant, bits, seed in every
+        for scheme in (f"w{bits}", f"a{bits}", f"w{bits}a{bits}")
+    ]
+    return _variation(rows, ["activation", "variant", "scheme"], random, missing)
+
+
+VARIATIONS = {"sensitivity": _sensitivity, "cliff": _cliff, "placement": _placement, "cause": _cause}
 
 
 def _histograms(config: StudyConfig, random: np.random.Generator) -> pd.DataFrame:

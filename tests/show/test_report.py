@@ -76,8 +76,9 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     told: list[tuple[int, int]] = []
     paths = show.draw_all(stored, lambda done, total: told.append((done, total)))
     assert paths == [*show.figure_files(stored), stored.folder / "report.html"]
-    assert told[0] == (0, 7)
-    assert told[-1] == (7, 7)
+    files = len(show.FIGURE_NAMES) + 1
+    assert told[0] == (0, files)
+    assert told[-1] == (files, files)
     assert not [path for path in stored.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
     page = Page(paths[-1].read_text("utf-8"))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
@@ -93,18 +94,47 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
     shutil.rmtree(stored.folder / "figures")
     executor = Elsewhere()
     begun = show.begin(stored, (*show.FROM_RECORDS, *show.FROM_VERDICT), executor)
-    assert set(begun) == set(executor.names) == {"ranges", "folds", "maps", "verdict"}
+    elsewhere = {"ranges", "folds", "maps", "verdict", "bit_cliff", "sensitivity", "cause"}
+    assert set(begun) == set(executor.names) == elsewhere
     for future in begun.values():
         assert future.result().is_file()
     real, drawn = show.draw_figure, []
     monkeypatch.setattr(show, "draw_figure", lambda run, name: (drawn.append(name), real(run, name)))
     paths = show.draw_all(stored, lambda done, total: told.append((done, total)), begun)
-    assert drawn == ["heatmap_decision", "heatmap_folds"]  # what was begun is not drawn again
+    assert drawn == ["heatmap_decision", "placement", "heatmap_folds"]  # what was begun is not drawn again
     assert [path.read_bytes() for path in paths] == here
-    assert told[0] == (4, 7)
-    assert told[-1] == (7, 7)
+    files = len(show.FIGURE_NAMES) + 1
+    assert told[0] == (len(elsewhere), files)
+    assert told[-1] == (files, files)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert show.begin(stored, show.FROM_RECORDS, None) == {}
+
+
+def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4), quick=True)
+    names = {path.stem for path in show.figure_files(run)}
+    assert names == set(show.FIGURE_NAMES) - {"sensitivity", "placement", "bit_cliff", "cause"}
+    assert not {"sensitivity", "placement", "bit_cliff", "cause"} & set(run.verdict())
+    assert "<details>" not in report(run)
+    assert show.begin(run, show.FROM_VERDICT, Elsewhere()).keys() == {"verdict"}
+
+
+def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4))
+    for name in show.VARIED:
+        show.draw_figure(run, name)
+    html = report(run)
+    page = Page(html)
+    texts = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&#39;", "'").replace("&amp;", "&")
+    verdict = run.verdict()
+    assert 3 <= len(verdict["summary"]) <= 8
+    for line in verdict["summary"]:
+        assert line in texts
+    for row in verdict["cause"]["w4a4"]:
+        assert row["sentence"] in texts
+    assert len([tag for tag, _ in page.tags if tag == "details"]) == 1 + 2 + 6 + 1
+    smallest = verdict["bit_cliff"]["both"]["relu"]["smallest"]["0.05"]
+    assert f"{smallest['bits']} [{smallest['low']}, {smallest['high']}]" in texts
 
 
 def test_a_figure_that_fails_elsewhere_is_told_and_no_page_is_written(

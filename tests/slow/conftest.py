@@ -16,7 +16,8 @@ import pytest
 
 from quantstudy import cli, study
 from quantstudy.config import StudyConfig
-from quantstudy.records import RECORDS, Run
+from quantstudy.folders import RECORDS
+from quantstudy.records import Run
 from quantstudy.study import run_study
 
 SMALL = StudyConfig(name="small", activations=("relu", "hardgelu"), seeds=2, steps=40, batch=64, grid=17, hidden=(4, 3))

@@ -9,7 +9,8 @@ import pytest
 from quantstudy import cells, records, show, study
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records import RECORDS, Run, load_cell, open_run
+from quantstudy.folders import RECORDS
+from quantstudy.records import Run, load_cell, open_run
 from quantstudy.study import run_study
 
 
@@ -158,7 +159,7 @@ def test_the_manifest_tells_how_long_everything_took_at_first(
     copy: Run, tiny: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = tiny.manifest()
-    assert list(manifest["seconds"]) == ["train", "measure", "gather", "picture", "judge", "draw"]
+    assert list(manifest["seconds"]) == ["train", "measure", "vary", "gather", "picture", "judge", "draw"]
     assert all(value >= 0 for value in manifest["seconds"].values())
     assert {state["state"] for state in manifest["cells"].values()} == {"done"}
     monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
@@ -180,7 +181,7 @@ def test_cells_are_noted_now_and_then_and_all_at_the_end(
     writes: list[int] = []
     real = study.write_manifest
     monkeypatch.setattr(study, "write_manifest", lambda run, it: (writes.append(len(it["cells"])), real(run, it)))
-    study.run_study(tiny.config, tmp_path / "run")
+    study.run_study(tiny.config.with_options(quick=True), tmp_path / "run")
     told = {1: [3, 6, 9], 2: [2, 3, 5, 6, 8, 9], 64: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
     assert writes == [*told[notes], 9]  # the last one says that the run is complete
 

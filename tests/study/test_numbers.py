@@ -12,13 +12,14 @@ from safetensors.numpy import load_file
 
 from quantstudy import cells
 from quantstudy.executors import Workers
-from quantstudy.records import RECORDS, Run
+from quantstudy.folders import RECORDS, VARIATIONS
+from quantstudy.records import Run
 from quantstudy.show import FIGURE_NAMES
 from quantstudy.study import run_study
 
 
 def test_two_jobs_give_the_same_bytes(tmp_path: Path, tiny: Run) -> None:
-    executor = Workers(2)
+    executor = Workers(2, "quantstudy.preload")
     try:
         run = run_study(tiny.config, tmp_path / "run", executor=executor)
     finally:
@@ -30,14 +31,23 @@ def test_two_jobs_give_the_same_bytes(tmp_path: Path, tiny: Run) -> None:
 
 
 def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
-    monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1})
+    monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1, "vary": 2})
     two = tiny.config.with_options(activations=("hardgelu",), seeds=2)
     five = two.with_options(seeds=5)
     few, many = run_study(two, tmp_path / "two"), run_study(five, tmp_path / "five")
-    ends = {"measure": ("0-1", "1-2", "2-3", "3-4", "4-5"), "train": ("0-2", "2-4", "4-5")}
-    assert sorted(key.rpartition("-")[0] for key in many.manifest()["cells"] if not key.startswith("picture")) == [
-        f"{stage}-hardgelu-{end}" for stage in ends for end in ends[stage]
-    ]
+    singles = ("0-1", "1-2", "2-3", "3-4", "4-5")
+    ends = {"measure": singles, "train": ("0-2", "2-4", "4-5"), "vary": ("0-2", "2-4", "4-5")}
+    expected = [f"{stage}-hardgelu-{end}" for stage in ends for end in ends[stage]]
+    expected += [f"{stage}-hardgelu_uncapped-{end}" for stage in ("train", "vary") for end in ends[stage]]
+    keys = [key.rpartition("-")[0] for key in many.manifest()["cells"] if not key.startswith("picture")]
+    assert sorted(keys) == sorted(expected)
+    for name in VARIATIONS:
+        table = many.variation(name)
+        assert sorted(table["seed"].unique()) == [0, 1, 2, 3, 4]
+        columns = [column for column in table if column not in ("metric", "value")]
+        shared = table[table["seed"] < 2].sort_values(columns, kind="stable").reset_index(drop=True)
+        other = few.variation(name).sort_values(columns, kind="stable").reset_index(drop=True)
+        pd.testing.assert_frame_equal(shared, other, check_categorical=False)
     table = many.metrics()
     assert sorted(table["seed"].unique()) == [0, 1, 2, 3, 4]
     shared = table[table["seed"] < 2].reset_index(drop=True)

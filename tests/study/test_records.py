@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors import safe_open
 
-from quantstudy.records import FORMAT, OUR_FOLDERS, RECORDS, Run
+from quantstudy.folders import FORMAT, OUR_FOLDERS, RECORDS
+from quantstudy.records import Run
 from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
 
 
@@ -33,8 +34,8 @@ def test_the_manifest(tiny: Run) -> None:
     assert manifest["processor"]
     assert set(manifest["seconds"]) >= {"train", "measure", "picture"}
     states = {(key.partition("-")[0], state["state"]) for key, state in manifest["cells"].items()}
-    assert states == {("train", "done"), ("measure", "done"), ("picture", "done")}
-    assert len(manifest["cells"]) == 9
+    assert states == {("train", "done"), ("measure", "done"), ("vary", "done"), ("picture", "done")}
+    assert len(manifest["cells"]) == 3 + 3 + 3 + 3 + 2 * 2  # relu@3 and hardgelu_uncapped are trained and varied
     assert set(manifest["files"]) == {*RECORDS, *(f"weights/{name}.safetensors" for name in tiny.config.activations)}
     assert tiny.damaged() == []
 

@@ -1,0 +1,159 @@
+"""Folders of runs: what may be in one, whose it is, whether it may be written into or emptied."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from quantstudy.config import StudyConfig, read_toml
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.files import file_sha256
+
+FORMAT = 2
+"""Version of the run directory's layout; a folder of another one is refused."""
+
+VARIATIONS = ("sensitivity", "placement", "cliff", "cause")
+"""Tables of the analyses beyond the schemes; a quick run has none of them."""
+
+RECORDS = (
+    *("masks.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
+    *(f"{name}.parquet" for name in VARIATIONS),
+)
+"""Files that figures and verdicts are made from; their digests stand in the manifest."""
+
+OURS = (
+    *("study.toml", "manifest.json", "verdict.json", "cost.json", "report.html", *RECORDS, ".lock"),
+    *("multiverse.json", "multiverse.parquet"),
+)
+
+OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
+"""Folders inside the run folder, and how the names of what a run writes there end."""
+
+
+def held_study(folder: Path, field: str = "out") -> StudyConfig | None:
+    """Return the study that a folder holds, begun or finished, None if the folder is absent or empty.
+
+    Args:
+        folder: what to look into.
+        field: the option or argument that named it.
+
+    Raises:
+        BadInput: as `held_file`, or the study is none of this version.
+    """
+    file = held_file(folder, field)
+    return None if file is None else read_toml(file, field)
+
+
+def held_file(folder: Path, field: str = "out") -> Path | None:
+    """Return the study file of a folder that a run was begun in, None if the folder is absent or empty.
+
+    Args:
+        folder: what to look into.
+        field: the option or argument that named it.
+
+    Raises:
+        BadInput: the path is a file, holds something else, holds a run of another format version, or its study.toml is
+            not the one that the run was made with.
+    """
+    if not _is_folder(folder, field):
+        return None
+    names = _names(folder)
+    if not names:
+        return None
+    if names == {"study.toml"}:  # killed before the manifest was written
+        return folder / "study.toml"
+    if "manifest.json" not in names:
+        raise BadInput(field, str(folder), "a new or empty folder, or one of an earlier run of the same study")
+    manifest = manifest_of(folder)
+    if manifest.get("format") != FORMAT:
+        raise BadInput(
+            field,
+            str(folder),
+            f"it holds a run of format {manifest.get('format')}, this version writes format {FORMAT}; "
+            "choose another folder, or --fresh to empty this one",
+        )
+    if file_sha256(folder / "study.toml") != manifest.get("study"):
+        raise BadInput(
+            field,
+            str(folder / "study.toml"),
+            "it was edited after the run began; run the edited study into another folder, or --fresh to empty this one",
+        )
+    return folder / "study.toml"
+
+
+def require_same_study(folder: Path, config: StudyConfig) -> None:
+    """Check that a run of a study may go into a folder.
+
+    Raises:
+        BadInput: the folder holds another study, or something else.
+    """
+    held = held_study(folder)
+    if held is not None and held != config:
+        raise BadInput("out", str(folder), "it holds another study; choose another folder, or --fresh to empty it")
+
+
+def require_emptiable(folder: Path) -> None:
+    """Check that a folder is absent, empty, or holds a run and nothing else.
+
+    Raises:
+        BadInput: it is a file, or holds files that no run writes.
+    """
+    if not _is_folder(folder, "out"):
+        return
+    names = _names(folder)
+    strangers = sorted(names - {*OURS, *OUR_FOLDERS})
+    for inner, ending in OUR_FOLDERS.items():
+        if (folder / inner).is_dir():
+            strangers += sorted(f"{inner}/{name}" for name in _names(folder / inner) if not name.endswith(ending))
+    if strangers:
+        raise BadInput("out", str(folder), f"--fresh empties run folders only, and this one also holds {strangers[0]}")
+    if "manifest.json" not in names and not names <= {"study.toml"}:
+        raise BadInput("out", str(folder), "--fresh empties run folders only, and this one has no manifest.json")
+
+
+def empty_run(folder: Path) -> None:
+    """Remove what a run leaves behind, and nothing else, from a folder; the cache of trained networks stays.
+
+    Raises:
+        BadInput: the folder holds files that no run writes.
+    """
+    require_emptiable(folder)
+    # The manifest goes last: a folder that was emptied halfway can still be told to be one of ours.
+    left = folder.iterdir() if folder.is_dir() else ()
+    for path in sorted(left, key=lambda path: path.name == "manifest.json"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+def _is_folder(path: Path, field: str) -> bool:
+    """Whether a path is a folder; False if it can become one.
+
+    Raises:
+        BadInput: it, or what it should be made in, is a file.
+    """
+    there = next(above for above in (path, *path.parents, Path("/")) if above.exists())
+    if not there.is_dir():
+        raise BadInput(field, str(path), f"a folder is needed, and {there} is a file")
+    return there == path
+
+
+def _names(folder: Path) -> set[str]:
+    """Return what a folder holds, the lock and half-written files left out."""
+    return {path.name for path in folder.iterdir() if path.name != ".lock" and not path.name.endswith(".part")}
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """Return manifest.json of a run's folder.
+
+    Raises:
+        StudyFailure: it is damaged.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except ValueError:
+        raise StudyFailure(f"{folder / 'manifest.json'} is damaged; --fresh empties the folder") from None
+    if not isinstance(manifest, dict):
+        raise StudyFailure(f"{folder / 'manifest.json'} is damaged; --fresh empties the folder")
+    return manifest

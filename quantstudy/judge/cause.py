@@ -1,0 +1,145 @@
+"""How much of the bounded activation's advantage is its bound, its shape, its calibration: paired differences."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
+from quantstudy.judge.seeds import by_seed, number, rows_of, triples
+from quantstudy.judge.words import points
+from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+
+KEYS = ("activation", "variant", "scheme")
+CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network of the comparison.
+
+    Attributes:
+        trained: activation that it was trained with.
+        variant: `plain`, `capped` at inference only, or `calibrated` for the least squared error.
+    """
+
+    trained: str
+    variant: str = "plain"
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return (
+            self.trained
+            + {"plain": "", "capped": f" capped at {CAP} at inference", "calibrated": " with MSE ranges"}[self.variant]
+        )
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of the table: what `network` is ahead of `against`.
+
+    Attributes:
+        kind: `gap`, `bound`, `bound_at_inference`, `calibration`, `gap_calibrated` or `shape`.
+        network: the one.
+        against: the other.
+        of: the activation that the row is about.
+    """
+
+    kind: str
+    network: Network
+    against: Network
+    of: str
+
+
+def questions(activations: Sequence[str]) -> Iterator[Question]:
+    """Yield the questions that a study with these activations can answer; none without the bounded one.
+
+    >>> [question.kind for question in questions(["relu", "hardgelu"])][:3]
+    ['gap', 'bound', 'bound_at_inference']
+    """
+    if BOUNDED not in activations:
+        return
+    bounded, calibrated = Network(BOUNDED), Network(BOUNDED, "calibrated")
+    for base in (name for name in CAPPED_BASES if name in activations):
+        plain, capped = Network(base), Network(f"{base}@{CAP}")
+        yield Question("gap", bounded, plain, base)
+        yield Question("bound", capped, plain, base)
+        yield Question("bound_at_inference", Network(base, "capped"), plain, base)
+        yield Question("calibration", Network(base, "calibrated"), plain, base)
+        yield Question("gap_calibrated", calibrated, Network(base, "calibrated"), base)
+        yield Question("shape", bounded, capped, base)
+    open_ended = Network(UNBOUNDED)
+    yield Question("bound", bounded, open_ended, BOUNDED)
+    yield Question("bound_at_inference", Network(UNBOUNDED, "capped"), open_ended, BOUNDED)
+    yield Question("calibration", calibrated, bounded, BOUNDED)
+
+
+def judge_cause(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
+    """Return, per scheme, a row for every question.
+
+    Args:
+        frame: cause.parquet.
+        activations: names in the study's order.
+        seeds: number of seeds.
+
+    Returns:
+        `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "sentence"}]}`:
+        accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
+        interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
+        scheme, and whether both tell the two apart.
+    """
+    accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
+    asked = list(questions(activations))
+    schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
+    return {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+
+
+def _table(accuracy: pd.DataFrame, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
+    def values(network: Network) -> Floats:
+        row: Floats = rows_of(accuracy, [network.trained], network.variant, scheme)[0]
+        return row
+
+    differences = np.array([values(question.network) - values(question.against) for question in asked])
+    adjusted = holm(np.array([paired_p(row[np.isfinite(row)]) for row in differences]))
+    rows = []
+    for question, three, p in zip(asked, triples(differences), adjusted, strict=True):
+        low, high = three["low"], three["high"]
+        differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
+        row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
+        row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
+        rows.append(row | {"sentence": _sentence(question, row)})
+    return rows
+
+
+SAYS = {
+    "gap": ("{network}", "is ahead of", "is behind", " {against}"),
+    "bound": ("training {of} with a cap at {cap}", "gains", "costs", ""),
+    "bound_at_inference": ("capping {against} at {cap} at inference alone", "gains", "costs", ""),
+    "calibration": ("ranges of least squared error", "gain", "cost", " {of}"),
+    "gap_calibrated": ("with such ranges for both, hardgelu", "is ahead of", "is behind", " {of}"),
+    "shape": ("both capped at {cap}, the shape of hardgelu", "is ahead of that of", "is behind that of", " {of}"),
+}
+"""The sentence on each kind of question: how it begins, the verb if the difference is positive and if not, its object.
+"""
+
+
+def _sentence(question: Question, row: dict[str, Any]) -> str:
+    who, ahead, behind, whom = (
+        part.format(network=question.network.name, against=question.against.name, of=question.of, cap=CAP)
+        for part in SAYS[question.kind]
+    )
+    who = who if who.startswith(("relu", "silu", "gelu", "hard")) else who[0].upper() + who[1:]
+    mean, low, high = row["mean"], row["low"], row["high"]
+    if mean is None:
+        return f"{who} {ahead}{whom}: nothing was measured."
+    verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
+    by = " by" if "is " in verb else ""
+    amount = f"{verb}{whom}{by} {points(sign * mean)} points"
+    if low is None:
+        return f"{who} {amount} on one seed, which tells nothing."
+    ends = sorted((sign * low, sign * high))
+    told = "" if row["differs"] else ", not told apart from nothing"
+    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){told}."

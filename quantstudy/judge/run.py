@@ -1,0 +1,53 @@
+"""The whole verdict of a run: what `verdict.json` holds."""
+
+from typing import TYPE_CHECKING, Any
+
+from quantstudy.judge.cause import judge_cause
+from quantstudy.judge.cliff import judge_cliff
+from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.sensitivity import judge_sensitivity
+from quantstudy.judge.summary import summary
+from quantstudy.judge.verdict import judge
+
+if TYPE_CHECKING:
+    from quantstudy.records import Run
+
+
+def judge_run(run: "Run") -> dict[str, Any]:
+    """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
+
+    Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
+    `bit_cliff` and `cause` (see the function of each), `multiverse`, if one was run of this study (see
+    `multiverse.short`), and `summary`: all of it in a few lines.
+
+    Raises:
+        StudyFailure: a record is damaged.
+    """
+    config = run.config
+    verdict = judge(
+        run.summaries(),
+        activations=config.activations,
+        schemes=[str(scheme) for scheme in config.schemes],
+        allowed_drop=config.allowed_drop,
+        cost=run.cost(),
+        until_decided=config.until_decided,
+    )
+    if not config.quick:
+        verdict |= _beyond(run)
+    other_choices = run.multiverse()
+    if other_choices is not None:
+        verdict["multiverse"] = other_choices
+    return verdict | {"summary": summary(config, verdict)}
+
+
+def _beyond(run: "Run") -> dict[str, Any]:
+    names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
+    chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer")}
+    return {
+        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
+        "placement": judge_placement(
+            run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}
+        ),
+        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed),
+        "cause": judge_cause(run.variation("cause"), names, seeds),
+    }

@@ -1,0 +1,74 @@
+"""What in an activation makes the difference: networks with and without its cap, and with other ranges, side by side.
+
+Each stack is quantized as it was trained (`plain`), with its activation capped at inference only (`capped`) and with
+the ranges of least mean squared error (`calibrated`). Trained with and without the cap are stacks of their own: see
+`StudyConfig.controls`.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from quantstudy.config import StudyConfig
+from quantstudy.drift.decision import accuracy
+from quantstudy.measure.subject import Subject
+from quantstudy.measure.variation import Variant, effect_of, measured, static_schemes
+from quantstudy.quantize.plan import build_plan, float_maps
+from quantstudy.quantize.simulated import accumulated
+from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
+from quantstudy.tables import CAUSE, variant_rows
+
+
+def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:
+    """Rows of every static scheme of the widths asked for, and of the float networks; none if it is of no interest.
+
+    Drift is that from the float network as it was trained, so that `capped` loses what the cap itself costs, too.
+    """
+    variants: list[Variant] = []
+    if config.asks_cause:
+        variants += _plain(subject, config)
+        if subject.activation in (*CAPPED_BASES, UNBOUNDED):
+            variants += _capped(subject, config)
+    return variant_rows(CAUSE, subject.activation, subject.seeds, variants)
+
+
+def _plain(subject: Subject, config: StudyConfig) -> list[Variant]:
+    variants: list[Variant] = [
+        ({"variant": "plain", "scheme": "float"}, {"accuracy_float": subject.float_logits.accuracy})
+    ]
+    calibrated = subject.activation in (*CAPPED_BASES, BOUNDED)
+    for variant, observer in (("plain", config.observer), *([("calibrated", "mse")] if calibrated else [])):
+        for bits in config.bits:
+            for scheme in static_schemes(bits).values():
+                plan = build_plan(
+                    subject.stack,
+                    subject.maps,
+                    scheme,
+                    placement=config.placement,
+                    observer=observer,
+                    coordinates=config.coordinates,
+                )
+                variants.append(({"variant": variant, "scheme": str(scheme)}, effect_of(subject, plan)))
+    return variants
+
+
+def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
+    """The same weights under the activation capped where the bounded one is, its ranges taken from that."""
+    stack = subject.stack.with_activation(capped(subject.stack.activation, ACTIVATIONS[BOUNDED].cap))
+    maps = float_maps(stack, subject.maps.points)
+    right = accuracy(subject.logit(maps.logit), subject.masks)
+    variants: list[Variant] = [
+        ({"variant": "capped", "scheme": "float"}, {"accuracy_float": np.asarray(right, dtype=np.float64)})
+    ]
+    for bits in config.bits:
+        for scheme in static_schemes(bits).values():
+            plan = build_plan(
+                stack,
+                maps,
+                scheme,
+                placement=config.placement,
+                observer=config.observer,
+                coordinates=config.coordinates,
+            )
+            logit = accumulated(stack, plan, maps.points).logit
+            variants.append(({"variant": "capped", "scheme": str(scheme)}, measured(subject, logit)))
+    return variants

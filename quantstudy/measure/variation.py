@@ -1,0 +1,36 @@
+"""What the analyses beyond the schemes have in common: one more plan for a stack, and what it does to the decision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from quantstudy.drift.arrays import Floats
+from quantstudy.drift.decision import brief_drift
+from quantstudy.measure.subject import Subject
+from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.scheme import IntFormat, Scheme
+from quantstudy.quantize.simulated import accumulated
+
+Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
+"""What a variant is (column → value), and its measures (metric → [models])."""
+
+
+def measured(subject: Subject, logit: Tensor) -> dict[str, Floats]:
+    """Return the measures of quantized logits [models, 1, points] against the float ones."""
+    return brief_drift(subject.float_logits, subject.logit(logit))
+
+
+def effect_of(subject: Subject, plan: Plan) -> dict[str, Floats]:
+    """Return the measures of the subject quantized as a whole by a plan, simulated."""
+    return measured(subject, accumulated(subject.stack, plan, subject.maps.points).logit)
+
+
+def static_schemes(bits: int) -> dict[str, Scheme]:
+    """Return what one width gives: `weights`, `activations` and `both` quantized to it, with fixed ranges.
+
+    >>> {part: str(scheme) for part, scheme in static_schemes(4).items()}
+    {'weights': 'w4', 'activations': 'a4', 'both': 'w4a4'}
+    """
+    b = IntFormat(bits)
+    return {"weights": Scheme(b, None), "activations": Scheme(None, b), "both": Scheme(b, b)}

@@ -1,0 +1,122 @@
+"""The placement figure: does the winner change with what is quantized, how ranges are chosen, and how fine?
+
+Above, per activation, the share of settings in which it is best or tied: over all settings and over those that make
+one choice. Below, every setting (see `placement_cells`).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.placement_cells import LEGEND, draw_cells, grid_of
+from quantstudy.show.placement_table import FACTORS, Mask, Table, finding, table_of
+from quantstudy.show.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
+from quantstudy.show.values import focus_scheme
+from quantstudy.show.words import percent, plural
+
+if TYPE_CHECKING:
+    from quantstudy.records import Run
+
+ROW, HEAD, APART = 0.3, 0.85, 0.4
+"""Inches: one activation of the shares, what stands above them, between the shares and the settings."""
+BAR, GROUP, STRIP = 1.3, 0.16, 0.06
+"""Inches: the bar over all settings, between groups of choices, height of the dark part of a bar."""
+
+
+@styled
+def placement(run: "Run") -> Figure:
+    """Draw activation × setting at wBaB of the first width: who is best how often, and points behind the best.
+
+    Reads `verdict["placement"][scheme]`; where that is missing or holds no setting the page says so in one line.
+    """
+    scheme = focus_scheme(run.config)
+    table = table_of(scheme, run.verdict().get("placement", {}).get(scheme, {}), run.config)
+    if not table.settings:
+        title = f"Does the winner change with what is quantized at {scheme}? No other setting was measured"
+        return Page(0.0, title, "This run quantized at its own setting only (as --quick does).").figure
+    grid = grid_of(table)
+    shares = HEAD + ROW * len(table.names) + APART
+    page = Page(shares + LEGEND + grid.height, finding(table), _reading(table), _caption(table))
+    _shares(page, table)
+    draw_cells(page, table, grid, shares)
+    return page.figure
+
+
+def _shares(page: Page, table: Table) -> None:
+    labels = min(1.45, max(text_width(name, BASE) for name in table.names)) + 0.12
+    _legend(page, table)
+    for row, name in enumerate(table.names):
+        page.write(labels - 0.12, HEAD + ROW * (row + 0.5), shortened(name, labels - 0.12), ha="right", va="center")
+    everything = np.ones(len(table.settings), dtype=bool)
+    page.write(labels, 0.74, f"all {plural(len(everything), 'setting')}", size=SMALL, weight="bold", va="baseline")
+    _bars(page, table, everything, labels, BAR)
+    left = labels + BAR + GROUP
+    groups = {key: table.levels(key) for key in FACTORS}
+    width = (BODY - left - GROUP * (len(groups) - 1)) / sum(map(len, groups.values()))
+    for key, levels in groups.items():
+        page.write(left, 0.5, FACTORS[key].head, size=SMALL, weight="bold", va="baseline")
+        for level in levels:
+            page.write(left, 0.74, FACTORS[key].levels[level].head, size=SMALL, color=MUTED, va="baseline")
+            _bars(page, table, table.made(key, level), left, width - 0.08)
+            left += width
+        left += GROUP
+
+
+def _legend(page: Page, table: Table) -> None:
+    title = "In how many settings is each the best?"
+    page.write(0.0, 0.1, title, size=HEADING, weight="bold")
+    left = text_width(title, HEADING, "bold") + 0.35
+    kinds = ((BARS, 0.45, 0.18, "best or tied with the best: the number"), (BEST, 1.0, STRIP, "best"))
+    for colour, alpha, height, words in kinds[1 if table.seeds == 1 else 0 :]:
+        page.canvas.add_artist(Rectangle((left, 0.19 - height), 0.3, height, facecolor=colour, alpha=alpha))
+        page.write(left + 0.38, 0.1, words, size=SMALL)
+        left += 0.38 + text_width(words, SMALL) + 0.28
+
+
+def _bars(page: Page, table: Table, rows: Mask, left: float, width: float) -> None:
+    """Draw a column: the share of these settings in which each activation is best or tied, and a strip for best."""
+    tied, best = table.tied[rows].mean(axis=0), table.best[rows].mean(axis=0)
+    height = ROW - 0.04
+    for row, (share, first) in enumerate(zip(tied.tolist(), best.tolist(), strict=True)):
+        top = HEAD + ROW * row + 0.02
+        page.canvas.add_artist(Rectangle((left, top), width * share, height, facecolor=BARS, alpha=0.45))
+        page.canvas.add_artist(Rectangle((left, top + height - STRIP), width * first, STRIP, facecolor=BEST))
+        page.canvas.add_artist(Rectangle((left, top), width, height, facecolor="none", edgecolor=RULE, linewidth=0.6))
+        weight = "bold" if share == tied.max() and share > 0.0 else "normal"
+        page.write(left + 0.05, top + (height - STRIP) / 2, percent(share, 0), size=SMALL, weight=weight)
+
+
+def _reading(table: Table) -> str:
+    seeds = "one seed" if table.seeds == 1 else f"mean over {plural(table.seeds, 'seed')}"
+    judged = (
+        "One seed was run, so nothing is tied and nothing is deployable"
+        if table.seeds == 1
+        else "Tied: not told apart from the best of that setting by the paired comparison"
+    )
+    return (
+        f"{table.scheme}, accuracy after quantization ({seeds}), under every combination of what is quantized, how the "
+        f"ranges are chosen and how fine they are. {judged}."
+    )
+
+
+def _caption(table: Table) -> str:
+    alone = int((table.tied.sum(axis=1) == 1).sum())
+    winners = sum(setting["winner"] is not None for setting in table.settings)
+    said = [
+        "Quantized after the activation: its output; before: its input; both: the two. Coordinates: the network's "
+        "input. Ranges: smallest to largest value, 0.1 to 99.9 percentile, or the range of least squared error.",
+        "One scale per tensor (weights too), per output channel of the weights, or per channel and an activation range "
+        "per neuron.",
+    ]
+    if table.seeds > 1 and len(table.names) > 1:
+        said.append(
+            f"In {alone} of {plural(len(table.settings), 'setting')} none is tied with the best; in {winners} of these "
+            "it is deployable too, and so the winner."
+        )
+    unmeasured = int((~table.best.any(axis=1)).sum())
+    if unmeasured:
+        said.append(f"{plural(unmeasured, 'setting')} without any value.")
+    return " ".join(said)

@@ -1,0 +1,161 @@
+"""Sensitivity: which layer the flips come from, and whether from its weights or from its outputs."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.sensitivity_cells import Parts, finding, parts
+from quantstudy.show.sensitivity_table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
+from quantstudy.show.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.words import percent, plural
+
+if TYPE_CHECKING:
+    from quantstudy.records import Run
+
+LEGEND = 0.42
+"""Inches: the legend's strip."""
+
+
+@styled
+def sensitivity(run: "Run") -> Figure:
+    """Draw the exact Shapley shares of the flip rate by layer, for wB, aB and wBaB of the first width asked for.
+
+    Bars: one per activation and scheme, one segment per layer; negative shares (the layer undoes flips of the others)
+    lie left of zero, so that the right end is the total where there are none; the diamond is the total with its
+    95 % interval. Table: per layer at wBaB the rank and the share, and the flip rates with only this layer, all but
+    this one, and this one and all before it quantized.
+    """
+    found = parts(run.config, run.verdict()["sensitivity"])
+    names, layers = run.config.activations, len(run.config.hidden) + 1
+    layout = layout_of(found, names)
+    bars, table = (HEAD + (block + APART) * len(names) for block in (layout.bars, layout.lines))
+    height = LEGEND + bars + FOOT + (table if layout.below else 0.0)
+    page = Page(height, finding(run.config, found), _reading(run, found, layout), _caption(run, found))
+    colours = [colormaps[SEQUENTIAL](shade) for shade in np.linspace(0.97, 0.0, layers)]
+    negative = any((part.shares < 0.0).any() for part in found)
+    _legend(page, colours, one_seed=run.config.seeds == 1, negative=negative)
+    _draw_bars(page, layout, found, names, colours)
+    draw_table(page, layout, found[-1], names, colours, LEGEND + (bars + FOOT if layout.below else 0.0))
+    return page.figure
+
+
+def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str, ...], colours: list[Any]) -> None:
+    top, step = LEGEND + HEAD, layout.bars + APART
+    ax = _axes(page, layout, found, top, step * len(names))
+    page.write(0.0, LEGEND + 0.1, "Flip rate, split among the layers", size=HEADING, weight="bold")
+    page.write(layout.totals, top - 0.15, "total", size=SMALL, color=MUTED, ha="right")
+    for row, name in enumerate(names):
+        above = step * row + APART / 2
+        page.write(0.0, top + above + layout.bars / 2, shortened(name, NAMES, "bold"), weight="bold")
+        for index, part in enumerate(found):
+            middle = above + layout.bars * (index + 0.5) / len(found)
+            page.write(layout.totals - 0.62, top + middle, part.scheme, size=SMALL, ha="right")
+            shown = percent(float(part.total[row, 0]), layout.places)
+            page.write(layout.totals, top + middle, shown, size=SMALL, ha="right")
+            _bar(ax, layout, part, row, middle, colours)
+    right = layout.totals if layout.below else BODY
+    page.canvas.hlines(top + step * np.arange(1, len(names)), 0.0, right, color=RULE, linewidth=0.6)
+
+
+def _axes(page: Page, layout: Layout, found: list[Parts], top: float, height: float) -> Axes:
+    """Return the axes of all bars: percent across, inches from the top down."""
+    left = layout.totals + 0.12
+    ax = page.axes(left, top, layout.width, height)
+    ax.patch.set_visible(False)
+    low, high = _limits(found)
+    pad = 0.02 * (high - low)
+    ax.set(xlim=(low - pad, high + pad), ylim=(height, 0.0), yticks=[])
+    ax.spines["left"].set_visible(False)
+    ax.locator_params(axis="x", nbins=max(2, int(layout.width / 0.6)))
+    ax.tick_params(axis="x", top=True, labeltop=True, length=3)
+    ax.grid(axis="x", color=RULE, linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.axvline(0.0, color=INK, linewidth=0.8)
+    below = top + height + 0.36
+    page.write(left + layout.width / 2, below, "% of the pixels", size=SMALL, color=MUTED, ha="center")
+    return ax
+
+
+def _limits(found: list[Parts]) -> tuple[float, float]:
+    ends = [part.total for part in found]
+    ends += [np.nansum(np.minimum(part.shares, 0.0), axis=1) for part in found]
+    ends += [np.nansum(np.maximum(part.shares, 0.0), axis=1) for part in found]
+    values = 100.0 * np.concatenate([part.ravel() for part in ends])
+    values = values[np.isfinite(values)]
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    return low, high if high > low else low + 1.0
+
+
+def _bar(ax: Axes, layout: Layout, part: Parts, row: int, middle: float, colours: list[Any]) -> None:
+    """Draw one stacked bar and below it, on a lane of its own, the total with its interval."""
+    pitch = layout.bars / 3
+    thick, upper = 0.6 * pitch, middle - 0.45 * pitch
+    shares, total = 100.0 * part.shares[row], 100.0 * part.total[row]
+    low, high = ax.get_xlim()
+    if np.isnan(shares).all() and np.isnan(total[0]):
+        box = (0.0, upper), 0.4 * high, thick
+        ax.add_patch(Rectangle(*box, facecolor=MISSING, hatch="///", edgecolor="white"))
+        return
+    ends = {True: 0.0, False: 0.0}
+    for layer in np.flatnonzero(~np.isnan(shares) & (shares != 0.0)):
+        share, colour, up = float(shares[layer]), colours[layer], bool(shares[layer] > 0)
+        box = (ends[up], upper), share, thick
+        ax.add_patch(Rectangle(*box, facecolor=colour, edgecolor="white", linewidth=0.8))
+        if abs(share) * layout.width / (high - low) > 0.16:
+            place = ends[up] + share / 2, upper + thick / 2
+            ax.text(*place, str(layer), ha="center", va="center_baseline", size=SMALL, color=ink_on(colour))
+        ends[up] += share
+    lane = upper + thick + 0.15 * pitch
+    ax.plot(total[1:], [lane, lane], color=INK, linewidth=1.4, solid_capstyle="butt")
+    ax.plot(total[:1], [lane], marker="D", markersize=4, color=INK, linestyle="", clip_on=False)
+
+
+def _legend(page: Page, colours: list[Any], *, one_seed: bool, negative: bool) -> None:
+    page.write(0.0, 0.15, "layer", size=SMALL)
+    left = text_width("layer", SMALL) + 0.1
+    for layer, colour in enumerate(colours):
+        page.canvas.add_patch(Rectangle((left, 0.04), 0.3, 0.22, facecolor=colour))
+        page.write(left + 0.15, 0.15, str(layer), size=SMALL, ha="center", color=ink_on(colour))
+        left += 0.33
+    page.write(left + 0.05, 0.15, "= output", size=SMALL)
+    left += text_width("= output", SMALL) + 0.35
+    if negative:
+        page.write(left, 0.15, "left of zero: undoes flips of others", size=SMALL)
+        left += text_width("left of zero: undoes flips of others", SMALL) + 0.35
+    if not one_seed:
+        page.canvas.plot([left, left + 0.4], [0.15, 0.15], color=INK, linewidth=1.4)
+    page.canvas.plot([left + 0.2], [0.15], marker="D", markersize=4, color=INK)
+    page.write(left + 0.5, 0.15, "total" if one_seed else "total and its 95 % interval", size=SMALL)
+
+
+def _reading(run: "Run", found: list[Parts], layout: Layout) -> str:
+    weights, outputs, both = (part.scheme for part in found)
+    over = "One seed was run: no intervals. " if run.config.seeds == 1 else ""
+    first, second = ("Above", "Below") if layout.below else ("Left", "Right")
+    return (
+        f"{over}{first}: the share of pixels that change class with the weights ({weights}), the layers' outputs "
+        f"({outputs}) or both ({both}) quantized, split exactly among the layers. {second}: the share and rank of each "
+        "layer (#1 causes the most), and the flip rate with only it, all but it, and it and all before it quantized."
+    )
+
+
+def _caption(run: "Run", found: list[Parts]) -> str:
+    said = [
+        "Share: exact Shapley value, a layer's mean contribution over all orders in which layers can be quantized; the "
+        f"shares add up to the total. In {found[1].scheme} the output layer has nothing to quantize. Bold: the layer "
+        "that flips most by itself, and the one without which the fewest flip.",
+    ]
+    if run.config.seeds > 1:
+        said.append(
+            f"Means over {plural(run.config.seeds, 'seed')}. «Clearly»: the 95\u00a0% interval lies above those it is "
+            "compared with."
+        )
+    undefined = sum(part.undefined for part in found)
+    if undefined:
+        said.append(f"{plural(undefined, 'value')} undefined (n/a) and left out.")
+    return " ".join(said)

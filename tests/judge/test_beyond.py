@@ -1,0 +1,342 @@
+"""The sections beyond the schemes, each against slow loops over made-up records."""
+
+import json
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quantstudy.judge.bootstrap import holm, paired_p, resample_indices
+from quantstudy.judge.cause import judge_cause, questions
+from quantstudy.judge.cliff import judge_cliff, smallest
+from quantstudy.judge.paired import mean_interval, paired_against_best
+from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.seeds import by_seed
+from quantstudy.judge.sensitivity import judge_sensitivity
+
+NAMES = ("relu", "silu", "hardgelu")
+DEFAULT = {"placement": "post", "coordinates": False, "observer": "minmax", "granularity": "channel"}
+
+
+def categorical(frame: pd.DataFrame) -> pd.DataFrame:
+    """Strings as the records have them."""
+    texts = [name for name in frame.columns if frame[name].map(type).eq(str).any()]
+    return frame.astype(dict.fromkeys(texts, "category"))
+
+
+def three(values: Any, least: float = 0.0) -> dict[str, Any]:
+    """Mean and interval of fractions that are not less than `least`: neither do their intervals reach further."""
+    found = mean_interval(np.asarray([values], dtype=float))
+    ends = (float(found.mean[0]), *(float(np.clip(end[0], least, 1)) for end in (found.low, found.high)))
+    return dict(
+        zip(("mean", "low", "high"), (None if np.isnan(end) else pytest.approx(end) for end in ends), strict=True)
+    )
+
+
+def sensitivity(seeds: int, draw: Callable[..., float]) -> pd.DataFrame:
+    rows = []
+    for scheme, layers in (("w4", 3), ("a4", 2)):
+        for name, seed in product(NAMES, range(seeds)):
+            for layer, view in product(range(layers), ("isolated", "all_but_one", "accumulated", "shapley")):
+                rows.append((name, scheme, view, layer, seed, "flip_rate", draw()))
+                if view != "shapley":
+                    rows.append((name, scheme, view, layer, seed, "accuracy_drop", 9.0))  # must not be read
+            rows.append((name, scheme, "total", None, seed, "flip_rate", draw()))
+    columns = ["activation", "scheme", "view", "layer", "seed", "metric", "value"]
+    return categorical(pd.DataFrame(rows, columns=columns)).astype({"layer": "Int16"})
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 9])
+def test_the_layers_of_every_scheme(seeds: int) -> None:
+    random = np.random.default_rng(seeds)
+    frame = sensitivity(seeds, random.random)
+    found = judge_sensitivity(frame, NAMES, seeds)
+    assert list(found) == ["w4", "a4"]
+    for scheme, name in product(found, NAMES):
+        mine = frame[(frame["scheme"] == scheme) & (frame["activation"] == name) & (frame["metric"] == "flip_rate")]
+        judged = found[scheme][name]
+        assert judged["total"] == three(mine[mine["view"] == "total"].sort_values("seed")["value"])
+        assert [layer["layer"] for layer in judged["layers"]] == list(range(3 if scheme == "w4" else 2))
+        means = []
+        for layer in judged["layers"]:
+            own = mine[mine["layer"] == layer["layer"]]
+            for view in ("isolated", "all_but_one", "accumulated", "shapley"):
+                assert layer[view] == three(
+                    own[own["view"] == view].sort_values("seed")["value"], -1.0 if view == "shapley" else 0.0
+                )
+            means.append(layer["shapley"]["mean"])
+        ranks = [layer["rank"] for layer in judged["layers"]]
+        assert sorted(ranks) == list(range(1, len(ranks) + 1))
+        assert means[ranks.index(1)] == max(means)
+        assert means[ranks.index(len(ranks))] == min(means)
+    json.dumps(found, allow_nan=False)
+
+
+def test_undefined_rates_are_left_out_and_said_to_be_unknown() -> None:
+    frame = sensitivity(3, lambda: 0.25)
+    frame.loc[(frame["view"] == "total") & (frame["activation"] == "silu") & (frame["seed"] == 1), "value"] = np.nan
+    frame.loc[(frame["view"] == "shapley") & (frame["activation"] == "relu"), "value"] = np.nan
+    found = judge_sensitivity(frame, NAMES, 3)["w4"]
+    assert found["silu"]["total"] == {"mean": 0.25, "low": 0.25, "high": 0.25}
+    assert found["relu"]["layers"][0]["shapley"] == {"mean": None, "low": None, "high": None}
+    json.dumps(found, allow_nan=False)
+
+
+def cliff(seeds: int, widths: tuple[int, ...], rate: Callable[..., float]) -> pd.DataFrame:
+    rows = [
+        (
+            name,
+            part,
+            bits,
+            f"{part}{bits}",
+            seed,
+            metric,
+            rate(name, part, bits, seed) * (0.5 if "drop" in metric else 1),
+        )
+        for name, part, bits, seed in product(NAMES, ("weights", "activations", "both"), widths, range(seeds))
+        for metric in ("flip_rate", "accuracy_drop")
+    ]
+    columns = ["activation", "quantized", "bits", "scheme", "seed", "metric", "value"]
+    return categorical(pd.DataFrame(rows, columns=columns))
+
+
+def slow_smallest(rates: np.ndarray, widths: tuple[int, ...], limit: float) -> Any:
+    for place in range(len(widths)):
+        if all(rates[later].mean() <= limit for later in range(place, len(widths))):
+            return widths[place]
+    return None
+
+
+@pytest.mark.parametrize("seeds", [1, 7])
+def test_the_cliff_of_every_part(seeds: int) -> None:
+    widths = (2, 4, 8, 16)
+    random = np.random.default_rng(5)
+    noise = {key: random.uniform(0.5, 2) for key in product(NAMES, range(seeds), widths)}
+    frame = cliff(seeds, widths, lambda name, part, bits, seed: 0.4 * 2.0**-bits * noise[name, seed, bits])
+    found = judge_cliff(frame, NAMES, seeds, 0.02)
+    assert list(found) == ["weights", "activations", "both"]
+    for part, name in product(found, NAMES):
+        mine = frame[(frame["quantized"] == part) & (frame["activation"] == name)]
+        rates = by_seed(mine, "flip_rate", ["bits"], seeds).to_numpy()
+        judged = found[part][name]
+        assert [point["bits"] for point in judged["curve"]] == list(widths)
+        assert judged["curve"][1] == {"bits": 4, **three(rates[1])}
+        for limit in ("0.01", "0.05"):
+            assert judged["smallest"][limit]["bits"] == slow_smallest(rates, widths, float(limit))
+        high = [three(row, -1.0)["high"] for row in rates / 2]
+        fits = [end is not None and end.expected <= 0.02 for end in high]
+        expected = next((bits for place, bits in enumerate(widths) if all(fits[place:])), None)
+        assert judged["deployable"]["bits"] == (expected if seeds > 1 else None)
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_interval_of_the_least_width_is_that_of_resampled_seeds() -> None:
+    random = np.random.default_rng(3)
+    rates = np.array([0.2, 0.06, 0.045, 0.02, 0.001])[:, None] * random.uniform(0.4, 2, (5, 12))
+    widths = (3, 4, 5, 6, 8)
+    least = [slow_smallest(rates[:, index], widths, 0.05) or 99 for index in resample_indices(12)[:, :].tolist()]
+    ordered = sorted(least)
+    found = smallest(rates, widths, 0.05)
+    assert found["bits"] == slow_smallest(rates, widths, 0.05)
+    assert found["low"] == ordered[int(np.ceil(0.025 * len(ordered))) - 1]
+    assert found["high"] == ordered[int(np.ceil(0.975 * len(ordered))) - 1]
+    assert found["low"] < found["high"]
+
+
+def test_a_width_that_is_safe_by_chance_is_not_the_least() -> None:
+    rates = np.array([[0.01] * 4, [0.2] * 4, [0.03] * 4, [0.0] * 4])
+    assert smallest(rates, (4, 5, 6, 8), 0.05) == {"bits": 6, "low": 6, "high": 6}
+    assert smallest(rates, (4, 5, 6, 8), 0.3) == {"bits": 4, "low": 4, "high": 4}
+    assert smallest(rates[:3], (4, 5, 6), 0.02) == {"bits": None, "low": None, "high": None}
+
+
+def test_at_the_limit_itself_is_within_it() -> None:
+    assert smallest(np.full((1, 3), 0.05), (4,), 0.05)["bits"] == 4
+
+
+def test_no_seed_with_all_widths() -> None:
+    assert smallest(np.full((2, 3), np.nan), (4, 5), 0.05) == {"bits": None, "low": None, "high": None}
+    one = np.array([[0.1, np.nan], [0.01, 0.2]])
+    assert smallest(one, (4, 5), 0.05) == {"bits": 5, "low": None, "high": None}
+
+
+SETTINGS = list(product(("post", "pre"), (False, True), ("minmax", "mse"), ("tensor", "channel")))
+
+
+def placement(seeds: int, accuracy: dict[Any, np.ndarray]) -> pd.DataFrame:
+    rows = [
+        (name, "w4a4", *setting, seed, metric, value if metric == "accuracy_quantized" else 0.99 - value)
+        for setting, table in accuracy.items()
+        for name, row in zip(NAMES, table, strict=True)
+        for seed, value in enumerate(row)
+        for metric in ("accuracy_quantized", "accuracy_drop")
+    ]
+    columns = ["activation", "scheme", "placement", "coordinates", "observer", "granularity", "seed", "metric", "value"]
+    return categorical(pd.DataFrame(rows, columns=columns))
+
+
+def test_the_ranking_under_every_setting() -> None:
+    random = np.random.default_rng(8)
+    accuracy = {}
+    for number, setting in enumerate(SETTINGS):
+        base = random.uniform(0.925, 0.935, (3, 10))
+        base[number % 3] += 0.05 if number % 4 else 0.0
+        accuracy[setting] = base
+    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
+    entries = {
+        (entry["placement"], entry["coordinates"], entry["observer"], entry["granularity"]): entry
+        for entry in found["settings"]
+    }
+    assert list(entries) == SETTINGS  # in the order of the records
+    assert [setting for setting in entries if entries[setting]["default"]] == [("post", False, "minmax", "channel")]
+    best = []
+    for setting, entry in entries.items():
+        values = accuracy[setting]
+        top = int(values.mean(axis=1).argmax())
+        against = paired_against_best(values)
+        assert entry["best"] == NAMES[top]
+        assert entry["tied_with"] == [name for name, tied in zip(NAMES, against.tied, strict=True) if tied]
+        drops = [three(0.99 - row, -1.0)["high"].expected for row in values]
+        assert entry["deployable"] == [name for name, high in zip(NAMES, drops, strict=True) if high <= 0.02]
+        alone = entry["tied_with"] == [entry["best"]] and entry["best"] in entry["deployable"]
+        assert entry["winner"] == (entry["best"] if alone else None)
+        for row, name in enumerate(NAMES):
+            assert entry["accuracy"][name] == three(values[row])
+            assert entry["behind"][name] == three(values[top] - values[row], -1.0)
+        best.append(entry["best"])
+    assert len(set(best)) == 3
+    assert {entry["winner"] for entry in entries.values()} >= {None, "relu"}
+    for name in NAMES:
+        assert found["best_share"][name] == best.count(name) / len(SETTINGS)
+        tied = [name in entry["tied_with"] for entry in entries.values()]
+        assert found["tied_share"][name] == np.mean(tied)
+    json.dumps(found, allow_nan=False)
+
+
+def test_one_seed_decides_nothing_about_placements() -> None:
+    accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) for setting in SETTINGS}
+    found = judge_placement(placement(1, accuracy), NAMES, 1, 0.02, DEFAULT)["w4a4"]
+    for entry in found["settings"]:
+        assert (entry["best"], entry["winner"], entry["deployable"]) == ("silu", None, [])
+        assert entry["tied_with"] == list(NAMES)
+        assert entry["accuracy"]["silu"] == {"mean": 0.95, "low": None, "high": None}
+
+
+def test_an_activation_without_values_is_neither_best_nor_tied() -> None:
+    accuracy = {setting: np.array([[np.nan] * 8, [0.95] * 8, [0.8] * 8]) for setting in SETTINGS}
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    assert found["tied_share"] == {"relu": 0.0, "silu": 1.0, "hardgelu": 0.0}
+    json.dumps(found, allow_nan=False)
+
+
+def cause(seeds: int, values: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
+    rows = [
+        (name, variant, scheme, seed, metric, value)
+        for (name, variant), row in values.items()
+        for seed, value in enumerate(row)
+        for scheme, metric in (("float", "accuracy_float"), ("w4a4", "accuracy_quantized"), ("w4a4", "flip_rate"))
+    ]
+    columns = ["activation", "variant", "scheme", "seed", "metric", "value"]
+    return categorical(pd.DataFrame(rows, columns=columns))
+
+
+def networks(seeds: int, spread: float = 0.01) -> dict[tuple[str, str], np.ndarray]:
+    random = np.random.default_rng(seeds)
+    base = {
+        ("relu", "plain"): 0.8, ("relu", "capped"): 0.75, ("relu", "calibrated"): 0.8, ("relu@3", "plain"): 0.9,
+        ("silu", "plain"): 0.7, ("silu", "capped"): 0.71, ("silu", "calibrated"): 0.78, ("silu@3", "plain"): 0.9,
+        ("hardgelu", "plain"): 0.9, ("hardgelu", "calibrated"): 0.9,
+        ("hardgelu_uncapped", "plain"): 0.8, ("hardgelu_uncapped", "capped"): 0.8,
+    }  # fmt: skip
+    return {key: mean + random.normal(0, spread, seeds) for key, mean in base.items()}
+
+
+def test_every_question_about_the_cause() -> None:
+    values = networks(12)
+    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    expected = []
+    for base in ("relu", "silu"):
+        expected += [
+            ("gap", ("hardgelu", "plain"), (base, "plain")),
+            ("bound", (f"{base}@3", "plain"), (base, "plain")),
+            ("bound_at_inference", (base, "capped"), (base, "plain")),
+            ("calibration", (base, "calibrated"), (base, "plain")),
+            ("gap_calibrated", ("hardgelu", "calibrated"), (base, "calibrated")),
+            ("shape", ("hardgelu", "plain"), (f"{base}@3", "plain")),
+        ]
+    expected += [
+        ("bound", ("hardgelu", "plain"), ("hardgelu_uncapped", "plain")),
+        ("bound_at_inference", ("hardgelu_uncapped", "capped"), ("hardgelu_uncapped", "plain")),
+        ("calibration", ("hardgelu", "calibrated"), ("hardgelu", "plain")),
+    ]
+    assert [row["question"] for row in rows] == [kind for kind, *_ in expected]
+    differences = [values[one] - values[other] for _, one, other in expected]
+    adjusted = holm(np.array([paired_p(row) for row in differences]))
+    for row, difference, p in zip(rows, differences, adjusted, strict=True):
+        assert {key: row[key] for key in ("mean", "low", "high")} == three(difference, -1.0)
+        assert row["p_holm"] == pytest.approx(p)
+        assert row["differs"] == (abs(difference.mean()) > 0.02), row["sentence"]
+        if row["differs"]:
+            assert "not told apart" not in row["sentence"]
+        else:
+            assert row["sentence"].endswith("not told apart from nothing.")
+    json.dumps(rows, allow_nan=False)
+
+
+def test_the_sentences_say_who_gains_and_who_loses() -> None:
+    values = networks(12, 0.0)
+    values["relu", "plain"] += np.tile([0.001, -0.001], 6)
+    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    said = {(row["of"], row["question"]): row["sentence"] for row in rows}
+    assert said["silu", "gap"] == "hardgelu is ahead of silu by 20.0 points (95 % CI 20.0 to 20.0)."
+    assert said["silu", "bound"] == "Training silu with a cap at 3 gains 20.0 points (95 % CI 20.0 to 20.0)."
+    assert said["relu", "bound_at_inference"].startswith(
+        "Capping relu at 3 at inference alone costs 5.0 points (95 % CI"
+    )
+    assert said["silu", "calibration"].startswith("Ranges of least squared error gain silu 8.0 points")
+    assert said["silu", "gap_calibrated"].startswith(
+        "With such ranges for both, hardgelu is ahead of silu by 12.0 points"
+    )
+    assert said["silu", "shape"].startswith(
+        "Both capped at 3, the shape of hardgelu is ahead of that of silu by 0.0 points"
+    )
+
+
+def test_one_seed_tells_no_cause() -> None:
+    rows = judge_cause(cause(1, networks(1)), NAMES, 1)["w4a4"]
+    assert not any(row["differs"] for row in rows)
+    assert all(row["sentence"].endswith("on one seed, which tells nothing.") for row in rows)
+    assert all(row["low"] is None for row in rows)
+
+
+def test_missing_networks_are_said() -> None:
+    values = networks(8)
+    del values["relu@3", "plain"]
+    values["silu", "plain"] = np.full(8, np.nan)
+    rows = judge_cause(cause(8, values), NAMES, 8)["w4a4"]
+    missing = [row for row in rows if row["mean"] is None]
+    assert {(row["of"], row["question"]) for row in missing} >= {("relu", "bound"), ("relu", "shape"), ("silu", "gap")}
+    assert all(row["sentence"].endswith("nothing was measured.") for row in missing)
+    json.dumps(rows, allow_nan=False)
+
+
+def test_no_cause_without_the_bounded_activation() -> None:
+    assert list(questions(["relu", "silu"])) == []
+    empty = cause(2, {})
+    assert judge_cause(empty, ["relu", "silu"], 2) == {}
+
+
+def test_a_value_recorded_twice() -> None:
+    frame = cause(2, {("relu", "plain"): np.array([0.1, 0.2])})
+    with pytest.raises(ValueError, match="duplicate"):
+        by_seed(pd.concat([frame, frame]), "flip_rate", ["activation", "variant", "scheme"], 2)
+
+
+def test_seeds_without_a_value_are_nan() -> None:
+    frame = cause(2, {("relu", "plain"): np.array([0.1, 0.2])})
+    wide = by_seed(frame[frame["seed"] == 1], "flip_rate", ["activation"], 3)
+    assert wide.to_numpy().tolist()[0][1] == 0.2
+    assert np.isnan(wide.to_numpy()[0][[0, 2]]).all()

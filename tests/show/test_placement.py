@@ -1,0 +1,305 @@
+"""The placement figure says what the settings say: known settings in, known words and marks out."""
+
+import itertools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from quantstudy.config import StudyConfig
+from quantstudy.show.page import png
+from quantstudy.show.placement import BAR, placement
+from quantstudy.show.placement_table import Table, finding, table_of
+from quantstudy.show.style import BEST, SEQUENTIAL, WIDTH
+from quantstudy.show.style import LEVELS as CODES
+
+LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
+SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
+TWENTY = (
+    *SEVEN,
+    "hardgelu_uncapped",
+    *(f"{name}@{cap}" for name in ("relu", "silu", "gelu") for cap in (2, 3, 6, 123.456)),
+)
+
+
+def triple(mean: float, half: float = 0.01, *, one_seed: bool = False) -> dict[str, float | None]:
+    if np.isnan(mean):
+        return {"mean": None, "low": None, "high": None}
+    return {"mean": mean} | ({"low": None, "high": None} if one_seed else {"low": mean - half, "high": mean + half})
+
+
+def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie: float = 0.01) -> dict[str, Any]:
+    """One setting as the judge writes it: whatever is less than `tie` behind is tied."""
+    one = config.seeds == 1
+    measured = np.isfinite(accuracy).any()
+    top = int(np.nanargmax(accuracy)) if measured else 0
+    behind = accuracy[top] - accuracy
+    names = config.activations
+    tied = [name for name, gap in zip(names, behind, strict=True) if gap < (1.0 if one else tie)]
+    deployable = [name for name, value in zip(names, accuracy, strict=True) if value > 0.97 and not one]
+    best = names[top] if measured else None
+    return {
+        **dict(zip(("placement", "coordinates", "observer", "granularity"), key, strict=True)),
+        "default": key == (config.placement, config.coordinates, config.observer, "channel"),
+        "best": best,
+        "winner": best if len(tied) == 1 and best in deployable else None,
+        "tied_with": tied,
+        "deployable": deployable,
+        "accuracy": {n: triple(v, one_seed=one) for n, v in zip(names, accuracy.tolist(), strict=True)},
+        "behind": {n: triple(v, one_seed=one) for n, v in zip(names, behind.tolist(), strict=True)},
+    }
+
+
+def plausible(config: StudyConfig, random: np.random.Generator, missing: float) -> list[dict[str, Any]]:
+    """54 settings: the last activation leads, but the first one does where its input is quantized."""
+    found = []
+    for key in itertools.product(*LEVELS):
+        rank = np.arange(len(config.activations)) / max(1, len(config.activations) - 1)
+        skill = 1.0 - rank if key[0] == "pre" else rank
+        height = 0.86 - 0.3 * (key[0] == "both") - 0.05 * key[1] + 0.06 * LEVELS[3].index(key[3])
+        accuracy = (
+            height + 0.1 * skill + 0.012 * random.standard_normal(len(rank)) - 0.05 * random.random(len(rank)) ** 4
+        )
+        accuracy[random.random(len(rank)) < missing] = np.nan
+        found.append(setting(config, key, accuracy))
+    return found
+
+
+def build(missing: float = 0.0, **settings: Any) -> SimpleNamespace:
+    """A run with a placement section at every width asked for and 8."""
+    config = StudyConfig(**{"bits": (4,), "seeds": 4} | settings)
+    random = np.random.default_rng(3)
+    section = {}
+    for bits in dict.fromkeys((*config.bits, 8)):
+        section[f"w{bits}a{bits}"] = {"settings": plausible(config, random, missing)}
+    return SimpleNamespace(config=config, verdict=lambda: {"placement": section})
+
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "one seed": {"seeds": 1, "activations": ("relu", "hardgelu", "silu")},
+    "one activation": {"activations": ("gelu",), "bits": (8,)},
+    "two activations": {"activations": ("gelu", "relu")},
+    "long names": {"activations": ("relu@1000000", "hardgelu_uncapped@123.456", "silu"), "seeds": 2},
+    "eight activations": {"activations": (*SEVEN, "hardgelu_uncapped")},
+    "twenty activations": {"activations": TWENTY},
+    "thirty activations": {"activations": (*TWENTY, *(f"hardswish@{cap}" for cap in range(1, 11)))},
+    "three widths": {"bits": (2, 16, 3), "activations": ("silu", "gelu")},
+    "undefined values": {"missing": 0.4},
+    "nothing defined": {"missing": 1.1},
+}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_text_is_cut_off_or_on_other_text(looks: Callable[[Figure], list[str]], study: str) -> None:
+    figure = placement(build(**STUDIES[study]))
+    figure.set_dpi(72)
+    assert looks(figure) == []
+    assert figure.get_figwidth() == WIDTH
+    assert len(str(figure.get_label())) > 40
+
+
+def run_of(accuracy: Callable[..., list[float]], **settings: Any) -> SimpleNamespace:
+    """A run of relu, silu and gelu at w4a4 whose accuracies are a function of the four choices."""
+    config = StudyConfig(**{"activations": ("relu", "silu", "gelu"), "seeds": 8} | settings)
+    made = [setting(config, key, np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
+    return SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}})
+
+
+def table(run: SimpleNamespace) -> Table:
+    return table_of("w4a4", run.verdict()["placement"]["w4a4"], run.config)
+
+
+def texts(figure: Figure) -> list[str]:
+    return [" ".join(text.get_text().split()) for text in figure.findobj(Text) if text.get_text()]
+
+
+def boxes(figure: Figure) -> list[Rectangle]:
+    return [patch for patch in figure.findobj(Rectangle) if patch.axes is not None and patch is not patch.axes.patch]
+
+
+def before_is_silu(placed: str, *_: Any) -> list[float]:
+    return [0.5, 0.9, 0.6] if placed == "pre" else [0.9, 0.5, 0.8]
+
+
+def neuron_is_gelu(*key: Any) -> list[float]:
+    return [0.8, 0.5, 0.9] if key[3] == "neuron" else [0.9, 0.5, 0.8]
+
+
+def coordinates_tie(_: str, coordinates: bool, *__: Any) -> list[float]:
+    return [0.9, 0.895, 0.5] if coordinates else [0.9, 0.5, 0.5]
+
+
+def silu_is_always_near(placed: str, *_: Any) -> list[float]:
+    return [0.5, 0.9, 0.5] if placed == "pre" else [0.9, 0.895, 0.5]
+
+
+HEADLINES: dict[str, tuple[Callable[..., list[float]], str]] = {
+    "placement": (
+        before_is_silu,
+        "relu is best or tied in 36 of 54 settings at w4a4; quantizing before the activation puts silu ahead (18 of 18 "
+        "against 0)",
+    ),
+    "granularity": (
+        neuron_is_gelu,
+        "relu is best or tied in 36 of 54 settings at w4a4; taking one activation range per neuron puts gelu ahead (18 "
+        "of 18 against 0)",
+    ),
+    "nothing": (
+        lambda *_: [0.9, 0.5, 0.8],
+        "relu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
+        "fine",
+    ),
+    "a tie changes no winner": (
+        coordinates_tie,
+        "relu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
+        "fine",
+    ),
+    "tied counts before best": (
+        silu_is_always_near,
+        "silu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
+        "fine",
+    ),
+    "one cell only": (
+        lambda *key: [0.5, 0.9, 0.5] if key == ("pre", True, "mse", "neuron") else [0.9, 0.5, 0.8],
+        "relu is best or tied in 53 of 54 settings at w4a4",
+    ),
+    "all equal": (lambda *_: [0.9] * 3, "None of 54 settings tells the 3 activations apart at w4a4: all are tied"),
+    "undefined": (
+        lambda *_: [np.nan] * 3,
+        "Does the winner change with what is quantized at w4a4? Nothing was measured",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HEADLINES)
+def test_the_headline_says_what_the_settings_say(case: str) -> None:
+    accuracy, said = HEADLINES[case]
+    assert finding(table(run_of(accuracy))) == said
+
+
+def test_one_seed_ties_nobody_and_names_no_winner() -> None:
+    run = run_of(before_is_silu, seeds=1)
+    assert run.verdict()["placement"]["w4a4"]["settings"][0]["tied_with"] == ["relu", "silu", "gelu"]
+    assert finding(table(run)) == "One seed cannot say who wins at w4a4: there relu comes first in 36 of 54 settings"
+    said = texts(placement(run))
+    assert not {"tied with it", "bold: deployable"} & set(said)
+    assert said.count("67 %") > 0  # relu is the first in 36 of 54, and not tied in all
+    assert "100 %" in said  # of those that quantize after the activation
+
+
+def test_one_activation_has_no_winner_that_could_change() -> None:
+    run = run_of(lambda *_: [0.9], activations=("gelu",))
+    assert finding(table(run)) == "Only gelu was run at w4a4: there is no winner that could change"
+
+
+def test_shares_are_those_of_the_settings() -> None:
+    """Silu is the best where its input is quantized; gelu is tied there at MSE ranges."""
+    figure = placement(
+        run_of(lambda *key: [0.5, 0.9, 0.895 if key[2] == "mse" else 0.5] if key[0] == "pre" else [0.9, 0.5, 0.5])
+    )
+    shown = [said for said in texts(figure) if said.endswith(" %")]
+    columns = [shown[start : start + 3] for start in range(0, len(shown), 3)]
+    assert columns == [
+        ["67 %", "33 %", "11 %"],  # all
+        *(["100 %", "0 %", "0 %"], ["0 %", "100 %", "33 %"], ["100 %", "0 %", "0 %"]),  # after, before, both
+        *(["67 %", "33 %", "11 %"],) * 2,  # coordinates
+        *(["67 %", "33 %", "0 %"], ["67 %", "33 %", "0 %"], ["67 %", "33 %", "33 %"]),  # ranges
+        *(["67 %", "33 %", "11 %"],) * 3,  # granularity
+    ]
+    light = [box for box in boxes(figure) if box.get_alpha() == 0.45][1:]  # without the legend's
+    dark = [box for box in boxes(figure) if to_hex(box.get_facecolor()) == to_hex(BEST)][1:]
+    assert [box.get_width() / BAR for box in light[:3]] == pytest.approx([36 / 54, 18 / 54, 6 / 54])
+    assert [box.get_width() / BAR for box in dark[:3]] == pytest.approx([36 / 54, 18 / 54, 0.0])
+    assert sum(box.get_width() > 0.0 for box in light) == 11 + 10 + 8
+    assert sum(box.get_width() > 0.0 for box in dark) == 11 + 10
+
+
+def test_cells_marks_and_the_frame() -> None:
+    run = run_of(
+        lambda *key: [0.95, 0.945, 0.55] if key == ("post", False, "minmax", "channel") else [0.95, 0.75, 0.85]
+    )
+    figure = placement(run)
+    marks = [line for line in figure.findobj(Line2D) if line.get_marker() == "o"]
+    full = [line for line in marks if line.get_markerfacecolor() != "none"]
+    assert len(full) == 54 + 1
+    assert len(marks) - len(full) == 1 + 1  # silu at the study's own setting; each has one in the legend
+    numbers = [said for said in texts(figure) if said.replace(".", "").isdigit()]
+    assert numbers.count("0.0") == 54
+    assert numbers.count("0.5") == 1
+    assert numbers.count("20") == numbers.count("10") == 53
+    assert numbers.count("40") == 1
+    assert "≥ 20.0 points behind" in texts(figure)
+    colours = [to_hex(box.get_facecolor()) for box in boxes(figure)]
+    ends = [to_hex(colormaps[SEQUENTIAL](end)) for end in (0.0, 1.0)]
+    assert colours.count(ends[0]) == 53 + 1  # beyond the scale too
+    assert colours.count(ends[1]) == 54
+    frames = [box for box in boxes(figure) if to_hex(box.get_edgecolor()) == to_hex(CODES)]
+    assert len(frames) == 2  # the setting and the legend
+    widest = max(frames, key=lambda box: box.get_width())
+    ring = max(line.get_ydata()[0] for line in marks if line.get_markerfacecolor() == "none")  # below the legend's
+    assert widest.get_y() < ring < widest.get_y() + widest.get_height()
+
+
+def test_a_study_whose_setting_is_none_of_these_has_no_frame() -> None:
+    run = run_of(before_is_silu)
+    for one in run.verdict()["placement"]["w4a4"]["settings"]:
+        one["default"] = False
+    figure = placement(run)
+    assert "this study's own setting" not in texts(figure)
+    assert not [box for box in boxes(figure) if to_hex(box.get_edgecolor()) == to_hex(CODES)]
+
+
+def test_the_order_of_the_settings_does_not_matter() -> None:
+    run = build(activations=("relu", "silu"))
+    plain = png(placement(run))
+    run.verdict()["placement"]["w4a4"]["settings"].reverse()
+    assert png(placement(run)) == plain
+
+
+def test_deployable_numbers_are_bold() -> None:
+    run = run_of(lambda *key: [0.98, 0.5, 0.975] if key[0] == "both" else [0.9, 0.5, 0.8])
+    bold = [text.get_text() for text in placement(run).texts if text.get_weight() == "bold"]
+    assert bold.count("0.0") == 18
+    assert bold.count("0.5") == 18
+    assert "bold: deployable" in bold
+
+
+def test_missing_values_are_hatched_and_said() -> None:
+    def accuracy(*key: Any) -> list[float]:
+        return [np.nan] * 3 if key[3] == "neuron" else [0.9, np.nan, 0.8]
+
+    run = run_of(accuracy)
+    figure = placement(run)
+    assert sum(box.get_hatch() is not None for box in boxes(figure)) == 18 * 3 + 36 + 1  # and the legend's
+    assert "no value" in texts(figure)
+    assert any("18 settings without any value." in said for said in texts(figure))
+    assert finding(table(run)) == "relu is best or tied in 36 of 54 settings at w4a4"
+
+
+def test_only_the_first_width_is_drawn() -> None:
+    assert "at w2a2" in texts(placement(build(bits=(2, 16, 3), activations=("silu", "gelu"))))[0]
+
+
+@pytest.mark.parametrize("section", [{}, {"placement": {}}, {"placement": {"w4a4": {"settings": []}}}])
+def test_a_run_without_other_settings_says_so_in_one_line(section: dict[str, Any]) -> None:
+    figure = placement(SimpleNamespace(config=StudyConfig(), verdict=lambda: section))
+    assert "No other setting was measured" in texts(figure)[0]
+    assert len(figure.texts) == 2
+    assert figure.axes == []
+
+
+def test_the_callers_matplotlib_settings_do_not_matter() -> None:
+    run = build(activations=("relu", "silu"))
+    plain = png(placement(run))
+    with matplotlib.rc_context({"font.family": "monospace", "hatch.color": "red", "image.origin": "upper"}):
+        assert png(placement(run)) == plain

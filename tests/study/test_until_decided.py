@@ -1,0 +1,134 @@
+"""Adding seeds until the best is told apart: what is added, when it ends, and that nothing is done twice."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
+
+from quantstudy import study, work
+from quantstudy.config import StudyConfig
+from quantstudy.judge.paired import paired_against_best
+from quantstudy.judge.sequential import anytime_p
+from quantstudy.records import Run, open_run
+from quantstudy.study import run_study
+
+BASE = StudyConfig(
+    activations=("relu", "relu@0.000001"), seeds=4, steps=60, batch=64, grid=9, hidden=(3,), quick=True, bits=(8,)
+)
+CLEAR = BASE.with_options(until_decided=True, max_seeds=36)
+TWINS = BASE.with_options(activations=("relu", "relu@1000000"), until_decided=True, max_seeds=21)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
+    """Which stacks were trained: activation, first seed, seed behind the last."""
+    done: list[tuple[str, int, int]] = []
+    real = work.train
+
+    def watched(stack, seeds, *rest, **options):
+        done.append((stack.activation.name, seeds[0], seeds[-1] + 1))
+        return real(stack, seeds, *rest, **options)
+
+    monkeypatch.setattr(work, "train", watched)
+    return done
+
+
+def accuracies(run: Run, seeds: int) -> np.ndarray:
+    table = run.metrics()
+    chosen = table[
+        (table["metric"] == "accuracy_quantized") & (table["scheme"] == "w8a8") & (table["backend"] == "simulated")
+    ]
+    wide = chosen.pivot(index="activation", columns="seed", values="value").reindex(run.config.activations)
+    return wide.to_numpy()[:, :seeds]
+
+
+def test_seeds_are_added_until_the_best_is_told_apart(tmp_path: Path, trained: list, undrawn: None) -> None:
+    run = run_study(CLEAR, tmp_path / "run")
+    assert (run.config.seeds, run.looks) == (20, (4, 20))  # 4 seeds tell nothing apart, 20 do
+    assert sorted(trained) == sorted((name, *ends) for name in CLEAR.activations for ends in ((0, 4), (4, 20)))
+    assert paired_against_best(accuracies(run, 4), anytime_p).tied.sum() == 2
+    assert paired_against_best(accuracies(run, 20), anytime_p).tied.tolist() == [True, False]
+    assert run.manifest()["seeds"] == list(range(20))
+    assert np.load(run.folder / "masks.npz")["mask"].shape == (20, 9, 9)
+    assert load_file(run.folder / "weights" / "relu.safetensors")["layers.0.weight"].shape == (20, 3, 2)
+    seeds = pq.read_table(run.folder / "metrics.parquet", columns=["seed"])["seed"].to_numpy()
+    assert np.unique(seeds).tolist() == list(range(20))
+
+
+def test_it_gives_up_at_the_most_seeds(tmp_path: Path, trained: list, undrawn: None) -> None:
+    run = run_study(TWINS, tmp_path / "run")
+    assert run.looks == (4, 20, 21)
+    assert len(trained) == len(set(trained)) == 6
+
+
+def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -> None:
+    added = run_study(CLEAR, tmp_path / "added")
+    asked = run_study(BASE.with_options(seeds=20), tmp_path / "asked")
+    columns = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric"]
+    one, two = (run.metrics().sort_values(columns).reset_index(drop=True) for run in (added, asked))
+    assert one.astype(str).equals(two.astype(str))
+
+
+def test_the_verdict_of_a_run_until_decided(tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
+    run = run_study(CLEAR, tmp_path / "run")
+    verdict = run.verdict()
+    assert (verdict["seeds"], verdict["test"]) == (20, "anytime")
+    assert any("added until decided" in line for line in verdict["summary"])
+    entry = verdict["schemes"]["w8a8"]["ranking"][1]
+    values = accuracies(run, 20)
+    assert entry["p_holm"] == pytest.approx(anytime_p(values[0] - values[1]))
+    again = open_run(run.folder)
+    assert again.config == CLEAR.with_options(seeds=20)
+    before = contents(run.folder)
+    study.redo(again)
+    assert contents(run.folder) == before
+    run_study(CLEAR, run.folder)  # the same study again finds itself finished
+    assert contents(run.folder) == before
+    (run.folder / "verdict.json").unlink()
+    assert run_study(CLEAR, run.folder).config.seeds == 20  # and judges itself again by all the seeds that it has
+    assert contents(run.folder) == before
+
+
+def test_a_run_that_was_killed_goes_on_at_its_look(
+    tmp_path: Path, trained: list, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run_study(CLEAR, tmp_path / "whole")
+    trained.clear()
+    real, calls = study._decided, []
+
+    def killed(run: Run) -> bool:
+        calls.append(run.config.seeds)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(run)
+
+    monkeypatch.setattr(study, "_decided", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(CLEAR, tmp_path / "run")
+    assert not trained  # the cache has them
+    assert (tmp_path / "run" / "study.toml").read_text() == CLEAR.to_toml()
+    monkeypatch.setattr(study, "_decided", real)
+    measured: list[str] = []
+    monkeypatch.setitem(work.STAGES, "measure", lambda *a: measured.append(a[2].key))
+    run = run_study(CLEAR, tmp_path / "run")
+    assert measured == []
+    for name in ("metrics.parquet", "plans.parquet", "masks.npz", "maps.npz"):
+        assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
+    assert json.loads((run.folder / "manifest.json").read_text())["state"] == "complete"
+
+
+def test_the_command_line(command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    small = ("--steps", "20", "--grid", "9", "--hidden", "3", "--activations", "relu,relu@0.000001", "--jobs", "1")
+    asked = ("run", *small, "--seeds", "4", "--until-decided", "--max-seeds", "22", "--quick", "--out", str(folder))
+    assert command(*asked, "--json") == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["seeds"] in (20, 22)
+    assert "sensitivity" not in verdict
+    assert command("run", *small, "--max-seeds", "22", "--out", str(tmp_path / "other")) == 2
+    assert "max_seeds: '22' is not allowed; only together with --until-decided" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
