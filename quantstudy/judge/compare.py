@@ -1,0 +1,247 @@
+"""Two runs held against each other, paired by seed: which settings differ, which differences are real.
+
+Seed s of a run stands for one island map, so that two runs pair where they have the same islands at the same seeds,
+whatever else differs: bits, learning rate, widths of layers, commit. Method: the paired statistics of `bootstrap`;
+Holm's correction runs over all comparisons of one metric.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantstudy.config import StudyConfig
+from quantstudy.errors import BadInput
+from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
+from quantstudy.judge.intervals import interval
+from quantstudy.judge.seeds import number
+from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
+from quantstudy.quantize.scheme import schemes_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DROP = "accuracy_drop"
+"""Float minus quantized accuracy, as recorded."""
+
+HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
+"""The metrics that are compared, in the order of the comparison."""
+
+JUDGED = ("winner", "best", "tied_with", "deployable")
+"""What is compared of two verdicts on a scheme."""
+
+MADE_WITH = ("commit", "processor", "device")
+"""What is compared of two manifests, beside the versions."""
+
+ISLANDS = ("grid", "frequency")
+"""The settings that draw other islands."""
+
+Row = dict[str, Any]
+Values = dict[tuple[str, str, str], Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two runs.
+
+    Attributes:
+        config: its study.
+        manifest: the content of its manifest.json.
+        verdict: the content of its verdict.json.
+        metrics: its records (`Run.summaries`); accuracies and rates are fractions 0…1.
+        masks: its islands, `[seeds, grid, grid]` bool, of seeds 0, 1, ….
+    """
+
+    config: StudyConfig
+    manifest: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+    metrics: "pd.DataFrame"
+    masks: NDArray[np.bool_]
+
+
+def compare(a: Side, b: Side) -> dict[str, Any]:
+    """Return how run B differs from run A as plain values that `json.dumps(..., allow_nan=False)` takes.
+
+    A difference is B − A at the seeds that both have, paired, per activation and scheme that both have. Where one run
+    lacks the first width that the other one was asked for, the schemes of these two widths are compared by their role
+    too: w4a4 of A with w6a6 of B. A difference is real where its Holm-adjusted p-value is at most ERROR *and* its 95 %
+    interval leaves out 0; with fewer than two pairs it has neither. NaN is left out and counted.
+
+    Returns:
+        `settings` and `made_with`: what differs, field → `{"a", "b"}`.
+        `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
+        `schemes`: pairs `{"a", "b"}`, those compared by role first.
+        `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
+        `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
+        none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
+        is missing or not finite), `same` (every value is the same in both).
+        `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
+        clearest of them can become real) and `real` (how many are).
+        `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
+        those in both runs count).
+        `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
+
+    Raises:
+        BadInput: nothing can be paired: no activation in common, or other islands.
+    """
+    both = [name for name in a.config.activations if name in b.config.activations]
+    if not both:
+        raise BadInput(
+            "RUN_B: activations", ", ".join(b.config.activations), f"at least one of RUN_A's: {_names(a.config)}"
+        )
+    seeds = min(len(a.masks), len(b.masks))
+    _require_same_islands(a, b, seeds)
+    pairs = scheme_pairs(a.config, b.config)
+    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs)
+    verdicts = [_verdicts(a, b, pair, both) for pair in pairs]
+    settings, made_with = _settings(a.config, b.config), _made_with(a.manifest, b.manifest)
+    changed = any(entry["changed"] for entry in verdicts) or not all(row["same"] for row in rows)
+    return {
+        "settings": settings,
+        "made_with": made_with,
+        "seeds": {"paired": seeds, "only_a": len(a.masks) - seeds, "only_b": len(b.masks) - seeds},
+        "activations": {
+            "paired": both,
+            "only_a": [name for name in a.config.activations if name not in both],
+            "only_b": [name for name in b.config.activations if name not in both],
+        },
+        "schemes": [dict(zip("ab", pair, strict=True)) for pair in pairs],
+        "comparisons": rows,
+        "families": {metric: _family([row for row in rows if row["metric"] == metric]) for metric in HIGHER_IS_BETTER},
+        "verdicts": verdicts,
+        "same": not (settings or made_with or changed),
+    }
+
+
+def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
+    """Return which schemes of two studies are compared.
+
+    Those of their first widths by role where one study lacks the other's first width, then those that both have.
+
+    >>> pairs = scheme_pairs(StudyConfig(bits=(4,)), StudyConfig(bits=(6,)))
+    >>> pairs[:4], pairs[4]
+    ([('w4', 'w6'), ('a4', 'a6'), ('w4a4', 'w6a6'), ('w4a8dyn', 'w6a8dyn')], ('w8', 'w8'))
+    >>> scheme_pairs(StudyConfig(bits=(4, 6)), StudyConfig(bits=(6, 4)))[0]
+    ('w4', 'w4')
+    """
+    ours, theirs = ([str(scheme) for scheme in study.schemes] for study in (a, b))
+    pairs = [(name, name) for name in ours if name in theirs]
+    if a.focus_bits in b.widths and b.focus_bits in a.widths:
+        return pairs
+    roles = [tuple(map(str, schemes_for(study.focus_bits))) for study in (a, b)]
+    return [*zip(*roles, strict=True), *pairs]
+
+
+def _names(config: StudyConfig) -> str:
+    return ", ".join(config.activations)
+
+
+def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
+    """Hold the islands themselves against each other: equal settings of another version may have drawn others."""
+    other = next((field for field in ISLANDS if getattr(a.config, field) != getattr(b.config, field)), None)
+    same_shape = a.masks.shape[1:] == b.masks.shape[1:]
+    if same_shape and (a.masks[:seeds] == b.masks[:seeds]).all():
+        return
+    if other:
+        raise BadInput(
+            f"RUN_B: {other}",
+            getattr(b.config, other),
+            f"RUN_A has {getattr(a.config, other)}, and seeds pair only where both runs have the same islands",
+        )
+    seed = int((a.masks[:seeds] != b.masks[:seeds]).any(axis=(1, 2)).argmax()) if same_shape else 0
+    raise BadInput("RUN_B: masks.npz", f"seed {seed}", "the islands of RUN_A: seeds pair only where they are the same")
+
+
+def _settings(a: StudyConfig, b: StudyConfig) -> dict[str, Row]:
+    return _differing(asdict(a), asdict(b))
+
+
+def _made_with(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
+    of_a, of_b = ({key: side.get(key) for key in MADE_WITH} | dict(side.get("versions", {})) for side in (a, b))
+    return _differing(of_a, of_b)
+
+
+def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
+    keys = dict.fromkeys(chain(a, b))
+    return {key: {"a": _plain(a.get(key)), "b": _plain(b.get(key))} for key in keys if a.get(key) != b.get(key)}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _values(side: Side, seeds: int) -> Values:
+    """Return the values `[seeds]` per metric, scheme and activation; NaN where there is none."""
+    frame = side.metrics
+    wanted = frame["metric"].isin(list(HIGHER_IS_BETTER)) & frame["backend"].isin([BACKEND, "float"])
+    frame = frame[wanted & (frame["scope"] == "network") & (frame["seed"] < seeds)]
+    values: Values = {}
+    for key, part in frame.groupby(["metric", "scheme", "activation"], observed=True):
+        row = np.full(seeds, np.nan)
+        row[part["seed"].to_numpy(dtype=np.int64)] = part["value"].to_numpy(dtype=np.float64)
+        values[key] = row
+    return values
+
+
+def _comparisons(a: Values, b: Values, activations: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[Row]:
+    """Return the rows of every metric, Holm-adjusted within it."""
+    rows: list[Row] = []
+    empty = np.full(len(next(iter(a.values()))), np.nan)
+    for metric, higher_is_better in HIGHER_IS_BETTER.items():
+        family: list[Row] = [
+            {"metric": metric, "activation": name, "scheme_a": one, "scheme_b": other}
+            | _difference(a.get((metric, one, name), empty), b.get((metric, other, name), empty))
+            for one, other in ([("float", "float")] if metric == FLOAT else pairs)
+            for name in activations
+        ]
+        tested = [row for row in family if row["p"] is not None]
+        for row, adjusted in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
+            row["p_holm"] = number(adjusted)
+            row["real"] = bool(adjusted <= ERROR and (row["low"] > 0 or row["high"] < 0))
+            row["better"] = (row["difference"] > 0) == higher_is_better if row["real"] else None
+        rows += family
+    return rows
+
+
+def _difference(a: Floats, b: Floats) -> Row:
+    """Return one comparison of `[seeds]` values, paired by seed, before Holm's correction."""
+    kept = np.isfinite(a) & np.isfinite(b)
+    pairs = (b - a)[kept]
+    mean, low, high = interval(pairs)
+    return {
+        "mean_a": number(mean_of(a[kept])) if len(pairs) else None,
+        "mean_b": number(mean_of(b[kept])) if len(pairs) else None,
+        "difference": number(mean),
+        "low": number(low),
+        "high": number(high),
+        "p": number(paired_p(pairs)) if len(pairs) > 1 else None,
+        "p_holm": None,
+        "real": False,
+        "better": None,
+        "seeds": len(pairs),
+        "missing": int((~kept).sum()),
+        "same": bool(np.array_equal(a, b, equal_nan=True)),
+    }
+
+
+def _family(rows: Sequence[Row]) -> dict[str, int]:
+    tested = sum(row["p"] is not None for row in rows)
+    return {
+        "comparisons": tested,
+        "seeds_needed": seeds_needed(tested + 1),
+        "real": sum(row["real"] for row in rows),
+    }
+
+
+def _verdicts(a: Side, b: Side, pair: tuple[str, str], both: Sequence[str]) -> Row:
+    said = [side.verdict["schemes"][scheme] for side, scheme in zip((a, b), pair, strict=True)]
+    of_a, of_b = ({key: judged[key] for key in JUDGED} for judged in said)
+
+    def shared(value: Any) -> Any:
+        return {name for name in value if name in both} if isinstance(value, list) else value
+
+    changed = [key for key in JUDGED if shared(of_a[key]) != shared(of_b[key])]
+    return {"scheme_a": pair[0], "scheme_b": pair[1], "a": of_a, "b": of_b, "changed": changed}
