@@ -1,0 +1,237 @@
+"""Whether the answer survives other reasonable choices: who is best, or tied with the best, under every one of them.
+
+A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
+Specification curve analysis (2020).
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from quantstudy.judge.bootstrap import Floats, seeds_needed
+from quantstudy.judge.multiverse_words import multiverse_lines
+from quantstudy.judge.paired import Comparison, paired_against, paired_against_best
+from quantstudy.judge.seeds import DIGITS, by_seed, number
+from quantstudy.judge.words import LEARNED
+
+HIGHER_IS_BETTER = ("accuracy_quantized",)
+"""Metrics of which more is better; of all others less is."""
+
+MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
+"""Axes whose values stand in the records, a column each; the last axis is the metric."""
+
+TRAINED = 3
+"""So many of them, from the first on, say how the networks were trained."""
+
+SHORT = (
+    *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
+    *("seeds_needed", "summary"),
+)
+"""What the short form has in common with the whole."""
+
+
+def judge_multiverse(
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    axes: Mapping[str, Sequence[Any]],
+    own: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return who is best how often, what that depends on, and the lead of the overall best in every specification.
+
+    In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
+    best or tied with the best most often (then: best most often, lowest mean rank, first in the study).
+
+    Args:
+        frame: multiverse.parquet, of one scheme.
+        activations: names in the study's order.
+        seeds: number of seeds.
+        axes: values of every axis, the metric last.
+        own: the study's own value on every axis.
+
+    Returns:
+        `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations", "axes", "overall_best",
+        "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states": {"ahead", "tied",
+        "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
+        "share_best_or_tied", "most"}]}, "not_learned": {"specifications", "networks": […]}, "undefined": {"values",
+        "of", "specifications"}, "summary": lines, "table": [S]}`. Shares are of all specifications, and of the overall
+        best where no activation is named; `most` is who would be the overall best of that value alone.
+
+        S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
+        {activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by
+        seed, positive where it leads whichever way the metric goes; intervals (95 %, not corrected) are None with one
+        seed. State: `ahead` (alone the best), `tied` or `behind`; None where that is not known. It never is, `tells` is
+        False, nothing is called tied and `share_best_or_tied` is None with fewer seeds than `seeds_needed` or with one
+        activation.
+
+    Raises:
+        ValueError: a value is recorded twice.
+    """
+    values = _values(frame, activations, seeds, axes)
+    comparisons = [paired_against_best(rows) for rows in values]
+    means = _means(values)
+    best, tied = _outcome(comparisons, means)
+    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
+    tells = len(activations) > 1 and seeds >= seeds_needed(len(activations))
+    if not tells:
+        tied = best
+    first = _first(best, tied, rank)
+    choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    table = []
+    for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
+        against = found if found.reference == first else paired_against(values[number_of], first)
+        entry = what | {"own": what == dict(own)} | _entry(activations, best[number_of], tied[number_of], tells)
+        table.append(entry | _lead(activations, first, means[number_of], against, entry))
+    result = {
+        "specifications": len(table),
+        "scheme": str(frame["scheme"].iloc[0]),
+        "seeds": seeds,
+        "tells": tells,
+        "seeds_needed": seeds_needed(len(activations)),
+        "activations": list(activations),
+        "axes": {axis: list(kept) for axis, kept in axes.items()},
+        "overall_best": activations[first] if best.any() else None,
+        "share_best": _shares(activations, best),
+        "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
+        "mean_rank": dict(zip(activations, map(number, rank.mean(axis=0)), strict=True)),
+        "states": {state: sum(entry["state"] == state for entry in table) for state in ("ahead", "tied", "behind")},
+        "own": next((entry for entry in table if entry["own"]), None),
+        "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
+        "not_learned": _not_learned(frame, activations, seeds, axes),
+        "undefined": {
+            "values": int((~np.isfinite(values)).sum()),
+            "of": values.size,
+            "specifications": int((~np.isfinite(values)).any(axis=(1, 2)).sum()),
+        },
+    }
+    return result | {"summary": multiverse_lines(result), "table": table}
+
+
+def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Return the short form that a run's verdict quotes: SHORT, how many specifications did not learn, the command.
+
+    Args:
+        found: what `judge_multiverse` returned.
+        command: what makes it.
+    """
+    not_learned = found["not_learned"]["specifications"]
+    return {key: found[key] for key in SHORT} | {"not_learned": not_learned, "command": command}
+
+
+def _values(frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]) -> Floats:
+    """Return `[specifications, activations, seeds]`, higher is better; NaN where there is no value."""
+    metrics = [
+        _table(frame, metric, activations, seeds, axes) * (1.0 if metric in HIGHER_IS_BETTER else -1.0)
+        for metric in axes["metric"]
+    ]
+    return np.stack(metrics, axis=1).reshape(-1, len(activations), seeds)
+
+
+def _table(
+    frame: pd.DataFrame, metric: str, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]
+) -> Floats:
+    """Return one metric, `[combinations of the measured axes, activations, seeds]`."""
+    keys = (*MEASURED, "activation")
+    places = product(*(axes[axis] for axis in MEASURED), activations)
+    wide = by_seed(frame, metric, keys, seeds).reindex(pd.MultiIndex.from_tuples(list(places), names=keys))
+    return np.asarray(wide.to_numpy(dtype=np.float64)).reshape(-1, len(activations), seeds)
+
+
+def _means(values: Floats) -> Floats:
+    """Return the means over the seeds that have a value, NaN where none has."""
+    present = np.isfinite(values)
+    count = present.sum(axis=-1)
+    total = np.where(present, values, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _outcome(comparisons: Sequence[Comparison], means: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return who is best and who is best or tied, `[specifications, activations]`; nobody without a value is."""
+    measured = np.isfinite(means)
+    references = np.array([found.reference for found in comparisons])
+    best = (np.arange(means.shape[1]) == references[:, None]) & measured
+    return best, np.array([found.tied for found in comparisons]) & measured
+
+
+def _first(best: NDArray[np.bool_], tied: NDArray[np.bool_], rank: Floats) -> int:
+    """Return the overall best of some specifications."""
+    order = np.lexsort((rank.mean(axis=0), -best.mean(axis=0), -tied.mean(axis=0)))
+    return int(order[0])
+
+
+def _shares(activations: Sequence[str], named: NDArray[np.bool_]) -> dict[str, float]:
+    return dict(zip(activations, named.mean(axis=0).tolist(), strict=True))
+
+
+def _entry(activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np.bool_], tells: bool) -> dict[str, Any]:
+    return {
+        "best": next((name for name, is_best in zip(activations, best, strict=True) if is_best), None),
+        "tied_with": [name for name, is_tied in zip(activations, tied, strict=True) if is_tied] if tells else [],
+    }
+
+
+def _lead(
+    activations: Sequence[str], first: int, means: Floats, against: Comparison, entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return how far the overall best leads in one specification, and whether that can be told apart from nothing."""
+    ahead_of = {
+        name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))
+        for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
+        if name != activations[first]
+    }
+    others = np.where(np.arange(len(means)) == first, np.nan, means)
+    over = activations[int(np.nanargmax(others))] if np.isfinite(others).any() else None
+    nothing = dict.fromkeys(("mean", "low", "high"))
+    tied, name, state = entry["tied_with"], activations[first], None
+    if tied and over is not None and np.isfinite(means[first]):
+        state = "behind" if name not in tied else "ahead" if tied == [name] else "tied"
+    return {
+        "state": state,
+        "lead": {"over": over, **(nothing if over is None else ahead_of[over])},
+        "ahead_of": ahead_of,
+    }
+
+
+def _dependence(
+    activations: Sequence[str],
+    axes: Mapping[str, Sequence[Any]],
+    choices: Sequence[Mapping[str, Any]],
+    outcome: tuple[NDArray[np.bool_], NDArray[np.bool_], Floats],
+    first: int,
+    tells: bool,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return, per value of every axis, how often the overall best is best or tied, and who would be it there."""
+    best, tied, _ = outcome
+    found: dict[str, list[dict[str, Any]]] = {}
+    for axis, values in axes.items():
+        chosen = [choice[axis] for choice in choices]
+        for value in values:
+            rows = np.array([one == value for one in chosen])
+            entry = {"value": value, "specifications": int(rows.sum()), "share_best": float(best[rows, first].mean())}
+            entry["share_best_or_tied"] = float(tied[rows, first].mean()) if tells else None
+            entry["most"] = activations[_first(*(part[rows] for part in outcome))] if best[rows].any() else None
+            found.setdefault(axis, []).append(entry)
+    return found
+
+
+def _not_learned(
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """Return the networks whose mean float accuracy is below LEARNED, and how many specifications have one."""
+    tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
+    accuracy = _means(sum(tables, np.zeros(())))  # what quantization left and what it took
+    each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
+    accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]
+    trained = [dict(zip(MEASURED[:TRAINED], values, strict=True)) for values in product(*list(axes.values())[:TRAINED])]
+    failed = accuracy < LEARNED
+    networks = [
+        trained[row] | {"activation": activations[column], "accuracy_float": number(accuracy[row, column])}
+        for row, column in np.argwhere(failed).tolist()
+    ]
+    specifications = int(failed.any(axis=1).sum()) * each * len(axes["metric"])
+    return {"specifications": specifications, "networks": networks}

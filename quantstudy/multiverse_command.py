@@ -1,0 +1,38 @@
+"""What `quantstudy multiverse` does once its arguments are read: run, let the run quote it, print."""
+
+import json
+from pathlib import Path
+
+from quantstudy.executors import collect_rarely, workers
+from quantstudy.multiverse import quote, quoting_run, run_multiverse
+from quantstudy.multiverse_config import Multiverse
+from quantstudy.terminal import notify, print_multiverse, stage_progress
+
+
+def do_multiverse(multiverse: Multiverse, study: Path, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
+    """Run a multiverse, or go on with it, and print what was found.
+
+    Args:
+        multiverse: the study and the choices.
+        study: its file; if that is the one of a finished run, the verdict of the run will quote what is found.
+        folder: where it goes.
+        jobs: worker processes; 1 is this one.
+        fresh: empty the folder first.
+        as_json: print JSON and nothing else on standard output.
+
+    Raises:
+        BadInput: the folder holds something else.
+        StudyFailure: a folder is in use.
+        OSError: disk full, read-only folder.
+    """
+    collect_rarely()
+    with stage_progress() as progress:
+        quoting = quoting_run(study, notify)
+        with workers(jobs) as executor:
+            found = run_multiverse(multiverse, folder, executor=executor, fresh=fresh, progress=progress, notify=notify)
+        if quoting is not None:
+            quote(quoting, found, folder, progress=progress)
+    if as_json:
+        print(json.dumps({"multiverse": str(folder), **found}, indent=1))
+    else:
+        print_multiverse(found, folder)

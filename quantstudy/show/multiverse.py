@@ -1,0 +1,227 @@
+"""The specification curve: the lead of the overall best under every combination of choices, and what it depends on.
+
+Above, per metric (each has its own unit), every specification as a point with its interval, sorted by the lead; below
+them the choices that it was made with, and how often the overall best is the best there. At the bottom, who is best
+how often. Source: Simonsohn, Simmons & Nelson, Specification curve analysis (2020).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from quantstudy.judge.multiverse_words import caveats, dependence, finding, key_of, share, specifications
+from quantstudy.show.multiverse_choices import (
+    BESIDE,
+    COLOURS,
+    LABELS,
+    SHARES,
+    draw_marks,
+    draw_names,
+    height_of,
+    rows_of,
+)
+from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.style import BARS, BEST, HEADING, INK, MUTED, RULE, SMALL, styled
+from quantstudy.show.words import NO_BREAK, plural, real
+
+LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
+"""Inches: legend, what stands above the curves, the curves, from them to the choices."""
+APART, ROW, TICKS = 0.55, 0.27, 0.42
+"""Inches: from the choices to the shares, one activation, numbers at the left of a curve."""
+
+SAID = {"ahead": "alone the best", "tied": "tied with others", "behind": "behind the best"}
+"""What the states are called, of the overall best."""
+
+UNITS = {
+    "accuracy_quantized": ("accuracy", "points", 100.0),
+    "accuracy_drop": ("accuracy drop", "points", 100.0),
+    "flip_rate": ("flip rate", "points", 100.0),
+    "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
+}
+"""What a metric is called above its curve, in which unit, and how many of it are 1."""
+
+OUTSIDE = 0.5
+"""Per cent of the interval ends that may lie beyond either end of the axis."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric: where its curve stands, in inches, and its specifications, sorted by the lead."""
+
+    metric: str
+    left: float
+    width: float
+    entries: Sequence[Mapping[str, Any]]
+
+
+@styled
+def multiverse(found: Mapping[str, Any]) -> Figure:
+    """Draw the specification curve of a multiverse.
+
+    Args:
+        found: what `judge.multiverse.judge_multiverse` returned, or the content of multiverse.json.
+    """
+    if found["overall_best"] is None or len(found["activations"]) == 1:
+        return Page(0.0, finding(found), "There is nothing to draw; the numbers are in multiverse.json.").figure
+    rows = rows_of(found)
+    top = LEGEND + HEAD + CURVE + FOOT
+    shares = top + height_of(rows) + APART
+    height = shares + 0.5 + ROW * len(found["activations"])
+    page = Page(height, _whole(finding(found)), _reading(found), _caption(found))
+    columns = _columns(found)
+    _legend(page, found)
+    for column in columns:
+        _curve(page, column, found)
+        draw_marks(page, column.entries, rows, (column.left, top), column.width)
+    draw_names(page, found, rows, top)
+    _activations(page, found, shares)
+    return page.figure
+
+
+def _columns(found: Mapping[str, Any]) -> list[Column]:
+    metrics = found["axes"]["metric"]
+    step = (BODY - LABELS - SHARES) / len(metrics)
+    failed = {(network["lr"], network["frequency"], network["hidden"]) for network in found["not_learned"]["networks"]}
+    columns = []
+    for index, metric in enumerate(metrics):
+        entries = [
+            {**entry, "learned": (entry["lr"], entry["frequency"], entry["hidden"]) not in failed}
+            for entry in found["table"]
+            if entry["metric"] == metric
+        ]
+        entries.sort(key=lambda entry: (math.isnan(real(entry["lead"]["mean"])), real(entry["lead"]["mean"])))
+        columns.append(Column(metric, LABELS + step * index + TICKS, step - TICKS - BESIDE, entries))
+    return columns
+
+
+def _legend(page: Page, found: Mapping[str, Any]) -> None:
+    start = f"{found['overall_best']} minus the best of the others:"
+    page.write(0.0, 0.1, start, size=SMALL)
+    left = text_width(start, SMALL) + 0.25
+    for state, words in SAID.items() if found["tells"] else ():
+        told = f"{words} ({found['states'][state]:,})"
+        page.canvas.plot([left, left], [0.02, 0.18], color=COLOURS[state], linewidth=1.6)
+        page.canvas.plot([left], [0.1], marker="o", markersize=5, color=COLOURS[state])
+        page.write(left + 0.12, 0.1, told, size=SMALL)
+        left += 0.12 + text_width(told, SMALL) + 0.28
+    if found["own"] is not None:
+        page.canvas.plot([left], [0.1], marker="v", markersize=6, color=INK)
+        page.write(left + 0.12, 0.1, "the study's own choices", size=SMALL)
+
+
+def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
+    name, unit, scale = UNITS[column.metric]
+    top = LEGEND + HEAD
+    page.write(column.left, LEGEND + 0.16, f"{name}, {unit}", weight="bold", size=SMALL, va="baseline")
+    ax = page.axes(column.left, top, column.width, CURVE)
+    mean, low, high = (
+        np.array([scale * real(entry["lead"][key]) for entry in column.entries]) for key in ("mean", "low", "high")
+    )
+    place = np.arange(len(mean))
+    limits = _limits(mean, low, high)
+    ax.set(xlim=(-0.5, len(mean) - 0.5), ylim=limits, xticks=[])
+    ax.spines["bottom"].set_visible(False)
+    ax.tick_params(axis="y", length=2, labelsize=SMALL)
+    ax.locator_params(axis="y", nbins=6)
+    ax.axhline(0.0, color=INK, linewidth=0.8, zorder=1.0)
+    pitch = 72.0 * column.width / max(1, len(mean))  # points from one specification to the next
+    colours = [COLOURS[entry["state"]] for entry in column.entries]
+    ends = np.stack([np.stack([place, low], axis=1), np.stack([place, high], axis=1)], axis=1)
+    known = np.isfinite(low) & np.isfinite(high)
+    kept = [colour for colour, is_known in zip(colours, known, strict=True) if is_known]
+    ax.add_collection(
+        LineCollection(ends[known].tolist(), colors=kept, linewidths=min(1.6, max(0.4, 0.8 * pitch)), alpha=0.5)
+    )
+    ax.scatter(place, mean, s=min(16.0, max(2.0, (1.6 * pitch) ** 2)), c=colours, linewidths=0.0, zorder=2.5)
+    own = [at for at, entry in enumerate(column.entries) if entry["own"] and np.isfinite(mean[at])]
+    for at in own:
+        ax.plot([at], [1.0], marker="v", markersize=6, color=INK, transform=ax.get_xaxis_transform(), clip_on=False)
+    _said(page, column, found)
+
+
+def _said(page: Page, column: Column, found: Mapping[str, Any]) -> None:
+    """Write above a curve how often the overall best is the best by its metric."""
+    (entry,) = [entry for entry in found["depends_on"]["metric"] if entry["value"] == column.metric]
+    words = "best or tied in" if found["tells"] else "best in"
+    page.write(
+        column.left, LEGEND + 0.36, f"{words} {share(entry[key_of(found)])}", size=SMALL, color=MUTED, va="baseline"
+    )
+
+
+def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Return the ends of the axis: all means, and nearly all interval ends, are within."""
+    ends = np.concatenate([[0.0], mean[np.isfinite(mean)]])
+    bottom, top = float(ends.min()), float(ends.max())
+    if np.isfinite(low).any():
+        bottom = min(bottom, float(np.percentile(low[np.isfinite(low)], OUTSIDE)))
+        top = max(top, float(np.percentile(high[np.isfinite(high)], 100.0 - OUTSIDE)))
+    pad = 0.04 * max(top - bottom, 1e-3)
+    return bottom - pad, top + pad
+
+
+def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
+    """Draw per activation in how many of all specifications it is best, and best or tied."""
+    title = f"Of {specifications(found['specifications'])}, in how many is each the best?"
+    page.write(0.0, top, title, size=HEADING, weight="bold")
+    left = text_width(title, HEADING, "bold") + 0.35
+    tells = found["tells"]
+    for colour, alpha, words in ((BARS, 0.45, "best or tied with the best"), (BEST, 1.0, "best"))[0 if tells else 1 :]:
+        page.canvas.add_patch(Rectangle((left, top - 0.08), 0.3, 0.16, facecolor=colour, alpha=alpha))
+        page.write(left + 0.38, top, words, size=SMALL)
+        left += 0.38 + text_width(words, SMALL) + 0.28
+    start, width = LABELS + TICKS, BODY - LABELS - TICKS - SHARES
+    shares = found[key_of(found)]
+    ranked = sorted(found["activations"], key=lambda name: (name != found["overall_best"], -shares[name]))
+    for row, name in enumerate(ranked):
+        middle = top + 0.42 + ROW * row
+        weight = "bold" if name == found["overall_best"] else "normal"
+        page.write(LABELS + TICKS - 0.12, middle, shortened(name, 1.9, weight), ha="right", weight=weight)
+        page.canvas.add_patch(
+            Rectangle((start, middle - 0.1), width, 0.2, facecolor="none", edgecolor=RULE, linewidth=0.6)
+        )
+        if tells:
+            page.canvas.add_patch(
+                Rectangle((start, middle - 0.1), width * shares[name], 0.2, facecolor=BARS, alpha=0.45)
+            )
+        page.canvas.add_patch(
+            Rectangle((start, middle + 0.02), width * found["share_best"][name], 0.08, facecolor=BEST)
+        )
+        best = share(found["share_best"][name])
+        told = f"{share(shares[name])}, best {best}" if tells else best
+        page.write(start + width + BESIDE, middle, told, size=SMALL, weight=weight)
+
+
+def _reading(found: Mapping[str, Any]) -> str:
+    seeds = "one seed" if found["seeds"] == 1 else f"mean over {plural(found['seeds'], 'seed')} with its 95 % interval"
+    said = [dependence(found), *caveats(found)]
+    return (
+        f"Every column is one specification: one combination of the choices below. Points: its lead ({seeds}), above 0 "
+        f"where the overall best leads. {_whole(' '.join(filter(None, said)))}"
+    )
+
+
+def _whole(text: str) -> str:
+    """Return a text whose percentages no line break tears apart."""
+    return text.replace(" %", f"{NO_BREAK}%")
+
+
+def _caption(found: Mapping[str, Any]) -> str:
+    tied = (
+        ""
+        if not found["tells"]
+        else (
+            "Tied: not told apart from the best of the specification by the paired comparison after Holm's correction; "
+            "the intervals drawn are not corrected. "
+        )
+    )
+    return (
+        f"{found['scheme']}, simulated, paired by seed; each metric is turned so that up is better, and sorted by "
+        f"itself. {tied}Bars at the right: share of the specifications with that choice, over all metrics. Intervals "
+        "that reach far beyond all others are cut off at the frame."
+    )

@@ -1,0 +1,176 @@
+"""The specification curve says what the table says: known leads in, known points, marks and words out."""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+
+from quantstudy.config import StudyConfig
+from quantstudy.judge.bootstrap import seeds_needed
+from quantstudy.judge.multiverse_words import multiverse_lines
+from quantstudy.multiverse_config import AXES, METRICS, multiverse_of
+from quantstudy.show.multiverse import multiverse
+from quantstudy.show.multiverse_choices import COLOURS
+
+SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
+TWENTY = (
+    *SEVEN,
+    "hardgelu_uncapped",
+    *(f"{name}@{cap}" for name in ("relu", "silu", "gelu") for cap in (2, 3, 6, 123.456)),
+)
+
+
+def build(missing: float = 0.0, failed: int = 0, axes: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
+    """What the judge finds, made of random leads; the last activation is the overall best."""
+    config = StudyConfig(**{"seeds": 16} | settings)
+    asked = multiverse_of(config, axes)
+    names, random = config.activations, np.random.default_rng(4)
+    tells = len(names) > 1 and config.seeds >= seeds_needed(len(names))
+    table = []
+    for values in itertools.product(*asked.axes.values()):
+        mean = 0.05 * random.standard_normal() + 0.02
+        half = 0.02 + 0.02 * random.random()
+        choice = dict(zip(asked.axes, values, strict=True))
+        gone = random.random() < missing or len(names) == 1
+        lead = {"mean": mean, "low": mean - half, "high": mean + half}
+        if gone or config.seeds == 1:
+            lead |= {"low": None, "high": None} | ({"mean": None} if gone else {})
+        state = "ahead" if mean > half else "behind" if mean < -half else "tied"
+        table.append(
+            {**choice, "own": choice == asked.own, "state": state if tells and not gone else None, "lead": lead}
+        )
+    shares = np.linspace(0.1, 0.9, len(names)).tolist()
+    networks = [{"lr": 0.1, "frequency": 3.0, "hidden": "8,8,8", "activation": names[0], "accuracy_float": 0.7}]
+    found = {
+        "specifications": len(table),
+        "scheme": asked.scheme,
+        "seeds": config.seeds,
+        "tells": tells,
+        "seeds_needed": seeds_needed(len(names)),
+        "activations": list(names),
+        "axes": asked.axes,
+        "overall_best": None if missing >= 1 else names[-1],
+        "share_best": dict(zip(names, (0.5 * np.array(shares)).tolist(), strict=True)),
+        "share_best_or_tied": dict(zip(names, shares, strict=True)) if tells else dict.fromkeys(names),
+        "states": {state: sum(entry["state"] == state for entry in table) for state in ("ahead", "tied", "behind")},
+        "own": next(({**e, "best": names[0], "tied_with": [names[0]]} for e in table if e["own"]), None),
+        "depends_on": {
+            axis: [
+                {"value": value, "share_best": 0.5, "share_best_or_tied": 0.8 if tells else None, "most": names[-1]}
+                for value in values
+            ]
+            for axis, values in asked.axes.items()
+        },
+        "not_learned": {"specifications": 36 if failed else 0, "networks": networks * failed},
+        "undefined": {"values": 3 if missing else 0, "of": 99, "specifications": 2 if missing else 0},
+        "table": table,
+    }
+    return found | {"summary": multiverse_lines(found)}
+
+
+STUDIES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "one seed": {"seeds": 1, "activations": ("relu", "hardgelu", "silu")},
+    "few seeds": {"seeds": 4},
+    "one activation": {"activations": ("gelu",), "bits": (8,)},
+    "two activations": {"activations": ("gelu", "relu")},
+    "long names": {"activations": ("silu", "relu@1000000", "hardgelu_uncapped@123.456")},
+    "twenty activations": {"activations": TWENTY},
+    "networks that did not learn": {"failed": 9},
+    "undefined values": {"missing": 0.4, "failed": 1},
+    "nothing measured": {"missing": 1.1},
+    "one specification": {
+        "axes": {
+            "lr": [0.1], "frequency": [3.0], "hidden": [[8, 8, 8]], "placement": ["post"], "observer": ["minmax"],
+            "metric": ["flip_rate"],
+        }
+    },
+    "one metric, many choices": {
+        "axes": {
+            "lr": [0.01 * k + 1e-5 for k in range(1, 12)], "hidden": [[256] * 8, [200, 100, 50, 25]],
+            "metric": ["accuracy_drop"],
+        }
+    },
+    "two metrics": {"axes": {"metric": ["accuracy_quantized", "delta_logit_over_margin"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_text_is_cut_off_or_on_other_text(looks: Callable[[Figure], list[str]], study: str) -> None:
+    figure = multiverse(build(**STUDIES[study]))
+    figure.set_dpi(72)
+    assert looks(figure) == []
+
+
+def curves(figure: Figure) -> list[Any]:
+    return [ax for ax in figure.axes if any(isinstance(part, PathCollection) for part in ax.collections)]
+
+
+def test_points_are_the_sorted_leads_in_the_colours_of_their_states() -> None:
+    found = build()
+    figures = curves(multiverse(found))
+    assert len(figures) == len(METRICS)
+    for ax, name in zip(figures, METRICS, strict=True):
+        scale = 1.0 if name == "delta_logit_over_margin" else 100.0
+        entries = sorted((e for e in found["table"] if e["metric"] == name), key=lambda e: e["lead"]["mean"])
+        (points,) = (part for part in ax.collections if isinstance(part, PathCollection))
+        offsets = np.asarray(points.get_offsets())
+        assert offsets[:, 0].tolist() == list(range(len(entries)))
+        assert offsets[:, 1] == pytest.approx([scale * entry["lead"]["mean"] for entry in entries])
+        assert points.get_facecolors() == pytest.approx(np.array([to_rgba(COLOURS[e["state"]]) for e in entries]))
+        (lines,) = (part for part in ax.collections if isinstance(part, LineCollection))
+        ends = np.array(lines.get_segments())[:, :, 1]
+        assert ends == pytest.approx(scale * np.array([[e["lead"]["low"], e["lead"]["high"]] for e in entries]))
+        low, high = ax.get_ylim()
+        assert low < min(offsets[:, 1].min(), 0)
+        assert high > max(offsets[:, 1].max(), 0)
+
+
+def test_undefined_leads_have_no_interval_and_come_last() -> None:
+    found = build(missing=0.4)
+    ax = curves(multiverse(found))[0]
+    known = [e["lead"]["mean"] is not None for e in found["table"] if e["metric"] == METRICS[0]]
+    (points,) = (part for part in ax.collections if isinstance(part, PathCollection))
+    (lines,) = (part for part in ax.collections if isinstance(part, LineCollection))
+    offsets = np.ma.filled(points.get_offsets(), np.nan)[:, 1]
+    assert np.isfinite(offsets).tolist() == sorted(known, reverse=True)
+    assert len(lines.get_segments()) == sum(known) < len(known)
+
+
+def test_every_specification_has_one_mark_per_choice() -> None:
+    found = build(failed=1)
+    figure = multiverse(found)
+    marks = [ax.images[0].get_array() for ax in figure.axes if ax.images]
+    rows = sum(len(values) for axis, values in found["axes"].items() if axis != "metric") + 1
+    assert len(marks) == rows * len(METRICS)
+    empty = marks[0].reshape(-1, 3).max(axis=0)
+    each = len(found["table"]) // len(METRICS)
+    filled = [(mark.reshape(-1, 3) != empty).any(axis=1) for mark in marks[:rows]]
+    assert all(len(row) == each for row in filled)
+    at = 0
+    for values in (found["axes"][axis] for axis in AXES[:-1]):
+        assert (np.sum(filled[at : at + len(values)], axis=0) == 1).all()
+        at += len(values)
+    assert filled[-1].sum() == each // 18  # one of 18 sets of networks holds one that did not learn
+
+
+@pytest.mark.parametrize("study", ["one activation", "nothing measured"])
+def test_where_nothing_can_be_drawn_a_line_says_so(words: Callable[[Figure], list[str]], study: str) -> None:
+    figure = multiverse(build(**STUDIES[study]))
+    assert figure.axes == []
+    assert len(words(figure)) == 2
+
+
+def test_title_and_legend(words: Callable[[Figure], list[str]]) -> None:
+    found = build()
+    text = [line.replace("\N{NO-BREAK SPACE}", " ").replace("\n", " ") for line in words(multiverse(found))]
+    assert text[0].startswith("At w4a4 hardgelu is best or tied in 90 % of 648 specifications")
+    assert {f"alone the best ({found['states']['ahead']})", "the study's own choices"} <= set(text)
+    few = " ".join(words(multiverse(build(seeds=4)))).replace("\n", " ")
+    assert "4 seeds tell nothing apart" in few
+    assert "tied" not in few
