@@ -21,12 +21,10 @@ study: $(INSTALLED)  ## install and run the default study: quantstudy run --bits
 	@echo "== quantstudy run --bits 4"
 	$(BIN)/quantstudy run --bits 4
 
-test: $(INSTALLED)  ## run the tests that take minutes, with line coverage
+test: $(INSTALLED)  ## run the tests that take minutes, on up to four cores, with line coverage
 	@echo "== tests (see 'make slow' for those that take longer)"
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest -m "not slow"
-	$(BIN)/python -m coverage combine --quiet
-	$(BIN)/python -m coverage report --fail-under=90
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-fail-under 90
 
 slow: $(INSTALLED)  ## run the tests that take longer: kills, full disks, simulations
 	@echo "== slow tests"

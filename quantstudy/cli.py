@@ -1,22 +1,18 @@
 """The command line: parse, call, print. Nothing here computes; torch is loaded only where cells run."""
 
 import json
-import os
 import re
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from quantstudy.config import StudyConfig, read_toml
-from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.errors import BadInput
+from quantstudy.exits import resumable, run_and_exit
 from quantstudy.files import resume_command
 
 app = typer.Typer(
@@ -238,7 +234,7 @@ def multiverse(
         raise BadInput("out", out, "the path of a folder is needed")
     asked = read_multiverse(Path(study))
     folder, processes = Path(out) if out else Path("results") / asked.folder_name, _jobs(asked.base, jobs)
-    with _resumable(lambda: resume_command(folder, Path(study), command="multiverse")):
+    with resumable(lambda: resume_command(folder, Path(study), command="multiverse")):
         from quantstudy.multiverse_command import do_multiverse
 
         if asked.base.device == "cuda":
@@ -283,7 +279,7 @@ def _global_options(
 
 
 def _run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
-    with _resumable(lambda: _command(config, folder)):
+    with resumable(lambda: _command(config, folder)):
         from quantstudy.executors import collect_rarely, workers
         from quantstudy.study import run_study
         from quantstudy.terminal import notify, stage_progress
@@ -322,15 +318,6 @@ def _require_cuda() -> None:
         raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
 
 
-@contextmanager
-def _resumable(command: Callable[[], str]) -> Iterator[None]:
-    """Say by which command to go on when one is interrupted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise _Interrupted(f"interrupted; go on with: {command()}") from None
-
-
 def _command(config: StudyConfig, folder: Path) -> str:
     """Return how to go on with a run: by its study.toml, or, before that is written, the same command."""
     study = folder / "study.toml"
@@ -338,57 +325,9 @@ def _command(config: StudyConfig, folder: Path) -> str:
     return resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
 
 
-class _Interrupted(StudyFailure):
-    exit_code = 130
-
-
 def main() -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; problems are told in one line."""
-    with _one_interrupt():
-        code = _run_app()
-    sys.exit(code)
-
-
-@contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """Heed the first Ctrl-C and no further one: a second must not break off the tidying up that the first has begun."""
-
-    def interrupt(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    yield
-    if signal.getsignal(signal.SIGINT) is interrupt:
-        signal.signal(signal.SIGINT, before)
-
-
-def _run_app() -> int:
-    try:
-        code = app(standalone_mode=False)
-        sys.stdout.flush()
-        if code == 130:  # how typer reports a Ctrl-C outside a run
-            _complain("interrupted", code)
-    except (BadInput, StudyFailure) as error:
-        code = _complain(str(error), error.exit_code)
-    except TyperException as error:
-        context = getattr(error, "ctx", None)
-        known = f"{context.command_path if context else 'quantstudy'} --help"
-        code = _complain(f"{' '.join(error.format_message().split())} ({known} tells what is allowed)", 2)
-    except KeyboardInterrupt:
-        code = _complain("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _complain(f"{where}{error.strerror or error}; what is finished is kept, run the same command again", 1)
-    return code if isinstance(code, int) else 0
-
-
-def _complain(line: str, code: int) -> int:
-    print(f"quantstudy: {line}", file=sys.stderr)
-    return code
+    """Run the command line and exit: see `exits`."""
+    run_and_exit(app)
 
 
 if __name__ == "__main__":

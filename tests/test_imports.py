@@ -40,6 +40,7 @@ ROOMS = (
     ("quantstudy.cost",),
     ("quantstudy.terminal",),
     ("quantstudy.multiverse_command",),
+    ("quantstudy.exits",),
     ("quantstudy.cli", "quantstudy.__main__"),
 )
 """Data flow down this list: a room may import rooms above it, never below."""
@@ -60,7 +61,7 @@ ONLY = {
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show",),
     "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli",),
+    "typer": ("quantstudy.cli", "quantstudy.exits"),
     "rich": ("quantstudy.terminal",),
     "skimage": ("quantstudy.drift",),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),

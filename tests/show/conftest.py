@@ -72,8 +72,8 @@ class SyntheticRun:
 def build(
     folder: Path, *, dead: tuple[str, ...] = (), missing: float = 0.0, torchao_shift: float = 0.0, **settings: Any
 ) -> SyntheticRun:
-    """Build a run; `dead` activations have no live fold, `missing` is the share of values that are NaN."""
-    config = StudyConfig(**{"seeds": 4, "grid": 24, "bits": (4,)} | settings)
+    """Build a run, quick unless it is said; `dead` activations have no live fold, `missing` is the share of NaN."""
+    config = StudyConfig(**{"seeds": 4, "grid": 24, "bits": (4,), "quick": True} | settings)
     random = np.random.default_rng(7)
     metrics = _metrics(config, random, torchao_shift)
     if missing:

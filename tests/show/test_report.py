@@ -48,7 +48,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def stored(make_run: Callable[..., Any], tmp_path: Path) -> Run:
     """Return a run whose records are files, as a study writes them."""
-    run = make_run(activations=("relu", "silu"), seeds=2, grid=8, hidden=(4, 4))
+    run = make_run(activations=("relu", "silu"), seeds=2, grid=8, hidden=(4, 4), quick=False)
     for name, schema in (("metrics", METRICS), ("histograms", HISTOGRAMS), ("plans", PLANS)):
         frame = run.tables[name].astype(dict.fromkeys(run.tables[name].select_dtypes("category"), str))
         frame = frame.astype({"zero_point": "Int32", "flips": "Int64", "bits": "Int16"} if name == "plans" else {})
@@ -111,7 +111,7 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
 
 
 def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
-    run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4), quick=True)
+    run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4))
     names = {path.stem for path in show.figure_files(run)}
     assert names == set(show.FIGURE_NAMES) - {"sensitivity", "placement", "bit_cliff", "cause"}
     assert not {"sensitivity", "placement", "bit_cliff", "cause"} & set(run.verdict())
@@ -120,7 +120,7 @@ def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]
 
 
 def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
-    run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4))
+    run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4), quick=False)
     for name in show.VARIED:
         show.draw_figure(run, name)
     html = report(run)

@@ -1,4 +1,4 @@
-"""Two tiny studies, run once, and what their tests have in common."""
+"""Three tiny studies, run once, and what their tests have in common."""
 
 import shutil
 from collections.abc import Callable
@@ -19,13 +19,21 @@ TINY = StudyConfig(
     batch=64,
     grid=17,
     hidden=(4, 3),
+    quick=True,
 )
-SEVEN = StudyConfig(name="seven", seeds=2, steps=60, batch=64, grid=33, hidden=(5, 7, 3), bits=(5,))
+FULL = TINY.with_options(quick=False)
+SEVEN = StudyConfig(name="seven", seeds=2, steps=60, batch=64, grid=33, hidden=(5, 7, 3), bits=(5,), quick=True)
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_study(TINY, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The tiny study with what is asked beyond the schemes."""
+    return run_study(FULL, tmp_path_factory.mktemp("runs") / "full")
 
 
 @pytest.fixture(scope="session")

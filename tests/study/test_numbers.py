@@ -18,21 +18,21 @@ from quantstudy.show import FIGURE_NAMES
 from quantstudy.study import run_study
 
 
-def test_two_jobs_give_the_same_bytes(tmp_path: Path, tiny: Run) -> None:
+def test_two_jobs_give_the_same_bytes(tmp_path: Path, full: Run) -> None:
     executor = Workers(2, "quantstudy.preload")
     try:
-        run = run_study(tiny.config, tmp_path / "run", executor=executor)
+        run = run_study(full.config, tmp_path / "run", executor=executor)
     finally:
         executor.shutdown()
     figures = [f"figures/{name}.png" for name in FIGURE_NAMES]
-    weights = [f"weights/{name}.safetensors" for name in tiny.config.activations]
+    weights = [f"weights/{name}.safetensors" for name in full.config.activations]
     for name in (*RECORDS, *weights, *figures, "verdict.json"):
-        assert (run.folder / name).read_bytes() == (tiny.folder / name).read_bytes(), name
+        assert (run.folder / name).read_bytes() == (full.folder / name).read_bytes(), name
 
 
 def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
     monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1, "vary": 2})
-    two = tiny.config.with_options(activations=("hardgelu",), seeds=2)
+    two = tiny.config.with_options(activations=("hardgelu",), seeds=2, quick=False)
     five = two.with_options(seeds=5)
     few, many = run_study(two, tmp_path / "two"), run_study(five, tmp_path / "five")
     singles = ("0-1", "1-2", "2-3", "3-4", "4-5")

@@ -10,21 +10,21 @@ from quantstudy.records import Run
 from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
 
 
-def test_every_file_of_the_design(tiny: Run) -> None:
-    found = {str(p.relative_to(tiny.folder)) for p in tiny.folder.rglob("*") if p.is_file()} - {".lock"}
+def test_every_file_of_the_design(full: Run) -> None:
+    found = {str(p.relative_to(full.folder)) for p in full.folder.rglob("*") if p.is_file()} - {".lock"}
     figures = {name for name in found if name.startswith("figures/")}
-    weights = {f"weights/{name}.safetensors" for name in tiny.config.activations}
+    weights = {f"weights/{name}.safetensors" for name in full.config.activations}
     assert found - figures == {"study.toml", "manifest.json", "verdict.json", "report.html", *RECORDS, *weights}
     assert len(figures) >= 5
     assert all(name.endswith(".png") for name in figures)
     for name in figures:
-        assert (tiny.folder / name).read_bytes().startswith(b"\x89PNG")
+        assert (full.folder / name).read_bytes().startswith(b"\x89PNG")
     assert not set(OUR_FOLDERS) - {"weights", "figures", "cells"}
-    assert (tiny.folder / "study.toml").read_text() == tiny.config.to_toml()
+    assert (full.folder / "study.toml").read_text() == full.config.to_toml()
 
 
-def test_the_manifest(tiny: Run) -> None:
-    manifest = tiny.manifest()
+def test_the_manifest(full: Run) -> None:
+    manifest = full.manifest()
     assert manifest["format"] == FORMAT
     assert manifest["state"] == "complete"
     assert manifest["seeds"] == [0, 1, 2]
@@ -36,8 +36,8 @@ def test_the_manifest(tiny: Run) -> None:
     states = {(key.partition("-")[0], state["state"]) for key, state in manifest["cells"].items()}
     assert states == {("train", "done"), ("measure", "done"), ("vary", "done"), ("picture", "done")}
     assert len(manifest["cells"]) == 3 + 3 + 3 + 3 + 2 * 2  # relu@3 and hardgelu_uncapped are trained and varied
-    assert set(manifest["files"]) == {*RECORDS, *(f"weights/{name}.safetensors" for name in tiny.config.activations)}
-    assert tiny.damaged() == []
+    assert set(manifest["files"]) == {*RECORDS, *(f"weights/{name}.safetensors" for name in full.config.activations)}
+    assert full.damaged() == []
 
 
 def test_metrics_have_the_columns_of_the_design(tiny: Run) -> None:

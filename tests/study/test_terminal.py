@@ -74,7 +74,8 @@ def test_progress_counts_every_stage(tmp_path: Path, undrawn: None, tiny: Run) -
     def progress(stage: str, done: int, total: int) -> None:
         seen.setdefault(stage, []).append((done, total))
 
-    run_study(tiny.config.with_options(activations=("relu", "hardgelu"), seeds=1), tmp_path / "run", progress=progress)
+    config = tiny.config.with_options(activations=("relu", "hardgelu"), seeds=1, quick=False)
+    run_study(config, tmp_path / "run", progress=progress)
     assert seen == {
         **{stage: [(done, 4) for done in range(5)] for stage in ("train", "vary")},
         **{stage: [(0, 2), (1, 2), (2, 2)] for stage in ("measure", "picture")},
