@@ -54,7 +54,7 @@ def _fate(judged: Mapping[str, Any]) -> str:
     if not names:
         return "nothing is deployable"
     if len(names) == len(judged["ranking"]) > 1:
-        return f"any of the {len(names)} is deployable"
+        return f"all {len(names)} are deployable"
     if len(names) > MOST_NAMES:
         return f"{len(names)} of {len(judged['ranking'])} are deployable"
     return f"deployable: {listing(sorted(names))}"
@@ -87,25 +87,30 @@ def _by_cost(judged: Mapping[str, Any]) -> str:
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """From how many bits on something is deployable."""
     if "bit_cliff" not in verdict or _seeds(verdict) == 1:
         return ""
-    said = []
-    for part, name in (
-        ("both", "With both quantized"),
-        ("weights", "weights alone"),
-        ("activations", "activations alone"),
-    ):
-        cliff = verdict["bit_cliff"][part]
-        least = {activation: cliff[activation]["deployable"]["bits"] for activation in config.activations}
-        known = sorted({bits for bits in least.values() if bits is not None})
-        if not known:
-            said.append(f"{name}: none at any width up to 16 bits")
-            continue
-        first = [activation for activation in least if least[activation] == known[0]]
-        everyone = len(first) == len(least)
-        who = "all are deployable" if everyone else f"{listing(first)} {'is' if len(first) == 1 else 'are'} deployable"
-        said.append(f"{name}: {who} from {known[0]} bits on" if part == "both" else f"{name}: from {known[0]}")
-    return f"{'; '.join(said)}."
+    least = {
+        part: {name: verdict["bit_cliff"][part][name]["deployable"]["bits"] for name in config.activations}
+        for part in ("both", "weights", "activations")
+    }
+    start = {
+        part: min((bits for bits in found.values() if bits is not None), default=None) for part, found in least.items()
+    }
+    apart = ", ".join(f"with {part} alone {_from(start[part])}" for part in ("weights", "activations"))
+    if start["both"] is None:
+        return f"With both quantized none is deployable at any width up to 16 bits; the first {apart}."
+    first = [name for name, bits in least["both"].items() if bits == start["both"]]
+    who = (
+        "all are deployable"
+        if len(first) == len(least["both"]) > 1
+        else f"the first to be deployable: {listing(first)}"
+    )
+    return f"With both quantized {who}, {_from(start['both'])}; the first {apart}."
+
+
+def _from(bits: int | None) -> str:
+    return "at no width" if bits is None else f"from {bits} bits on"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

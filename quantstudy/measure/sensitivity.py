@@ -55,7 +55,7 @@ def _views(subject: Subject, plan: Plan) -> Iterator[Variant]:
 
 def _quantizes(plan: Plan, layer: int) -> bool:
     """Whether a plan changes anything in one layer."""
-    held = [plan.weights[layer], plan.coordinates if layer == 0 else None]
+    held: list[object] = [plan.weights[layer]]  # where the coordinates are quantized, the first layer's outputs are too
     if layer < len(plan.outputs):
         held += [plan.preactivations[layer], plan.outputs[layer]]
     return any(quantizer is not None for quantizer in held)

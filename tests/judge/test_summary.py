@@ -68,11 +68,11 @@ def test_nothing_is_deployable_and_all_are(metrics: Callable[..., pd.DataFrame])
     drop, low, high = (f"{100 * first[key]:.1f}" for key in ("drop", "drop_low", "drop_high"))
     told = f"loses {drop} points (95 % CI {low} to {high})"
     assert f"{told} of its 99.0 % in float; 2.0 are allowed; no winner, though it alone leads." in lines[0]
-    assert lines[1].startswith("8 bits: any of the 3 is deployable at w8, a8, w8a8 and w8a8dyn. The best at w8a8, ")
+    assert lines[1].startswith("8 bits: all 3 are deployable at w8, a8, w8a8 and w8a8dyn. The best at w8a8, ")
     assert "No winner: " in lines[1]
     assert lines[2] == (
-        "With both quantized: relu and hardgelu are deployable from 7 bits on; weights alone: from 7; "
-        "activations alone: from 7."
+        "With both quantized the first to be deployable: relu and hardgelu, from 7 bits on; the first with weights "
+        "alone from 7 bits on, with activations alone from 7 bits on."
     )
     assert "12 seeds" in lines[3]
     assert lines[4].endswith("at w4a4, best or tied is hardgelu in 6 and silu in 2.")
@@ -192,3 +192,22 @@ def test_a_multiverse_is_quoted(metrics: Callable[..., pd.DataFrame]) -> None:
         "in 7 %."
     ]
     assert len(quoted) == len(without) + 1 == 8
+
+
+def test_from_how_many_bits_on(metrics: Callable[..., pd.DataFrame]) -> None:
+    verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
+
+    def cliff(*bits: int | None) -> dict[str, Any]:
+        return {name: {"deployable": {"bits": one}} for name, one in zip(NAMES, bits, strict=True)}
+
+    verdict["bit_cliff"] = {
+        "both": cliff(8, 8, 8),
+        "weights": cliff(6, None, 5),
+        "activations": cliff(None, None, None),
+    }
+    assert summary(STUDY, verdict)[2] == (
+        "With both quantized all are deployable, from 8 bits on; the first with weights alone from 5 bits on, with "
+        "activations alone at no width."
+    )
+    verdict["bit_cliff"]["both"] = cliff(None, None, None)
+    assert summary(STUDY, verdict)[2].startswith("With both quantized none is deployable at any width up to 16 bits; ")

@@ -230,6 +230,14 @@ def test_two_seeds_name_no_winner(metrics):
     assert run(metrics, {"relu": [0.5, 0.51], "silu": [0.99, 0.9899]})["deployable"] == ["silu"]
 
 
+def test_intervals_end_where_no_mean_can_lie(metrics):
+    judged = run(metrics, {"relu": [0.2, 0.9], "silu": [0.99, 0.6]}, {"relu": [0.21, 1.0], "silu": [1.0, 0.61]})
+    for one in judged["ranking"]:
+        assert (one["low"], one["high"], one["iqm_low"], one["iqm_high"]) == (0, 1, 0, 1)
+        assert -1 <= one["drop_low"] <= one["drop_high"] <= 1
+        assert 0 <= one["flip_rate_low"] <= one["flip_rate_high"] <= 1
+
+
 def test_one_activation_wins_if_deployable(metrics):
     judged = run(metrics, {"silu": 0.98 + noise(16)})
     assert (judged["winner"], judged["tied_with"]) == ("silu", ["silu"])
