@@ -1,7 +1,8 @@
 """The default study: does the choice of the activation matter when the network is quantized to 4 or 8 bits?
 
-Runs `quantstudy run --bits 4` into a scratch folder and keeps what the README shows: figures, verdict, configuration,
-provenance and a small summary table. From the root of a checkout: `python -m experiments.default_study`.
+Runs `quantstudy run --bits 4`, and the multiverse of the same study, in a scratch folder and keeps what the README
+shows: figures, verdicts, configuration, provenance and a small summary table. From the root of a checkout:
+`python -m experiments.default_study`.
 """
 
 import json
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pandas as pd
 
 from quantstudy import Run, open_run
 
-KEPT = ("study.toml", "manifest.json", "verdict.json", "figures")
+KEPT = ("study.toml", "manifest.json", "verdict.json", "multiverse.json", "figures")
 SHOWN = [
     "accuracy_quantized",
     "accuracy_drop",
@@ -27,6 +29,7 @@ SHOWN = [
 ]
 ROOT = Path(__file__).resolve().parents[1]
 TO = ROOT / "results" / "default"
+MULTIVERSE = ROOT / "results" / "multiverse"
 BEGIN, END = (
     "<!-- results/default: made by experiments/default_study.py, do not edit -->",
     "<!-- end of results/default -->",
@@ -36,18 +39,24 @@ BEGIN, END = (
 def main() -> None:
     """Run the study and copy what is kept."""
     with tempfile.TemporaryDirectory() as scratch:
+        for command in ("run --bits 4 --out default", "multiverse default/study.toml --out multiverse"):
+            subprocess.run([sys.executable, "-m", "quantstudy.cli", *command.split()], cwd=scratch, check=True)
         folder = Path(scratch) / "default"
-        command = [sys.executable, "-m", "quantstudy.cli", "run", "--bits", "4", "--out", str(folder)]
-        subprocess.run(command, check=True)
-        shutil.rmtree(TO, ignore_errors=True)
-        TO.mkdir(parents=True)
-        for name in KEPT:
-            copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
-            copy(folder / name, TO / name)
+        keep(folder, TO, KEPT)
         summary(open_run(folder)).to_csv(TO / "summary.csv", float_format="%.4f")
+        keep(Path(scratch) / "multiverse", MULTIVERSE, [name for name in KEPT if name != "verdict.json"])
     readme = ROOT / "README.md"
     readme.write_text(with_block(readme.read_text(), block(json.loads((TO / "verdict.json").read_text()))))
     print(f"written to {TO.relative_to(ROOT)} and README.md")
+
+
+def keep(folder: Path, to: Path, names: Iterable[str]) -> None:
+    """Replace what a folder holds by some files and folders of another one."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir(parents=True)
+    for name in names:
+        copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
+        copy(folder / name, to / name)
 
 
 def summary(run: Run) -> pd.DataFrame:

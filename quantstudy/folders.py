@@ -70,7 +70,7 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
             field,
             str(folder),
             f"it holds a run of format {manifest.get('format')}, this version writes format {FORMAT}; "
-            "choose another folder, or --fresh to empty this one",
+            + ("choose another folder, or --fresh to empty this one" if field == "out" else "run the study again"),
         )
     if file_sha256(folder / "study.toml") != manifest.get("study"):
         raise BadInput(

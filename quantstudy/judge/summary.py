@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.judge.words import limit, listing, points
+from quantstudy.judge.words import LEARNED, limit, listing, points
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.subject.activations import BOUNDED
 
@@ -43,7 +43,9 @@ def _width(bits: int, verdict: Mapping[str, Any]) -> str:
     for name, judged in found.items():
         alike.setdefault(_fate(judged), []).append(name)
     fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
-    return f"{bits} bits: {'; '.join(fates)}. {_best(f'w{bits}a{bits}', found[f'w{bits}a{bits}'], verdict)}"
+    missing = sum(sum(counts.values()) for judged in found.values() for counts in judged["missing"].values())
+    left_out = f" {missing} values are missing and left out." if missing else ""
+    return f"{bits} bits: {'; '.join(fates)}. {_best(f'w{bits}a{bits}', found[f'w{bits}a{bits}'], verdict)}{left_out}"
 
 
 def _fate(judged: Mapping[str, Any]) -> str:
@@ -68,7 +70,9 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
     loss = "an unknown loss"
     if first["drop_low"] is not None:
         interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
-        loss = f"{points(first['drop'])} points {interval} of its {points(first['mean'] + first['drop'])} % in float"
+        full = first["mean"] + first["drop"]
+        only = "only " if full < LEARNED else ""
+        loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
     allowed = "" if first["deployable"] else f"; {limit(verdict['allowed_drop'])} are allowed"
     start = f"The best at {scheme}, {best}, loses {loss}{allowed}"
     if judged["winner"]:
@@ -97,16 +101,15 @@ def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     start = {
         part: min((bits for bits in found.values() if bits is not None), default=None) for part, found in least.items()
     }
-    apart = ", ".join(f"with {part} alone {_from(start[part])}" for part in ("weights", "activations"))
+    weights, activations = (_from(start[part]) for part in ("weights", "activations"))
+    apart = f"with weights alone the first {weights}, with activations alone {activations}"
     if start["both"] is None:
-        return f"With both quantized none is deployable at any width up to 16 bits; the first {apart}."
+        return f"With both quantized none is deployable at any width up to 16 bits; {apart}."
     first = [name for name, bits in least["both"].items() if bits == start["both"]]
-    who = (
-        "all are deployable"
-        if len(first) == len(least["both"]) > 1
-        else f"the first to be deployable: {listing(first)}"
-    )
-    return f"With both quantized {who}, {_from(start['both'])}; the first {apart}."
+    who = f"the first to be deployable {'are' if len(first) > 1 else 'is'} {listing(first)}"
+    if len(first) == len(least["both"]) > 1:
+        who = "all are deployable"
+    return f"With both quantized {who}, {_from(start['both'])}; {apart}."
 
 
 def _from(bits: int | None) -> str:
@@ -122,8 +125,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         f"{_seeds(verdict)} seeds, each with the same islands, first weights and batches for all; with so many a 95 % "
         f"interval holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
-    if verdict["test"] == "anytime":
-        said += "; seeds were added until decided, by a test that allows for looking after every batch"
+    if verdict["test"] == "anytime":  # how many more is reckoned for the other test
+        return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
     waits = [
         (scheme, *pair["pair"], pair["seeds"])
         for scheme in (_focus(config), "w8a8")
@@ -145,8 +148,8 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     judged = verdict["placement"][scheme]
     of = len(judged["settings"])
     shares = sorted(judged["tied_share"].items(), key=lambda item: -item[1])
-    told = [f"{name} in {round(share * of)}" for name, share in shares[:3] if share > 0]
-    if not told:
+    told = [f"{name} in {round(share * of)}" for name, share in shares[:MOST_NAMES] if share > 0]
+    if not told or all(share == 1 for _, share in shares):
         return ""
     return (
         f"It depends on how: of {of} ways to place quantizers, choose their ranges and share their scales at {scheme}, "
@@ -182,20 +185,22 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Whether the bound or the shape of hardgelu makes the difference."""
     rows = verdict.get("cause", {}).get(_focus(config), ())
-    (own,) = [row for row in rows if row["of"] == BOUNDED and row["question"] == "bound"] or [None]
+    by_kind = {(row["question"], row["of"]): row for row in rows}
+    own = by_kind.get(("bound", BOUNDED))
     if own is None or own["low"] is None:
         return ""
     effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
     said = f"Why: hardgelu's cap changes its accuracy at {_focus(config)} by {effect}"
-    shapes = [row for row in rows if row["question"] == "shape"]
-    if not shapes:
+    if not own["differs"]:
+        return f"{said}, not told apart from nothing."
+    behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
+    if not behind:
         return f"{said}."
-    ahead = [row["of"] for row in shapes if row["differs"]]
-    bases = listing([row["of"] for row in shapes])
-    if not ahead:
-        verb = "are" if len(shapes) > 1 else "is"
-        return f"{said}; trained with the same cap, {bases} {verb} not told apart from it: its lead is its bound."
-    return f"{said}; trained with the same cap, of {bases} still told apart from it: {listing(ahead)}."
+    apart = [of for of in behind if by_kind["shape", of]["differs"]]
+    if apart:
+        return f"{said}; trained with the same cap, of {listing(behind)} still told apart from it: {listing(apart)}."
+    verb = "are" if len(behind) > 1 else "is"
+    return f"{said}; trained with the same cap, {listing(behind)} {verb} not told apart from it: its lead is its bound."
 
 
 def _focus(config: "StudyConfig") -> str:

@@ -36,7 +36,10 @@ def judged(
     return judge(metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02)
 
 
-def beyond(verdict: dict[str, Any], gain: float = 0.075, differs: tuple[str, ...] = ()) -> dict[str, Any]:
+def beyond(
+    verdict: dict[str, Any], gain: float = 0.075, differs: tuple[str, ...] = (), ahead: dict[str, float] | None = None
+) -> dict[str, Any]:
+    ahead = ahead or {}
     layer = {"isolated": three(0.1), "accumulated": three(0.12)}
     layers = [
         layer | {"layer": 0, "all_but_one": three(0.09), "shapley": three(0.05), "rank": 2},
@@ -45,8 +48,10 @@ def beyond(verdict: dict[str, Any], gain: float = 0.075, differs: tuple[str, ...
     least = {"relu": 7, "silu": 8, "hardgelu": 7}
     cliff = {name: {"deployable": {"bits": bits, "low": None, "high": None}} for name, bits in least.items()}
     shares = {"relu": 0.0, "silu": 0.25, "hardgelu": 0.75}
-    rows = [{"of": "hardgelu", "question": "bound", **three(gain)}]
-    rows += [{"of": name, "question": "shape", **three(0.0), "differs": name in differs} for name in ("relu", "silu")]
+    rows: list[dict[str, Any]] = [{"of": "hardgelu", "question": "bound", **three(gain), "differs": gain != 0}]
+    for name in ("relu", "silu"):
+        rows.append({"of": name, "question": "gap", **three(ahead.get(name, 0.1)), "differs": name not in ahead})
+        rows.append({"of": name, "question": "shape", **three(0.0), "differs": name in differs})
     return verdict | {
         "sensitivity": {"w4a4": {key: {"total": three(0.138), "layers": layers} for key in NAMES}},
         "bit_cliff": dict.fromkeys(("both", "weights", "activations"), cliff),
@@ -71,8 +76,8 @@ def test_nothing_is_deployable_and_all_are(metrics: Callable[..., pd.DataFrame])
     assert lines[1].startswith("8 bits: all 3 are deployable at w8, a8, w8a8 and w8a8dyn. The best at w8a8, ")
     assert "No winner: " in lines[1]
     assert lines[2] == (
-        "With both quantized the first to be deployable: relu and hardgelu, from 7 bits on; the first with weights "
-        "alone from 7 bits on, with activations alone from 7 bits on."
+        "With both quantized the first to be deployable are relu and hardgelu, from 7 bits on; with weights alone the "
+        "first from 7 bits on, with activations alone from 7 bits on."
     )
     assert "12 seeds" in lines[3]
     assert lines[4].endswith("at w4a4, best or tied is hardgelu in 6 and silu in 2.")
@@ -144,7 +149,7 @@ def test_one_seed(metrics: Callable[..., pd.DataFrame]) -> None:
 def test_no_accuracy_was_recorded(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, dict.fromkeys(NAMES, np.nan), dict.fromkeys(NAMES, 0.98))
     lines = summary(STUDY, verdict)
-    assert lines[0].endswith("No accuracy was recorded at w4a4.")
+    assert "No accuracy was recorded at w4a4." in lines[0]
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 15])
@@ -171,6 +176,7 @@ def test_looking_often_is_said(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, {"relu": 0.8, "silu": 0.8, "hardgelu": 0.9}, dict.fromkeys(NAMES, 0.98))
     line = summary(STUDY, verdict | {"test": "anytime"})[2]
     assert "seeds were added until decided, by a test that allows for looking after every batch" in line
+    assert "more would tell" not in line  # that is reckoned for the test of a fixed number of seeds
     assert "added" not in summary(STUDY, verdict)[2]
 
 
@@ -206,8 +212,37 @@ def test_from_how_many_bits_on(metrics: Callable[..., pd.DataFrame]) -> None:
         "activations": cliff(None, None, None),
     }
     assert summary(STUDY, verdict)[2] == (
-        "With both quantized all are deployable, from 8 bits on; the first with weights alone from 5 bits on, with "
+        "With both quantized all are deployable, from 8 bits on; with weights alone the first from 5 bits on, with "
         "activations alone at no width."
     )
     verdict["bit_cliff"]["both"] = cliff(None, None, None)
     assert summary(STUDY, verdict)[2].startswith("With both quantized none is deployable at any width up to 16 bits; ")
+
+
+def test_no_cause_is_named_where_none_is_seen(metrics: Callable[..., pd.DataFrame]) -> None:
+    verdict = judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985))
+    line = summary(STUDY, beyond(verdict, gain=0.0))[-1]
+    assert line.endswith("by 0.0 points (95 % CI -1.0 to 1.0), not told apart from nothing.")
+    line = summary(STUDY, beyond(verdict, ahead={"relu": 0.01, "silu": 0.01}))[-1]
+    assert line.endswith("by 7.5 points (95 % CI 6.5 to 8.5).")  # nobody is behind: there is no lead to explain
+    line = summary(STUDY, beyond(verdict, ahead={"relu": 0.01}))[-1]
+    assert line.endswith("trained with the same cap, silu is not told apart from it: its lead is its bound.")
+
+
+def test_networks_that_learned_little_and_missing_values_are_said(metrics: Callable[..., pd.DataFrame]) -> None:
+    random = np.random.default_rng(2)
+    full = {name: np.full(12, 0.7) for name in NAMES}
+    quantized = {scheme: {name: random.uniform(0.6, 0.7, 12) for name in NAMES} for scheme in SCHEMES}
+    quantized["w4"]["relu"][:3] = quantized["w4a4"]["silu"][1] = np.nan
+    verdict = judge(metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02)
+    four, eight, *_ = summary(STUDY, verdict)
+    assert "of its only 70.0 % in float" in four
+    assert four.endswith(" 8 values are missing and left out.")  # accuracy and flip rate of four networks
+    assert "missing" not in eight
+
+
+def test_where_all_are_tied_everywhere_nothing_depends(metrics: Callable[..., pd.DataFrame]) -> None:
+    verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
+    assert any("depends" in line for line in summary(STUDY, verdict))
+    verdict["placement"]["w4a4"]["tied_share"] = dict.fromkeys(NAMES, 1.0)
+    assert not any("depends" in line for line in summary(STUDY, verdict))
