@@ -94,6 +94,7 @@ def _scheme(scheme: Scheme, judged: dict[str, Any]) -> Row:
         "outcome": outcome(found),
         "reason": found["reason"],
         "ranking": [_entry(entry, found["tied_with"]) for entry in found["ranking"]],
+        "more_seeds": [_more_seeds(pair) for pair in found["more_seeds"]],
     }
 
 
@@ -127,6 +128,12 @@ def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
         "flips": percent(value["flip_rate"], places),
         "flips_interval": points(value["flip_rate_low"], value["flip_rate_high"], places),
     }
+
+
+def _more_seeds(pair: dict[str, Any]) -> str:
+    """Return how many more seeds would tell two tied activations apart."""
+    number = "no number within reach" if pair["seeds"] is None else f"about {pair['seeds']:,}"
+    return f"{' and '.join(pair['pair'])}: {number}"
 
 
 def _is_real(value: object) -> bool:

@@ -133,6 +133,11 @@ def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run:
     for row in verdict["cause"]["w4a4"]:
         assert row["sentence"] in texts
     assert len([tag for tag, _ in page.tags if tag == "details"]) == 1 + 2 + 6 + 1
+    pairs = [pair for judged in verdict["schemes"].values() for pair in judged["more_seeds"]]
+    assert pairs  # a tie that more seeds would break
+    for pair in pairs:
+        number = "no number within reach" if pair["seeds"] is None else f"about {pair['seeds']:,}"
+        assert f"{' and '.join(pair['pair'])}: {number}" in texts
     smallest = verdict["bit_cliff"]["both"]["relu"]["smallest"]["0.05"]
     assert f"{smallest['bits']} [{smallest['low']}, {smallest['high']}]" in texts
 
