@@ -58,7 +58,21 @@ def test_the_memory_of_every_process_of_a_session_counts() -> None:
 
 @pytest.mark.slow
 def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ("--activations", "relu", "--seeds", "1", "--steps", "20", "--grid", "17", "--hidden", "4", "--jobs", "1")
+    small = (
+        "--activations",
+        "relu",
+        "--seeds",
+        "1",
+        "--steps",
+        "20",
+        "--grid",
+        "17",
+        "--hidden",
+        "4",
+        "--jobs",
+        "1",
+        "--quick",
+    )
     monkeypatch.setattr(bench_run, "COMMAND", [*bench_run.COMMAND, *small])
     monkeypatch.setattr(bench_run, "ROUNDS", 1)
     monkeypatch.setattr(bench_run, "IMPORTS", {"json": "import json"})

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from quantstudy.folders import FORMAT
+
 pytestmark = pytest.mark.slow
 
 Command = Callable[..., tuple[int, str, str]]
@@ -135,7 +137,7 @@ def test_what_is_not_this_runs_is_refused_and_kept(
     line = f"quantstudy run {tmp_path}/small.toml --jobs 1 --out {folder}"
     assert command(line, draw=True)[0] == 0
     name, old, new = {
-        "older format": ("manifest.json", '"format": 1', '"format": 0'),
+        "older format": ("manifest.json", f'"format": {FORMAT}', '"format": 0'),
         "edited study": ("study.toml", "seeds = 2", "seeds = 3"),
     }[change]
     text = (folder / name).read_text()
