@@ -74,26 +74,10 @@ def iqm_interval(values: ArrayLike) -> Intervals:
     ([0.91, 0.5], [0.93, 0.5], [0, 1])
     """
     rows = _rows(values)
-    return _iqm(rows, np.zeros_like(rows))
-
-
-def iqm_difference(values: ArrayLike, reference: int) -> Intervals:
-    """Return IQM(reference) − IQM(other) per row (as `mean`) with its 95 % interval, both resampled by the same seeds.
-
-    It is the difference of two interquartile means, not the one of the differences. Otherwise as `iqm_interval`.
-
-    Args:
-        values: `[activations, seeds]`; NaN = missing.
-        reference: row to compare with.
-
-    Raises:
-        ValueError: not two axes.
-
-    >>> iqm_difference([[0.9, 0.9, 0.9, 0.1], [0.8, 0.8, 0.8, 0.8]], 0).mean.round(3).tolist()
-    [0.0, 0.1]
-    """
-    rows = _rows(values)
-    return _iqm(np.broadcast_to(rows[reference], rows.shape), rows)
+    present = np.isfinite(rows)
+    found = [_iqm(row[kept]) for row, kept in zip(rows, present, strict=True)]
+    mean, low, high = np.array(found, dtype=np.float64).reshape(-1, 3).T
+    return Intervals(mean, low, high, present.sum(axis=1), (~present).sum(axis=1))
 
 
 def probability_of_improvement(values: ArrayLike) -> Improvements:
@@ -131,29 +115,16 @@ def probability_of_improvement(values: ArrayLike) -> Improvements:
     return Improvements(probability, low, high, seeds)
 
 
-def _iqm(ones: Floats, others: Floats) -> Intervals:
-    """Return IQM(ones) − IQM(others) row by row, paired."""
-    present = np.isfinite(ones) & np.isfinite(others)
-    rows = [_iqm_difference(one[kept], other[kept]) for one, other, kept in zip(ones, others, present, strict=True)]
-    mean, low, high = np.array(rows, dtype=np.float64).reshape(-1, 3).T
-    return Intervals(mean, low, high, present.sum(axis=1), (~present).sum(axis=1))
-
-
-def _iqm_difference(one: Floats, other: Floats) -> tuple[float, float, float]:
-    mean = interquartile_mean(one) - interquartile_mean(other)
-    cut = int(CUT * len(one))
+def _iqm(row: Floats) -> tuple[float, float, float]:
+    mean, cut = interquartile_mean(row), int(CUT * len(row))
     if cut == 0:
-        return interval(one - other)
-    if all_equal(one - other):
+        return interval(row)
+    if all_equal(row):
         return mean, mean, mean
-    share = tail(len(one))
-    low, high = np.quantile(_resampled_iqm(one, cut) - _resampled_iqm(other, cut), [share, 1 - share])
-    return mean, float(low), float(high)
-
-
-def _resampled_iqm(row: Floats, cut: int) -> Floats:
     ordered = np.sort(row[resample_indices(len(row))], axis=1)
-    return np.asarray(ordered[:, cut : len(row) - cut].mean(axis=1))
+    share = tail(len(row))
+    low, high = np.quantile(ordered[:, cut : len(row) - cut].mean(axis=1), [share, 1 - share])
+    return mean, float(low), float(high)
 
 
 def _rows(values: ArrayLike) -> Floats:

@@ -14,7 +14,6 @@ from quantstudy.show.values import (
     difference,
     reference,
     seed_values,
-    widths,
 )
 from quantstudy.show.words import decimals, number, percent, points
 
@@ -85,7 +84,7 @@ def panels(run: "Run") -> list[Panel]:
     """Return the panels of a run: flip rate and accuracy drop for each width, those asked for first; none is empty."""
     values = seed_values(run, run.summaries(), METRICS)
     made = []
-    for bits in widths(run.config):
+    for bits in run.config.widths:
         for metric in METRICS:
             columns = [
                 Column(str(scheme), backend, found, mean_interval(found), difference(run, found))

@@ -29,11 +29,6 @@ def focus_scheme(config: "StudyConfig") -> str:
     return f"w{config.focus_bits}a{config.focus_bits}"
 
 
-def widths(config: "StudyConfig") -> tuple[int, ...]:
-    """Return the widths of a study, those asked for first, then the 8-bit reference."""
-    return tuple(dict.fromkeys((*config.bits, 8)))
-
-
 def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:
     """Return metrics of whole networks per (metric, scheme, backend) as [activations, seeds]; NaN where none is."""
     frame = frame[(frame["scope"] == "network") & frame["metric"].isin(list(metrics))]

@@ -24,7 +24,6 @@ from quantstudy.show.style import (
     TIED_BAND,
     styled,
 )
-from quantstudy.show.values import widths
 from quantstudy.show.words import number, percent, plural, points, real
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def verdict(run: "Run") -> Figure:
     """
     found = run.verdict()["schemes"]
     rows = len(run.config.activations)
-    groups = [[name for name in map(str, schemes_for(bits)) if name in found] for bits in widths(run.config)]
+    groups = [[name for name in map(str, schemes_for(bits)) if name in found] for bits in run.config.widths]
     pairs = [(group, group[start : start + 2]) for group in groups for start in range(0, len(group), 2)]
     height = HEAD + ROW * rows + FOOT
     width = (BODY - APART) / 2

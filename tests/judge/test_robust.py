@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 from statsmodels.stats.proportion import proportion_confint
 
 from quantstudy.judge.bootstrap import resample_indices
-from quantstudy.judge.intervals import interval, tail
+from quantstudy.judge.intervals import tail
 from quantstudy.judge.paired import mean_interval
-from quantstudy.judge.robust import interquartile_mean, iqm_difference, iqm_interval, probability_of_improvement
+from quantstudy.judge.robust import interquartile_mean, iqm_interval, probability_of_improvement
 
 NAN = float("nan")
 shares = st.floats(0, 1).map(lambda x: round(x, 2))
@@ -56,15 +56,9 @@ def test_intervals_are_the_plain_loop_s(seeds):
     values = np.random.default_rng(seeds).exponential(size=(2, seeds))
     own = np.array([[trimmed(picks, row) for picks in resample_indices(seeds).tolist()] for row in values])
     share = tail(seeds)
-    found, difference = iqm_interval(values), iqm_difference(values, 1)
+    found = iqm_interval(values)
     for row in (0, 1):
         assert (found.low[row], found.high[row]) == pytest.approx(tuple(np.quantile(own[row], [share, 1 - share])))
-    ends = np.quantile(own[1] - own[0], [share, 1 - share])
-    assert (difference.low[0], difference.high[0]) == pytest.approx(tuple(ends))
-    assert difference.mean[0] == pytest.approx(
-        scipy.stats.trim_mean(values[1], 0.25) - scipy.stats.trim_mean(values[0], 0.25)
-    )
-    assert (difference.mean[1], difference.low[1], difference.high[1]) == (0, 0, 0)
 
 
 def test_interval_agrees_with_scipy_s_percentile_bootstrap():
@@ -82,14 +76,6 @@ def test_interval_agrees_with_scipy_s_percentile_bootstrap():
     assert (ours.low[0], ours.high[0]) == pytest.approx((found.low, found.high), abs=0.03 * width)
 
 
-def test_paired_resamples_make_the_difference_sharp():
-    mask = normal(16, std=0.1)
-    values = np.stack([mask, mask - 0.02 + normal(16, seed=1, mean=0, std=0.002)])
-    apart, single = iqm_difference(values, 0), iqm_interval(values)
-    assert apart.low[1] > 0.015
-    assert apart.high[1] - apart.low[1] < 0.2 * (single.high[0] - single.low[0])
-
-
 def test_iqm_of_few_seeds_is_the_mean_with_its_interval():
     values = normal(3, 3)
     values[1, 2] = values[2, 1:] = NAN
@@ -97,10 +83,6 @@ def test_iqm_of_few_seeds_is_the_mean_with_its_interval():
     for name in ("mean", "low", "high", "seeds", "missing"):
         assert getattr(found, name) == pytest.approx(getattr(mean, name), nan_ok=True)
     assert np.isnan(found.high[2])
-    difference = iqm_difference(values, 0)
-    assert (difference.mean[1], difference.low[1], difference.high[1]) == pytest.approx(
-        interval((values[0] - values[1])[:2])
-    )
 
 
 def test_missing_values_are_left_out_and_counted():
@@ -112,10 +94,6 @@ def test_missing_values_are_left_out_and_counted():
     kept = np.delete(values[0], 1)
     alone = iqm_interval([kept])
     assert (found.mean[0], found.low[0]) == (alone.mean[0], alone.low[0])
-    difference = iqm_difference(values, 0)
-    assert difference.seeds.tolist() == [8, 7]
-    both = np.delete(values, [1, 4], axis=1)
-    assert difference.mean[1] == pytest.approx(interquartile_mean(both[0]) - interquartile_mean(both[1]))
 
 
 def test_iqm_without_spread_or_without_values():
@@ -123,10 +101,6 @@ def test_iqm_without_spread_or_without_values():
     assert (found.mean[0], found.low[0], found.high[0]) == (0.5, 0.5, 0.5)
     assert np.isnan([found.mean[1], found.low[1], found.high[1]]).all()
     assert found.seeds.tolist() == [8, 0]
-    row = normal(8)
-    twin = iqm_difference([row, row, row - 0.25], 0)
-    assert (twin.low[1], twin.high[1]) == (0, 0)
-    assert twin.low[2] == twin.high[2] == twin.mean[2] == pytest.approx(0.25)
     rounded = iqm_interval([[0.98 - 0.88, 0.97 - 0.87, 0.1] * 3])
     assert rounded.low[0] == rounded.high[0] == rounded.mean[0]
     assert iqm_interval(np.empty((0, 4))).mean.shape == (0,)
@@ -189,7 +163,7 @@ def test_one_seed_has_no_interval():
     assert probability_of_improvement(np.empty((0, 3))).probability.shape == (0, 0)
 
 
-@pytest.mark.parametrize("function", [iqm_interval, probability_of_improvement, lambda x: iqm_difference(x, 0)])
+@pytest.mark.parametrize("function", [iqm_interval, probability_of_improvement])
 def test_other_shapes_are_refused(function):
     with pytest.raises(ValueError, match=r"^an array \[activations, seeds\] is needed, not one of shape \(3,\)$"):
         function([0.1, 0.2, 0.3])
