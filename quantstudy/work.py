@@ -27,7 +27,7 @@ from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.plan_rows import plan_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import Effect, Subject, subject
-from quantstudy.quantize.plan import build_plan
+from quantstudy.measure.variation import plan_of
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
 from quantstudy.quantize.simulated import accumulated, isolated
 from quantstudy.quantize.torchao_backend import run_torchao
@@ -164,14 +164,7 @@ def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tupl
 
 def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: bool = True) -> Effect:
     """Return what one scheme does to the subject, by the simulated path and, where it has the scheme, by torchao."""
-    plan = build_plan(
-        on.stack,
-        on.maps,
-        scheme,
-        placement=config.placement,
-        observer=config.observer,
-        coordinates=config.coordinates,
-    )
+    plan = plan_of(on.stack, on.maps, config, scheme)
     real = run_torchao(on.stack, plan, on.maps.points) if with_torchao and runs_in_torchao(config, scheme) else None
     return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 from quantstudy.config import StudyConfig
 from quantstudy.drift.decision import accuracy
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, measured, static_schemes
-from quantstudy.quantize.plan import build_plan, float_maps
+from quantstudy.measure.variation import Variant, effect_of, measured, plan_of, static_schemes
+from quantstudy.quantize.plan import float_maps
 from quantstudy.quantize.simulated import accumulated
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
 from quantstudy.tables import CAUSE, variant_rows
@@ -39,14 +39,7 @@ def _plain(subject: Subject, config: StudyConfig) -> list[Variant]:
     for variant, observer in (("plain", config.observer), *([("calibrated", "mse")] if calibrated else [])):
         for bits in config.bits:
             for scheme in static_schemes(bits).values():
-                plan = build_plan(
-                    subject.stack,
-                    subject.maps,
-                    scheme,
-                    placement=config.placement,
-                    observer=observer,
-                    coordinates=config.coordinates,
-                )
+                plan = plan_of(subject.stack, subject.maps, config.with_options(observer=observer), scheme)
                 variants.append(({"variant": variant, "scheme": str(scheme)}, effect_of(subject, plan)))
     return variants
 
@@ -61,14 +54,7 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
     ]
     for bits in config.bits:
         for scheme in static_schemes(bits).values():
-            plan = build_plan(
-                stack,
-                maps,
-                scheme,
-                placement=config.placement,
-                observer=config.observer,
-                coordinates=config.coordinates,
-            )
+            plan = plan_of(stack, maps, config, scheme)
             logit = accumulated(stack, plan, maps.points).logit
             variants.append(({"variant": "capped", "scheme": str(scheme)}, measured(subject, logit)))
     return variants

@@ -4,8 +4,7 @@ import pyarrow as pa
 
 from quantstudy.config import StudyConfig
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, static_schemes
-from quantstudy.quantize.plan import build_plan
+from quantstudy.measure.variation import Variant, effect_of, plan_of, static_schemes
 from quantstudy.tables import CLIFF, variant_rows
 
 CLIFF_BITS = (2, 3, 4, 5, 6, 7, 8, 16)
@@ -17,14 +16,7 @@ def cliff_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     variants: list[Variant] = []
     for bits in CLIFF_BITS:
         for part, scheme in static_schemes(bits).items():
-            plan = build_plan(
-                subject.stack,
-                subject.maps,
-                scheme,
-                placement=config.placement,
-                observer=config.observer,
-                coordinates=config.coordinates,
-            )
+            plan = plan_of(subject.stack, subject.maps, config, scheme)
             what = {"quantized": part, "bits": bits, "scheme": str(scheme)}
             variants.append((what, effect_of(subject, plan)))
     return variant_rows(CLIFF, subject.activation, subject.seeds, variants)

@@ -14,8 +14,8 @@ from quantstudy.config import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.shapley import shapley
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, measured, static_schemes
-from quantstudy.quantize.plan import Plan, build_plan
+from quantstudy.measure.variation import Variant, measured, plan_of, static_schemes
+from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.simulated import quantized_layer, quantized_stack
 from quantstudy.tables import SENSITIVITY, variant_rows
 
@@ -28,14 +28,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     variants: list[Variant] = []
     for bits in config.widths:
         for scheme in static_schemes(bits).values():
-            plan = build_plan(
-                subject.stack,
-                subject.maps,
-                scheme,
-                placement=config.placement,
-                observer=config.observer,
-                coordinates=config.coordinates,
-            )
+            plan = plan_of(subject.stack, subject.maps, config, scheme)
             variants += [({"scheme": str(scheme), **what}, values) for what, values in _views(subject, plan)]
     return variant_rows(SENSITIVITY, subject.activation, subject.seeds, variants)
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from torch import Tensor
 
+from quantstudy.config import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.decision import brief_drift
 from quantstudy.measure.subject import Subject
-from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.plan import FloatMaps, Plan, build_plan
 from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.quantize.simulated import accumulated
+from quantstudy.subject.network import Stack
 
 Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
 """What a variant is (column → value), and its measures (metric → [models])."""
@@ -19,6 +21,18 @@ Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
 def measured(subject: Subject, logit: Tensor) -> dict[str, Floats]:
     """Return the measures of quantized logits [models, 1, points] against the float ones."""
     return brief_drift(subject.float_logits, subject.logit(logit))
+
+
+def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) -> Plan:
+    """Return the plan of one scheme, placed and calibrated as a study says."""
+    return build_plan(
+        stack,
+        maps,
+        scheme,
+        placement=config.placement,
+        observer=config.observer,
+        coordinates=config.coordinates,
+    )
 
 
 def effect_of(subject: Subject, plan: Plan) -> dict[str, Floats]:
