@@ -82,7 +82,9 @@ def test_a_small_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert cold["total_s"] > cached["total_s"] > cached["seconds"]["measure"] > 0
     assert cold["cells"]["train"] > 1 > cached["cells"]["train"]  # compiled, and taken from the cache
     assert 150 < cached["peak_pss_mb"] < 1500
-    assert 0 <= found["imports_s"]["json"] < 1
+    assert (
+        -0.5 < found["imports_s"]["json"] < 1
+    )  # the difference of two starts of Python, which may be a little negative
     printed = capsys.readouterr().out
     assert f"{cached['total_s']:.2f}" in printed
     assert "import, json" in printed
