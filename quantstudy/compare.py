@@ -7,6 +7,7 @@ from typing import Any
 
 from quantstudy.errors import BadInput
 from quantstudy.files import sha256, write_atomically
+from quantstudy.folders import is_folder, names_in
 from quantstudy.judge.compare import MADE_WITH, Side, compare
 from quantstudy.records import Run, write_json
 
@@ -67,10 +68,7 @@ def _side(run: Run) -> Side:
 
 def _require_place(folder: Path, ids: list[str]) -> None:
     """Check that a folder can be made, is empty, or holds a comparison of the same runs and nothing else."""
-    there = next(above for above in (folder, *folder.parents, Path("/")) if above.exists())
-    if not there.is_dir():
-        raise BadInput("out", str(folder), f"a folder is needed, and {there} is a file")
-    names = {path.name for path in folder.iterdir() if not path.name.endswith(".part")} if there == folder else set()
+    names = names_in(folder) if is_folder(folder, "out") else set()
     if not names:
         return
     strangers = sorted(names - {*OURS})

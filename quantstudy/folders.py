@@ -55,9 +55,9 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
         BadInput: the path is a file, holds something else, holds a run of another format version, or its study.toml is
             not the one that the run was made with.
     """
-    if not _is_folder(folder, field):
+    if not is_folder(folder, field):
         return None
-    names = _names(folder)
+    names = names_in(folder)
     if not names:
         return None
     if names == {"study.toml"}:  # killed before the manifest was written
@@ -98,13 +98,13 @@ def require_emptiable(folder: Path) -> None:
     Raises:
         BadInput: it is a file, or holds files that no run writes.
     """
-    if not _is_folder(folder, "out"):
+    if not is_folder(folder, "out"):
         return
-    names = _names(folder)
+    names = names_in(folder)
     strangers = sorted(names - {*OURS, *OUR_FOLDERS})
     for inner, ending in OUR_FOLDERS.items():
         if (folder / inner).is_dir():
-            strangers += sorted(f"{inner}/{name}" for name in _names(folder / inner) if not name.endswith(ending))
+            strangers += sorted(f"{inner}/{name}" for name in names_in(folder / inner) if not name.endswith(ending))
     if strangers:
         raise BadInput("out", str(folder), f"--fresh empties run folders only, and this one also holds {strangers[0]}")
     if "manifest.json" not in names and not names <= {"study.toml"}:
@@ -127,7 +127,7 @@ def empty_run(folder: Path) -> None:
             path.unlink()
 
 
-def _is_folder(path: Path, field: str) -> bool:
+def is_folder(path: Path, field: str) -> bool:
     """Whether a path is a folder; False if it can become one.
 
     Raises:
@@ -139,7 +139,7 @@ def _is_folder(path: Path, field: str) -> bool:
     return there == path
 
 
-def _names(folder: Path) -> set[str]:
+def names_in(folder: Path) -> set[str]:
     """Return what a folder holds, the lock and half-written files left out."""
     return {path.name for path in folder.iterdir() if path.name != ".lock" and not path.name.endswith(".part")}
 

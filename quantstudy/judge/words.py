@@ -7,7 +7,7 @@ from quantstudy.judge.bootstrap import seeds_needed
 from quantstudy.judge.tie import BYTES, UNBOUNDED
 
 FEW_SEEDS = 5
-"""With fewer seeds a 95 % interval covers less than 92 % (see `bootstrap.interval`), which is said."""
+"""With fewer seeds a 95 % interval holds the truth in less than 90 % on some data (`intervals.coverage`): said."""
 
 LEARNED = 0.9
 """Float accuracy below which a network has not learned its islands: that it loses little then means little."""

@@ -2,32 +2,19 @@
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config import StudyConfig
+from quantstudy.measure.placement import settings
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, static_schemes
-from quantstudy.quantize.plan import Plan, activation_quantizers, weight_quantizers
+from quantstudy.measure.variation import static_schemes
 from quantstudy.tables import MULTIVERSE, variant_rows
 
 
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of every placement × observer, weights and activations quantized to the first width of the study."""
-    stack, maps = subject.stack, subject.maps
     scheme = static_schemes(config.focus_bits)["both"]
-    weights, nothing = weight_quantizers(stack, scheme), (None,) * stack.hidden
     trained = {"lr": config.lr, "frequency": config.frequency, "hidden": ",".join(map(str, config.hidden))}
-    variants: list[Variant] = []
-    for observer in OBSERVERS:  # ranges are searched once for all placements: that takes most of the time
-        before, after = (activation_quantizers(of, scheme, observer) for of in (maps.preactivations, maps.outputs))
-        points = [maps.points.unsqueeze(0)] if config.coordinates else []
-        inputs = activation_quantizers(points, scheme, observer)
-        for placement in PLACEMENTS:
-            plan = Plan(
-                scheme,
-                weights,
-                before if placement != "post" else nothing,
-                after if placement != "pre" else nothing,
-                *(inputs or (None,)),
-            )
-            what = {**trained, "placement": placement, "observer": observer, "scheme": str(scheme)}
-            variants.append((what, effect_of(subject, plan)))
+    variants = [
+        ({**trained, "scheme": str(scheme), **what}, values)
+        for what, values in settings(subject, scheme, ("channel",), (config.coordinates,))
+    ]
     return variant_rows(MULTIVERSE, subject.activation, subject.seeds, variants)
