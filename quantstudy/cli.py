@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -242,6 +243,56 @@ def multiverse(
         do_multiverse(asked, Path(study), folder, processes, fresh=fresh, as_json=as_json)
 
 
+_SEEDS_OF_CLAIMS = 32
+_Seeds = Annotated[str | None, _option(f"Paired seeds, or repetitions. Default {_SEEDS_OF_CLAIMS}.", "N")]
+_Folder = Annotated[str | None, _option("Folder of the tables. Default results/claims of the checkout.", "DIR")]
+_Jobs = Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")]
+_Again = Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")]
+
+
+@app.command()
+def claim(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/, without .py.")],
+    seeds: _Seeds = None,
+    out: _Folder = None,
+    jobs: _Jobs = None,
+    fresh: _Again = False,
+    as_json: _Json = False,
+) -> None:
+    """Measure one claim of the article and say whether it is supported, contradicted or undecided."""
+    from quantstudy.claims.checkout import known
+
+    _claims([known(name)], seeds, out, jobs, fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def claims(
+    seeds: _Seeds = None, out: _Folder = None, jobs: _Jobs = None, fresh: _Again = False, as_json: _Json = False
+) -> None:
+    """Measure every claim of the article (some 15 minutes); goes on where it was stopped."""
+    from quantstudy.claims.checkout import CLAIMS
+
+    _claims(CLAIMS, seeds, out, jobs, fresh=fresh, as_json=as_json)
+
+
+def _claims(
+    names: Sequence[str], seeds: str | None, out: str | None, jobs: str | None, *, fresh: bool, as_json: bool
+) -> None:
+    from quantstudy.claims.checkout import root
+
+    root()
+    paired = _whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000)
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    with resumable(lambda: shlex.join(["quantstudy", *sys.argv[1:]])):
+        from quantstudy.claims_command import do_claims
+        from quantstudy.executors import available_cores
+
+        processes = _whole("jobs", jobs, available_cores(), 256)
+        do_claims(names, paired, None if out is None else Path(out), processes, fresh=fresh, as_json=as_json)
+
+
 def _measure(names: tuple[str, ...]) -> dict[str, Any]:
     from quantstudy.cost.table import cost_table
     from quantstudy.subject.activations import parse_activation
@@ -306,8 +357,14 @@ def _jobs(config: StudyConfig, given: str | None) -> int:
 
     if given is None:
         return 1 if config.device == "cuda" else min(available_cores(), len(config.activations))
-    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= 256:
-        raise BadInput("jobs", given, "whole numbers from 1 to 256")
+    return _whole("jobs", given, 1, 256)
+
+
+def _whole(field: str, given: str | None, default: int, most: int) -> int:
+    if given is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= most:
+        raise BadInput(field, given, f"whole numbers from 1 to {most}")
     return int(given)
 
 

@@ -96,6 +96,18 @@ MULTIVERSE = pa.schema(
 )
 """Columns of multiverse.parquet: what a network was trained and quantized under; `hidden` is its widths, `8,8,8`."""
 
+CLAIM = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("seed", pa.int32()),
+        ("case", _TEXT),
+        ("x", pa.float64()),
+        ("metric", _TEXT),
+        ("value", pa.float64()),
+    ]
+)
+"""Columns of what a claim measures: `case` is the setting, `x` a place on an axis (step, distance, width) or null."""
+
 VARIATION_TABLES = {"sensitivity": SENSITIVITY, "placement": PLACEMENT, "cliff": CLIFF, "cause": CAUSE}
 """Tables of the analyses beyond the schemes, each in a file of its own."""
 

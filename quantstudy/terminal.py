@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from quantstudy.judge.claims import Judged
 from quantstudy.records import Run
 from quantstudy.subject.activations import ACTIVATIONS, ALIASES
 
@@ -24,7 +25,7 @@ STAGES = {
     "draw": "draw figures",
     "cost": "measure costs",
 }
-"""What the stages of a command are called on the screen."""
+"""What the stages of a command are called on the screen; a claim is called by its name."""
 
 COUNTED = ("mufu", "instructions", "registers")
 BYTES = ("plain", "from_input", "from_output", "fused")
@@ -64,7 +65,7 @@ def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(STAGES[stage], total=total)
+                tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield show
@@ -153,6 +154,33 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
     for line in found["summary"]:
         console.print(line, markup=False, soft_wrap=True)
     print(f"figure and numbers: {folder / 'figures' / 'multiverse.png'}, multiverse.json")
+
+
+def print_claim(result: Judged, folder: Path) -> None:
+    """Print one claim, its verdict and what became of its parts."""
+    from quantstudy.claims.ledger import effect
+
+    console = _console()
+    for line in (result.claim.says, f"{result.claim.name}: {result.verdict}"):
+        console.print(line, markup=False, soft_wrap=True)
+    table = _table("part", "effect [95 % interval]", "p (Holm)", "outcome")
+    for outcome in result.outcomes:
+        p = f"{outcome.p:.4f}" if math.isfinite(outcome.p) else "-"
+        told = outcome.verdict if outcome.part.decides else f"({outcome.verdict}, beside)"
+        table.add_row(outcome.part.says, effect(outcome), p, told)
+    console.print(table)
+    print(f"ledger and figure: {folder / 'README.md'}, figures/{result.claim.name}.png")
+
+
+def print_claims(results: Sequence[Judged], folder: Path) -> None:
+    """Print every claim with its verdict, a line each."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("claim", "verdict", "what it says"):
+        table.add_column(heading, overflow="fold")
+    for result in results:
+        table.add_row(result.claim.name, result.verdict, result.claim.says)
+    _console().print(table)
+    print(f"ledger, tables and figures: {folder / 'README.md'}")
 
 
 def print_cost(table: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from quantstudy import cache
 from quantstudy.cells import Cell, CellStatus
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
@@ -35,8 +34,8 @@ from quantstudy.records import load_cell, npz, store_cell
 from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import Stack, from_arrays, initial_stack
-from quantstudy.subject.training import train
 from quantstudy.tables import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
+from quantstudy.trained import trained_arrays
 
 Files = dict[str, bytes]
 Notify = Callable[[str], None]
@@ -60,29 +59,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
 
 def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Train one stack, or take it from the cache; → weights.safetensors."""
-    settings = ("steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
-    key = cache.stack_key(
-        {name: getattr(config, name) for name in settings}
-        | {"activation": unit.activation, "first": unit.first, "last": unit.last, "device": device}
-    )
-    arrays = cache.load_stack(key, notify)
-    if arrays is None:
-        activation = parse_activation(unit.activation)
-        masks = island_masks(unit.seeds, config.grid, config.frequency)
-        start = initial_stack(activation, unit.seeds, config.hidden)
-        trained, _ = train(
-            start,
-            unit.seeds,
-            masks,
-            steps=config.steps,
-            batch=config.batch,
-            lr=config.lr,
-            device=device,
-            trainer=config.trainer,
-            threads=_threads(),
-        )
-        arrays = trained.arrays()
-        cache.store_stack(key, arrays, notify)
+    arrays = trained_arrays(config, unit.activation, unit.seeds, device=device, threads=_threads(), notify=notify)
     return {"weights.safetensors": save(arrays)}
 
 

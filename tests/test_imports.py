@@ -32,13 +32,16 @@ ROOMS = (
     ("quantstudy.compare",),
     ("quantstudy.executors",),
     ("quantstudy.cells",),
+    ("quantstudy.trained",),
     ("quantstudy.work",),
     ("quantstudy.preload",),
     ("quantstudy.gather",),
     ("quantstudy.study",),
     ("quantstudy.multiverse",),
     ("quantstudy.cost",),
+    ("quantstudy.claims",),
     ("quantstudy.terminal",),
+    ("quantstudy.claims_command",),
     ("quantstudy.multiverse_command",),
     ("quantstudy.exits",),
     ("quantstudy.cli", "quantstudy.__main__"),
@@ -50,7 +53,7 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.subject.activations", "quantstudy.q
             "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
             "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
             "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse",
-            "quantstudy.multiverse_command")  # fmt: skip
+            "quantstudy.multiverse_command", "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of two of them."""
 
 ONLY = {

@@ -106,7 +106,7 @@ def test_a_cache_hit_trains_nothing_and_gives_the_same_bytes(place, short, monke
     def never(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(work, "train", never)
+    monkeypatch.setattr("quantstudy.trained.train", never)
     assert work.run(two, short.with_options(bits=(2,)), unit).notices == ()
     assert weights(two, short) == weights(one, short)
     for other in ({"steps": 6}, {"lr": 0.06}, {"grid": 10}, {"hidden": (3,)}, {"frequency": 2.5}, {"batch": 65}):

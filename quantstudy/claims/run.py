@@ -1,0 +1,139 @@
+"""Run a claim: its pieces of work on workers, each kept as soon as it is done, joined into one table.
+
+What is done is kept in the cache, under everything that its numbers depend on: the claim's file, the piece, the
+versions. A run that is stopped goes on where it was; a changed file begins again.
+"""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, as_completed
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from quantstudy import provenance
+from quantstudy.cache import TRAINING_REVISION, cache_folder
+from quantstudy.claims.checkout import experiment, source
+from quantstudy.claims.records import read_claim, write_claim
+from quantstudy.errors import StudyFailure
+from quantstudy.executors import ThisProcess
+from quantstudy.files import write_atomically
+from quantstudy.tables import CLAIM, to_parquet
+
+Progress = Callable[[str, int, int], None]
+Unit = Mapping[str, Any]
+
+
+def run_claim(
+    name: str,
+    seeds: int,
+    folder: Path,
+    *,
+    executor: Executor,
+    fresh: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+) -> None:
+    """Measure one claim, or go on with it, and write its table to the folder.
+
+    Args:
+        name: of the claim.
+        seeds: paired seeds, 0 … seeds − 1, or repetitions of what is timed.
+        folder: where `NAME.parquet` goes.
+        executor: runs the pieces; a claim that must be alone runs in this process instead, one piece at a time.
+        fresh: measure again what was measured before.
+        progress: told (claim, pieces done, pieces in all).
+
+    Raises:
+        StudyFailure: a claim that it needs has no table in the folder yet.
+        OSError: disk full, read-only folder.
+    """
+    module, started = experiment(name), time.perf_counter()
+    claim = module.CLAIM
+    if claim.needs:
+        table = module.combine({needed: _needed(folder, needed) for needed in claim.needs})
+        progress(name, 1, 1)
+    else:
+        workers = ThisProcess() if claim.alone else executor
+        table = _measured(name, module.units(seeds), workers, fresh, progress)
+    about = {
+        "claim": name,
+        "seeds": seeds,
+        "seconds": round(time.perf_counter() - started, 1),
+        "processor": provenance.processor(),
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+    }
+    write_claim(folder, name, table, about)
+
+
+def measure_unit(name: str, unit: Unit, path: Path) -> str:
+    """Measure one piece, in a worker, and keep it; only its path comes back."""
+    from quantstudy.work import one_thread
+
+    module = experiment(name)
+    if module.CLAIM.alone:  # it takes the threads that it wants
+        table = module.measure(**unit)
+    else:
+        with one_thread():
+            table = module.measure(**unit)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, to_parquet([table.cast(CLAIM)], CLAIM))
+    return str(path)
+
+
+def unit_path(name: str, unit: Unit) -> Path:
+    """Return where the cache keeps a piece: it is found again only while everything that it depends on is the same."""
+    settings = {
+        "unit": dict(unit),
+        "source": hashlib.sha256(source(name).read_bytes()).hexdigest(),
+        "revision": TRAINING_REVISION,
+        "versions": provenance.versions(),
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:24]
+    return cache_folder() / "claims" / name / f"{digest}.parquet"
+
+
+def _measured(name: str, units: list[Unit], executor: Executor, fresh: bool, progress: Progress) -> pa.Table:
+    paths = [unit_path(name, unit) for unit in units]
+    waiting = [place for place, path in enumerate(paths) if fresh or _kept(path) is None]
+    done = len(paths) - len(waiting)
+    progress(name, done, len(paths))
+    for _ in _finished(name, [(units[place], paths[place]) for place in waiting], executor):
+        done += 1
+        progress(name, done, len(paths))
+    tables = [_kept(path) for path in paths]
+    if any(table is None for table in tables):
+        raise StudyFailure(f"what {name} has measured is gone from the cache; run the same command again")
+    joined: pa.Table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return joined
+
+
+def _finished(name: str, pieces: list[tuple[Unit, Path]], executor: Executor) -> Iterator[None]:
+    if isinstance(executor, ThisProcess):  # one after the other: `submit` runs it at once
+        for unit, path in pieces:
+            executor.submit(measure_unit, name, unit, path).result()
+            yield
+        return
+    for future in as_completed([executor.submit(measure_unit, name, unit, path) for unit, path in pieces]):
+        future.result()
+        yield
+
+
+def _kept(path: Path) -> pa.Table | None:
+    try:
+        return pq.read_table(io.BytesIO(path.read_bytes()))
+    except (OSError, pa.ArrowException):
+        return None
+
+
+def _needed(folder: Path, name: str) -> pd.DataFrame:
+    found = read_claim(folder, name)
+    if found is None:
+        raise StudyFailure(f"{folder / name}.parquet is not there yet; run: quantstudy claim {name}")
+    return found[0]

@@ -1,0 +1,79 @@
+"""Trained stacks by their settings: from the cache, or trained now and kept there."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantstudy import cache
+from quantstudy.cells import SEEDS_PER_CELL
+from quantstudy.config import StudyConfig
+from quantstudy.subject.activations import parse_activation
+from quantstudy.subject.islands import island_masks
+from quantstudy.subject.network import Stack, from_arrays, initial_stack
+from quantstudy.subject.training import train
+
+Notify = Callable[[str], None]
+
+SETTINGS = ("steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
+"""What of a study the weights depend on, besides activation, seeds and device."""
+
+
+def trained_arrays(
+    config: StudyConfig,
+    activation: str,
+    seeds: range,
+    *,
+    device: str = "cpu",
+    threads: int = 1,
+    notify: Notify = lambda line: None,
+) -> cache.Arrays:
+    """Return the parameters (`network.Stack.arrays`) of one activation's networks, one per seed.
+
+    Args:
+        config: how they are trained.
+        activation: its name.
+        seeds: consecutive.
+        device: torch device.
+        threads: models that are trained at once; no number depends on it.
+        notify: told about a cache that is damaged or can't be written.
+    """
+    key = cache.stack_key(
+        {name: getattr(config, name) for name in SETTINGS}
+        | {"activation": activation, "first": seeds.start, "last": seeds.stop, "device": device}
+    )
+    arrays = cache.load_stack(key, notify)
+    if arrays is None:
+        start = initial_stack(parse_activation(activation), seeds, config.hidden)
+        masks = island_masks(seeds, config.grid, config.frequency)
+        trained, _ = train(
+            start,
+            seeds,
+            masks,
+            steps=config.steps,
+            batch=config.batch,
+            lr=config.lr,
+            device=device,
+            trainer=config.trainer,
+            threads=threads,
+        )
+        arrays = trained.arrays()
+        cache.store_stack(key, arrays, notify)
+    return arrays
+
+
+def trained_stack(config: StudyConfig, activation: str, first: int, last: int) -> tuple[Stack, NDArray[np.bool_]]:
+    """Return the trained networks of the seeds first … last − 1, on the CPU, and their island masks [seeds, N, N]."""
+    seeds = range(first, last)
+    stack = from_arrays(parse_activation(activation), trained_arrays(config, activation, seeds))
+    return stack, island_masks(seeds, config.grid, config.frequency)
+
+
+def seed_blocks(seeds: int) -> list[tuple[int, int]]:
+    """Return (first, last + 1) of the blocks in which seeds are trained together, the same as those of a run.
+
+    >>> seed_blocks(40)
+    [(0, 16), (16, 32), (32, 40)]
+    """
+    together = SEEDS_PER_CELL["train"]
+    return [(first, min(first + together, seeds)) for first in range(0, seeds, together)]
