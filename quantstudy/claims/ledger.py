@@ -10,7 +10,7 @@ import pandas as pd
 from quantstudy.claims.checkout import CLAIMS, experiment
 from quantstudy.claims.records import read_claim
 from quantstudy.judge.bootstrap import CONFIDENCE
-from quantstudy.judge.claims import UNDECIDED, Judged, Outcome, judge_claims
+from quantstudy.judge.claims import UNDECIDED, Judged, Outcome, Part, judge_claims
 
 FEW = 32
 """Seeds below which the page says that it is a trial."""
@@ -31,30 +31,29 @@ def judged(folder: Path) -> dict[str, Found]:
     return {name: (result, *held[name]) for name, result in zip(held, decided, strict=True)}
 
 
-def amount(value: float, outcome: Outcome) -> str:
-    """Return a value in the unit of its part, to about three digits.
+def amounts(part: Part, *values: float) -> list[str]:
+    """Return values in the unit of a part, to about three digits of the largest, all with as many decimals.
 
-    >>> from quantstudy.judge.claims import Part
-    >>> amount(0.0312, Outcome(Part("lead", "", 0.02, "points", 100.0), 0, 0, 0, 1, 0, ""))
-    '3.12'
+    >>> amounts(Part("lead", "", 0.02, "points", 100.0), 0.0312, 0.0006, float("nan"))
+    ['3.12', '0.06', 'n/a']
     """
-    shown = value * outcome.part.scale
-    if not math.isfinite(shown):
-        return "n/a"
-    if outcome.part.exact and shown == round(shown):
-        return f"{shown:.0f}"
-    digits = 0 if abs(shown) >= 1000 else 3 - min(3, max(1, math.floor(math.log10(max(abs(shown), 1e-9))) + 1))
-    return f"{round(shown, digits) + 0.0:.{digits}f}"
+    shown = [value * part.scale for value in values]
+    largest = max((abs(value) for value in shown if math.isfinite(value)), default=0.0)
+    digits = 3 - min(3, max(0, math.floor(math.log10(max(largest, 1e-9))) + 1))
+    if part.exact and all(value == round(value) for value in shown if math.isfinite(value)):
+        digits = 0
+    return [f"{round(value, digits) + 0.0:.{digits}f}" if math.isfinite(value) else "n/a" for value in shown]
 
 
 def effect(outcome: Outcome) -> str:
     """Return the effect of one part with its interval and unit: `3.12 [2.20, 4.05] points`."""
+    part, unit = outcome.part, f" {outcome.part.unit}" if outcome.part.unit else ""
     if not outcome.seeds:
         return "not measured here"
-    unit = f" {outcome.part.unit}" if outcome.part.unit else ""
-    if outcome.part.exact:
-        return f"{amount(outcome.mean, outcome)}{unit} (counted)"
-    return f"{amount(outcome.mean, outcome)} [{amount(outcome.low, outcome)}, {amount(outcome.high, outcome)}]{unit}"
+    if part.exact:
+        return f"{amounts(part, outcome.mean)[0]}{unit} (counted)"
+    mean, low, high = amounts(part, outcome.mean, outcome.low, outcome.high)
+    return f"{mean} [{low}, {high}]{unit}"
 
 
 def seeds_of(result: Judged) -> str:
@@ -108,7 +107,11 @@ def _row(name: str, result: Judged) -> str:
         f"[{name}.png](figures/{name}.png)",
         f"`quantstudy claim {name}`",
     )
-    return "| " + " | ".join(cells) + " |"
+    return _table_row(*cells)
+
+
+def _table_row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _section(name: str, result: Judged, about: Mapping[str, Any]) -> Sequence[str]:
@@ -120,8 +123,8 @@ def _section(name: str, result: Judged, about: Mapping[str, Any]) -> Sequence[st
         verdict = outcome.verdict if part.decides else f"({outcome.verdict}, beside)"
         if not outcome.seeds:
             verdict = UNDECIDED if part.decides else f"({UNDECIDED}, beside)"
-        bound = f"{amount(part.smallest, outcome)} {part.unit}".strip()
-        lines.append(f"| {part.says} | {effect(outcome)} | {bound} | {p} | {verdict} |")
+        bound = f"{amounts(part, part.smallest)[0]} {part.unit}".strip()
+        lines.append(_table_row(part.says, effect(outcome), bound, p, verdict))
     ran = f"{about['seconds']:.0f} s" if about["seconds"] >= 1 else "under a second"
     lines += [
         "",

@@ -144,12 +144,12 @@ def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) ->
 
 
 def test_networks_come_from_the_cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quantstudy import work
+    from quantstudy import trained as networks
 
     study.run_study(BASE.with_options(quick=True), tmp_path / "run")
     trained: list[float] = []
-    real = work.train
-    monkeypatch.setattr(work, "train", lambda *of, **how: (trained.append(how["lr"]), real(*of, **how))[1])
+    real = networks.train
+    monkeypatch.setattr(networks, "train", lambda *of, **how: (trained.append(how["lr"]), real(*of, **how))[1])
     run_multiverse(multiverse_of(BASE, {axis: [value] for axis, value in _own().items()}), tmp_path / "one")
     assert trained == []
     run_multiverse(SMALL, tmp_path / "all")

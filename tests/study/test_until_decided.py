@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from quantstudy import study, work
+from quantstudy import trained as trained_stacks
 from quantstudy.config import StudyConfig
 from quantstudy.judge.paired import paired_against_best
 from quantstudy.judge.sequential import anytime_p
@@ -27,13 +28,13 @@ TWINS = BASE.with_options(activations=("relu", "relu@1000000"), until_decided=Tr
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
     """Which stacks were trained: activation, first seed, seed behind the last."""
     done: list[tuple[str, int, int]] = []
-    real = work.train
+    real = trained_stacks.train
 
     def watched(stack, seeds, *rest, **options):
         done.append((stack.activation.name, seeds[0], seeds[-1] + 1))
         return real(stack, seeds, *rest, **options)
 
-    monkeypatch.setattr(work, "train", watched)
+    monkeypatch.setattr(trained_stacks, "train", watched)
     return done
 
 

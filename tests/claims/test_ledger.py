@@ -1,0 +1,110 @@
+"""The ledger is made from the tables alone; the committed one is what the committed tables say."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from quantstudy.claims import checkout
+from quantstudy.claims.ledger import amounts, effect, judged, ledger
+from quantstudy.claims.run import run_claim
+from quantstudy.executors import ThisProcess
+from quantstudy.judge.claims import Claim, Part, judge_claims
+
+COMMITTED = checkout.root() / "results" / "claims"
+
+
+@pytest.fixture
+def folder(small, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("dead_neurons", "wish_list"):
+        run_claim(name, 32, out, executor=ThisProcess())
+    return out
+
+
+def test_it_tells_claim_effect_seeds_verdict_figure_and_command(folder):
+    text = ledger(judged(folder))
+    row = next(line for line in text.splitlines() if line.startswith("| a \\| leads."))
+    assert "lead: 10.0 [10.0, 10.0] points" in row
+    assert (
+        "| 32 | **supported** | [dead_neurons.png](figures/dead_neurons.png) | `quantstudy claim dead_neurons` |" in row
+    )
+    assert "count: 96 things (counted)" in text
+    assert "2 claims: 2 supported, 0 contradicted, 0 undecided" in text
+    assert "the 1 tested parts" in text
+    assert "A trial" not in text
+
+
+def test_fewer_seeds_are_called_a_trial(small, tmp_path):
+    run_claim("dead_neurons", 4, tmp_path, executor=ThisProcess())
+    assert "**A trial**: fewer than 32 seeds." in ledger(judged(tmp_path))
+
+
+def test_it_is_the_same_again(folder):
+    assert ledger(judged(folder)) == ledger(judged(folder))
+
+
+def outcome(values, **part):
+    claim = Claim("c", "says", "measured", (Part("p", "it is so", **{"smallest": 0.0, **part}),))
+    return judge_claims([(claim, {"p": np.array(values)})])[0].outcomes[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([0.0312], ["0.031"]),
+        ([3.123, 0.004], ["3.12", "0.00"]),
+        ([31.23, 9.87, -120.0], ["31", "10", "-120"]),
+        ([31.23, -0.01], ["31.2", "0.0"]),
+        ([3123.4, math.nan], ["3123", "n/a"]),
+        ([0.0], ["0.000"]),
+    ],
+)
+def test_three_digits(values, shown):
+    assert amounts(Part("p", "", 0.0), *values) == shown
+
+
+def test_effects_in_words():
+    assert effect(outcome([])) == "not measured here"
+    assert effect(outcome([2.0], exact=True, unit="instructions")) == "2 instructions (counted)"
+    assert effect(outcome([0.25], exact=True, unit="%", scale=100.0)) == "25 % (counted)"
+    assert effect(outcome([0.02] * 8, unit="points", scale=100.0)) == "2.00 [2.00, 2.00] points"
+    assert effect(outcome([0.5])) == "0.500 [n/a, n/a]"
+
+
+@pytest.mark.parametrize("name", checkout.CLAIMS)
+def test_every_claim_has_what_it_takes(name):
+    module = checkout.experiment(name)
+    claim = module.CLAIM
+    assert claim.name == name
+    assert module.__doc__
+    assert "?" in module.__doc__
+    assert claim.says.endswith(".")
+    assert claim.measured.endswith(".")
+    names = [part.name for part in claim.parts]
+    assert len(set(names)) == len(names)
+    assert any(part.decides for part in claim.parts)
+    assert set(claim.needs) <= set(checkout.CLAIMS[: checkout.CLAIMS.index(name)])
+    assert callable(module.effects)
+    assert callable(module.combine if claim.needs else module.measure)
+    assert callable(checkout.drawing(name))
+
+
+def test_the_committed_ledger_is_what_the_committed_tables_say():
+    found = judged(COMMITTED)
+    assert list(found) == list(checkout.CLAIMS)
+    assert (COMMITTED / "README.md").read_text() == ledger(found)
+    assert all(about["seeds"] >= 32 for _, _, about in found.values())
+    for name in found:
+        assert (COMMITTED / "figures" / f"{name}.png").stat().st_size > 10_000
+
+
+def test_every_number_of_the_committed_ledger_comes_from_its_tables():
+    text = (COMMITTED / "README.md").read_text()
+    found = judged(COMMITTED)
+    told = {effect(outcome) for result, _, _ in found.values() for outcome in result.outcomes}
+    shown = re.findall(r"-?[\d.]+ \[[^\]]*\][^|<]*", text)
+    assert len(shown) > 20
+    assert {cell.strip() for cell in shown} <= told
