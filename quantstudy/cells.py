@@ -9,6 +9,7 @@ from importlib import metadata
 from itertools import pairwise
 
 from quantstudy.config import StudyConfig
+from quantstudy.subject.activations import parse_activation
 
 version = functools.cache(metadata.version)  # half a millisecond each time, and a study has thousands of cells
 
@@ -104,6 +105,8 @@ def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int
     versions = {
         name: version(name) for name in ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
     }
-    text = json.dumps([stage, activation, first, last, settings, versions], sort_keys=True)
+    what = [stage, activation, first, last, settings, versions]
+    fingerprint = parse_activation(activation).fingerprint  # of a function from outside, which may change
+    text = json.dumps([*what, fingerprint] if fingerprint else what, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{stage}-{activation}-{first}-{last}-{digest}"

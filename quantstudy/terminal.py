@@ -87,7 +87,8 @@ def print_activations() -> None:
             *("yes" if trait else "no" for trait in (activation.smooth, activation.monotonic, activation.gates)),
         )
     _console().print(table)
-    print("NAME@CAP is min(f(x), CAP), for example relu@3.")
+    print("NAME@CAP is min(f(x), CAP), for example relu@3. Any torch function will do: module:function, for example")
+    print("torch.nn.functional:softsign, or mine:wave of a file mine.py in the current folder.")
 
 
 def print_verdict(run: Run) -> None:
@@ -205,7 +206,11 @@ def print_cost(table: Mapping[str, Any]) -> None:
 def _times(entries: Mapping[str, Any], device: str, way: str) -> Table:
     shown = _table("activation", "forward", "× relu", "+ backward", "× relu")
     for name, entry in entries.items():
-        modes = [entry["nanoseconds"][device][way][mode] for mode in ("forward", "forward_backward")]
+        timed = entry["nanoseconds"][device][way]
+        if timed is None:  # it has no kernel
+            shown.add_row(name, *"----")
+            continue
+        modes = [timed[mode] for mode in ("forward", "forward_backward")]
         cells = [
             (f"{mode['median']:.2f}", f"{mode['ratio']:.2f} ({mode['ratio_low']:.2f} to {mode['ratio_high']:.2f})")
             for mode in modes

@@ -38,13 +38,17 @@ def trained_arrays(
         threads: models that are trained at once; no number depends on it.
         notify: told about a cache that is damaged or can't be written.
     """
-    key = cache.stack_key(
-        {name: getattr(config, name) for name in SETTINGS}
-        | {"activation": activation, "first": seeds.start, "last": seeds.stop, "device": device}
-    )
+    function = parse_activation(activation)
+    settings = {name: getattr(config, name) for name in SETTINGS}
+    settings |= {"activation": activation, "first": seeds.start, "last": seeds.stop, "device": device}
+    if function.fingerprint:
+        settings["fingerprint"] = function.fingerprint
+    key = cache.stack_key(settings)
     arrays = cache.load_stack(key, notify)
     if arrays is None:
-        start = initial_stack(parse_activation(activation), seeds, config.hidden)
+        if function.kernel is None and config.trainer == "fused":
+            notify(f"{activation} has no kernel: it is trained by the reference trainer, some ten times slower")
+        start = initial_stack(function, seeds, config.hidden)
         masks = island_masks(seeds, config.grid, config.frequency)
         trained, _ = train(
             start,

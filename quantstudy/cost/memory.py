@@ -50,7 +50,7 @@ def kept_bytes(compute: Callable[[], Tensor], parameters: Sequence[Tensor]) -> i
 def saved_bytes(activation: Activation) -> dict[str, float | None]:
     """Return, per way, the bytes per element that an activation keeps beyond the layer in front of it.
 
-    None where the way does not exist: f' cannot be told from the output.
+    None where the way does not exist: f' cannot be told from the output, or there is no kernel.
     """
     return {way: _beyond(layer, activation, followed=False) for way, layer in WAYS.items()}
 
@@ -84,6 +84,12 @@ class _NoSuchWay(ValueError):
     pass
 
 
+def _kernel(activation: Activation) -> str:
+    if activation.kernel is None:
+        raise _NoSuchWay(f"{activation.name} has no kernel")
+    return activation.kernel
+
+
 def _linear(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, activation: Activation) -> Tensor:
     return functional.linear(x, weight, bias)
 
@@ -94,13 +100,13 @@ def _plain(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, activa
 
 def _from_input(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, activation: Activation) -> Tensor:
     z = functional.linear(x, weight, bias)
-    return activation_forward(z, activation.kernel, slope=slope, cap=activation.cap)
+    return activation_forward(z, _kernel(activation), slope=slope, cap=activation.cap)
 
 
 def _from_output(x: Tensor, weight: Tensor, bias: Tensor, slope: Tensor | None, activation: Activation) -> Tensor:
     z = functional.linear(x, weight, bias)
     try:
-        return activation_forward_saving_output(z, activation.kernel, slope=slope, cap=activation.cap)
+        return activation_forward_saving_output(z, _kernel(activation), slope=slope, cap=activation.cap)
     except ValueError as refused:
         raise _NoSuchWay from refused
 
@@ -124,7 +130,7 @@ class _FusedLayer(torch.autograd.Function):
         ctx.save_for_backward(x, weight, bias, slope)
         ctx.activation = activation
         z = functional.linear(x, weight, bias)
-        return activation_forward(z, activation.kernel, slope=slope, cap=activation.cap)
+        return activation_forward(z, _kernel(activation), slope=slope, cap=activation.cap)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -132,7 +138,7 @@ class _FusedLayer(torch.autograd.Function):
         x, weight, bias, slope = ctx.saved_tensors
         z = functional.linear(x, weight, bias)
         grad, grad_slope = activation_backward(
-            grad_outputs[0], z, ctx.activation.kernel, slope=slope, cap=ctx.activation.cap
+            grad_outputs[0], z, _kernel(ctx.activation), slope=slope, cap=ctx.activation.cap
         )
         return grad @ weight, grad.t() @ x, grad.sum(0), grad_slope, None
 

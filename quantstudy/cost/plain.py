@@ -26,6 +26,8 @@ def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Ten
     """
     if activation.kernel == "hardgelu_uncapped":
         return _article_hardgelu(x, activation.cap)
+    if activation.kernel is None:
+        return activation(x)
     y = functional.prelu(x, slope) if slope is not None else _FUNCTIONS[activation.kernel](x)
     return y if math.isinf(activation.cap) else torch.clamp(y, max=activation.cap)
 

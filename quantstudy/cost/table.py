@@ -27,10 +27,10 @@ def cost_table(
 
     Returns:
         `{"activations": {name: {...}}, ...}`; per activation: `mufu_*` and `instructions_*` per element and
-        `registers_*` per thread (None without Triton), `saved_bytes` and `added_bytes` per way (`memory`), `bounded`,
-        and `nanoseconds`: `{"cpu": {way: ...}, "gpu": {way: ...} or None}` (`timing`). Beside them `counted` (whether
-        there is Triton), `target`, `processor`, `gpu` (its name or None), `timing` (elements of one call, rounds, what
-        ratios are taken to) and `versions`.
+        `registers_*` per thread (None without Triton, or without a kernel), `saved_bytes` and `added_bytes` per way
+        (`memory`), `bounded`, and `nanoseconds`: `{"cpu": {way: ...}, "gpu": {way: ...} or None}` (`timing`). Beside
+        them `counted` (whether there is Triton), `target`, `processor`, `gpu` (its name or None), `timing` (elements of
+        one call, rounds, what ratios are taken to) and `versions`.
 
     Raises:
         StudyFailure: Triton could not compile the kernels.
@@ -41,7 +41,7 @@ def cost_table(
         progress("cost", done, steps)
 
     step(0)
-    counts = count_instructions(list(dict.fromkeys(activation.kernel for activation in activations)))
+    counts = count_instructions(list(dict.fromkeys(a.kernel for a in activations if a.kernel is not None)))
     step(1)
     memory = {a.name: {"saved_bytes": saved_bytes(a), "added_bytes": added_bytes(a)} for a in activations}
     step(2)
@@ -53,7 +53,7 @@ def cost_table(
     return {
         "activations": {
             a.name: {
-                **(dict.fromkeys(COUNTS) if counts is None else counts[a.kernel]),
+                **(dict.fromkeys(COUNTS) if counts is None or a.kernel is None else counts[a.kernel]),
                 **memory[a.name],
                 "bounded": is_bounded(a),
                 "nanoseconds": {"cpu": on_cpu[a.name], "gpu": on_gpu.get(a.name)},

@@ -49,8 +49,9 @@ class Calls:
     forward_backward: Callable[[], object]
 
 
-Way = Callable[[Activation, Tensor, Tensor], Calls]
-"""(activation, pre-activations `[1, width, points]` as in training, gradient of the output) → what to time."""
+Way = Callable[[Activation, Tensor, Tensor], Calls | None]
+"""(activation, pre-activations `[1, width, points]` as in training, gradient of the output) → what to time, None where
+the activation has no kernel."""
 
 
 def torch_eager(activation: Activation, x: Tensor, grad: Tensor) -> Calls:
@@ -68,16 +69,18 @@ def torch_eager(activation: Activation, x: Tensor, grad: Tensor) -> Calls:
 def functions_of(module: str) -> Way:
     """Return the way of one implementation in `quantstudy_kernels`, called without autograd."""
 
-    def make(activation: Activation, x: Tensor, grad: Tensor) -> Calls:
-        ours = importlib.import_module(module)
+    def make(activation: Activation, x: Tensor, grad: Tensor) -> Calls | None:
+        ours, kernel = importlib.import_module(module), activation.kernel
+        if kernel is None:
+            return None
         slope = slopes(activation, WIDTH, str(x.device))
         slope = None if slope is None else slope.detach()[:, None]
         arguments: dict[str, Any] = {"slope": slope, "cap": activation.cap}
 
         def forward() -> object:
-            return ours.activation_forward(x, activation.kernel, **arguments)
+            return ours.activation_forward(x, kernel, **arguments)
 
-        return Calls(forward, lambda: (forward(), ours.activation_backward(grad, x, activation.kernel, **arguments)))
+        return Calls(forward, lambda: (forward(), ours.activation_backward(grad, x, kernel, **arguments)))
 
     return make
 
@@ -98,6 +101,8 @@ WAYS: dict[str, dict[str, Way]] = {
 def time_activations(activations: Sequence[Activation], device: str = "cpu") -> dict[str, dict[str, Any]]:
     """Return activation → way → `forward`, `forward_backward`: `{"median", "ratio", "ratio_low", "ratio_high"}`.
 
+    A way that an activation does not have, for want of a kernel, is None.
+
     `median` is in nanoseconds per element; `ratio` is the median over the rounds of this activation's time over relu's
     in the same round and way, `ratio_low` and `ratio_high` its quartiles. relu is timed even where it is not asked for.
 
@@ -115,6 +120,7 @@ def time_activations(activations: Sequence[Activation], device: str = "cpu") -> 
         for name, activation in timed.items()
         for way, make in WAYS[device].items()
         for made in [make(activation, x, grad)]
+        if made is not None
         for mode in ("forward", "forward_backward")
     }
     threads = torch.get_num_threads()
@@ -129,7 +135,8 @@ def time_activations(activations: Sequence[Activation], device: str = "cpu") -> 
             ways[way] = {
                 mode: _summary(samples[name, way, mode], samples[REFERENCE, way, mode], x.numel())
                 for mode in ("forward", "forward_backward")
-            }
+                if (name, way, mode) in samples
+            } or None
     return found
 
 

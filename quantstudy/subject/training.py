@@ -75,7 +75,7 @@ def train(
         batch: pixels per step.
         lr: peak learning rate.
         device: torch device to train on.
-        trainer: `fused` or `reference` (`config.TRAINERS`).
+        trainer: `fused` or `reference` (`config.TRAINERS`); an activation without a kernel always gets the latter.
         threads: models that the fused CPU trainer trains at once; no number depends on it.
 
     Raises:
@@ -84,6 +84,8 @@ def train(
     """
     rates = [learning_rate(step, steps, lr) for step in range(steps)]
     flat, moving = _in_one_buffer(stack.to(device))
+    if trainer == "fused" and stack.activation.kernel is None:
+        trainer = "reference"
     if (trainer, device) == ("fused", "cpu"):
         return moving, _compiled(flat, moving, seeds, masks, rates, batch, threads)
     take_steps = {"fused": _on_gpu, "reference": _reference}[trainer]
@@ -102,7 +104,7 @@ def _compiled(
     """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws by itself."""
     from quantstudy_kernels.cpu.trainer import Recipe, train
 
-    kernel, cap = moving.activation.kernel, moving.activation.cap
+    kernel, cap = _kernel(moving), moving.activation.cap
     recipe = Recipe(kernel, cap, _widths(moving), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
     trained, losses = train(recipe, flat.numpy(), list(seeds), masks, threads=threads)
     flat.copy_(torch.from_numpy(trained))
@@ -115,7 +117,7 @@ def _on_gpu(
     """Do so by Triton's fused step, one per minibatch."""
     from quantstudy_kernels.triton.training import train
 
-    kernel, cap, betas = moving.activation.kernel, moving.activation.cap, (BETA1, BETA2)
+    kernel, cap, betas = _kernel(moving), moving.activation.cap, (BETA1, BETA2)
     losses = train(flat, _widths(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
     return losses.cpu().numpy()
 
@@ -147,6 +149,12 @@ def _minibatches(
         chosen = torch.from_numpy(numbers).to(device)
         inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)
         yield inputs, target.gather(1, chosen.long()).unsqueeze(1)
+
+
+def _kernel(stack: Stack) -> str:
+    if stack.activation.kernel is None:
+        raise KeyError(f"{stack.activation.name} has no kernel; allowed: trainer = reference")
+    return stack.activation.kernel
 
 
 def _widths(stack: Stack) -> tuple[int, ...]:

@@ -40,6 +40,17 @@ def autograd() -> Callable[..., "object"]:
         "gelu": lambda x, _: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
         "hardswish": lambda x, _: x * torch.nn.functional.relu6(x + 3) / 6,
         "hardgelu_uncapped": lambda x, _: torch.where(x > 1.5, x, (x / 3) * (x + 1.5) * (x >= -1.5)),
+        "tanh": lambda x, _: 2 / (1 + torch.exp(-2 * x)) - 1,
+        "sigmoid": lambda x, _: 1 / (1 + torch.exp(-x)),
+        "hardtanh": lambda x, _: torch.where(x > 1, 1 + 0 * x, torch.where(x < -1, 0 * x - 1, x)),
+        "mish": lambda x, _: x * torch.tanh(torch.log1p(torch.exp(x))),
+        "elu": lambda x, _: torch.where(x > 0, x, torch.exp(x) - 1),
+        "selu": lambda x, _: 1.0507009873554805 * torch.where(x > 0, x, 1.6732632423543772 * (torch.exp(x) - 1)),
+        "squared_relu": lambda x, _: torch.where(x > 0, x * x, 0 * x),
+        "silu_bounded": lambda x, _: x / (1 + torch.exp(-x)) - (x - 3) / (1 + torch.exp(3 - x)),
+        "gelu_bounded": lambda x, _: (
+            0.5 * (x * (1 + torch.erf(x / 2**0.5)) - (x - 3) * (1 + torch.erf((x - 3) / 2**0.5)))
+        ),
     }
 
     def gradients(stack, inputs, target):
@@ -51,7 +62,9 @@ def autograd() -> Callable[..., "object"]:
         values = inputs.double()
         for layer in range(stack.hidden):
             z = weights[layer] @ values + biases[layer]
-            values = plain[stack.activation.kernel](z, slopes[layer] if slopes else None)
+            values = plain[stack.activation.kernel or stack.activation.name.partition("@")[0]](
+                z, slopes[layer] if slopes else None
+            )
             values = values.clamp(max=stack.activation.cap)
         logit = weights[-1] @ values + biases[-1]
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, target.double(), reduction="none")

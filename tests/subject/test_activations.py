@@ -12,7 +12,7 @@ from quantstudy_kernels.reference import ACTIVATION_NAMES
 from quantstudy.errors import BadInput
 from quantstudy.subject.activations import ACTIVATIONS, ALIASES, DEFAULT_ACTIVATIONS, capped, parse_activation
 
-NAMES = list(ACTIVATIONS)
+NAMES = [name for name, entry in ACTIVATIONS.items() if entry.kernel is not None]
 CAPPED = ["relu@3", "leaky_relu@0.5", "prelu@2", "silu@3", "gelu@0.25", "hardswish@3", "hardswish@4", "hardswish@1.5"]
 CAPPED += ["hardgelu@1", "hardgelu@2", "hardgelu@3", "hardgelu@5", "hardgelu_uncapped@6"]
 ALL = NAMES + CAPPED
@@ -51,10 +51,10 @@ def kinks_found(name: str) -> list[float]:
 
 
 def test_the_registry_is_keyed_by_canonical_names_and_holds_the_articles_seven():
-    assert [entry.name for entry in ACTIVATIONS.values()] == NAMES
+    assert [entry.name for entry in ACTIVATIONS.values()] == list(ACTIVATIONS)
     assert DEFAULT_ACTIVATIONS == ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
-    assert [*DEFAULT_ACTIVATIONS, "hardgelu_uncapped"] == NAMES
-    assert all(entry.kernel in ACTIVATION_NAMES for entry in ACTIVATIONS.values())
+    assert [*DEFAULT_ACTIVATIONS, "hardgelu_uncapped"] == list(ACTIVATIONS)[:8]
+    assert {ACTIVATIONS[name].kernel for name in NAMES} <= set(ACTIVATION_NAMES)
     assert set(ALIASES.values()) <= set(NAMES)
     assert not set(ALIASES) & set(NAMES)
 

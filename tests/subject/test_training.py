@@ -161,7 +161,7 @@ def loss(stack: Stack, masks: np.ndarray) -> Tensor:
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", [name for name, entry in ACTIVATIONS.items() if entry.kernel is not None])
 def test_the_loss_falls_for_every_activation(name, trainer):
     masks = island_masks(SEEDS, 16, 2.0)
     start = initial_stack(parse_activation(name), SEEDS, (8, 8))

@@ -1,0 +1,51 @@
+"""An activation from outside the package, given as a torch function, through the whole command line."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+SMALL = ("--seeds", "2", "--steps", "60", "--grid", "24", "--lr", "0.05", "--quick", "--jobs", "2", "--out", "run")
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "outside.py").write_text("import torch\n\ndef wave(x):\n    return torch.sin(x)\n")
+
+    def command(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "quantstudy.cli", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return command
+
+
+def test_a_function_from_outside_works_everywhere(run, tmp_path):
+    names = ("relu", "outside:wave")
+    done = run("run", "--activations", ",".join(names), *SMALL)
+    told = [line for line in done.stderr.splitlines() if "reference trainer" in line]
+    assert [line.split()[1] for line in told] == ["outside:wave"]
+    metrics = pd.read_parquet(tmp_path / "run" / "metrics.parquet")
+    counts = metrics.groupby("activation", observed=True).size()
+    assert set(counts.index) == set(names)
+    assert counts.nunique() == 1
+    assert "outside:wave" in (tmp_path / "run" / "report.html").read_text()
+    ranked = json.loads((tmp_path / "run" / "verdict.json").read_text())["schemes"]["w4a4"]["ranking"]
+    assert {row["activation"] for row in ranked} == set(names)
+
+    costs = json.loads(run("cost", "--activations", "outside:wave", "--json").stdout)["activations"]["outside:wave"]
+    assert costs["mufu_forward"] is None
+    assert costs["nanoseconds"]["cpu"]["torch"]["forward"]["median"] > 0
+    assert costs["nanoseconds"]["cpu"]["numba"] is None
+    assert costs["saved_bytes"]["plain"] > 0
+    assert costs["bounded"] in (True, False)
