@@ -159,7 +159,7 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
 
 def print_claim(result: Judged, folder: Path) -> None:
     """Print one claim, its verdict and what became of its parts."""
-    from quantstudy.claims.ledger import effect
+    from quantstudy.judge.claim_words import effect
 
     console = _console()
     for line in (result.claim.says, f"{result.claim.name}: {result.verdict}"):

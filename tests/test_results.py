@@ -52,3 +52,36 @@ def test_reference_results_are_those_of_the_default_study(default_study):
     for image in ("verdict", "maps"):
         assert f"results/default/figures/{image}.png" in (ROOT / "README.md").read_text()
         assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
+
+
+@pytest.fixture
+def front(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    from experiments import front
+
+    return front
+
+
+def test_readme_front_is_made_from_the_claims(front):
+    found = front.judged(front.CLAIMS)
+    readme = (ROOT / "README.md").read_text()
+    assert front.with_block(readme, front.block(found)) == readme
+    assert len(front.FINDINGS) == 5
+    told = front.block(found)
+    for finding in front.FINDINGS:
+        assert f"`quantstudy claim {finding.claim}`" in told
+        assert "{" in finding.says
+        assert finding.holds
+
+
+def test_a_finding_that_came_out_another_way_is_refused(front):
+    from dataclasses import replace
+
+    from quantstudy.errors import StudyFailure
+
+    found = front.judged(front.CLAIMS)
+    name = front.FINDINGS[0].claim
+    result, table, about = found[name]
+    turned = tuple(replace(outcome, verdict="elsewhere") for outcome in result.outcomes)
+    with pytest.raises(StudyFailure, match="write it anew"):
+        front.block({**found, name: (replace(result, outcomes=turned), table, about)})

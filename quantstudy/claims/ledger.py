@@ -10,7 +10,8 @@ import pandas as pd
 from quantstudy.claims.checkout import CLAIMS, experiment
 from quantstudy.claims.records import read_claim
 from quantstudy.judge.bootstrap import CONFIDENCE
-from quantstudy.judge.claims import UNDECIDED, Judged, Outcome, Part, judge_claims
+from quantstudy.judge.claim_words import amounts, effect
+from quantstudy.judge.claims import UNDECIDED, Judged, judge_claims
 
 FEW = 32
 """Seeds below which the page says that it is a trial."""
@@ -29,31 +30,6 @@ def judged(folder: Path) -> dict[str, Found]:
     modules = {name: experiment(name) for name in held}
     decided = judge_claims([(modules[name].CLAIM, modules[name].effects(held[name][0])) for name in held])
     return {name: (result, *held[name]) for name, result in zip(held, decided, strict=True)}
-
-
-def amounts(part: Part, *values: float) -> list[str]:
-    """Return values in the unit of a part, to about three digits of the largest, all with as many decimals.
-
-    >>> amounts(Part("lead", "", 0.02, "points", 100.0), 0.0312, 0.0006, float("nan"))
-    ['3.12', '0.06', 'n/a']
-    """
-    shown = [value * part.scale for value in values]
-    largest = max((abs(value) for value in shown if math.isfinite(value)), default=0.0)
-    digits = 3 - min(3, max(0, math.floor(math.log10(max(largest, 1e-9))) + 1))
-    if part.exact and all(value == round(value) for value in shown if math.isfinite(value)):
-        digits = 0
-    return [f"{round(value, digits) + 0.0:.{digits}f}" if math.isfinite(value) else "n/a" for value in shown]
-
-
-def effect(outcome: Outcome) -> str:
-    """Return the effect of one part with its interval and unit: `3.12 [2.20, 4.05] points`."""
-    part, unit = outcome.part, f" {outcome.part.unit}" if outcome.part.unit else ""
-    if not outcome.seeds:
-        return "not measured here"
-    if part.exact:
-        return f"{amounts(part, outcome.mean)[0]}{unit} (counted)"
-    mean, low, high = amounts(part, outcome.mean, outcome.low, outcome.high)
-    return f"{mean} [{low}, {high}]{unit}"
 
 
 def seeds_of(result: Judged) -> str:

@@ -42,7 +42,10 @@ def test_imports_and_length(path):
     [
         "bootstrap",
         "cause",
+        "claim_words",
+        "claims",
         "cliff",
+        "contrasts",
         "intervals",
         "paired",
         "power",

@@ -1,0 +1,150 @@
+"""What the figures of the claims have in common: the findings as a table, and strips of seeds with their interval."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from quantstudy.judge.claim_words import amounts, effect
+from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged, Outcome
+from quantstudy.judge.intervals import interval
+from quantstudy.show.page import BODY, Page, text_width, wrap
+from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW, HEAD = 0.27, 0.3
+"""Inches: a line of the table, what stands above the first."""
+
+OUTCOMES = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
+"""Colours of the verdicts; undecided is MUTED."""
+
+SMOOTH, HARD = "#C2410C", "#0072B2"
+"""Colours of the smooth unbounded ones (silu, gelu) and of hardgelu where a figure tells them from the others."""
+
+COLOURS = {"silu": SMOOTH, "gelu": SMOOTH, "hardgelu": HARD}
+
+
+def title(question: str, judged: Judged) -> str:
+    """Return the title of a claim's figure: the question and the verdict on the claim."""
+    return f"{question} {judged.verdict.capitalize()}"
+
+
+def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
+    """Write every part with its effect, the smallest effect that matters and its outcome; return the height in inches.
+
+    Args:
+        page: where to.
+        judged: the claim.
+        head: what stands above the parts.
+        top: inches from the top of the body.
+    """
+    columns = (0.0, BODY - 5.0, BODY - 2.5, BODY - 1.05)
+    heads = (head, "effect [95 % interval]", "matters from", "outcome")
+    for left, text in zip(columns, heads, strict=True):
+        page.write(left, top + 0.02, text, size=SMALL, color=MUTED)
+    below = top + HEAD
+    for outcome in judged.outcomes:
+        part = outcome.part
+        says = wrap(part.says, columns[1] - 0.15, SMALL, "bold")
+        lines = says.count("\n") + 1
+        colour = OUTCOMES.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
+        style = {"weight": "bold" if part.decides else "normal", "size": SMALL}
+        page.canvas.plot([0.0, BODY], [below - ROW / 2] * 2, color=RULE, linewidth=0.6)
+        for place, line in enumerate(says.split("\n")):
+            page.write(columns[0], below + place * 0.17, line, **style)
+        page.write(columns[1], below, effect(outcome), color=colour, **style)
+        page.write(columns[2], below, f"{amounts(part, part.smallest)[0]} {part.unit}", size=SMALL, color=MUTED)
+        page.write(columns[3], below, _told(outcome), color=colour, **style)
+        below += ROW + 0.17 * (lines - 1)
+    return below - top
+
+
+def height_of(judged: Judged) -> float:
+    """Return the height in inches of what `findings` writes."""
+    lines = [wrap(outcome.part.says, BODY - 5.15, SMALL, "bold").count("\n") for outcome in judged.outcomes]
+    return HEAD + sum(ROW + 0.17 * more for more in lines)
+
+
+def names_width(names: Sequence[str]) -> float:
+    """Return the inches that the widest name takes, with a gap to what it names."""
+    return max(text_width(name, BASE) for name in names) + 0.15
+
+
+def write_names(page: Page, names: Sequence[str], right: float, top: float, row: float) -> None:
+    """Write names, right-aligned, in rows of `row` inches, in the colours of `COLOURS`."""
+    for place, name in enumerate(names):
+        colour = COLOURS.get(name, INK)
+        page.write(right - 0.12, top + row * (place + 0.5), name, ha="right", va="center", color=colour)
+
+
+def strips(
+    ax: Axes, wide: "pd.DataFrame", names: Sequence[str], *, scale: float = 1.0, colours: Mapping[str, str] = COLOURS
+) -> None:
+    """Draw seeds, mean and 95 % interval of every activation, one row each from the top.
+
+    Args:
+        ax: where.
+        wide: seeds x activations (`judge.contrasts.by_seed`); a name without a column has no row drawn.
+        names: rows.
+        scale: what values are multiplied by.
+        colours: of some names; the others are INK.
+    """
+    ax.set(ylim=(len(names), -0.1), yticks=[])
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="x", length=2)
+    ax.locator_params(axis="x", nbins=6)
+    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
+    ax.set_axisbelow(True)
+    for row, name in enumerate(names):
+        values = scale * wide[name].to_numpy(dtype=float) if name in wide else np.zeros(0)
+        values = values[np.isfinite(values)]
+        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
+        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
+        mean_mark(ax, values, row + 0.5, colours.get(name, INK))
+
+
+def mean_mark(ax: Axes, values: "np.ndarray", at: float, colour: str) -> None:
+    """Draw mean and 95 % interval of some values, horizontally at height `at`; `n/a` where there are none."""
+    mean, low, high = interval(np.asarray(values, dtype=np.float64))
+    if math.isnan(mean):
+        ax.text(0.5, at, "n/a", transform=ax.get_yaxis_transform(), ha="center", va="center", color=MUTED)
+        return
+    ax.plot([low, high], [at] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
+    ax.plot([mean], [at], marker="o", markersize=5.0, color=colour)
+
+
+def plain_axes(ax: Axes, *, grid: str = "both") -> None:
+    """Give axes small ticks and a faint grid behind the data."""
+    ax.tick_params(axis="both", length=2, labelsize=SMALL)
+    ax.grid(axis=grid, color=RULE, linewidth=0.5, alpha=0.6)  # type: ignore[arg-type]
+    ax.set_axisbelow(True)
+
+
+def labels_at_ends(ax: Axes, ends: Mapping[str, tuple[float, float]], gap: float, colours: Mapping[str, str]) -> None:
+    """Write names right of the ends of their curves, moved apart so that none lies on another.
+
+    Args:
+        ax: where the curves are; its limits are final.
+        ends: name -> (x, y) of the last point.
+        gap: least distance of two labels, as a share of the height of the axes.
+        colours: of the names.
+    """
+    low, high = ax.get_ylim()
+    places = {name: (y - low) / (high - low) for name, (_, y) in ends.items() if math.isfinite(y)}
+    order = sorted(places, key=lambda name: places[name])
+    heights: list[float] = []
+    for name in order:
+        heights.append(max(places[name], heights[-1] + gap) if heights else places[name])
+    over = max(0.0, heights[-1] - 1.0) if heights else 0.0
+    for name, height in zip(order, heights, strict=True):
+        ax.text(
+            1.01, height - over, name, transform=ax.transAxes, va="center", size=SMALL, color=colours.get(name, INK)
+        )
+
+
+def _told(outcome: Outcome) -> str:
+    return outcome.verdict if outcome.part.decides else f"({outcome.verdict})"

@@ -1,0 +1,101 @@
+"""What the figures of the claims share: every part is told, nothing is cut off, and nothing breaks without values."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from quantstudy.judge.claims import Claim, Part, judge_claims
+from quantstudy.show.claims import findings, height_of, labels_at_ends, names_width, strips, title, write_names
+from quantstudy.show.page import Page
+from quantstudy.show.style import BEST, LEVELS, styled
+
+PARTS = (
+    Part("first", "the first thing is so", 0.02, "points", 100.0),
+    Part(
+        "second",
+        "and a second one, that takes a good many more words than fit into a line of its own here, where it must wrap",
+        0.0,
+    ),
+    Part("beside", "measured beside", 0.0, decides=False),
+    Part("missing", "not measured", 0.0, decides=False),
+)
+
+
+def judged(first=0.05, second=-0.1):
+    effects = {"first": np.full(16, first), "second": np.full(16, second), "beside": np.full(16, 1.0)}
+    return judge_claims([(Claim("c", "It is so.", "By this.", PARTS), effects)])[0]
+
+
+@styled
+def page_of(found) -> tuple[Page, float]:
+    page = Page(height_of(found), "Is it so?", "Read it so.")
+    return page, findings(page, found, "what is said")
+
+
+def test_every_part_is_told_with_effect_and_outcome():
+    found = judged()
+    page, height = page_of(found)
+    texts = [text.get_text() for text in page.figure.texts]
+    assert height == pytest.approx(height_of(found))
+    for words in ("the first thing is so", "5.00 [5.00, 5.00] points", "supported", "contradicted", "(supported)"):
+        assert words in texts
+    assert "not measured here" in texts
+    assert "(undecided)" in texts
+    second = [text for text in texts if "second one" in text or "must wrap" in text]
+    assert len(second) == 2  # wrapped
+    colours = {text.get_text(): text.get_color() for text in page.figure.texts}
+    assert colours["supported"] == BEST
+    assert colours["contradicted"] == LEVELS
+
+
+def test_nothing_lies_on_anything_else():
+    page, _ = page_of(judged())
+    renderer = page.figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in page.figure.texts]
+    width = page.figure.bbox.width
+    for one, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        for other in boxes[one + 1 :]:
+            assert not (
+                box.x0 < other.x1 - 1 and other.x0 < box.x1 - 1 and box.y0 < other.y1 - 2 and other.y0 < box.y1 - 2
+            )
+
+
+def test_the_title_ends_in_the_verdict():
+    assert title("Is it so?", judged()) == "Is it so? Contradicted"
+    assert title("Is it so?", judged(second=0.1)) == "Is it so? Supported"
+
+
+@styled
+def strips_of(wide, names):
+    figure = Figure()
+    ax = figure.add_subplot()
+    strips(ax, wide, names, scale=100.0)
+    return ax
+
+
+def test_strips_draw_seeds_scaled_and_say_where_there_are_none():
+    wide = pd.DataFrame({"relu": [0.1, 0.2, 0.3], "silu": [np.nan] * 3, "gelu": [0.5, 0.5, 0.5]})
+    ax = strips_of(wide, ["relu", "silu", "gelu", "mish"])
+    dots = [points.get_offsets()[:, 0].tolist() for points in ax.collections]
+    assert dots[0] == pytest.approx([10.0, 20.0, 30.0])
+    assert len(dots[1]) == len(dots[3]) == 0
+    assert [text.get_text() for text in ax.texts] == ["n/a", "n/a"]
+    means = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    assert means == pytest.approx([20.0, 50.0])
+
+
+def test_names_and_labels_keep_apart():
+    page = Page(2.0, "t", "r")
+    write_names(page, ["relu", "silu"], 1.0, 0.0, 0.3)
+    assert names_width(["relu", "hardgelu_uncapped"]) > names_width(["relu"])
+    figure = Figure()
+    ax = figure.add_subplot()
+    ax.set(ylim=(0.0, 1.0))
+    labels_at_ends(ax, {"a": (1, 0.5), "b": (1, 0.501), "c": (1, 0.99), "d": (1, 0.985), "e": (1, np.nan)}, 0.05, {})
+    heights = sorted(text.get_position()[1] for text in ax.texts)
+    assert len(heights) == 4
+    assert np.diff(heights).min() > 0.049
+    assert heights[-1] <= 1.0 + 1e-9
