@@ -14,7 +14,7 @@ PARTS = (
     Part("first", "the first thing is so", 0.02, "points", 100.0),
     Part(
         "second",
-        "and a second one, that takes a good many more words than fit into a line of its own here, where it must wrap",
+        "and a second one, with a good many more words than fit into a line of its own, so that it must wrap",
         0.0,
     ),
     Part("beside", "measured beside", 0.0, decides=False),
