@@ -1,0 +1,151 @@
+"""The figure of `capacity`: dimensions that layers fill, and what single neurons' codes tell of the class."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from quantstudy.claims.checkout import experiment
+from quantstudy.claims.ledger import amounts, effect
+from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.contrasts import by_seed
+from quantstudy.judge.intervals import interval
+from quantstudy.show.page import BODY, Page, text_width
+from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.words import plural
+
+ROW, APART, HEAD, LINE, CURVE, TICKS = 0.27, 0.3, 0.45, 0.36, 1.9, 0.45
+"""Inches: a finding, between blocks, above a plot, an activation's row, a diagram, numbers left of it."""
+
+SMOOTH = "#C2410C"
+"""Colour of silu and gelu; the other five are INK."""
+
+KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
+"""Colours of the outcomes."""
+
+MEASURES = {
+    "effective_rank": "effective rank, last hidden layer",
+    "participation": "participation ratio, last layer",
+    "information_8": "bits of the class in an 8-bit code",
+    "information_4": "bits of the class in a 4-bit code",
+}
+"""The columns of the figure; information is the mean of all hidden neurons."""
+
+BY_LAYER = {
+    "effective_rank": "effective rank",
+    "participation": "participation ratio",
+    "information_8": "bits in an 8-bit code",
+    "information_4": "bits in a 4-bit code",
+}
+"""What they are called where they stand by layer."""
+
+
+@styled
+def draw(table: pd.DataFrame, judged: Judged) -> Figure:
+    """Draw the findings, every measure by activation with its seeds, and by layer for the two groups.
+
+    Args:
+        table: of the claim.
+        judged: its outcomes.
+    """
+    claim = experiment("capacity")
+    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    top = 0.3 + ROW * len(judged.outcomes) + APART
+    below = top + HEAD + LINE * len(names) + 0.3 + APART
+    page = Page(
+        below + HEAD + CURVE + 0.3,
+        f"Do continuous, smooth activations use their capacity for information better? {judged.verdict.capitalize()}",
+        "Middle: how many of the 8 dimensions of the last hidden layer the float outputs fill over the plane, and how "
+        "many bits of the class (island or sea, 1 bit in all) the code of a single hidden neuron tells; further right "
+        "is more. Below: the same by hidden layer. Grey dots: "
+        f"{plural(table['seed'].nunique(), 'seed')}, bars 95 % intervals of the mean; orange are silu and gelu. "
+        "In brackets: does not decide.",
+        "Effective rank: exponential of the entropy of the normalized singular values of the centred outputs (Roy & "
+        "Vetterli 2007); participation ratio: (Σλ)² / Σλ² of the covariance's eigenvalues. A layer that is constant "
+        "counts 0. Information: mean of the hidden neurons (a dead one tells 0 bits), codes with min-max ranges per "
+        "layer, entropies corrected after Miller and Madow.",
+    )
+    _findings(page, judged)
+    labels = max(text_width(name, BASE) for name in names) + 0.15
+    gap = 0.3
+    width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
+    last = float(len(claim.STUDY.hidden) - 1)
+    for row, name in enumerate(names):
+        colour = SMOOTH if name in claim.SMOOTH else INK
+        page.write(labels - 0.15, top + HEAD + LINE * (row + 0.5), name, ha="right", va="center", color=colour)
+    for column, (metric, head) in enumerate(MEASURES.items()):
+        left = labels + (width + gap) * column
+        where = {"case": claim.ALL} if metric.startswith("information") else {"case": claim.LAYER, "x": last}
+        page.write(left, top + 0.1, head, weight="bold", size=SMALL)
+        ax = page.axes(left, top + HEAD - 0.15, width, LINE * len(names) + 0.15)
+        _strips(ax, by_seed(table, metric, **where), names, claim.SMOOTH)
+        page.write(left, below + 0.1, BY_LAYER[metric], weight="bold", size=SMALL)
+        ax = page.axes(left + TICKS, below + HEAD - 0.15, width - TICKS, CURVE)
+        _layers(ax, table, metric, claim, names)
+    said = (("silu, gelu", SMOOTH), ("the other five", INK))
+    for place, (words, colour) in enumerate(said):
+        page.write(0.0, below + 0.1 + 0.25 * place, words, size=SMALL, color=colour)
+    page.write(0.0, below + HEAD + CURVE, "hidden layer", size=SMALL, color=MUTED)
+    return page.figure
+
+
+def _findings(page: Page, judged: Judged) -> None:
+    """Write every part with its effect, the smallest effect that matters and its outcome."""
+    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
+    columns = (0.0, BODY - 4.75, BODY - 2.35, BODY - 1.05)
+    heads = ("silu and gelu against the mean of the other five", "more by [95 % interval]", "matters from", "outcome")
+    for left, head in zip(columns, heads, strict=True):
+        page.write(left, 0.02, head, **small)
+    for place, outcome in enumerate(judged.outcomes):
+        part, top = outcome.part, 0.3 + ROW * place
+        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
+        weight = "bold" if part.decides else "normal"
+        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
+        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
+        page.write(columns[0], top, part.says, weight=weight, size=SMALL)
+        page.write(columns[1], top, effect(outcome), weight=weight, color=colour, size=SMALL)
+        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}", **small)
+        page.write(columns[3], top, verdict, weight=weight, color=colour, size=SMALL)
+
+
+def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], smooth: Sequence[str]) -> None:
+    """Draw seeds, mean and interval of every activation, one row each from the top."""
+    ax.set(ylim=(len(names), -0.15 / LINE), yticks=[])
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="x", length=2)
+    ax.locator_params(axis="x", nbins=6)
+    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
+    ax.set_axisbelow(True)
+    for row, name in enumerate(names):
+        values = wide[name].to_numpy()
+        values = values[np.isfinite(values)]
+        colour = SMOOTH if name in smooth else INK
+        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
+        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
+        mean, low, high = interval(values)
+        ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
+        ax.plot([mean], [row + 0.5], marker="o", markersize=5.0, color=colour)
+        if math.isnan(mean):
+            ax.text(0.5, row + 0.5, "n/a", transform=ax.get_yaxis_transform(), ha="center", va="center", color=MUTED)
+
+
+def _layers(ax: Axes, table: pd.DataFrame, metric: str, claim: Any, names: Sequence[str]) -> None:
+    """Draw the mean of the smooth ones and of the others by hidden layer, with intervals."""
+    count = len(claim.STUDY.hidden)
+    ax.set(xlim=(-0.4, count - 0.6))
+    ax.set_xticks(range(count), [str(layer + 1) for layer in range(count)])
+    ax.tick_params(axis="both", length=2, labelsize=SMALL)
+    ax.locator_params(axis="y", nbins=5)
+    ax.grid(axis="y", color=RULE, linewidth=0.5, alpha=0.6)
+    ax.set_axisbelow(True)
+    others = [name for name in names if name not in claim.SMOOTH]
+    for group, colour, shift in ((others, INK, -0.04), ([n for n in names if n in claim.SMOOTH], SMOOTH, 0.04)):
+        rows = [by_seed(table, metric, case=claim.LAYER, x=float(layer))[group].mean(axis=1) for layer in range(count)]
+        found = np.array([interval(row[np.isfinite(row)].to_numpy()) for row in rows])
+        places = np.arange(count) + shift
+        ax.plot(places, found[:, 0], color=colour, linewidth=1.2, marker="o", markersize=4.5)
+        ax.vlines(places, found[:, 1], found[:, 2], color=colour, linewidth=2.2)
