@@ -4,8 +4,19 @@ A 2 × 2 by construction, all trained and quantized alike: smooth or kinked × u
 ones are f(x) − f(x − 3) of silu and gelu, silu or gelu below, flat at 3 above; for relu the same is relu@3.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
 from quantstudy.config import StudyConfig
+from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Claim, Part
+from quantstudy.judge.contrasts import by_seed
+from quantstudy.tables import CLAIM as SCHEMA
+from quantstudy.tables import variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -61,3 +72,75 @@ CLAIM = Claim(
         Part("smooth_8", "the curve at w8a8", 0.002, "points", 100.0, decides=False),
     ),
 )
+
+BESIDE = ("leaky_relu", "prelu", "silu@3", "gelu@3")
+"""Measured and shown, in no cell of the 2 × 2: straight ones that are no kin of silu, smooth ones with a hard cap."""
+
+ALLOWED = STUDY.allowed_drop
+"""Points that may be lost: what little means."""
+
+
+def activations() -> tuple[str, ...]:
+    """Return all that are measured: the 2 × 2, cell by cell, and those beside."""
+    return (*(name for names in GROUPS.values() for name in names), *BESIDE)
+
+
+def units(seeds: int) -> list[dict[str, Any]]:
+    """Return the pieces of work, a block of seeds of one activation each, the slow ones (no kernel) first."""
+    from quantstudy.subject.activations import parse_activation
+    from quantstudy.trained import seed_blocks
+
+    names = sorted(activations(), key=lambda name: parse_activation(name).kernel is not None)
+    return [{"activation": name, "first": first, "last": last} for name in names for first, last in seed_blocks(seeds)]
+
+
+def measure(activation: str, first: int, last: int) -> pa.Table:
+    """Return what one activation loses at w, a and both of 4 and 8 bits, and the range of its outputs per layer.
+
+    Args:
+        activation: its name.
+        first: first seed.
+        last: the one after the last.
+    """
+    import torch
+
+    from quantstudy.measure.subject import subject
+    from quantstudy.measure.variation import effect_of, plan_of, static_schemes
+    from quantstudy.trained import trained_stack
+
+    stack, masks = trained_stack(STUDY, activation, first, last)
+    with torch.no_grad():
+        on = subject(stack, range(first, last), masks)
+        schemes = [scheme for bits in STUDY.widths for scheme in static_schemes(bits).values()]
+        lost = {str(scheme): effect_of(on, plan_of(stack, on.maps, STUDY, scheme)) for scheme in schemes}
+        spans = [np.asarray(maps.amax((1, 2)) - maps.amin((1, 2)), dtype=np.float64) for maps in on.maps.outputs]
+    variants: list[tuple[dict[str, Any], dict[str, Floats]]] = [
+        ({"case": scheme}, {"accuracy_drop": found["accuracy_drop"]}) for scheme, found in lost.items()
+    ]
+    variants += [({"case": "float", "x": float(layer)}, {"output_range": span}) for layer, span in enumerate(spans)]
+    variants.append(({"case": "float"}, {"accuracy_float": on.float_logits.accuracy}))
+    return variant_rows(SCHEMA, activation, range(first, last), variants)
+
+
+def effects(table: pd.DataFrame) -> dict[str, Floats]:
+    """Return the differences of the cells per seed, as fractions."""
+    found: dict[str, Floats] = {}
+    for bits in STUDY.widths:
+        cells = losses(table, f"w{bits}a{bits}")
+        smooth, kinked = cells["smooth", "unbounded"], cells["kinked", "unbounded"]
+        smooth_bounded, kinked_bounded = cells["smooth", "bounded"], cells["kinked", "bounded"]
+        found[f"smooth_unbounded_{bits}"] = smooth - _mean((kinked, smooth_bounded, kinked_bounded))
+        found[f"bounded_little_{bits}"] = ALLOWED - _mean((smooth_bounded, kinked_bounded))
+        found[f"bound_{bits}"] = _mean((smooth - smooth_bounded, kinked - kinked_bounded))
+        found[f"smooth_{bits}"] = _mean((smooth - kinked, smooth_bounded - kinked_bounded))
+    return found
+
+
+def losses(table: pd.DataFrame, scheme: str) -> dict[tuple[str, str], Floats]:
+    """Return per cell of the 2 × 2 the accuracy lost at one scheme, mean of its activations, `[seeds]`."""
+    wide = by_seed(table, "accuracy_drop", case=scheme)
+    return {cell: wide.reindex(columns=list(names)).to_numpy().mean(axis=1) for cell, names in GROUPS.items()}
+
+
+def _mean(parts: Iterable[Floats]) -> Floats:
+    return np.mean(list(parts), axis=0)

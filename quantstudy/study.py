@@ -11,6 +11,7 @@ from typing import Any
 
 from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
+from quantstudy.errors import BadInput
 from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
@@ -26,6 +27,7 @@ from quantstudy.records import (
     write_json,
     write_manifest,
 )
+from quantstudy.subject.activations import parse_activation
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
@@ -280,8 +282,17 @@ def once(notify: Notify) -> Notify:
 
 
 def finished(run: Run, notify: Notify) -> bool:
-    """Whether the run's records are complete and undamaged; damaged ones are told and will be made again."""
+    """Whether the run's records are complete and undamaged; damaged ones are told and will be made again.
+
+    Raises:
+        BadInput: they are of another version of a function that was given from outside.
+    """
     manifest = run.manifest()
+    now = functions(run.config)
+    for name, then in manifest.get("functions", {}).items():
+        if name in now and now[name] != then:
+            allowed = f"{name} gave other values when it was made; choose another folder, or --fresh to empty it"
+            raise BadInput("out", str(run.folder), allowed)
     if manifest["state"] != "complete":
         return False
     damaged = run.damaged()
@@ -322,9 +333,18 @@ def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
     seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)
 
 
+def functions(config: StudyConfig) -> dict[str, str]:
+    """Return the fingerprint of every activation that is a function from outside, which may change."""
+    found = {name: parse_activation(name).fingerprint for name in config.activations}
+    return {name: fingerprint for name, fingerprint in found.items() if fingerprint}
+
+
 def provenance(config: StudyConfig) -> dict[str, Any]:
     """Return what the manifest of a new run says about where its numbers come from."""
+    slow = [name for name in config.activations if parse_activation(name).kernel is None]
     return {
+        **({"functions": functions(config)} if functions(config) else {}),
+        **({"trained_by_reference": slow} if slow and config.trainer == "fused" else {}),
         "versions": versions(),
         "processor": processor(),
         "commit": commit(),

@@ -72,10 +72,15 @@ def cost_table(
 def is_bounded(activation: Activation) -> bool:
     """Return whether outputs stop growing: |f| is no larger at ±1e12 than at ±1e10.
 
+    Of what has no kernel, a wave perhaps, as its traits have it, which are measured or held against measurements.
+
     >>> from quantstudy.subject.activations import parse_activation
     >>> is_bounded(parse_activation("hardgelu")), is_bounded(parse_activation("silu"))
     (True, False)
     """
+
+    if activation.kernel is None:
+        return activation.bounded
 
     def largest(distance: float) -> float:
         x = torch.tensor([[-distance], [distance]], dtype=torch.float64)

@@ -208,6 +208,9 @@ def _undefined(table: "pd.DataFrame") -> list[Row]:
 
 def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
     found = {key: _shown(manifest[key]) for key in ("commit", "device", "processor") if manifest.get(key)}
+    if manifest.get("trained_by_reference"):
+        found["no kernel, trained by the reference trainer"] = _shown(manifest["trained_by_reference"])
+    found |= {f"fingerprint of {name}": _shown(value) for name, value in manifest.get("functions", {}).items()}
     found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": _shown(value) for key, value in seconds.items()}  # drawing isn't over yet

@@ -66,23 +66,31 @@ class Activation:
         """Every x at which f has a kink, the point where the cap binds included; empty for a smooth function."""
         if self.cap >= self.top:
             return self.kinks
+        if self.kernel is None:
+            return self._bends_of_any_function()
         binds = self.cap if self.cap >= self.identity_from else self._where_cap_binds()
         return (*(kink for kink in self.kinks if kink < binds), binds)
 
     def _where_cap_binds(self) -> float:
         import torch
 
-        def below(x: float) -> bool:
-            return float(uncapped(torch.tensor(x, dtype=torch.float64))) < self.cap
-
+        low, high = 0.0, max(8.0, 4.0 * self.cap)  # every kernel rises from 0 on x > 0 and exceeds x/4 from 8 on
         uncapped = replace(self, cap=math.inf)
-        low, high = 0.0, 1.0
-        while below(high):  # every f here that is not bounded by the cap rises to it on x > 0
-            high *= 2.0
         for _ in range(100):
             middle = 0.5 * (low + high)
-            low, high = (middle, high) if below(middle) else (low, middle)
+            below = float(uncapped(torch.tensor(middle, dtype=torch.float64))) < self.cap
+            low, high = (middle, high) if below else (low, middle)
         return high
+
+    def _bends_of_any_function(self) -> tuple[float, ...]:
+        import torch
+
+        from quantstudy.subject.probing import crossings
+
+        uncapped = replace(self, cap=math.inf)
+        heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist()
+        kept = (kink for kink, height in zip(self.kinks, heights, strict=True) if height < self.cap)
+        return tuple(sorted((*kept, *crossings(uncapped, self.cap))))
 
     def __call__(self, x: "Tensor", slope: "Tensor | None" = None) -> "Tensor":
         """Return f(x), of x's shape; `slope` must broadcast against x (PReLU only)."""

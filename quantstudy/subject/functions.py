@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from quantstudy.errors import BadInput
 from quantstudy.subject.activation import Activation
 from quantstudy.subject.probing import NotElementwise, traits
 
+SPELLED = re.compile(r"(?=.{3,100}$)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+"""What `module:name` looks like; files are named after it."""
+
 Function = Callable[[Tensor], Tensor]
 
 PRINTS = torch.linspace(-12.0, 12.0, 4801, dtype=torch.float64)
@@ -30,13 +34,16 @@ def squared_relu(x: Tensor) -> Tensor:
 
 
 def silu_bounded(x: Tensor) -> Tensor:
-    """Return silu(x) - silu(x - 3): smooth, silu at the left, 3 at the right."""
-    return torch.nn.functional.silu(x) - torch.nn.functional.silu(x - 3.0)
+    """Return silu(x) - silu(x - 3), smooth, silu at the left, 3 at the right; no two large numbers are subtracted."""
+    gate, later = torch.sigmoid(x), torch.sigmoid(x - 3.0)
+    return x * (gate - later) + 3.0 * later
 
 
 def gelu_bounded(x: Tensor) -> Tensor:
-    """Return gelu(x) - gelu(x - 3): smooth, gelu at the left, 3 at the right."""
-    return torch.nn.functional.gelu(x) - torch.nn.functional.gelu(x - 3.0)
+    """Return gelu(x) - gelu(x - 3), smooth, gelu at the left, 3 at the right; no two large numbers are subtracted."""
+    gate: Tensor = torch.special.ndtr(x)
+    later: Tensor = torch.special.ndtr(x - 3.0)
+    return x * (gate - later) + 3.0 * later
 
 
 @functools.cache
@@ -62,7 +69,7 @@ def activation_at(where: str, field: str = "activations") -> Activation:
         field: what the message of a refusal begins with.
 
     Raises:
-        BadInput: there is no such thing, or it is no elementwise function with finite values on [-12, 12].
+        BadInput: there is no such thing, or it is no elementwise function, finite with its derivative on [-60, 60].
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # of a function that is about to be refused
@@ -77,9 +84,11 @@ class _Refused(ValueError):
 
 @functools.cache
 def _activation_at(where: str) -> Activation:
+    if not SPELLED.fullmatch(where):
+        raise _Refused("a function is given as module:function, at most 100 letters, digits, '_', '.' and one ':'")
     try:
         found = _at(where)
-    except Exception as error:  # whatever importing a module of the user's may raise
+    except (Exception, SystemExit) as error:  # whatever importing a module of the user's may raise
         raise _Refused(f"module:function must be importable ({type(error).__name__}: {error})") from None
     if not (isinstance(found, Activation) or callable(found)):
         raise _Refused(f"an Activation or a function of one tensor is needed, not {type(found).__name__}")

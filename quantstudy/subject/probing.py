@@ -8,8 +8,8 @@ from torch import Tensor
 
 from quantstudy.subject.activation import Activation
 
-GRID = torch.linspace(-60.0, 60.0, 240_001, dtype=torch.float64)
-"""Inputs that are looked at, 0.0005 apart."""
+GRID = torch.arange(-120_000, 120_001, dtype=torch.float64) / 2000.0
+"""Inputs that are looked at, 0.0005 apart: 0 and all whole numbers among them, where formulas divide 0 by 0."""
 FAR = torch.tensor([1e3, 1e6, 1e12], dtype=torch.float64)
 """Distances at which boundedness is told."""
 HALF_LINE = 6.0
@@ -29,7 +29,8 @@ def traits(activation: Activation) -> dict[str, Any]:
     at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a factor of 100 each time.
 
     Raises:
-        NotElementwise: another shape or type comes out, a value on [-60, 60] is not finite, a value depends on others.
+        NotElementwise: another shape or type comes out, a value or derivative on [-60, 60] is not finite, or a value
+            depends on others.
 
     >>> import quantstudy.subject.activations as known
     >>> found = traits(known.ACTIVATIONS["hardtanh"])
@@ -40,6 +41,7 @@ def traits(activation: Activation) -> dict[str, Any]:
     mixed = torch.arange(len(GRID) - 1).view(-1, 4) * 7919 % len(GRID)  # 7919 is prime: no value twice
     if not torch.allclose(_values(activation, GRID[mixed]), y[mixed], rtol=1e-9, atol=1e-12):
         raise NotElementwise("an elementwise function is needed: what it gives for a value depends on other values")
+    _values(activation, GRID[mixed[:8]].float())
     left, right = (_values(activation, side * FAR, finite=False) for side in (-1, 1))
     changes = torch.diff(y)
     return {
@@ -54,12 +56,46 @@ def traits(activation: Activation) -> dict[str, Any]:
 
 def _values(activation: Activation, x: Tensor, *, finite: bool = True) -> Tensor:
     slope = torch.tensor(0.25, dtype=x.dtype) if activation.learned_slope else None
-    y = activation(x, slope)
+    y = activation(x.clone(), slope)
     if not isinstance(y, Tensor) or y.shape != x.shape or y.dtype != x.dtype:
         raise NotElementwise("an elementwise function is needed: shape or type of its result is another")
     if finite and not bool(y.isfinite().all()):
-        raise NotElementwise(f"finite values are needed, it gives one that is not at {float(x[~y.isfinite()][0]):g}")
+        raise NotElementwise(f"finite values are needed, it gives one that is not at {_first(x, y):g}")
     return y
+
+
+def _first(x: Tensor, y: Tensor) -> float:
+    """Return the first x whose y is not finite."""
+    return float(x[~y.isfinite()][0])
+
+
+def crossings(activation: Activation, level: float) -> tuple[float, ...]:
+    """Return where the uncapped function crosses a level on [-60, 60], ascending; two within 0.0005 are not seen.
+
+    If it never does there, the first on each side up to 1e9.
+
+    >>> import quantstudy.subject.activations as known
+    >>> [round(x, 6) for x in crossings(known.ACTIVATIONS["silu_bounded"], 3.1)]
+    [3.543187, 6.387551]
+    """
+    found = _crossings(activation, level, GRID)
+    if not found:
+        beyond = torch.logspace(math.log10(60.0), 9.0, 2000, dtype=torch.float64)
+        found = _crossings(activation, level, -beyond.flip(0))[-1:] + _crossings(activation, level, beyond)[:1]
+    return tuple(found)
+
+
+def _crossings(activation: Activation, level: float, x: Tensor) -> list[float]:
+    """Return the value nearest to each crossing between two of x at which the level is reached."""
+    reached = _values(activation, x, finite=False) >= level
+    at = torch.nonzero(reached[1:] != reached[:-1]).ravel()
+    inside, outside = torch.where(reached[at], x[at], x[at + 1]), torch.where(reached[at], x[at + 1], x[at])
+    for _ in range(80):
+        middle = 0.5 * (inside + outside)
+        there = _values(activation, middle, finite=False) >= level
+        inside, outside = torch.where(there, middle, inside), torch.where(there, outside, middle)
+    found: list[float] = inside.tolist()
+    return found
 
 
 def _top(y: Tensor, left: Tensor, right: Tensor) -> float:
@@ -89,6 +125,9 @@ def _kinks(activation: Activation) -> tuple[float, ...]:
 
     inside = GRID + 1.234e-4  # no kink of a known function lies on such a point
     d = derivative(inside)
+    for x, slopes in ((inside, d), (GRID, derivative(GRID))):
+        if not bool(slopes.isfinite().all()):
+            raise NotElementwise(f"finite derivatives are needed, it has one that is not at {_first(x, slopes):g}")
     at = torch.nonzero(torch.diff(d).abs() > KINK * (1 + d[1:].abs())).ravel()
     low, high = inside[at], inside[at + 1]
     for _ in range(40):

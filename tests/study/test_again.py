@@ -84,12 +84,11 @@ def test_fresh(copy: Run, undrawn: None, tiny: Run) -> None:
 
 
 def test_fresh_keeps_the_cache(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
-    from quantstudy import work
 
     one = tiny.config.with_options(activations=("relu",), seeds=1)
     run = run_study(one, tmp_path / "run")
     metrics = (run.folder / "metrics.parquet").read_bytes()
-    monkeypatch.setattr(work, "train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("quantstudy.trained.train", lambda *_, **__: pytest.fail("trained again"))
     run_study(one, tmp_path / "run", fresh=True)
     assert (run.folder / "metrics.parquet").read_bytes() == metrics
     # other widths need no training either

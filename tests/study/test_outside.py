@@ -15,7 +15,7 @@ SMALL = ("--seeds", "2", "--steps", "60", "--grid", "24", "--lr", "0.05", "--qui
 def run(tmp_path):
     (tmp_path / "outside.py").write_text("import torch\n\ndef wave(x):\n    return torch.sin(x)\n")
 
-    def command(*arguments):
+    def command(*arguments, code=0):
         done = subprocess.run(
             [sys.executable, "-m", "quantstudy.cli", *arguments],
             cwd=tmp_path,
@@ -24,7 +24,7 @@ def run(tmp_path):
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == code, done.stderr
         return done
 
     return command
@@ -39,7 +39,9 @@ def test_a_function_from_outside_works_everywhere(run, tmp_path):
     counts = metrics.groupby("activation", observed=True).size()
     assert set(counts.index) == set(names)
     assert counts.nunique() == 1
-    assert "outside:wave" in (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "no kernel, trained by the reference trainer</th><td>outside:wave</td>" in page
+    assert "fingerprint of outside:wave</th>" in page
     ranked = json.loads((tmp_path / "run" / "verdict.json").read_text())["schemes"]["w4a4"]["ranking"]
     assert {row["activation"] for row in ranked} == set(names)
 
@@ -49,3 +51,23 @@ def test_a_function_from_outside_works_everywhere(run, tmp_path):
     assert costs["nanoseconds"]["cpu"]["numba"] is None
     assert costs["saved_bytes"]["plain"] > 0
     assert costs["bounded"] in (True, False)
+
+    again = run("run", "--activations", ",".join(names), *SMALL)
+    assert again.stderr == ""
+    (tmp_path / "outside.py").write_text("import torch\n\ndef wave(x):\n    return torch.cos(x)\n")
+    refused = run("run", "--activations", ",".join(names), *SMALL, code=2)
+    (line,) = refused.stderr.splitlines()
+    assert line == (
+        "quantstudy: out: 'run' is not allowed; outside:wave gave other values when it was made; "
+        "choose another folder, or --fresh to empty it"
+    )
+    assert pd.read_parquet(tmp_path / "run" / "metrics.parquet").equals(metrics)
+
+
+def test_what_is_no_function_is_refused_before_anything_is_written(run, tmp_path):
+    refused = run("run", "--activations", "outside:waves", *SMALL, code=2)
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(
+        "quantstudy: activations: 'outside:waves' is not allowed; module:function must be importable"
+    )
+    assert not (tmp_path / "run").exists()

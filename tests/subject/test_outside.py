@@ -36,6 +36,24 @@ def integers(x):
 def two(x, y):
     return x + y
 
+def flipped(x):
+    return torch.relu(-x)
+
+def root(x):
+    return x.abs().sqrt()
+
+def in_place(x):
+    return x.relu_()
+
+def noisy(x):
+    return torch.nn.functional.dropout(x)
+
+def doubled(x):
+    return x * torch.tensor([2.0], dtype=torch.float64)
+
+def constant(x):
+    return torch.ones_like(x)
+
 entry = ACTIVATIONS["hardgelu"]
 number = 3
 """
@@ -100,6 +118,42 @@ def test_a_cap_that_never_binds_is_no_bend():
     assert parse_activation("relu6").ceiling == 6.0
 
 
+@pytest.mark.parametrize(
+    ("name", "bends"),
+    [
+        ("sigmoid@0.25", (math.log(1 / 3),)),  # below 0
+        ("elu@3", (3.0,)),
+        ("selu@1.0507009873554805", (0.0, 1.0)),
+        ("hardtanh@0.5", (-1.0, 0.5)),
+        ("hardtanh@1", (-1.0, 1.0)),
+        ("outside:flipped@3", (-3.0, 0.0)),
+        ("outside:flipped@1000", (-1000.0, 0.0)),
+        ("torch:square@4", (-2.0, 2.0)),
+        ("torch:square@1000000", (-1000.0, 1000.0)),
+        ("torch:sin@2", ()),
+    ],
+)
+def test_a_cap_binds_wherever_a_function_reaches_it(outside, name, bends):
+    assert parse_activation(name).bends == pytest.approx(bends, rel=1e-12)
+
+
+def test_a_cap_that_a_wave_reaches_again_and_again():
+    bends = parse_activation("torch:sin@0.5").bends
+    all_of_them = [2 * math.pi * k + math.pi / 6 * side for k in range(-10, 10) for side in (1, 5)]
+    assert bends == pytest.approx([x for x in all_of_them if abs(x) <= 60])
+
+
+@pytest.mark.parametrize("name", ["silu_bounded", "gelu_bounded"])
+def test_the_smooth_bounded_ones_are_differences_and_stay_at_3_for_ever(name):
+    function = getattr(torch.nn.functional, name.removesuffix("_bounded"))
+    x = torch.linspace(-12, 12, 999, dtype=torch.float64)
+    torch.testing.assert_close(ACTIVATIONS[name](x), function(x) - function(x - 3))
+    assert ACTIVATIONS[name](torch.tensor([1e3, 1e9, 1e30])).tolist() == [3.0] * 3  # where float32 knows no x - 3
+    assert ACTIVATIONS[name](torch.tensor([-1e3, -1e9, -1e30])).tolist() == [0.0] * 3
+    turned = 3 - ACTIVATIONS[name](3 - x)
+    torch.testing.assert_close(ACTIVATIONS[name](x), turned)  # so that the ceiling is 3 minus the floor
+
+
 def test_a_whole_entry_keeps_its_traits_and_kernel(outside):
     entry = parse_activation("outside:entry")
     assert replace(entry, name="hardgelu", fingerprint="") == ACTIVATIONS["hardgelu"]
@@ -110,8 +164,17 @@ def test_a_whole_entry_keeps_its_traits_and_kernel(outside):
     [
         ("nowhere:f", "must be importable (ModuleNotFoundError"),
         ("outside:nothing", "must be importable (AttributeError"),
-        ("outside:", "must be importable (AttributeError"),
-        (":f", "must be importable (ValueError"),
+        ("outside:", "a function is given as module:function, at most 100 letters"),
+        (":f", "a function is given as module:function"),
+        ("../outside:hinge", "a function is given as module:function"),
+        ("outside:hinge:hinge", "a function is given as module:function"),
+        ("outside:" + 93 * "f", "a function is given as module:function"),
+        ("outside:root", "finite derivatives are needed, it has one that is not at 0"),
+        ("outside:in_place", "it failed (RuntimeError: a leaf Variable that requires grad"),
+        ("outside:noisy", "what it gives for a value depends on other values"),
+        ("outside:doubled", "shape or type of its result is another"),
+        ("outside:constant", "it failed (RuntimeError"),
+        ("outside:hinge@0", "the cap after @ must be a number"),
         ("outside:number", "an Activation or a function of one tensor is needed, not int"),
         ("outside:sorted_", "what it gives for a value depends on other values"),
         ("outside:integers", "shape or type of its result is another"),

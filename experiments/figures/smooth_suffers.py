@@ -1,0 +1,112 @@
+"""The figure of `smooth_suffers`: the 2 × 2 of smooth or kinked and unbounded or bounded, at 4 and at 8 bits."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from quantstudy.claims.checkout import experiment
+from quantstudy.judge.bootstrap import Floats
+from quantstudy.judge.claims import Judged
+from quantstudy.judge.contrasts import by_seed
+from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of, names_width, plain_axes, strips, title
+from quantstudy.show.page import BODY, Page
+from quantstudy.show.style import DEPLOYABLE, INK, MUTED, SEED_DOT, SMALL, styled
+from quantstudy.show.words import plural
+
+ROW, TALL = 0.3, 2.6
+"""Inches: an activation's row, the plot of the cells."""
+SHAPES = {"smooth": "#C2410C", "kinked": "#0072B2"}
+BOUNDS = ("unbounded", "bounded")
+
+
+@styled
+def draw(table: pd.DataFrame, judged: Judged) -> Figure:
+    """Draw the findings, the cells of the 2 × 2 with their seeds, and every activation by itself.
+
+    Args:
+        table: of the claim.
+        judged: its outcomes.
+    """
+    claim = experiment("smooth_suffers")
+    names = [name for name in claim.activations() if (table["activation"] == name).any()]
+    kinds = {name: kind for kind, members in claim.GROUPS.items() for name in members}
+    top = height_of(judged) + 0.35
+    below = top + 0.35 + TALL + 0.75
+    page = Page(
+        below + 0.4 + ROW * len(names) + 0.35,
+        title("Do smooth, unbounded activations lose more when quantized? Is it the curve or the bound?", judged),
+        "Middle: accuracy lost by the four kinds of activation; if a line falls to the right, the bound helps, "
+        "if orange "
+        "lies above blue, being smooth costs. Below: every activation by itself, weights and activations quantized "
+        f"alone and together. Grey dots: {plural(table['seed'].nunique(), 'seed')}; bars: 95 % intervals of the mean.",
+        "silu_bounded and gelu_bounded are f(x) − f(x − 3): smooth, flat at both ends. hardswish and "
+        "hardgelu_uncapped are "
+        "the kinked twins of silu and gelu; @3 is a cap at 3. All trained alike, each with its own activation. "
+        "In no cell: " + ", ".join(claim.BESIDE) + ". In brackets: does not decide.",
+    )
+    findings(page, judged, "what it says about the accuracy lost, weights and activations quantized")
+    width = (BODY - 1.6) / 2
+    for column, bits in enumerate(claim.STUDY.widths):
+        left = 0.5 + column * (width + 0.9)
+        page.write(left, top + 0.1, f"{bits} bits: points lost at w{bits}a{bits}", weight="bold", size=SMALL)
+        _cells(page.axes(left, top + 0.35, width, TALL), claim.losses(table, f"w{bits}a{bits}"), claim.ALLOWED)
+    labels = names_width([*names, "kinked, unbounded"])
+    schemes = [scheme for bits in claim.STUDY.widths for scheme in (f"w{bits}", f"a{bits}", f"w{bits}a{bits}")]
+    width = (BODY - labels - 0.2 * (len(schemes) + 1)) / (len(schemes) + 1)
+    for place, name in enumerate(names):
+        kind = kinds.get(name)
+        colour = SHAPES[kind[0]] if kind else MUTED
+        page.write(
+            labels - 0.12, below + 0.4 + ROW * (place + 0.5), name, ha="right", va="center", color=colour, size=SMALL
+        )
+    spans = by_seed(table[table["metric"] == "output_range"], "output_range", x=float(len(claim.STUDY.hidden) - 1))
+    columns = [(f"lost at {scheme}", by_seed(table, "accuracy_drop", case=scheme), 100.0) for scheme in schemes]
+    for column, (head, wide, scale) in enumerate([*columns, ("range, layer 3", spans, 1.0)]):
+        left = labels + column * (width + 0.2)
+        page.write(left, below + 0.12, head, weight="bold", size=SMALL)
+        ax = page.axes(left, below + 0.4, width, ROW * len(names))
+        strips(ax, wide, names, scale=scale, colours={name: SHAPES[kind[0]] for name, kind in kinds.items()})
+        ax.locator_params(axis="x", nbins=3)
+        if scale == 1.0:
+            ax.set_xscale("symlog", linthresh=10.0)
+            ax.set_xticks([0, 10, 100], ["0", "10", "100"])
+    return page.figure
+
+
+def _cells(ax: Axes, cells: Mapping[tuple[str, str], Floats], allowed: float) -> None:
+    """Draw the seeds and the mean of every cell, in points, and join the two bounds of each shape."""
+    highest = 0.0
+    for shape, colour in SHAPES.items():
+        at = np.array([0.0, 1.0]) + (-0.07 if shape == "smooth" else 0.07)
+        found = []
+        for place, bound in zip(at, BOUNDS, strict=True):
+            values = 100 * cells[shape, bound]
+            values = values[np.isfinite(values)]
+            spread = np.linspace(-0.035, 0.035, len(values)) if len(values) > 1 else np.zeros(len(values))
+            ax.scatter(place + spread, values, s=5.0, color=SEED_DOT, alpha=0.6, linewidths=0.0)
+            mean, low, high = interval(values)
+            ax.plot([place] * 2, [low, high], color=colour, linewidth=2.6, solid_capstyle="butt")
+            found.append(mean)
+            highest = max(highest, float(np.quantile(values, 0.97)) if len(values) else 0.0)
+            side = -1 if shape == "smooth" else 1
+            ax.annotate(
+                f"{mean:.1f}" if mean >= 10 else f"{mean:.2f}",
+                (place, mean),
+                xytext=(side * 14, 9),
+                textcoords="offset points",
+                ha="right" if side < 0 else "left",
+                va="center",
+                color=colour,
+                weight="bold",
+            )
+        ax.plot(at, found, color=colour, marker="o", markersize=6.0, linewidth=1.6)
+        ax.text(0.5, 0.97 if shape == "smooth" else 0.9, shape, transform=ax.transAxes, color=colour, ha="center")
+    ax.axhline(100 * allowed, color=DEPLOYABLE, linewidth=1.0, linestyle=(0, (4, 3)))
+    ax.text(1.46, 100 * allowed, "allowed", color=DEPLOYABLE, size=SMALL, ha="right", va="bottom")
+    ax.set(xlim=(-0.5, 1.5), ylim=(min(0.0, ax.get_ylim()[0] * 0.2), max(1.25 * highest, 120 * allowed)))
+    ax.set_xticks([0.0, 1.0], BOUNDS, color=INK)
+    plain_axes(ax, grid="y")

@@ -1,0 +1,126 @@
+"""Smooth or kinked, bounded or not: the 2 × 2 from networks to the verdict, and verdicts of made tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from quantstudy.claims.checkout import drawing, experiment
+from quantstudy.config import StudyConfig
+from quantstudy.judge.claims import judge_claims
+from quantstudy.subject.activations import parse_activation
+
+CLAIM = experiment("smooth_suffers")
+SMALL = StudyConfig(bits=(4, 8), steps=30, grid=16, batch=64, hidden=(4, 3))
+CELLS = list(CLAIM.GROUPS)
+
+
+def made(losses: dict[tuple[str, str], float], at_8: float = 0.05, seeds: int = 32) -> pd.DataFrame:
+    """A table in which every cell loses so much at 4 bits, and `at_8` times that at 8."""
+    random = np.random.default_rng(2)
+    kinds = {name: kind for kind, names in CLAIM.GROUPS.items() for name in names}
+    rows = []
+    for name in CLAIM.activations():
+        for seed in range(seeds):
+            lost = losses.get(kinds.get(name), 0.1) + random.normal(0.0, 0.01)
+            rows += [(name, seed, f"{what}4", np.nan, "accuracy_drop", lost) for what in ("w", "a", "w4a")]
+            rows += [(name, seed, f"{what}8", np.nan, "accuracy_drop", at_8 * lost) for what in ("w", "a", "w8a")]
+            rows.append((name, seed, "float", 2.0, "output_range", 10.0))
+    return pd.DataFrame(rows, columns=["activation", "seed", "case", "x", "metric", "value"])
+
+
+def judged(table):
+    return judge_claims([(CLAIM.CLAIM, CLAIM.effects(table))])[0]
+
+
+WORSE = {("smooth", "unbounded"): 0.2, **dict.fromkeys(CELLS[1:], 0.01)}
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [
+        (WORSE, "supported"),
+        ({**WORSE, ("smooth", "bounded"): 0.2, ("kinked", "bounded"): 0.2}, "contradicted"),  # the bounded lose much
+        (dict.fromkeys(CELLS, 0.01), "contradicted"),  # all alike
+        ({**WORSE, ("smooth", "unbounded"): 0.03}, "undecided"),  # by just what matters
+    ],
+)
+def test_the_rule_comes_out_each_way(losses, verdict):
+    assert judged(made(losses, at_8=0.5)).verdict == verdict
+
+
+def test_cells_give_the_main_effects():
+    losses = dict(zip(CELLS, (0.4, 0.3, 0.15, 0.1), strict=True))  # SU, KU, SB, KB
+    table = made(losses)
+    rows = table["metric"] == "accuracy_drop"
+    kinds = {name: kind for kind, names in CLAIM.GROUPS.items() for name in names}
+    table.loc[rows, "value"] = [
+        losses.get(kinds.get(name), 9.0) * (1.0 if case.endswith("4") else 0.1)
+        for name, case in zip(table[rows]["activation"], table[rows]["case"], strict=True)
+    ]
+    means = {part: float(values.mean()) for part, values in CLAIM.effects(table).items()}
+    assert means == pytest.approx(
+        {
+            "smooth_unbounded_4": 0.4 - 0.55 / 3,
+            "bounded_little_4": 0.02 - 0.125,
+            "bound_4": (0.25 + 0.2) / 2,
+            "smooth_4": (0.1 + 0.05) / 2,
+            "smooth_unbounded_8": 0.04 - 0.055 / 3,
+            "bounded_little_8": 0.02 - 0.0125,
+            "bound_8": 0.0225,
+            "smooth_8": 0.0075,
+        }
+    )
+
+
+def test_the_cells_are_what_they_are_called():
+    for (shape, bound), names in CLAIM.GROUPS.items():
+        for name in names:
+            activation = parse_activation(name)
+            assert activation.smooth is (shape == "smooth"), name
+            assert (activation.ceiling < np.inf) is (bound == "bounded"), name
+
+
+@pytest.fixture(scope="module")
+def measured():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(CLAIM, "STUDY", SMALL)
+        yield pd.concat([CLAIM.measure(name, 0, 2).to_pandas() for name in CLAIM.activations()], ignore_index=True)
+
+
+def test_losses_are_those_of_quantized_networks(measured):
+    import torch
+
+    from quantstudy.quantize.plan import build_plan, float_maps
+    from quantstudy.quantize.scheme import IntFormat, Scheme
+    from quantstudy.quantize.simulated import accumulated
+    from quantstudy.subject.islands import plane
+    from quantstudy.trained import trained_stack
+
+    stack, masks = trained_stack(SMALL, "silu_bounded", 0, 2)
+    maps = float_maps(stack, torch.from_numpy(plane(16)))
+    target = torch.from_numpy(masks.reshape(2, 1, -1))
+    right = ((maps.logit > 0) == target).double().mean((1, 2))
+    quantized = accumulated(stack, build_plan(stack, maps, Scheme(IntFormat(4), IntFormat(4))), maps.points)
+    lost = right - ((quantized.logit > 0) == target).double().mean((1, 2))
+    rows = measured[(measured["activation"] == "silu_bounded") & (measured["case"] == "w4a4")]
+    assert rows.set_index("seed")["value"].tolist() == pytest.approx(lost.tolist())
+    spans = measured[(measured["activation"] == "silu_bounded") & (measured["metric"] == "output_range")]
+    expected = [float(maps.outputs[0][seed].max() - maps.outputs[0][seed].min()) for seed in range(2)]
+    assert spans[spans["x"] == 0].sort_values("seed")["value"].tolist() == pytest.approx(expected)
+
+
+def test_it_is_drawn_from_few_seeds(measured):
+    figure = drawing("smooth_suffers")(measured, judged(measured))
+    assert len(figure.axes) >= 9
+
+
+def test_one_seed_is_undecided(measured):
+    one = measured[measured["seed"] == 0]
+    assert judged(one).verdict == "undecided"
+    drawing("smooth_suffers")(one, judged(one))
+
+
+def test_units_cover_every_seed_once_and_the_slow_ones_come_first():
+    units = CLAIM.units(40)
+    assert sum(unit["last"] - unit["first"] for unit in units) == 40 * len(CLAIM.activations())
+    assert {unit["activation"] for unit in units[:6]} == {"silu_bounded", "gelu_bounded"}
