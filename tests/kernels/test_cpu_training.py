@@ -3,13 +3,14 @@
 import hashlib
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from quantstudy_kernels import ACTIVATION_NAMES
 from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import layout
-from quantstudy_kernels.cpu.trainer import Recipe, train
+from quantstudy_kernels.cpu.trainer import Recipe, train, train_and_keep
 from quantstudy_kernels.cpu.vectors import LANES
 
 WIDTHS = [(2, 8, 8, 8, 1), (2, 1, 1), (2, 5, 7, 3, 1), (2, 9, 1), (2, 17, 24, 1), (2, 8, 1)]
@@ -175,3 +176,32 @@ def test_digest_of_one_training():
     how = recipe("gelu")
     digests = {hashlib.sha256(train(how, start(how, 2), [0, 1], masks(2))[0].tobytes()).hexdigest() for _ in range(3)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "prelu"])
+@pytest.mark.parametrize("points_per_call", [40, 80, 2**22])
+def test_what_is_kept_on_the_way_is_what_training_till_there_gives(name, points_per_call, monkeypatch):
+    """Stopped and continued, in one compiled call per stretch or in several: the bits of training without a stop."""
+    from quantstudy_kernels.cpu import trainer
+
+    how, after = recipe(name, steps=9), [0, 1, 4, 9]
+    how = replace(how, rates=[0.01 * (step + 1) for step in range(9)])
+    whole, losses = train(how, start(how, 2), [0, 1], masks(2))
+    monkeypatch.setattr(trainer, "_POINTS_PER_CALL", points_per_call)
+    kept, seen = train_and_keep(how, start(how, 2), [0, 1], masks(2), after, threads=2)
+    assert kept.shape == (2, 4, whole.shape[1])
+    for place, steps in enumerate(after):
+        until, _ = train(replace(how, rates=how.rates[:steps]), start(how, 2), [0, 1], masks(2))
+        assert kept[:, place].tobytes() == until.tobytes()
+    assert kept[:, -1].tobytes() == whole.tobytes()
+    assert seen.tobytes() == losses.tobytes()
+    early, few = train_and_keep(how, start(how, 2), [0, 1], masks(2), [4])
+    assert early[:, 0].tobytes() == kept[:, 2].tobytes()
+    assert few.tobytes() == losses[:, :4].tobytes()
+
+
+@pytest.mark.parametrize("after", [[], [-1, 3], [3, 3], [4, 2], [7]])
+def test_steps_that_do_not_ascend_within_training_are_refused(after):
+    how = recipe(steps=6)
+    with pytest.raises(ValueError, match="ascending numbers of steps, 0 to 6"):
+        train_and_keep(how, start(how, 1), [0], masks(1), after)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,39 @@ def train(
     Raises:
         ValueError: there is no hidden layer, or the parameters do not fit the widths.
     """
+    kept, losses = train_and_keep(recipe, parameters, seeds, masks, [len(recipe.rates)], threads=threads)
+    return np.ascontiguousarray(kept[:, 0]), losses
+
+
+def train_and_keep(
+    recipe: Recipe,
+    parameters: Floats,
+    seeds: Sequence[int],
+    masks: NDArray[np.bool_],
+    after: Sequence[int],
+    *,
+    threads: int = 1,
+) -> tuple[Floats, Floats]:
+    """Return the parameters as they are after some of the steps, and the mean loss of every step until then.
+
+    The loop stops there, copies and goes on with its moments: the bits are those of training without a stop (`train`).
+
+    Args:
+        recipe: how; its rates are those of the whole training, whatever part of it is asked for.
+        parameters: as in `train`, as are `seeds`, `masks` and `threads`.
+        seeds: see `parameters`.
+        masks: see `parameters`.
+        after: numbers of steps taken, ascending, 0 (before the first) … steps; at least one.
+        threads: see `parameters`.
+
+    Returns:
+        Parameters [models, after, parameters] and losses [models, last of `after`], float32.
+
+    Raises:
+        ValueError: as in `train`, or `after` does not ascend within the steps.
+    """
+    if not after or after[0] < 0 or after[-1] > len(recipe.rates) or any(a >= b for a, b in pairwise(after)):
+        raise ValueError(f"after: {list(after)}; allowed: ascending numbers of steps, 0 to {len(recipe.rates)}")
     if len(recipe.widths) < 3:
         raise ValueError(f"widths: {list(recipe.widths)}; allowed: 2 inputs, at least one hidden layer, 1 output")
     plan = layout(recipe.widths, recipe.name == "prelu")
@@ -79,20 +113,23 @@ def train(
     constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))
     cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
     trained = np.array(parameters, np.float32, order="C")
-    losses = np.zeros((len(seeds), len(steps)), np.float32)
+    kept = np.empty((len(seeds), len(after), len(plan.places)), np.float32)
+    losses = np.zeros((len(seeds), after[-1]), np.float32)
     grid = masks.shape[1]
     chunk = max(1, _POINTS_PER_CALL // recipe.batch)
     islands = np.ascontiguousarray(masks.reshape(len(seeds), grid * grid), np.uint8)
 
     def one(model: int) -> None:
         room, moments = aligned(plan.floats), np.zeros((2, len(plan.places)), np.float32)
-        for start in range(0, len(steps), chunk):
-            fit(
-                *(trained[model], moments, losses[model], start, min(start + chunk, len(steps))),
-                *(room, plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
-                *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
-                *(islands[model], grid, rates, corrections, constants),
-            )
+        for place, (first, stop) in enumerate(pairwise([0, *after])):
+            for start in range(first, stop, chunk):
+                fit(
+                    *(trained[model], moments, losses[model], start, min(start + chunk, stop)),
+                    *(room, plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
+                    *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
+                    *(islands[model], grid, rates, corrections, constants),
+                )
+            kept[model, place] = trained[model]
 
     each_model(len(seeds), one, threads)
-    return trained, losses
+    return kept, losses
