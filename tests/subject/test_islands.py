@@ -2,10 +2,19 @@ import hashlib
 
 import numpy as np
 import pytest
-from noise import pnoise2
+from noise import pnoise2, pnoise3
 
 from quantstudy.subject import islands
-from quantstudy.subject.islands import field, island_mask, island_masks, pixel_centres, plane
+from quantstudy.subject.islands import (
+    field,
+    island_mask,
+    island_masks,
+    islands_beyond,
+    moving_field,
+    moving_masks,
+    pixel_centres,
+    plane,
+)
 from quantstudy.subject.randomness import stream
 
 
@@ -119,3 +128,75 @@ def test_base_is_never_passed(monkeypatch):
     expected = field(0, 6, 3.0)
     monkeypatch.setattr(islands, "pnoise2", strict)
     assert np.array_equal(field(0, 6, 3.0), expected)
+
+
+@pytest.mark.parametrize(("seed", "grid", "margin"), [(0, 16, 8), (3, 7, 2), (5, 128, 64)])
+def test_beyond_the_plane_the_same_field_goes_on(seed, grid, margin):
+    wide, inner = field(seed, grid, 3.0, margin), slice(margin, margin + grid)
+    assert wide.shape == (grid + 2 * margin,) * 2
+    assert np.array_equal(wide[inner, inner], field(seed, grid, 3.0))
+    centres = pixel_centres(grid, margin)
+    assert np.array_equal(centres[inner], pixel_centres(grid))
+    np.testing.assert_allclose(np.diff(centres), 2 / grid, atol=3e-7)
+    inside = np.abs(plane(grid, margin)).max(axis=0) < 1.0
+    assert np.array_equal(plane(grid, margin)[:, inside], plane(grid))
+
+
+def test_beyond_the_plane_the_water_stands_as_high_as_within():
+    level = np.median(field(2, 12, 3.0))
+    beyond = islands_beyond(2, 12, 3.0, 6)
+    assert np.array_equal(beyond, field(2, 12, 3.0, 6) > level)
+    assert np.array_equal(beyond[6:18, 6:18], island_mask(2, 12, 3.0))
+    assert beyond.dtype == np.bool_
+    assert beyond.mean() != 0.5
+
+
+@pytest.mark.parametrize("border", [0.0, 256.0, 1024.0])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_noise_goes_on_across_zero_and_across_its_period(border, axis):
+    """Offsets are anywhere in [0, 256): a field that began again there would have a coast along a straight line."""
+    offsets = np.linspace(-1.5, 1.5, 601)
+    place = [0.37, 0.41, 0.43]
+    for noise, dimensions in ((pnoise2, 2), (pnoise3, 3)):
+        if axis < dimensions:
+            found = [noise(*(border + o if k == axis else place[k] for k in range(dimensions))) for o in offsets]
+            around = np.abs(np.diff(found))
+            assert around.max() < 0.03  # a step is 0.005 cells
+            assert np.ptp(found) > 0.1
+            again = [noise(*(256.0 + o if k == axis else place[k] for k in range(dimensions))) for o in offsets]
+            np.testing.assert_allclose(found, again, atol=2e-4)  # noise computes in float32
+
+
+def slow_moving_field(seed: int, grid: int, frequency: float, time: float) -> np.ndarray:
+    offset = stream(seed, "moving").uniform(0, 256, size=3)
+    out = np.empty((grid, grid))
+    for row in range(grid):
+        for column in range(grid):
+            u, v = (((2 * index + 1) / grid) / 2 * frequency for index in (column, row))
+            out[row, column] = pnoise3(offset[0] + u, offset[1] + v, offset[2] + time)
+    return out
+
+
+@pytest.mark.parametrize(("seed", "grid", "frequency", "time"), [(0, 9, 3.0, 0.0), (7, 6, 2.0, 0.96)])
+def test_the_moving_field_is_that_of_the_obvious_loops(seed, grid, frequency, time):
+    np.testing.assert_allclose(
+        moving_field(seed, grid, frequency, time), slow_moving_field(seed, grid, frequency, time), atol=5e-5
+    )
+
+
+def test_islands_move_by_a_little_in_a_little_time_and_are_others_after_two_cells():
+    start = moving_masks(range(8), 32, 3.0, 0.0, 0.5)
+    shares = [(moving_masks(range(8), 32, 3.0, time, 0.5) != start).mean() for time in (0.0, 0.02, 0.08, 2.0)]
+    assert shares[0] == 0.0
+    assert 0.0 < shares[1] < shares[2] < 0.15
+    assert shares[3] > 0.35
+    assert not np.array_equal(start[0], start[1])
+    assert not np.array_equal(start, island_masks(range(8), 32, 3.0))
+
+
+@pytest.mark.parametrize("level", [0.35, 0.5, 0.65])
+def test_the_level_is_the_share_of_the_sea(level):
+    masks = moving_masks([3, 4], 20, 3.0, 0.3, level)
+    assert masks.shape == (2, 20, 20)
+    np.testing.assert_allclose(masks.mean(axis=(1, 2)), 1 - level, atol=1 / 400)
+    assert not (masks & ~moving_masks([3, 4], 20, 3.0, 0.3, level - 0.1)).any()  # lower water uncovers, only

@@ -1,0 +1,159 @@
+"""The figure of `dead_neurons`: where neurons are 0, and how well probes recover what went into them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from quantstudy.claims.checkout import experiment
+from quantstudy.claims.ledger import amounts, effect
+from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.contrasts import by_seed
+from quantstudy.judge.intervals import interval
+from quantstudy.show.page import BODY, Page, text_width
+from quantstudy.show.style import BARS, BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.words import number, plural
+
+ROW, APART, HEAD, LINE, BARS_HIGH, TICKS = 0.27, 0.25, 0.6, 0.36, 0.95, 0.4
+"""Inches: a finding, between blocks, above a plot, an activation's row, a histogram, numbers left of it."""
+
+ACCUSED = "#C2410C"
+"""Colour of relu; the other six are INK."""
+
+KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
+"""Colours of the outcomes."""
+
+MEASURES = {
+    "dead": ("exactly 0 on\nthe whole plane", "% of neurons", 100.0),
+    "mostly_off": ("exactly 0 on\n≥ 90 % of it", "% of neurons", 100.0),
+    "r2_own": ("recovered by a line\nfrom its own output", "R²", 1.0),
+    "r2_function": ("by the best function\nof its own output", "R²", 1.0),
+    "r2_layer": ("by a linear regression\nfrom its whole layer", "R²", 1.0),
+}
+"""The columns of the figure: heading, unit, what values are multiplied by."""
+
+
+@styled
+def draw(table: pd.DataFrame, judged: Judged) -> Figure:
+    """Draw the findings, every measure by activation with its seeds, and how neurons spread by the R² of their line.
+
+    Args:
+        table: of the claim.
+        judged: its outcomes.
+    """
+    claim = experiment("dead_neurons")
+    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    top = 0.3 + ROW * len(judged.outcomes) + APART
+    below = top + HEAD + LINE * len(names) + 0.55 + APART
+    page = Page(
+        below + 0.55 + BARS_HIGH + 0.45,
+        f"Does ReLU kill neurons and lose what the negative was? {judged.verdict.capitalize()}",
+        "Middle: how many of the hidden neurons are exactly 0 on the plane, and how much of what goes into a neuron "
+        "(its pre-activation) can be recovered from what comes out (R²: 1 all, 0 nothing). Below: the neurons of all "
+        f"seeds by the R² of their own line. Grey dots: {plural(table['seed'].nunique(), 'seed')}, large dots and "
+        "numbers their mean, bars its 95 % interval; relu is orange. In brackets: does not decide.",
+        "Line and linear regression: least squares over the plane; a neuron that is constant has 0. The best function, "
+        "of any form, stands beside the rule and decides nothing. It shows what is gone and not just bent: "
+        "leaky_relu's output can be turned back exactly, if not by a line; functions that fall and rise again give "
+        "one output to two inputs. It counts every difference that float numbers show. Zeros are those of float32: "
+        "gelu is rounded to exactly 0 below −5.5.",
+    )
+    _findings(page, judged)
+    labels = max(text_width(name, BASE) for name in names) + 0.15
+    gap = 0.25
+    width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
+    for row, name in enumerate(names):
+        page.write(
+            labels - 0.15, top + HEAD + LINE * (row + 0.5), name, ha="right", va="center", color=_colour(claim, name)
+        )
+    for column, (metric, (head, unit, scale)) in enumerate(MEASURES.items()):
+        left = labels + (width + gap) * column
+        page.write(left, top, head, weight="bold", size=SMALL, va="top")
+        ax = page.axes(left, top + HEAD - 0.15, width, LINE * len(names) + 0.15)
+        _strips(ax, scale * by_seed(table, metric, case=claim.ALL), names, claim, most=scale)
+        foot = top + HEAD + LINE * len(names) + 0.4
+        page.write(left + width / 2, foot, unit, ha="center", size=SMALL, color=MUTED)
+    page.write(
+        0.0,
+        below + 0.05,
+        "Neurons by the R² of the line from their own output, % of neurons",
+        weight="bold",
+        size=SMALL,
+    )
+    _histograms(page, table, names, claim, below + 0.55)
+    return page.figure
+
+
+def _colour(claim: Any, name: str) -> str:
+    return ACCUSED if name == claim.KILLER else INK
+
+
+def _findings(page: Page, judged: Judged) -> None:
+    """Write every part with its effect, the smallest effect that matters and its outcome."""
+    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
+    columns = (0.0, BODY - 5.3, BODY - 2.5, BODY - 1.05)
+    heads = ("relu against the mean of the other six", "by [95 % interval]", "matters from", "outcome")
+    for left, head in zip(columns, heads, strict=True):
+        page.write(left, 0.02, head, **small)
+    for place, outcome in enumerate(judged.outcomes):
+        part, top = outcome.part, 0.3 + ROW * place
+        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
+        weight = "bold" if part.decides else "normal"
+        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
+        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
+        page.write(columns[0], top, part.says, weight=weight, size=SMALL)
+        page.write(columns[1], top, effect(outcome), weight=weight, color=colour, size=SMALL)
+        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}".strip(), **small)
+        page.write(columns[3], top, verdict, weight=weight, color=colour, size=SMALL)
+
+
+def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], claim: Any, most: float) -> None:
+    """Draw seeds, mean and interval of every activation, one row each from the top; `most` is the largest value."""
+    ax.set(ylim=(len(names), -0.15 / LINE), yticks=[])
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="x", length=2)
+    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
+    ax.set_axisbelow(True)
+    found = wide[list(names)].to_numpy()
+    found = found[np.isfinite(found)]
+    right = most if most == 1.0 else max(10.0, 1.3 * float(found.max(initial=0.0)))  # room for the numbers
+    ax.set_xlim(-0.04 * right, 1.04 * right)
+    ax.locator_params(axis="x", nbins=6)
+    for row, name in enumerate(names):
+        values = wide[name].to_numpy()
+        values = values[np.isfinite(values)]
+        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
+        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
+        mean, low, high = interval(values)
+        colour = _colour(claim, name)
+        ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
+        ax.plot([mean], [row + 0.5], marker="o", markersize=5.0, color=colour)
+        at, ha = (0.01, "left") if found.min(initial=right) > 0.25 * right else (0.99, "right")
+        said = number(mean, 2 if most == 1.0 else 1)
+        ax.text(at, row + 0.5, said, transform=ax.get_yaxis_transform(), ha=ha, va="center", size=SMALL, color=colour)
+
+
+def _histograms(page: Page, table: pd.DataFrame, names: Sequence[str], claim: Any, top: float) -> None:
+    """Draw one histogram per activation, all to one scale."""
+    spread = table[table["case"] == claim.SPREAD].astype({"activation": str})
+    shares = 100.0 * spread.pivot_table(index="x", columns="activation", values="value", aggfunc="mean")
+    shares = shares.reindex(index=claim.BINS[:-1], columns=names).fillna(0.0)
+    highest = max(5.0, 1.1 * float(shares.to_numpy().max(initial=0.0)))
+    gap = 0.2
+    width = (BODY - TICKS - gap * (len(names) - 1)) / len(names)
+    for column, name in enumerate(names):
+        left = TICKS + (width + gap) * column
+        page.write(left + width / 2, top - 0.2, name, ha="center", size=SMALL, color=_colour(claim, name))
+        ax = page.axes(left, top, width, BARS_HIGH)
+        ax.set(xlim=(0.0, 1.0), ylim=(0.0, highest))
+        ax.tick_params(axis="both", length=2, labelsize=SMALL)
+        ax.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
+        ax.grid(axis="y", color=RULE, linewidth=0.5, alpha=0.6)
+        ax.set_axisbelow(True)
+        if column:
+            ax.tick_params(axis="y", labelleft=False)
+        colour = ACCUSED if name == claim.KILLER else BARS
+        ax.bar(claim.BINS[:-1], shares[name], width=np.diff(claim.BINS), align="edge", color=colour)
