@@ -1,5 +1,7 @@
 """The figure of `even_buckets`: how often each code is used, per activation, and what that makes in bits."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,11 +9,12 @@ from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
+from quantstudy.judge.contrasts import by_seed, contrast
+from quantstudy.judge.intervals import interval
 from quantstudy.show.claims import COLOURS, findings, height_of, names_width, plain_axes, strips, title, write_names
 from quantstudy.show.page import BODY, Page
 from quantstudy.show.style import BARS, INK, LEVELS, MUTED, SMALL, styled
-from quantstudy.show.words import plural
+from quantstudy.show.words import number, plural
 
 ROW, CELL, GAP = 0.34, 1.55, 0.28
 """Inches: a row of the strips, height of a histogram, between them."""
@@ -39,13 +42,13 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     page = Page(
         below + 0.4 + ROW * len(names) + 0.35,
         title("Does a bounded activation fill the buckets of a quantizer more evenly?", judged),
-        "Bars: how often each of the 16 codes of a 4-bit quantizer is used by the hidden outputs; if all were "
-        "used alike "
-        "every bar would reach the dashed line. The more even, the more bits a code carries (entropy, at most 4 or 8). "
-        f"Dots: {plural(table['seed'].nunique(), 'seed')}; bars: 95 % intervals of the mean. In brackets: does "
-        f"not decide.",
+        "Bars: how often each of the 16 codes of a 4-bit quantizer is used by the hidden outputs; if all were used "
+        "alike every bar would reach the dashed line. The more even, the more bits a code carries (entropy, at most 4 "
+        f"or 8). Dots: {plural(table['seed'].nunique(), 'seed')}; bars: 95 % intervals of the mean. In brackets: does "
+        "not decide.",
         "Static quantizers of the hidden outputs of the float networks, range = minimum to maximum over the plane (0 "
-        "included), one per layer; means of the three hidden layers. Histograms pool seeds, layers and neurons.",
+        "included), one per layer; means of the three hidden layers. Histograms pool seeds, layers and neurons. "
+        f"{_leaning(table)}",
     )
     findings(page, judged, "hardgelu against the mean of the six unbounded ones, or against itself without its cap")
     page.write(0.0, top, "share of 4-bit codes, lowest to highest", weight="bold", size=SMALL)
@@ -66,6 +69,27 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         ax = page.axes(left, below + 0.4, width, ROW * len(names))
         strips(ax, by_seed(means, metric, case=f"a{bits}"), names)
     return page.figure
+
+
+def _leaning(table: pd.DataFrame) -> str:
+    """Say what the comparisons at 8 bits come to without the one of the six that lies farthest from the others."""
+    unbounded, means = experiment("even_buckets").UNBOUNDED, table[table["x"].isna()]
+    entropy, negative = (by_seed(means, metric, case="a8") for metric in ("code_entropy_bits", "negative_code_share"))
+    middle = entropy[list(unbounded)].mean()
+    farthest = str((middle - middle.median()).abs().idxmax())
+    others = [name for name in unbounded if name != farthest]
+    more = interval(contrast(entropy, ["hardgelu"], others))
+    below = interval(100 * contrast(negative, ["hardgelu"], others))
+    return (
+        f"The mean of the six leans on {farthest}: beside the other five, hardgelu at 8 bits has {_said(more, 2)} bits "
+        f"of entropy and {_said(below, 1)} points of codes on the negative lobe."
+    )
+
+
+def _said(found: tuple[float, float, float], places: int) -> str:
+    low, high = (number(value, places) for value in found[1:])
+    mean = number(found[0], places, sign=True)
+    return mean if math.isnan(found[1]) else f"{mean} [{low}, {high}]"
 
 
 def _shares(table: pd.DataFrame, name: str) -> np.ndarray:

@@ -105,6 +105,17 @@ def test_it_is_drawn_from_few_seeds(measured):
     assert len(figure.axes) >= len(CLAIM.ACTIVATIONS) + 4
 
 
+def test_the_figure_says_what_the_mean_leans_on():
+    table = made(0.0, 4)
+    table.loc[table["metric"] != "share", "value"] = 2.0
+    table.loc[(table["metric"] == "code_entropy_bits") & (table["activation"] == "prelu"), "value"] = 8.0
+    table.loc[(table["metric"] == "code_entropy_bits") & (table["activation"] == "hardgelu"), "value"] = 2.5
+    figure = drawing("even_buckets")(table, judged(table))
+    said = " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+    assert "leans on prelu" in said
+    assert "hardgelu at 8 bits has +0.50 [0.50, 0.50] bits of entropy and 0.0 [0.0, 0.0] points" in said
+
+
 def test_one_seed_is_undecided(measured):
     one = measured[measured["seed"] == 0]
     assert judged(one).verdict == "undecided"

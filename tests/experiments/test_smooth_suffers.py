@@ -114,6 +114,42 @@ def test_it_is_drawn_from_few_seeds(measured):
     assert len(figure.axes) >= 9
 
 
+def test_every_seed_is_inside_the_axes_of_the_cells():
+    table = made(WORSE)
+    where = (table["seed"] == 3) & (table["case"] == "w4a4")
+    table.loc[where, "value"] += 0.7  # one seed far away
+    where = (table["seed"] == 4) & (table["case"] == "w8a8")
+    table.loc[where, "value"] -= 0.2
+    figure = drawing("smooth_suffers")(table, judged(table))
+    cells = [
+        ax for ax in figure.axes if [label.get_text() for label in ax.get_xticklabels()] == ["unbounded", "bounded"]
+    ]
+    assert len(cells) == 2
+    for ax in cells:
+        low, high = ax.get_ylim()
+        heights = np.concatenate([dots.get_offsets()[:, 1] for dots in ax.collections])
+        assert len(heights) == 4 * 32
+        assert low < heights.min() <= heights.max() < high
+
+
+def test_pairs_differ_in_one_thing():
+    pairs = drawing("smooth_suffers").__wrapped__.__globals__["PAIRS"]
+    kinds = {name: kind for kind, names in CLAIM.GROUPS.items() for name in names}
+    for one, other in pairs["the bound alone"]:
+        assert (kinds[one][1], kinds[other][1]) == ("unbounded", "bounded")
+        assert kinds[one][0] == kinds[other][0]
+    for one, other in pairs["the curve alone"]:
+        assert (kinds[one][0], kinds[other][0]) == ("smooth", "kinked")
+        assert kinds[one][1] == kinds[other][1]
+
+
+def test_it_is_drawn_where_nothing_is_known_or_all_is_equal():
+    table = made(WORSE, seeds=2)
+    for value in (np.nan, 0.01):
+        table["value"] = value
+        drawing("smooth_suffers")(table, judged(table)).canvas.draw()
+
+
 def test_one_seed_is_undecided(measured):
     one = measured[measured["seed"] == 0]
     assert judged(one).verdict == "undecided"
