@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from quantstudy.claims.ledger import Found, effect, judged
+from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
+from quantstudy.judge.claim_words import effect
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "results" / "claims"

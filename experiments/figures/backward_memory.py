@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
+from quantstudy.show.claims import findings, height_of
 from quantstudy.show.page import BODY, Page, wrap
 from quantstudy.show.style import BASE, BEST, DEPLOYABLE, INK, LEVELS, MUTED, RULE, SMALL, styled
 from quantstudy.show.words import MINUS, NO_BREAK, listed
@@ -22,8 +22,6 @@ TOLD, BARS, GAP = 2.9, 4.1, 0.45
 LINEAR, ALONE, PEAK = "#A9B8C9", LEVELS, BEST
 """Colours: kept by linear layers, kept for the activation alone, the peak."""
 MIB = 2.0**20
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 SAID = {
     "plain": "plain",
     "in_place": "in place",
@@ -45,7 +43,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     peak = claim.peaks(table)
     bars = [(name, way) for name in DEFAULT_ACTIVATIONS for way in _drawn(name, peak)]
     notes = _notes(table, peak)
-    top_bars = 0.3 + ROW * len(judged.outcomes) + APART
+    top_bars = height_of(judged) + APART
     top_told = top_bars + HEAD + ROW * len(bars) + AXIS + APART
     page = Page(
         top_told + sum(map(_height, notes)),
@@ -62,7 +60,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "which the last three copy their input first; (ours): a function that keeps its output alone. One kernel: a "
         "single function that keeps its input. MiB = 2²⁰ bytes.",
     )
-    _findings(page, judged)
+    findings(page, judged, "what it says, counted")
     _rows(page, table, claim, bars, top_bars)
     top = top_told
     for note in notes:
@@ -87,22 +85,6 @@ def _drawn(name: str, peak: Mapping[tuple[str, str], float]) -> list[str]:
 
 def _small(ha: str = "left") -> dict[str, object]:
     return {"size": SMALL, "color": MUTED, "ha": ha}
-
-
-def _findings(page: Page, judged: Judged) -> None:
-    columns = (0.0, BODY - 4.0, BODY - 2.2, BODY - 1.25)
-    for left, head in zip(columns, ("what it says", "counted", "matters from", "outcome"), strict=True):
-        page.write(left, 0.02, head, **_small())
-    for place, outcome in enumerate(judged.outcomes):
-        part, top = outcome.part, 0.3 + ROW * place
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], top, part.says, weight=weight)
-        page.write(columns[1], top, effect(outcome).replace(" (counted)", ""), weight=weight, color=colour)
-        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}".strip(), **_small())
-        said = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.write(columns[3], top, said, weight=weight, color=colour)
 
 
 def _rows(page: Page, table: pd.DataFrame, claim: object, bars: Sequence[tuple[str, str]], top: float) -> None:

@@ -1,6 +1,5 @@
 """The figure of `capacity`: dimensions that layers fill, and what single neurons' codes tell of the class."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,22 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of, strips
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import BASE, INK, MUTED, RULE, SMALL, styled
 from quantstudy.show.words import plural
 
-ROW, APART, HEAD, LINE, CURVE, TICKS = 0.27, 0.3, 0.45, 0.36, 1.9, 0.45
-"""Inches: a finding, between blocks, above a plot, an activation's row, a diagram, numbers left of it."""
+APART, HEAD, LINE, CURVE, TICKS = 0.3, 0.45, 0.36, 1.9, 0.45
+"""Inches: between blocks, above a plot, an activation's row, a diagram, numbers left of it."""
 
 SMOOTH = "#C2410C"
 """Colour of silu and gelu; the other five are INK."""
-
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 
 MEASURES = {
     "effective_rank": "effective rank, last hidden layer",
@@ -54,7 +50,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     claim = experiment("capacity")
     names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
-    top = 0.3 + ROW * len(judged.outcomes) + APART
+    top = height_of(judged) + APART
     below = top + HEAD + LINE * len(names) + 0.3 + APART
     page = Page(
         below + HEAD + CURVE + 0.3,
@@ -69,7 +65,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "counts 0. Information: mean of the hidden neurons (a dead one tells 0 bits), codes with min-max ranges per "
         "layer, entropies corrected after Miller and Madow.",
     )
-    _findings(page, judged)
+    findings(page, judged, "silu and gelu against the mean of the other five")
     labels = max(text_width(name, BASE) for name in names) + 0.15
     gap = 0.3
     width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
@@ -82,7 +78,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         where = {"case": claim.ALL} if metric.startswith("information") else {"case": claim.LAYER, "x": last}
         page.write(left, top + 0.1, head, weight="bold", size=SMALL)
         ax = page.axes(left, top + HEAD - 0.15, width, LINE * len(names) + 0.15)
-        _strips(ax, by_seed(table, metric, **where), names, claim.SMOOTH)
+        strips(ax, by_seed(table, metric, **where), names, colours=dict.fromkeys(claim.SMOOTH, SMOOTH))
         page.write(left, below + 0.1, BY_LAYER[metric], weight="bold", size=SMALL)
         ax = page.axes(left + TICKS, below + HEAD - 0.15, width - TICKS, CURVE)
         _layers(ax, table, metric, claim, names)
@@ -91,46 +87,6 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         page.write(0.0, below + 0.1 + 0.25 * place, words, size=SMALL, color=colour)
     page.write(0.0, below + HEAD + CURVE, "hidden layer", size=SMALL, color=MUTED)
     return page.figure
-
-
-def _findings(page: Page, judged: Judged) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
-    columns = (0.0, BODY - 4.75, BODY - 2.35, BODY - 1.05)
-    heads = ("silu and gelu against the mean of the other five", "more by [95 % interval]", "matters from", "outcome")
-    for left, head in zip(columns, heads, strict=True):
-        page.write(left, 0.02, head, **small)
-    for place, outcome in enumerate(judged.outcomes):
-        part, top = outcome.part, 0.3 + ROW * place
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], top, part.says, weight=weight, size=SMALL)
-        page.write(columns[1], top, effect(outcome), weight=weight, color=colour, size=SMALL)
-        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}", **small)
-        page.write(columns[3], top, verdict, weight=weight, color=colour, size=SMALL)
-
-
-def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], smooth: Sequence[str]) -> None:
-    """Draw seeds, mean and interval of every activation, one row each from the top."""
-    ax.set(ylim=(len(names), -0.15 / LINE), yticks=[])
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", length=2)
-    ax.locator_params(axis="x", nbins=6)
-    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
-    for row, name in enumerate(names):
-        values = wide[name].to_numpy()
-        values = values[np.isfinite(values)]
-        colour = SMOOTH if name in smooth else INK
-        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
-        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
-        mean, low, high = interval(values)
-        ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
-        ax.plot([mean], [row + 0.5], marker="o", markersize=5.0, color=colour)
-        if math.isnan(mean):
-            ax.text(0.5, row + 0.5, "n/a", transform=ax.get_yaxis_transform(), ha="center", va="center", color=MUTED)
 
 
 def _layers(ax: Axes, table: pd.DataFrame, metric: str, claim: Any, names: Sequence[str]) -> None:

@@ -9,22 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BARS, BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import BARS, BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.words import number, plural
 
-ROW, APART, HEAD, LINE, BARS_HIGH, TICKS = 0.27, 0.25, 0.6, 0.36, 0.95, 0.4
-"""Inches: a finding, between blocks, above a plot, an activation's row, a histogram, numbers left of it."""
+APART, HEAD, LINE, BARS_HIGH, TICKS = 0.25, 0.6, 0.36, 0.95, 0.4
+"""Inches: between blocks, above a plot, an activation's row, a histogram, numbers left of it."""
 
 ACCUSED = "#C2410C"
 """Colour of relu; the other six are INK."""
-
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 
 MEASURES = {
     "dead": ("exactly 0 on\nthe whole plane", "% of neurons", 100.0),
@@ -46,7 +43,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     claim = experiment("dead_neurons")
     names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
-    top = 0.3 + ROW * len(judged.outcomes) + APART
+    top = height_of(judged) + APART
     below = top + HEAD + LINE * len(names) + 0.55 + APART
     page = Page(
         below + 0.55 + BARS_HIGH + 0.45,
@@ -61,7 +58,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "one output to two inputs. It counts every difference that float numbers show. Zeros are those of float32: "
         "gelu is rounded to exactly 0 below −5.5.",
     )
-    _findings(page, judged)
+    findings(page, judged, "relu against the mean of the other six")
     labels = max(text_width(name, BASE) for name in names) + 0.15
     gap = 0.25
     width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
@@ -89,25 +86,6 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
 
 def _colour(claim: Any, name: str) -> str:
     return ACCUSED if name == claim.KILLER else INK
-
-
-def _findings(page: Page, judged: Judged) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
-    columns = (0.0, BODY - 5.3, BODY - 2.5, BODY - 1.05)
-    heads = ("relu against the mean of the other six", "by [95 % interval]", "matters from", "outcome")
-    for left, head in zip(columns, heads, strict=True):
-        page.write(left, 0.02, head, **small)
-    for place, outcome in enumerate(judged.outcomes):
-        part, top = outcome.part, 0.3 + ROW * place
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], top, part.says, weight=weight, size=SMALL)
-        page.write(columns[1], top, effect(outcome), weight=weight, color=colour, size=SMALL)
-        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}".strip(), **small)
-        page.write(columns[3], top, verdict, weight=weight, color=colour, size=SMALL)
 
 
 def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], claim: Any, most: float) -> None:

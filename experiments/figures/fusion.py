@@ -10,19 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of
 from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.words import MINUS, NO_BREAK, number, plural
 
 APART, LEGEND, HEAD, LINE, AXIS = 0.3, 0.75, 0.35, 0.46, 0.3
 """Inches: between blocks, the legend, above a panel, an activation's row, the numbers below."""
 GAP, NUMBERS, SIDE = 0.3, 0.62, 0.55
 """Inches: between panels, the means at the right of the times, the words «eager» and «fused»."""
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 COLOURS = {
     "linear layers": "#8FA6BF",
     "activations": "#D55E00",
@@ -55,9 +53,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     claim = experiment("fusion")
     names = list(claim.STUDY.activations)
-    said = [wrap(outcome.part.says, BODY - 5.1, SMALL, "bold") for outcome in judged.outcomes]
-    heights = [0.12 + 0.16 * (words.count("\n") + 1) for words in said]
-    top = 0.2 + sum(heights) + APART
+    top = height_of(judged) + APART
     bottom = top + LEGEND + HEAD + LINE * len(names) + AXIS
     note = wrap(_note(table), BODY, BASE)
     times = [metric for metric in TIMES if (table["metric"] == metric).any()]
@@ -78,7 +74,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "fused step keeps them in registers. Bytes are those asked for: caches serve small tensors. "
         f"Times: {claim.MODELS} networks over {claim.GRID}² points on the CPU, all cores, memory kept between calls.",
     )
-    _findings(page, judged, said, heights)
+    findings(page, judged, "what it says")
     labels = max(text_width(name, BASE, "bold") for name in names) + 0.15
     _legend(page, table, top)
     first = top + LEGEND
@@ -107,27 +103,6 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
 PARTS = {"forward_bytes": "forward pass, bytes per point", "step_bytes": "training step, bytes per point"}
 TIMES = {"forward_seconds": "time saved, forward, CPU, %", "gpu_step_seconds": "time saved, step, GPU, %"}
 """Headings of the panels."""
-
-
-def _findings(page: Page, judged: Judged, said: Sequence[str], heights: Sequence[float]) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
-    columns = (0.0, BODY - 4.9, BODY - 2.4, BODY - 1.1)
-    for left, head in zip(columns, ("what it says", "measured", "matters from", "outcome"), strict=True):
-        page.write(left, 0.02, head, **small)
-    edge = 0.2
-    for outcome, words, height in zip(judged.outcomes, said, heights, strict=True):
-        part, middle = outcome.part, edge + height / 2
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.canvas.plot([0.0, BODY], [edge] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], middle, words, weight=weight, size=SMALL, va="center")
-        page.write(columns[1], middle, effect(outcome), weight=weight, color=colour, size=SMALL, va="center")
-        bound = f"{amounts(part, part.smallest)[0]} {part.unit}"
-        page.write(columns[2], middle, bound if part.smallest else "above 0", va="center", **small)
-        page.write(columns[3], middle, verdict, weight=weight, color=colour, size=SMALL, va="center")
-        edge += height
 
 
 def _note(table: pd.DataFrame) -> str:

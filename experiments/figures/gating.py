@@ -10,22 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import ALLOWED, BASE, BEST, INK, LEVELS, MISSING, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.words import number, plural
 
-ROW, APART, CURVE, HEAD, LINE, TICKS = 0.27, 0.3, 1.15, 0.6, 0.36, 0.35
-"""Inches: a finding, between blocks, a fit, what stands above a plot, an activation's row, numbers left of a plot."""
+APART, CURVE, HEAD, LINE, TICKS = 0.3, 1.15, 0.6, 0.36, 0.35
+"""Inches: between blocks, a fit, what stands above a plot, an activation's row, numbers left of a plot."""
 
 ACCUSED, ONE, PAIR = "#C2410C", INK, BEST
 """Colours of leaky_relu, of one neuron and of two."""
-
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 
 COLUMNS = (
     ("step", 1.0, "error", "step, one neuron:\nerror", "share of the gate's value", 1.0),
@@ -47,7 +44,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     claim = experiment("gating")
     names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
-    top = 0.3 + ROW * len(judged.outcomes) + APART
+    top = height_of(judged) + APART
     below = top + 0.5 + CURVE + 0.35 + APART
     page = Page(
         below + HEAD + LINE * len(names) + 0.5,
@@ -62,7 +59,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "adds next to nothing to that. What cancels: 1 − |Σ w h| / Σ |w h| of what flows into a neuron, without "
         "the bias. Zeros are those of float32: gelu is rounded to exactly 0 below −5.5.",
     )
-    _findings(page, judged)
+    findings(page, judged, "what it says")
     _heading(page, table, claim, top)
     _fits(page, table, names, claim, top + 0.5)
     labels = max(text_width(name, BASE) for name in names) + 0.15
@@ -86,25 +83,6 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
 
 def _colour(name: str) -> str:
     return ACCUSED if name == "leaky_relu" else INK
-
-
-def _findings(page: Page, judged: Judged) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
-    columns = (0.0, BODY - 4.8, BODY - 2.35, BODY - 1.05)
-    heads = ("what it says", "by [95 % interval]", "matters from", "outcome")
-    for left, head in zip(columns, heads, strict=True):
-        page.write(left, 0.02, head, **small)
-    for place, outcome in enumerate(judged.outcomes):
-        part, top = outcome.part, 0.3 + ROW * place
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], top, part.says, weight=weight, size=SMALL)
-        page.write(columns[1], top, effect(outcome), weight=weight, color=colour, size=SMALL)
-        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}".strip(), **small)
-        page.write(columns[3], top, verdict, weight=weight, color=colour, size=SMALL)
 
 
 def _heading(page: Page, table: pd.DataFrame, claim: Any, top: float) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.claims import findings, height_of
+from quantstudy.show.page import BODY, Page, text_width
+from quantstudy.show.style import BASE, INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
 from quantstudy.show.words import NO_BREAK, number, plural
 
 APART, HEAD, LINE, AXIS = 0.3, 0.66, 0.36, 0.3
@@ -24,8 +23,6 @@ COUNTS, GAP, NUMBERS = 2.35, 0.25, 0.62
 """Inches: the panel of instructions, between panels, the means at the right of a panel."""
 SMOOTH, ORDINARY, SPECIAL = "#C2410C", "#A9B8C9", LEVELS
 """Colours: of silu and gelu; of ordinary and of special-function instructions."""
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 CONTROL = "relu again"
 """The row of relu's second turn."""
 SHARE = 0.05
@@ -42,9 +39,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     claim = experiment("special_functions")
     names = list(claim.STUDY.activations)
-    said = [wrap(outcome.part.says, BODY - 5.1, SMALL, "bold") for outcome in judged.outcomes]
-    heights = [0.12 + 0.16 * (words.count("\n") + 1) for words in said]
-    top = 0.2 + sum(heights) + APART
+    top = height_of(judged) + APART
     cases = [case for case in claim.SETTINGS.values() if claim.timed(table, case)]
     rounds = table[table["metric"] == "seconds"]["seed"].nunique()
     page = Page(
@@ -61,7 +56,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         f"backward (on one thread). «{CONTROL}» is relu's second turn in the round over its first: what differs there "
         "is noise. Order drawn anew in every round; a dot beyond a panel's end lies on its edge.",
     )
-    _findings(page, judged, said, heights)
+    findings(page, judged, "what it says")
     labels = max(text_width(name, BASE) for name in [*names, CONTROL]) + 0.15
     for row, name in enumerate([*names, CONTROL]):
         colour = SMOOTH if name in claim.SMOOTH else MUTED if name == CONTROL else INK
@@ -92,27 +87,6 @@ HEADS = {
 
 def _time(seconds: float) -> str:
     return f"{1e3 * seconds:.0f}{NO_BREAK}ms" if seconds >= 0.01 else f"{1e6 * seconds:.0f}{NO_BREAK}µs"
-
-
-def _findings(page: Page, judged: Judged, said: Sequence[str], heights: Sequence[float]) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    small: dict[str, Any] = {"size": SMALL, "color": MUTED}
-    columns = (0.0, BODY - 4.9, BODY - 2.4, BODY - 1.1)
-    for left, head in zip(columns, ("what it says", "measured", "matters from", "outcome"), strict=True):
-        page.write(left, 0.02, head, **small)
-    edge = 0.2
-    for outcome, words, height in zip(judged.outcomes, said, heights, strict=True):
-        part, middle = outcome.part, edge + height / 2
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        weight = "bold" if part.decides else "normal"
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        page.canvas.plot([0.0, BODY], [edge] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], middle, words, weight=weight, size=SMALL, va="center")
-        page.write(columns[1], middle, effect(outcome), weight=weight, color=colour, size=SMALL, va="center")
-        bound = f"{amounts(part, part.smallest)[0]} {part.unit}"
-        page.write(columns[2], middle, bound if part.smallest else "above 0", va="center", **small)
-        page.write(columns[3], middle, verdict, weight=weight, color=colour, size=SMALL, va="center")
-        edge += height
 
 
 def _counts(page: Page, table: pd.DataFrame, names: Sequence[str], place: tuple[float, float]) -> None:

@@ -13,17 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.claims.ledger import amounts, effect
 from quantstudy.judge.bootstrap import Floats
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed, contrast
 from quantstudy.judge.intervals import interval
+from quantstudy.show.claims import findings, height_of
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.words import plural
 
-ROW, APART, PANEL, HEAD, CURVE, TICKS = 0.27, 0.3, 2.62, 0.4, 2.5, 0.55
-"""Inches: a finding, between blocks, a square map, what stands above a diagram, the diagram, numbers left of it."""
+APART, PANEL, HEAD, CURVE, TICKS = 0.3, 2.62, 0.4, 2.5, 0.55
+"""Inches: between blocks, a square map, what stands above a diagram, the diagram, numbers left of it."""
 
 BENDS = LinearSegmentedColormap.from_list("bends", ["#2C3E8F", "#8C4BA8", "#E0457B", "#F98C3C"])
 """Curvature, from nearly straight to strongly bent; all of it stands out from white."""
@@ -33,9 +33,6 @@ STRAIGHT, TIGHTEST = "#000000", 30.0
 
 WARM = "#C2410C"
 """Colour of silu and gelu; relu and its kin are BEST."""
-
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
-"""Colours of the outcomes."""
 
 
 @styled
@@ -55,7 +52,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     counted = plural(max(seeds), "seed") + (
         f" ({beside} at sizes other than 4×2, 8×3, 32×3)" if beside < max(seeds) else ""
     )
-    top_maps = 0.3 + ROW * len(judged.outcomes) + APART
+    top_maps = height_of(judged) + APART
     top_curves = top_maps + 0.55 + PANEL + APART + 0.1
     page = Page(
         top_curves + HEAD + CURVE + 0.5,
@@ -70,7 +67,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "the smallest are missed; pieces are those among the points of the boundary. Means over relu, leaky_relu and "
         f"prelu. {_each(table, claim)}",
     )
-    _findings(page, judged)
+    findings(page, judged, "what it says")
     _maps(page, table, claim, top_maps)
     width = (BODY - 2 * 0.3) / 3 - TICKS
     left = [TICKS + (width + TICKS + 0.3) * place for place in range(3)]
@@ -106,25 +103,6 @@ def _each(table: pd.DataFrame, claim: Any) -> str:
 
 def _small(ha: str = "left") -> dict[str, object]:
     return {"size": SMALL, "color": MUTED, "ha": ha}
-
-
-def _findings(page: Page, judged: Judged) -> None:
-    """Write every part with its effect, the smallest effect that matters and its outcome."""
-    columns = (0.0, BODY - 5.0, BODY - 2.2, BODY - 1.25)
-    for left, head in zip(
-        columns, ("what it says", "measured [95 % interval]", "matters from", "outcome"), strict=True
-    ):
-        page.write(left, 0.02, head, **_small())
-    for place, outcome in enumerate(judged.outcomes):
-        part, top = outcome.part, 0.3 + ROW * place
-        colour = KINDS.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
-        verdict = outcome.verdict if part.decides else f"({outcome.verdict})"
-        weight = "bold" if part.decides else "normal"
-        page.canvas.plot([0.0, BODY], [top - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        page.write(columns[0], top, part.says, weight=weight)
-        page.write(columns[1], top, effect(outcome), weight=weight, color=colour)
-        page.write(columns[2], top, f"{amounts(part, part.smallest)[0]} {part.unit}".strip(), **_small())
-        page.write(columns[3], top, verdict, weight=weight, color=colour)
 
 
 def _maps(page: Page, table: pd.DataFrame, claim: Any, top: float) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from quantstudy.claims.checkout import CLAIMS, experiment
 from quantstudy.claims.records import read_claim
 from quantstudy.judge.bootstrap import CONFIDENCE
-from quantstudy.judge.claim_words import amounts, effect
+from quantstudy.judge.claim_words import bound, effect
 from quantstudy.judge.claims import UNDECIDED, Judged, judge_claims
 
 FEW = 32
@@ -33,9 +33,10 @@ def judged(folder: Path) -> dict[str, Found]:
 
 
 def seeds_of(result: Judged) -> str:
-    """Return how many values the parts have: `32`, `counted`, or both."""
+    """Return how many values the parts have: `32 seeds`, `counted`, or both; what is timed has rounds."""
     counts = sorted({outcome.seeds for outcome in result.outcomes if outcome.seeds and not outcome.part.exact})
-    words = [str(count) for count in counts]
+    called = "rounds" if result.claim.alone else "seeds"
+    words = [f"{', '.join(str(count) for count in counts)} {called}"] if counts else []
     if any(outcome.part.exact for outcome in result.outcomes):
         words.append("counted")
     return ", ".join(words) or "none"
@@ -99,14 +100,12 @@ def _section(name: str, result: Judged, about: Mapping[str, Any]) -> Sequence[st
         verdict = outcome.verdict if part.decides else f"({outcome.verdict}, beside)"
         if not outcome.seeds:
             verdict = UNDECIDED if part.decides else f"({UNDECIDED}, beside)"
-        bound = f"{amounts(part, part.smallest)[0]} {part.unit}".strip()
-        lines.append(_table_row(part.says, effect(outcome), bound, p, verdict))
-    ran = f"{about['seconds']:.0f} s" if about["seconds"] >= 1 else "under a second"
+        lines.append(_table_row(part.says, effect(outcome), bound(part), p, verdict))
     lines += [
         "",
         f"![{name}](figures/{name}.png)",
         "",
-        f"`quantstudy claim {name}` · {seeds_of(result)} seeds · table [{name}.parquet]({name}.parquet) · {ran} on "
-        f"{about['processor']}",
+        f"`quantstudy claim {name}` · {seeds_of(result)} · table [{name}.parquet]({name}.parquet) · "
+        f"all pieces together {about['seconds']:.0f} s on {about['processor']}",
     ]
     return lines

@@ -15,7 +15,7 @@ from quantstudy.files import write_atomically
 from quantstudy.tables import CLAIM
 
 KEY = b"quantstudy"
-"""Where the provenance stands in the metadata of the file, as JSON."""
+"""Where the provenance stands in the metadata of a file, as JSON."""
 
 
 def write_claim(folder: Path, name: str, table: pa.Table, about: Mapping[str, Any]) -> None:

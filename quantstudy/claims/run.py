@@ -7,8 +7,9 @@ versions. A run that is stopped goes on where it was; a changed file begins agai
 import hashlib
 import io
 import json
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from quantstudy import provenance
 from quantstudy.cache import TRAINING_REVISION, cache_folder
 from quantstudy.claims.checkout import experiment, source
-from quantstudy.claims.records import read_claim, write_claim
+from quantstudy.claims.records import KEY, read_claim, write_claim
 from quantstudy.errors import StudyFailure
 from quantstudy.executors import ThisProcess
 from quantstudy.files import write_atomically
@@ -53,20 +54,22 @@ def run_claim(
         StudyFailure: a claim that it needs has no table in the folder yet.
         OSError: disk full, read-only folder.
     """
-    module, started = experiment(name), time.perf_counter()
+    module = experiment(name)
     claim = module.CLAIM
     if claim.needs:
+        started = time.perf_counter()
         table = module.combine({needed: _needed(folder, needed) for needed in claim.needs})
+        origins = [_origin(started)]
         progress(name, 1, 1)
     else:
         workers = ThisProcess() if claim.alone else executor
-        table = _measured(name, module.units(seeds), workers, fresh, progress)
+        table, origins = _measured(name, module.units(seeds), workers, fresh, progress)
     about = {
         "claim": name,
         "seeds": seeds,
-        "seconds": round(time.perf_counter() - started, 1),
-        "processor": provenance.processor(),
-        "commit": provenance.commit(),
+        "seconds": round(math.fsum(origin["seconds"] for origin in origins), 1),
+        "processor": _distinct(origin["processor"] for origin in origins),
+        "commit": _distinct(origin["commit"] or "" for origin in origins),
         "versions": provenance.versions(),
     }
     write_claim(folder, name, table, about)
@@ -76,14 +79,15 @@ def measure_unit(name: str, unit: Unit, path: Path) -> str:
     """Measure one piece, in a worker, and keep it; only its path comes back."""
     from quantstudy.work import one_thread
 
-    module = experiment(name)
+    module, started = experiment(name), time.perf_counter()
     if module.CLAIM.alone:  # it takes the threads that it wants
         table = module.measure(**unit)
     else:
         with one_thread():
             table = module.measure(**unit)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, to_parquet([table.cast(CLAIM)], CLAIM))
+    schema = CLAIM.with_metadata({KEY: json.dumps(_origin(started)).encode()})
+    write_atomically(path, to_parquet([table.cast(CLAIM).replace_schema_metadata(schema.metadata)], schema))
     return str(path)
 
 
@@ -99,7 +103,10 @@ def unit_path(name: str, unit: Unit) -> Path:
     return cache_folder() / "claims" / name / f"{digest}.parquet"
 
 
-def _measured(name: str, units: list[Unit], executor: Executor, fresh: bool, progress: Progress) -> pa.Table:
+def _measured(
+    name: str, units: list[Unit], executor: Executor, fresh: bool, progress: Progress
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Return the joined table, and of every piece where and in what time it was measured."""
     paths = [unit_path(name, unit) for unit in units]
     waiting = [place for place, path in enumerate(paths) if fresh or _kept(path) is None]
     done = len(paths) - len(waiting)
@@ -111,7 +118,7 @@ def _measured(name: str, units: list[Unit], executor: Executor, fresh: bool, pro
     if any(table is None for table in tables):
         raise StudyFailure(f"what {name} has measured is gone from the cache; run the same command again")
     joined: pa.Table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-    return joined
+    return joined, [json.loads(table.schema.metadata[KEY]) for table in tables if table is not None]
 
 
 def _finished(name: str, pieces: list[tuple[Unit, Path]], executor: Executor) -> Iterator[None]:
@@ -127,9 +134,19 @@ def _finished(name: str, pieces: list[tuple[Unit, Path]], executor: Executor) ->
 
 def _kept(path: Path) -> pa.Table | None:
     try:
-        return pq.read_table(io.BytesIO(path.read_bytes()))
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
     except (OSError, pa.ArrowException):
         return None
+    return table if KEY in (table.schema.metadata or {}) else None
+
+
+def _origin(started: float) -> dict[str, Any]:
+    seconds = round(time.perf_counter() - started, 3)
+    return {"seconds": seconds, "processor": provenance.processor(), "commit": provenance.commit()}
+
+
+def _distinct(texts: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))
 
 
 def _needed(folder: Path, name: str) -> pd.DataFrame:

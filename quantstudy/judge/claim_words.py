@@ -28,3 +28,12 @@ def effect(outcome: Outcome) -> str:
         return f"{amounts(part, outcome.mean)[0]}{unit} (counted)"
     mean, low, high = amounts(part, outcome.mean, outcome.low, outcome.high)
     return f"{mean} [{low}, {high}]{unit}"
+
+
+def bound(part: Part) -> str:
+    """Return the smallest effect that matters, with its unit.
+
+    >>> bound(Part("lead", "", 0.02, "points", 100.0)), bound(Part("lead", "", 0.0, "points", 100.0))
+    ('2.00 points', 'above 0')
+    """
+    return f"{amounts(part, part.smallest)[0]} {part.unit}".strip() if part.smallest else "above 0"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from quantstudy.judge.claim_words import amounts, effect
+from quantstudy.judge.claim_words import bound, effect
 from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged, Outcome
 from quantstudy.judge.intervals import interval
 from quantstudy.show.page import BODY, Page, text_width, wrap
@@ -57,7 +57,7 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
         for place, line in enumerate(says.split("\n")):
             page.write(columns[0], below + place * 0.17, line, **style)
         page.write(columns[1], below, effect(outcome), color=colour, **style)
-        page.write(columns[2], below, f"{amounts(part, part.smallest)[0]} {part.unit}", size=SMALL, color=MUTED)
+        page.write(columns[2], below, bound(part), size=SMALL, color=MUTED)
         page.write(columns[3], below, _told(outcome), color=colour, **style)
         below += ROW + 0.17 * (lines - 1)
     return below - top

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from quantstudy.claims import checkout
-from quantstudy.claims.ledger import amounts, effect, judged, ledger
+from quantstudy.claims.ledger import judged, ledger
 from quantstudy.claims.run import run_claim
 from quantstudy.executors import ThisProcess
+from quantstudy.judge.claim_words import amounts, bound, effect
 from quantstudy.judge.claims import Claim, Part, judge_claims
 
 COMMITTED = checkout.root() / "results" / "claims"
@@ -28,9 +29,8 @@ def test_it_tells_claim_effect_seeds_verdict_figure_and_command(folder):
     text = ledger(judged(folder))
     row = next(line for line in text.splitlines() if line.startswith("| a \\| leads."))
     assert "lead: 10.0 [10.0, 10.0] points" in row
-    assert (
-        "| 32 | **supported** | [dead_neurons.png](figures/dead_neurons.png) | `quantstudy claim dead_neurons` |" in row
-    )
+    end = "| **supported** | [dead_neurons.png](figures/dead_neurons.png) | `quantstudy claim dead_neurons` |"
+    assert row.endswith(f"| 32 seeds {end}")
     assert "count: 96 things (counted)" in text
     assert "2 claims: 2 supported, 0 contradicted, 0 undecided" in text
     assert "the 1 tested parts" in text
@@ -72,6 +72,7 @@ def test_effects_in_words():
     assert effect(outcome([0.25], exact=True, unit="%", scale=100.0)) == "25 % (counted)"
     assert effect(outcome([0.02] * 8, unit="points", scale=100.0)) == "2.00 [2.00, 2.00] points"
     assert effect(outcome([0.5])) == "0.500 [n/a, n/a]"
+    assert bound(Part("p", "", 0.05)) == "0.050"
 
 
 @pytest.mark.parametrize("name", checkout.CLAIMS)

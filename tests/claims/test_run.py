@@ -32,11 +32,12 @@ def test_every_piece_is_measured_once_and_joined_in_order(run, measured):
 
 
 def test_a_second_run_measures_nothing_and_gives_the_same(run, measured):
-    first, _ = run()
+    first, about = run()
     measured()
-    again, _ = run()
+    again, still = run()
     assert measured() == []
     assert again.equals(first)
+    assert still == about  # when and where it was measured, not when it was joined
 
 
 def test_other_seeds_are_other_pieces_and_fresh_measures_again(run, measured):
