@@ -270,7 +270,7 @@ def claim(
 def claims(
     seeds: _Seeds = None, out: _Folder = None, jobs: _Jobs = None, fresh: _Again = False, as_json: _Json = False
 ) -> None:
-    """Measure every claim of the article (some 15 minutes); goes on where it was stopped."""
+    """Measure every claim of the article (some minutes); goes on where it was stopped."""
     from quantstudy.claims.checkout import CLAIMS
 
     _claims(CLAIMS, seeds, out, jobs, fresh=fresh, as_json=as_json)
