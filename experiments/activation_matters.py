@@ -38,7 +38,9 @@ CLAIM = Claim(
             "points",
             100.0,
         ),
-        Part("tuned", "and at each activation's own rate", 0.0, "points", 100.0),
+        Part(
+            "tuned", "activations differ less than seeds at each activation's own rate (likewise)", 0.0, "points", 100.0
+        ),
         Part(
             "within_a_point",
             (
@@ -57,7 +59,14 @@ CLAIM = Claim(
             100.0,
             decides=False,
         ),
-        Part("at_8_bits", "and after quantization to w8a8", 0.0, "points", 100.0, decides=False),
+        Part(
+            "at_8_bits",
+            "activations differ less than seeds after quantization to w8a8",
+            0.0,
+            "points",
+            100.0,
+            decides=False,
+        ),
     ),
 )
 

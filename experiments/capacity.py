@@ -36,7 +36,12 @@ CLAIM = Claim(
             0.02,
             "bits",
         ),
-        Part("information_4", "and its 4-bit code", 0.02, "bits"),
+        Part(
+            "information_4",
+            "a single neuron's 4-bit code tells more of the class, mean of all hidden neurons",
+            0.02,
+            "bits",
+        ),
         Part(
             "participation", "participation ratio of the last hidden layer is higher", 0.25, "dimensions", decides=False
         ),

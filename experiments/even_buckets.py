@@ -29,7 +29,7 @@ CLAIM = Claim(
     ),
     parts=(
         Part("entropy_4", "hardgelu's codes have more entropy at 4 bits, mean of the layers", 0.1, "bits"),
-        Part("entropy_8", "and at 8 bits", 0.1, "bits"),
+        Part("entropy_8", "hardgelu's codes have more entropy at 8 bits, mean of the layers", 0.1, "bits"),
         Part(
             "cap_4",
             "the cap alone gives more entropy at 4 bits (hardgelu minus hardgelu_uncapped)",
@@ -37,7 +37,7 @@ CLAIM = Claim(
             "bits",
             decides=False,
         ),
-        Part("cap_8", "and at 8 bits", 0.1, "bits", decides=False),
+        Part("cap_8", "the cap alone gives more entropy at 8 bits", 0.1, "bits", decides=False),
         Part("occupancy_8", "hardgelu uses more of the codes at 8 bits", 0.02, "points of share", 100.0, decides=False),
         Part(
             "negative_8",

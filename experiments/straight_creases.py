@@ -42,8 +42,22 @@ CLAIM = Claim(
         Part("straight", "nearly all of the boundary of relu, leaky_relu and prelu is straight (share)", 0.99),
         Part("curved", "nearly all of the boundary of silu and gelu is curved (share)", 0.99),
         Part("limits", "silu and gelu are more accurate than the straight ones at 8,8,8", 0.01, "points", 100.0),
-        Part("limits_small", "and at 4,4", 0.01, "points", 100.0, decides=False),
-        Part("limits_wide", "and at 32,32,32", 0.01, "points", 100.0, decides=False),
+        Part(
+            "limits_small",
+            "silu and gelu are more accurate than the straight ones at 4,4",
+            0.01,
+            "points",
+            100.0,
+            decides=False,
+        ),
+        Part(
+            "limits_wide",
+            "silu and gelu are more accurate than the straight ones at 32,32,32",
+            0.01,
+            "points",
+            100.0,
+            decides=False,
+        ),
     ),
 )
 

@@ -38,7 +38,7 @@ CLAIM = Claim(
     ),
     parts=(
         Part("at_8_bits", "hardgelu meets more wishes than any other at 8 bits", 0.0, "wishes", exact=True),
-        Part("at_4_bits", "and at 4 bits", 0.0, "wishes", exact=True),
+        Part("at_4_bits", "hardgelu meets more wishes than any other at 4 bits", 0.0, "wishes", exact=True),
     ),
     needs=(
         "dead_neurons",
