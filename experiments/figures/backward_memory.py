@@ -60,7 +60,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "which the last three copy their input first; (ours): a function that keeps its output alone. One kernel: a "
         "single function that keeps its input. MiB = 2²⁰ bytes.",
     )
-    findings(page, judged, "what it says, counted")
+    findings(page, judged, "what it says")
     _rows(page, table, claim, bars, top_bars)
     top = top_told
     for note in notes:

@@ -77,7 +77,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         left = labels + (width + gap) * column
         where = {"case": claim.ALL} if metric.startswith("information") else {"case": claim.LAYER, "x": last}
         page.write(left, top + 0.1, head, weight="bold", size=SMALL)
-        ax = page.axes(left, top + HEAD - 0.15, width, LINE * len(names) + 0.15)
+        ax = page.axes(left, top + HEAD, width, LINE * len(names))
         strips(ax, by_seed(table, metric, **where), names, colours=dict.fromkeys(claim.SMOOTH, SMOOTH))
         page.write(left, below + 0.1, BY_LAYER[metric], weight="bold", size=SMALL)
         ax = page.axes(left + TICKS, below + HEAD - 0.15, width - TICKS, CURVE)

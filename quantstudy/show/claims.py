@@ -49,7 +49,7 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
     below = top + HEAD
     for outcome in judged.outcomes:
         part = outcome.part
-        says = wrap(part.says, columns[1] - 0.3, SMALL, "bold")
+        says = wrap(part.says, columns[1] - 0.45, SMALL, "bold")
         lines = says.count("\n") + 1
         colour = OUTCOMES.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
         style = {"weight": "bold" if part.decides else "normal", "size": SMALL}
@@ -65,7 +65,7 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
 
 def height_of(judged: Judged) -> float:
     """Return the height in inches of what `findings` writes."""
-    lines = [wrap(outcome.part.says, BODY - 5.3, SMALL, "bold").count("\n") for outcome in judged.outcomes]
+    lines = [wrap(outcome.part.says, BODY - 5.45, SMALL, "bold").count("\n") for outcome in judged.outcomes]
     return HEAD + sum(ROW + 0.17 * more for more in lines)
 
 
@@ -93,7 +93,7 @@ def strips(
         scale: what values are multiplied by.
         colours: of some names; the others are INK.
     """
-    ax.set(ylim=(len(names), -0.1), yticks=[])
+    ax.set(ylim=(len(names), 0.0), yticks=[])
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="x", length=2)
     ax.locator_params(axis="x", nbins=6)
