@@ -102,17 +102,10 @@ class Components(NamedTuple):
 
 
 def units(seeds: int) -> list[dict[str, Any]]:
-    """Return the pieces of work: all activations of one block of seeds, then of the next, so that rates are tuned once.
+    """Return the pieces of work: the seeds of one activation that are trained together."""
+    from quantstudy.trained import pieces
 
-    Two pieces of one activation that run at once would both tune its rate.
-    """
-    from quantstudy.trained import seed_blocks
-
-    return [
-        {"activation": activation, "first": first, "last": last}
-        for first, last in seed_blocks(seeds)
-        for activation in STUDY.activations
-    ]
+    return pieces(STUDY.activations, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:

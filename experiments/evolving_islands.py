@@ -152,13 +152,9 @@ class Journey:
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import seed_blocks
+    from quantstudy.trained import pieces
 
-    return [
-        {"activation": activation, "first": first, "last": last}
-        for activation in ACTIVATIONS
-        for first, last in seed_blocks(seeds)
-    ]
+    return pieces(ACTIVATIONS, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:

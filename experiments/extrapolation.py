@@ -85,13 +85,9 @@ FLAT = 0.01
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import seed_blocks
+    from quantstudy.trained import pieces
 
-    return [
-        {"activation": activation, "first": first, "last": last}
-        for activation in STUDY.activations
-        for first, last in seed_blocks(seeds)
-    ]
+    return pieces(STUDY.activations, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:

@@ -100,10 +100,11 @@ def activations() -> tuple[str, ...]:
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work, a block of seeds of one activation each, the slow ones (no kernel) first."""
     from quantstudy.subject.activations import parse_activation
-    from quantstudy.trained import seed_blocks
+    from quantstudy.trained import pieces
 
-    names = sorted(activations(), key=lambda name: parse_activation(name).kernel is not None)
-    return [{"activation": name, "first": first, "last": last} for name in names for first, last in seed_blocks(seeds)]
+    return sorted(
+        pieces(activations(), seeds), key=lambda piece: parse_activation(piece["activation"]).kernel is not None
+    )
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:

@@ -1,6 +1,7 @@
 """Trained stacks by their settings: from the cache, or trained now and kept there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,3 +82,19 @@ def seed_blocks(seeds: int) -> list[tuple[int, int]]:
     """
     together = SEEDS_PER_CELL["train"]
     return [(first, min(first + together, seeds)) for first in range(0, seeds, together)]
+
+
+def pieces(activations: Sequence[str], seeds: int) -> list[dict[str, Any]]:
+    """Return the pieces of work of a claim: the seeds of one activation that are trained together, as arguments.
+
+    All activations of one block of seeds, then of the next: two pieces of one activation that begin at once would do
+    twice what is done once per activation, such as tuning its rate.
+
+    >>> [(piece["activation"], piece["first"], piece["last"]) for piece in pieces(["relu", "silu"], 20)]
+    [('relu', 0, 16), ('silu', 0, 16), ('relu', 16, 20), ('silu', 16, 20)]
+    """
+    return [
+        {"activation": activation, "first": first, "last": last}
+        for first, last in seed_blocks(seeds)
+        for activation in activations
+    ]
