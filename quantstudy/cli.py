@@ -50,7 +50,11 @@ def run(
     ] = None,
     activations: Annotated[
         str | None,
-        _option(f"Names, separated by commas; NAME@CAP caps one. Default {', '.join(_DEFAULT.activations)}.", "NAMES"),
+        _option(
+            "Names, separated by commas; NAME@CAP caps one, module:function is any torch function. Default "
+            f"{', '.join(_DEFAULT.activations)}.",
+            "NAMES",
+        ),
     ] = None,
     seeds: Annotated[
         str | None,
