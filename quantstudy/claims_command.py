@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from quantstudy.claims.checkout import drawing, root
-from quantstudy.claims.ledger import Found, judged, ledger
+from quantstudy.claims.ledger import HEADING, Found, judged, ledger
 from quantstudy.claims.run import Progress, run_claim
+from quantstudy.errors import BadInput
 from quantstudy.executors import collect_rarely, workers
 from quantstudy.files import locked, write_atomically
+from quantstudy.folders import is_folder
 from quantstudy.judge.claims import Judged
 from quantstudy.terminal import print_claim, print_claims, stage_progress
 
@@ -27,12 +29,13 @@ def do_claims(names: Sequence[str], seeds: int, out: Path | None, jobs: int, *, 
         as_json: print JSON and nothing else on standard output.
 
     Raises:
-        BadInput: there is no checkout.
+        BadInput: there is no checkout; the folder is a file or holds a README.md of somebody else.
         StudyFailure: a folder is in use, a table is damaged, a claim that is needed has none.
         OSError: disk full, read-only folder.
     """
     collect_rarely()
     folder = root() / "results" / "claims" if out is None else out
+    _require_own(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     with locked(folder):
         with stage_progress() as progress, workers(jobs) as executor:
@@ -48,6 +51,14 @@ def do_claims(names: Sequence[str], seeds: int, out: Path | None, jobs: int, *, 
         print_claim(found[names[0]][0], folder)
     else:
         print_claims([found[name][0] for name in names], folder)
+
+
+def _require_own(folder: Path) -> None:
+    page = folder / "README.md"
+    if is_folder(folder, "out") and page.exists() and not page.read_bytes().startswith(HEADING.encode()):
+        raise BadInput(
+            "out", str(folder), f"{page} is no ledger of claims and would be overwritten; choose another folder"
+        )
 
 
 def _draw(found: Mapping[str, Found], names: Sequence[str], folder: Path, progress: Progress) -> None:

@@ -35,6 +35,20 @@ def test_bad_input_is_one_line_and_writes_nothing(command, capsys, tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_of_somebody_else_is_overwritten(command, capsys, tmp_path):
+    page, file = tmp_path / "README.md", tmp_path / "file"
+    page.write_text("# Mine\n")
+    file.touch()
+    for out, why in ((tmp_path, "is no ledger of claims and would be overwritten"), (file, "a folder is needed")):
+        assert command("claim", "capacity", "--seeds", "1", "--out", str(out)) == 2
+        told, err = capsys.readouterr()
+        assert (told, len(err.splitlines())) == ("", 1)
+        assert err.startswith(f"quantstudy: out: '{out}' is not allowed")
+        assert why in err
+    assert page.read_text() == "# Mine\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "file"]
+
+
 @pytest.mark.parametrize("arguments", [["claim", "dead_neurons"], ["claims"]])
 def test_without_a_checkout_it_is_one_line(command, capsys, tmp_path, monkeypatch, arguments):
     installed = tmp_path / "site-packages" / "quantstudy" / "claims" / "checkout.py"

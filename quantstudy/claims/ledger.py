@@ -16,6 +16,9 @@ from quantstudy.judge.claims import UNDECIDED, Judged, judge_claims
 FEW = 32
 """Seeds below which the page says that it is a trial."""
 
+HEADING = "# The article's claims, measured"
+"""How the page begins."""
+
 Found = tuple[Judged, pd.DataFrame, dict[str, Any]]
 """A claim and its outcomes, its table, where it comes from."""
 
@@ -45,7 +48,7 @@ def seeds_of(result: Judged) -> str:
 def ledger(found: Mapping[str, Found]) -> str:
     """Return the page: a table of the claims, then each with its parts, its figure and its command."""
     tests = sum(math.isfinite(outcome.p) for result, _, _ in found.values() for outcome in result.outcomes)
-    lines = ["# The article's claims, measured", "", *_introduction(found, tests), ""]
+    lines = [HEADING, "", *_introduction(found, tests), ""]
     lines += ["| claim | measured | effect [95 % interval] | seeds | verdict | figure | command |", "|---" * 7 + "|"]
     lines += [_row(name, result) for name, (result, _, _) in found.items()]
     for name, (result, _, about) in found.items():
