@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -168,7 +169,7 @@ def print_claim(result: Judged, folder: Path) -> None:
     for outcome in result.outcomes:
         p = f"{outcome.p:.4f}" if math.isfinite(outcome.p) else "-"
         told = outcome.verdict if outcome.part.decides else f"({outcome.verdict}, beside)"
-        table.add_row(outcome.part.says, effect(outcome), p, told)
+        table.add_row(escape(outcome.part.says), escape(effect(outcome)), p, told)  # brackets are no markup
     console.print(table)
     print(f"ledger and figure: {folder / 'README.md'}, figures/{result.claim.name}.png")
 
@@ -179,7 +180,7 @@ def print_claims(results: Sequence[Judged], folder: Path) -> None:
     for heading in ("claim", "verdict", "what it says"):
         table.add_column(heading, overflow="fold")
     for result in results:
-        table.add_row(result.claim.name, result.verdict, result.claim.says)
+        table.add_row(result.claim.name, result.verdict, escape(result.claim.says))
     _console().print(table)
     print(f"ledger, tables and figures: {folder / 'README.md'}")
 

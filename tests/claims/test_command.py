@@ -22,6 +22,11 @@ def test_several_claims(small, tmp_path, capsys):
     assert {path.stem for path in (out / "figures").glob("*.png")} == set(BOTH)
 
 
+def test_brackets_are_printed(small, tmp_path, capsys):
+    do_claims(["dead_neurons"], 1, tmp_path / "claims", 1, fresh=False, as_json=False)
+    assert "10.0 [n/a, n/a] points" in capsys.readouterr().out
+
+
 def test_as_json(small, tmp_path, capsys):
     do_claims(BOTH, 1, tmp_path / "claims", 1, fresh=False, as_json=True)
     told = json.loads(capsys.readouterr().out)
