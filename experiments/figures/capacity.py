@@ -12,7 +12,7 @@ from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
-from quantstudy.show.claims import findings, height_of, strips
+from quantstudy.show.claims import findings, height_of, present, strips
 from quantstudy.show.page import BODY, Page, text_width
 from quantstudy.show.style import BASE, INK, MUTED, RULE, SMALL, styled
 from quantstudy.show.words import plural
@@ -49,7 +49,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         judged: its outcomes.
     """
     claim = experiment("capacity")
-    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    names = present(table, claim.STUDY.activations)
     top = height_of(judged) + APART
     below = top + HEAD + LINE * len(names) + 0.3 + APART
     page = Page(

@@ -12,9 +12,9 @@ from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.claims import findings, height_of, present, strips
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BARS, BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import BARS, BASE, INK, MUTED, RULE, SMALL, styled
 from quantstudy.show.words import number, plural
 
 APART, HEAD, LINE, BARS_HIGH, TICKS = 0.25, 0.6, 0.36, 0.95, 0.4
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         judged: its outcomes.
     """
     claim = experiment("dead_neurons")
-    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    names = present(table, claim.STUDY.activations)
     top = height_of(judged) + APART
     below = top + HEAD + LINE * len(names) + 0.55 + APART
     page = Page(
@@ -69,7 +69,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     for column, (metric, (head, unit, scale)) in enumerate(MEASURES.items()):
         left = labels + (width + gap) * column
         page.write(left, top, head, weight="bold", size=SMALL, va="top")
-        ax = page.axes(left, top + HEAD - 0.15, width, LINE * len(names) + 0.15)
+        ax = page.axes(left, top + HEAD, width, LINE * len(names))
         _strips(ax, scale * by_seed(table, metric, case=claim.ALL), names, claim, most=scale)
         foot = top + HEAD + LINE * len(names) + 0.4
         page.write(left + width / 2, foot, unit, ha="center", size=SMALL, color=MUTED)
@@ -89,29 +89,19 @@ def _colour(claim: Any, name: str) -> str:
 
 
 def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], claim: Any, most: float) -> None:
-    """Draw seeds, mean and interval of every activation, one row each from the top; `most` is the largest value."""
-    ax.set(ylim=(len(names), -0.15 / LINE), yticks=[])
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", length=2)
-    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
+    """Draw every activation's strip and write its mean beside it; `most` is the largest value."""
+    strips(ax, wide, names, colours={name: _colour(claim, name) for name in names})
     found = wide[list(names)].to_numpy()
     found = found[np.isfinite(found)]
     right = most if most == 1.0 else max(10.0, 1.3 * float(found.max(initial=0.0)))  # room for the numbers
     ax.set_xlim(-0.04 * right, 1.04 * right)
     ax.locator_params(axis="x", nbins=6)
+    at, ha = (0.01, "left") if found.min(initial=right) > 0.25 * right else (0.99, "right")
+    across = ax.get_yaxis_transform()
     for row, name in enumerate(names):
-        values = wide[name].to_numpy()
-        values = values[np.isfinite(values)]
-        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
-        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
-        mean, low, high = interval(values)
-        colour = _colour(claim, name)
-        ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
-        ax.plot([mean], [row + 0.5], marker="o", markersize=5.0, color=colour)
-        at, ha = (0.01, "left") if found.min(initial=right) > 0.25 * right else (0.99, "right")
+        mean, _, _ = interval(wide[name].dropna().to_numpy())
         said = number(mean, 2 if most == 1.0 else 1)
-        ax.text(at, row + 0.5, said, transform=ax.get_yaxis_transform(), ha=ha, va="center", size=SMALL, color=colour)
+        ax.text(at, row + 0.5, said, transform=across, ha=ha, va="center", size=SMALL, color=_colour(claim, name))
 
 
 def _histograms(page: Page, table: pd.DataFrame, names: Sequence[str], claim: Any, top: float) -> None:

@@ -11,7 +11,17 @@ from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed, contrast
 from quantstudy.judge.intervals import interval
-from quantstudy.show.claims import COLOURS, findings, height_of, names_width, plain_axes, strips, title, write_names
+from quantstudy.show.claims import (
+    COLOURS,
+    findings,
+    height_of,
+    names_width,
+    plain_axes,
+    present,
+    strips,
+    title,
+    write_names,
+)
 from quantstudy.show.page import BODY, Page
 from quantstudy.show.style import BARS, INK, LEVELS, MUTED, SMALL, styled
 from quantstudy.show.words import number, plural
@@ -35,7 +45,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         table: of the claim.
         judged: its outcomes.
     """
-    names = [name for name in experiment("even_buckets").ACTIVATIONS if (table["activation"] == name).any()]
+    names = present(table, experiment("even_buckets").ACTIVATIONS)
     rows_of_cells = -(-len(names) // ACROSS)
     top = height_of(judged) + 0.35
     below = top + 0.3 + rows_of_cells * (CELL + 0.55) + 0.2

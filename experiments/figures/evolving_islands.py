@@ -20,6 +20,7 @@ from quantstudy.show.claims import (
     height_of,
     names_width,
     plain_axes,
+    present,
     strips,
     title,
     write_names,
@@ -52,7 +53,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         table: of the claim.
         judged: its outcomes.
     """
-    names = [name for name in claim.ACTIVATIONS if (table["activation"] == name).any()]
+    names = present(table, claim.ACTIVATIONS)
     tile = (BODY - GAP * (len(claim.SHOWN) - 1)) / len(claim.SHOWN)
     pictures = height_of(judged) + APART
     below = pictures + 0.3 + tile + 0.25 + APART

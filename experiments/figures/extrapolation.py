@@ -22,6 +22,7 @@ from quantstudy.show.claims import (
     height_of,
     names_width,
     plain_axes,
+    present,
     strips,
     title,
     write_names,
@@ -51,7 +52,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         table: of the claim.
         judged: its outcomes.
     """
-    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    names = present(table, claim.STUDY.activations)
     tile = (BODY - GAP * len(names)) / (len(names) + 1)
     pictures = height_of(judged) + APART
     below = pictures + 0.3 + tile + 0.45 + APART

@@ -19,6 +19,7 @@ from quantstudy.show.claims import (
     mean_mark,
     names_width,
     plain_axes,
+    present,
     title,
     write_names,
 )
@@ -44,7 +45,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         judged: its outcomes.
     """
     claim = experiment("fast_convergence")
-    names = [name for name in claim.ACTIVATIONS if (table["activation"] == name).any()]
+    names = present(table, claim.ACTIVATIONS)
     lines = -(-len(names) // ACROSS)
     curves = height_of(judged) + 0.3
     forest = curves + 0.3 + lines * (HEAD + CURVE + 0.35) + 0.3

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,9 +12,9 @@ from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.claims import findings, height_of, present, strips
 from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
 from quantstudy.show.words import number, plural
 
 APART, CURVE, HEAD, LINE, TICKS = 0.3, 1.15, 0.6, 0.36, 0.35
@@ -43,7 +42,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         judged: its outcomes.
     """
     claim = experiment("gating")
-    names = [name for name in claim.STUDY.activations if (table["activation"] == name).any()]
+    names = present(table, claim.STUDY.activations)
     top = height_of(judged) + APART
     below = top + 0.5 + CURVE + 0.35 + APART
     page = Page(
@@ -73,7 +72,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     for column, (case, x, metric, head, unit, scale) in enumerate(COLUMNS):
         left = labels + (width + gap) * column
         page.write(left, below, head, weight="bold", size=SMALL, va="top")
-        ax = page.axes(left, below + HEAD - 0.15, width, LINE * len(names) + 0.15)
+        ax = page.axes(left, below + HEAD, width, LINE * len(names))
         where = {"case": case} if x is None else {"case": case, "x": x}
         _strips(ax, scale * by_seed(table, metric, **where), names, largest[scale])
         foot = below + HEAD + LINE * len(names) + 0.4
@@ -126,22 +125,13 @@ def by_curve(table: pd.DataFrame, name: str, case: str) -> pd.Series:
 
 
 def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], most: float) -> None:
-    """Draw seeds, mean and interval of every activation, one row each from the top; `most` is the largest value."""
+    """Draw every activation's strip and write its mean at the right; `most` is the largest value."""
+    strips(ax, wide, names, colours={name: _colour(name) for name in names})
     right = 1.4 * most  # room for the numbers
-    ax.set(ylim=(len(names), -0.15 / LINE), yticks=[], xlim=(-0.05 * right, right))
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", length=2)
+    ax.set_xlim(-0.05 * right, right)
     ax.set_xticks([tick for tick in MaxNLocator(5).tick_values(0.0, most) if 0.0 <= tick <= most])
-    ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
+    across = ax.get_yaxis_transform()
     for row, name in enumerate(names):
-        values = wide[name].to_numpy()
-        values = values[np.isfinite(values)]
-        spread = np.linspace(-0.28, 0.28, len(values)) if len(values) > 1 else np.zeros(len(values))
-        ax.scatter(values, row + 0.5 + spread, s=6.0, color=SEED_DOT, alpha=0.7, linewidths=0.0)
-        mean, low, high = interval(values)
-        colour = _colour(name)
-        ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
-        ax.plot([mean], [row + 0.5], marker="o", markersize=5.0, color=colour)
-        said, across = number(mean, 3 if most <= 1.0 else 1), ax.get_yaxis_transform()
-        ax.text(0.99, row + 0.5, said, transform=across, ha="right", va="center", size=SMALL, color=colour)
+        mean, _, _ = interval(wide[name].dropna().to_numpy())
+        said = number(mean, 3 if most <= 1.0 else 1)
+        ax.text(0.99, row + 0.5, said, transform=across, ha="right", va="center", size=SMALL, color=_colour(name))

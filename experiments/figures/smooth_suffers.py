@@ -12,7 +12,7 @@ from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.judge.intervals import interval
-from quantstudy.show.claims import findings, height_of, names_width, plain_axes, strips, title
+from quantstudy.show.claims import findings, height_of, names_width, plain_axes, present, strips, title
 from quantstudy.show.page import BODY, Page
 from quantstudy.show.style import DEPLOYABLE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.words import MINUS, number, plural
@@ -48,7 +48,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         judged: its outcomes.
     """
     claim = experiment("smooth_suffers")
-    names = [name for name in claim.activations() if (table["activation"] == name).any()]
+    names = present(table, claim.activations())
     kinds = {name: kind for kind, members in claim.GROUPS.items() for name in members}
     top = height_of(judged) + 0.35
     twins = top + 0.35 + TALL + 0.75

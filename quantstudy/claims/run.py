@@ -9,7 +9,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def run_claim(
     if claim.needs:
         started = time.perf_counter()
         table = module.combine({needed: _needed(folder, needed) for needed in claim.needs})
-        origins = [_origin(started)]
+        origins = [_here() | {"seconds": time.perf_counter() - started}]
         progress(name, 1, 1)
     else:
         workers = ThisProcess() if claim.alone else executor
@@ -75,8 +75,8 @@ def run_claim(
     write_claim(folder, name, table, about)
 
 
-def measure_unit(name: str, unit: Unit, path: Path) -> str:
-    """Measure one piece, in a worker, and keep it; only its path comes back."""
+def measure_unit(name: str, unit: Unit, path: Path, here: Mapping[str, Any]) -> str:
+    """Measure one piece, in a worker, and keep it, with where that is (`here`) and its seconds; its path comes back."""
     from quantstudy.work import one_thread
 
     module, started = experiment(name), time.perf_counter()
@@ -86,28 +86,29 @@ def measure_unit(name: str, unit: Unit, path: Path) -> str:
         with one_thread():
             table = module.measure(**unit)
     path.parent.mkdir(parents=True, exist_ok=True)
-    schema = CLAIM.with_metadata({KEY: json.dumps(_origin(started)).encode()})
+    origin = {**here, "seconds": round(time.perf_counter() - started, 3)}
+    schema = CLAIM.with_metadata({KEY: json.dumps(origin).encode()})
     write_atomically(path, to_parquet([table.cast(CLAIM).replace_schema_metadata(schema.metadata)], schema))
     return str(path)
 
 
-def unit_path(name: str, unit: Unit) -> Path:
-    """Return where the cache keeps a piece: it is found again only while everything that it depends on is the same."""
-    settings = {
-        "unit": dict(unit),
+def unit_paths(name: str, units: Sequence[Unit]) -> list[Path]:
+    """Return where the cache keeps each piece: found again only while everything that it depends on is the same."""
+    common = {
         "source": hashlib.sha256(source(name).read_bytes()).hexdigest(),
         "revision": TRAINING_REVISION,
         "versions": provenance.versions(),
     }
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:24]
-    return cache_folder() / "claims" / name / f"{digest}.parquet"
+    texts = [json.dumps({"unit": dict(unit), **common}, sort_keys=True) for unit in units]
+    digests = [hashlib.sha256(text.encode()).hexdigest()[:24] for text in texts]
+    return [cache_folder() / "claims" / name / f"{digest}.parquet" for digest in digests]
 
 
 def _measured(
     name: str, units: list[Unit], executor: Executor, fresh: bool, progress: Progress
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the joined table, and of every piece where and in what time it was measured."""
-    paths = [unit_path(name, unit) for unit in units]
+    paths = unit_paths(name, units)
     waiting = [place for place, path in enumerate(paths) if fresh or _kept(path) is None]
     done = len(paths) - len(waiting)
     progress(name, done, len(paths))
@@ -122,12 +123,13 @@ def _measured(
 
 
 def _finished(name: str, pieces: list[tuple[Unit, Path]], executor: Executor) -> Iterator[None]:
+    here = _here() if pieces else {}
     if isinstance(executor, ThisProcess):  # one after the other: `submit` runs it at once
         for unit, path in pieces:
-            executor.submit(measure_unit, name, unit, path).result()
+            executor.submit(measure_unit, name, unit, path, here).result()
             yield
         return
-    for future in as_completed([executor.submit(measure_unit, name, unit, path) for unit, path in pieces]):
+    for future in as_completed([executor.submit(measure_unit, name, unit, path, here) for unit, path in pieces]):
         future.result()
         yield
 
@@ -140,9 +142,8 @@ def _kept(path: Path) -> pa.Table | None:
     return table if KEY in (table.schema.metadata or {}) else None
 
 
-def _origin(started: float) -> dict[str, Any]:
-    seconds = round(time.perf_counter() - started, 3)
-    return {"seconds": seconds, "processor": provenance.processor(), "commit": provenance.commit()}
+def _here() -> dict[str, Any]:
+    return {"processor": provenance.processor(), "commit": provenance.commit()}
 
 
 def _distinct(texts: Iterable[str]) -> str:

@@ -7,13 +7,9 @@ import torch
 
 from quantstudy.cost.instructions import COUNTS, TARGET, count_instructions
 from quantstudy.cost.memory import added_bytes, saved_bytes
-from quantstudy.cost.plain import plain, slopes
 from quantstudy.cost.timing import ELEMENTS, REFERENCE, ROUNDS, time_activations
 from quantstudy.provenance import processor, versions
 from quantstudy.subject.activations import Activation
-
-FAR, FARTHER = 1e10, 1e12
-"""Inputs at which boundedness is told; caps are at most 1e9."""
 
 
 def cost_table(
@@ -55,7 +51,7 @@ def cost_table(
             a.name: {
                 **(dict.fromkeys(COUNTS) if counts is None or a.kernel is None else counts[a.kernel]),
                 **memory[a.name],
-                "bounded": is_bounded(a),
+                "bounded": a.bounded,
                 "nanoseconds": {"cpu": on_cpu[a.name], "gpu": on_gpu.get(a.name)},
             }
             for a in activations
@@ -67,24 +63,3 @@ def cost_table(
         "timing": {"elements": ELEMENTS, "rounds": ROUNDS, "ratio_to": REFERENCE},
         "versions": versions(),
     }
-
-
-def is_bounded(activation: Activation) -> bool:
-    """Return whether outputs stop growing: |f| is no larger at ±1e12 than at ±1e10.
-
-    Of what has no kernel, a wave perhaps, as its traits have it, which are measured or held against measurements.
-
-    >>> from quantstudy.subject.activations import parse_activation
-    >>> is_bounded(parse_activation("hardgelu")), is_bounded(parse_activation("silu"))
-    (True, False)
-    """
-
-    if activation.kernel is None:
-        return activation.bounded
-
-    def largest(distance: float) -> float:
-        x = torch.tensor([[-distance], [distance]], dtype=torch.float64)
-        slope = slopes(activation, 1)
-        return float(plain(x, activation, None if slope is None else slope.detach().double()).abs().max())
-
-    return largest(FARTHER) <= largest(FAR)

@@ -69,6 +69,11 @@ def height_of(judged: Judged) -> float:
     return HEAD + sum(ROW + 0.17 * more for more in lines)
 
 
+def present(table: "pd.DataFrame", names: Sequence[str]) -> list[str]:
+    """Return those of some activations that a table has rows of, in the order given."""
+    return [name for name in names if (table["activation"] == name).any()]
+
+
 def names_width(names: Sequence[str]) -> float:
     """Return the inches that the widest name takes, with a gap to what it names."""
     return max(text_width(name, BASE) for name in names) + 0.15
@@ -122,28 +127,6 @@ def plain_axes(ax: Axes, *, grid: str = "both") -> None:
     ax.tick_params(axis="both", length=2, labelsize=SMALL)
     ax.grid(axis=grid, color=RULE, linewidth=0.5, alpha=0.6)  # type: ignore[arg-type]
     ax.set_axisbelow(True)
-
-
-def labels_at_ends(ax: Axes, ends: Mapping[str, tuple[float, float]], gap: float, colours: Mapping[str, str]) -> None:
-    """Write names right of the ends of their curves, moved apart so that none lies on another.
-
-    Args:
-        ax: where the curves are; its limits are final.
-        ends: name -> (x, y) of the last point.
-        gap: least distance of two labels, as a share of the height of the axes.
-        colours: of the names.
-    """
-    low, high = ax.get_ylim()
-    places = {name: (y - low) / (high - low) for name, (_, y) in ends.items() if math.isfinite(y)}
-    order = sorted(places, key=lambda name: places[name])
-    heights: list[float] = []
-    for name in order:
-        heights.append(max(places[name], heights[-1] + gap) if heights else places[name])
-    over = max(0.0, heights[-1] - 1.0) if heights else 0.0
-    for name, height in zip(order, heights, strict=True):
-        ax.text(
-            1.01, height - over, name, transform=ax.transAxes, va="center", size=SMALL, color=colours.get(name, INK)
-        )
 
 
 def _told(outcome: Outcome) -> str:

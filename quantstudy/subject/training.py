@@ -7,6 +7,7 @@ drift apart by rounding alone (`tests/subject/test_training.py` holds them toget
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from quantstudy.subject.gradients import loss_gradients
 from quantstudy.subject.islands import plane
 from quantstudy.subject.network import Stack
 from quantstudy.subject.randomness import PURPOSES
+
+if TYPE_CHECKING:
+    from quantstudy_kernels.cpu.trainer import Recipe
 
 WARM_UP = 0.1
 """Share of the steps in which the rate rises linearly from 0 to its peak."""
@@ -102,11 +106,9 @@ def _compiled(
     threads: int,
 ) -> Losses:
     """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws by itself."""
-    from quantstudy_kernels.cpu.trainer import Recipe, train
+    from quantstudy_kernels.cpu.trainer import train
 
-    kernel, cap = _kernel(moving), moving.activation.cap
-    recipe = Recipe(kernel, cap, _widths(moving), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
-    trained, losses = train(recipe, flat.numpy(), list(seeds), masks, threads=threads)
+    trained, losses = train(compiled_recipe(moving, batch, rates), flat.numpy(), list(seeds), masks, threads=threads)
     flat.copy_(torch.from_numpy(trained))
     return losses
 
@@ -151,6 +153,23 @@ def _minibatches(
         yield inputs, target.gather(1, chosen.long()).unsqueeze(1)
 
 
+def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe":
+    """Return how the compiled loop trains a stack (`quantstudy_kernels.cpu.trainer`), with the study's Adam and draws.
+
+    Args:
+        stack: whose activation and widths they are.
+        batch: pixels per step.
+        rates: learning rate of every step.
+
+    Raises:
+        KeyError: the activation has no kernel.
+    """
+    from quantstudy_kernels.cpu.trainer import Recipe
+
+    kernel, cap = _kernel(stack), stack.activation.cap
+    return Recipe(kernel, cap, _widths(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
+
+
 def _kernel(stack: Stack) -> str:
     if stack.activation.kernel is None:
         raise KeyError(f"{stack.activation.name} has no kernel; allowed: trainer = reference")
@@ -163,11 +182,24 @@ def _widths(stack: Stack) -> tuple[int, ...]:
 
 def _in_one_buffer(stack: Stack) -> tuple[Tensor, Stack]:
     """Return all parameters as [models, parameters], for one Adam step, and a stack whose tensors are views of it."""
-    slopes = [s for s in stack.slopes if s is not None]
-    parts = [*stack.weights, *stack.biases, *slopes]
-    flat = torch.cat([part.flatten(1) for part in parts], dim=1)
+    flat = flattened(stack)
+    return flat, unflattened(stack, flat)
+
+
+def flattened(stack: Stack) -> Tensor:
+    """Return all parameters as [models, parameters]: weights of all layers, biases of all layers, slopes."""
+    return torch.cat([part.flatten(1) for part in _parameters(stack)], dim=1)
+
+
+def unflattened(stack: Stack, flat: Tensor) -> Stack:
+    """Return the stack of any number of networks of the stack's shape whose tensors are views of `flattened` ones."""
+    parts = _parameters(stack)
     pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
     views = [piece.view(-1, *part.shape[1:]) for piece, part in zip(pieces, parts, strict=True)]
     layers = len(stack.weights)
-    moved = views[2 * layers :] if slopes else [None] * stack.hidden
-    return flat, Stack(stack.activation, tuple(views[:layers]), tuple(views[layers : 2 * layers]), tuple(moved))
+    slopes = tuple(views[2 * layers :]) or (None,) * stack.hidden
+    return Stack(stack.activation, tuple(views[:layers]), tuple(views[layers : 2 * layers]), slopes)
+
+
+def _parameters(stack: Stack) -> list[Tensor]:
+    return [*stack.weights, *stack.biases, *(slope for slope in stack.slopes if slope is not None)]

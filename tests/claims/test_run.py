@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from quantstudy.claims.records import read_claim
-from quantstudy.claims.run import run_claim, unit_path
+from quantstudy.claims.run import run_claim, unit_paths
 from quantstudy.errors import StudyFailure
 from quantstudy.executors import ThisProcess
 
@@ -62,16 +62,16 @@ def test_a_run_that_broke_off_goes_on(run, measured, small):
 
 
 def test_a_changed_file_begins_again(run, small):
-    before = unit_path("dead_neurons", {"activation": "a"})
+    before = unit_paths("dead_neurons", [{"activation": "a"}])[0]
     path = small / "experiments" / "dead_neurons.py"
     path.write_text(path.read_text() + "\n")
-    assert unit_path("dead_neurons", {"activation": "a"}) != before
+    assert unit_paths("dead_neurons", [{"activation": "a"}])[0] != before
 
 
 def test_a_damaged_piece_is_measured_again(run, measured):
     first, _ = run()
     measured()
-    unit_path("dead_neurons", {"activation": "b", "seeds": 3}).write_bytes(b"no parquet")
+    unit_paths("dead_neurons", [{"activation": "b", "seeds": 3}])[0].write_bytes(b"no parquet")
     again, _ = run()
     assert measured() == ["b"]
     assert again.equals(first)

@@ -151,7 +151,9 @@ def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     for name, value in {"LAYERS": 3, "WIDTH": 32, "BATCH": 64, "POINTS": 512}.items():
         monkeypatch.setattr(CLAIM, name, value)
     monkeypatch.setattr(CLAIM, "STUDY", replace(CLAIM.STUDY, steps=3, grid=16, trainer="reference"))
-    paths = [measure_unit("backward_memory", unit, tmp_path / f"{n}.parquet") for n, unit in enumerate(CLAIM.units(1))]
+    paths = [
+        measure_unit("backward_memory", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(CLAIM.units(1))
+    ]
     table = pa.concat_tables([pa.parquet.read_table(path) for path in paths]).to_pandas()
     judged = judge_claims([(CLAIM.CLAIM, CLAIM.effects(table))])[0]
     assert judged.outcome("monotonic_suffices").verdict == "supported"

@@ -102,7 +102,7 @@ def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(CLAIM, "STUDY", tiny)
     units = CLAIM.units(1)
     assert len(units) == 7
-    paths = [measure_unit("dead_neurons", unit, tmp_path / f"{n}.parquet") for n, unit in enumerate(units)]
+    paths = [measure_unit("dead_neurons", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(units)]
     table = pa.concat_tables([pa.parquet.read_table(path) for path in paths]).to_pandas()
     layers = table[table["case"] == CLAIM.LAYER].groupby(["activation", "metric", "x"], observed=True)["value"].mean()
     pooled = table[table["case"] == CLAIM.ALL].groupby(["activation", "metric"], observed=True)["value"].mean()

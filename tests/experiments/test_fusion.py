@@ -173,7 +173,7 @@ def test_a_whole_run(rounds: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     units = CLAIM.units(rounds)
     assert [unit["what"] for unit in units] == ["bytes"] + ["forward"] * -(-rounds // 2)
     assert json.loads(json.dumps(units)) == units
-    paths = [measure_unit("fusion", unit, tmp_path / f"{n}.parquet") for n, unit in enumerate(units)]
+    paths = [measure_unit("fusion", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(units)]
     table = pa.concat_tables([pa.parquet.read_table(path) for path in paths]).to_pandas()
     assert (table.loc[table["metric"] == "forward_seconds", "value"] > 0).all()
     assert table.loc[table["metric"] == "forward_seconds", "seed"].nunique() == rounds

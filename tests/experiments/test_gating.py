@@ -226,7 +226,7 @@ def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {"RESTARTS": 8, "BEST": 2, "FIRST": 3, "SECOND": 3}.items():
         monkeypatch.setattr(CLAIM, name, value)
     monkeypatch.setattr(CLAIM, "STUDY", replace(CLAIM.STUDY, steps=3, grid=12, hidden=(4, 3), trainer="reference"))
-    paths = [measure_unit("gating", unit, tmp_path / f"{n}.parquet") for n, unit in enumerate(CLAIM.units(1))]
+    paths = [measure_unit("gating", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(CLAIM.units(1))]
     table = pa.concat_tables([pa.parquet.read_table(path) for path in paths]).to_pandas()
     judged = judge_claims([(CLAIM.CLAIM, CLAIM.effects(table))])[0]
     assert {outcome.seeds for outcome in judged.outcomes} == {1}

@@ -171,7 +171,7 @@ def test_a_whole_run(rounds: int, narrow: None, monkeypatch: pytest.MonkeyPatch,
     units = CLAIM.units(rounds)
     assert [unit["what"] for unit in units] == ["count", *["small"] * -(-rounds // 4), *["wide"] * -(-rounds // 4)]
     assert json.loads(json.dumps(units)) == units
-    paths = [measure_unit("special_functions", unit, tmp_path / f"{n}.parquet") for n, unit in enumerate(units)]
+    paths = [measure_unit("special_functions", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(units)]
     table = pa.concat_tables([pa.parquet.read_table(path) for path in paths]).to_pandas()
     assert torch.get_num_threads() == before
     seconds = table[table["metric"] == "seconds"].groupby("case", observed=True)["activation"].value_counts()
