@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from quantstudy import ACTIVATIONS
-from quantstudy.provenance import processor
+from quantstudy.provenance import described, processor
 
 ROUNDS = 300
 SHAPE = (16, 8, 1024)
@@ -41,7 +41,7 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - started)
     median = {name: 1e6 * statistics.median(times) for name, times in seconds.items()}
     relu = median["relu: f and f'"]
-    print(f"{processor()}, torch {torch.__version__}, one thread, {list(SHAPE)} float32")
+    print(f"{described(processor())}, torch {torch.__version__}, one thread, {list(SHAPE)} float32")
     for name, value in median.items():
         print(f"{name:30} {value:7.1f} µs   {value / relu:5.2f} × relu")
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from quantstudy.executors import available_cores
-from quantstudy.provenance import processor, versions
+from quantstudy.provenance import described, processor, versions
 
 COMMAND = [sys.executable, "-m", "quantstudy.cli", "run", "--bits", "4"]
 ROUNDS = 3
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     nothing = _median_time("pass")
     found: dict[str, Any] = {
         "command": "quantstudy run --bits 4",
-        "processor": processor(),
+        "processor": described(processor()),
         "cores": available_cores(),
         "versions": versions(),
         "help_s": _median([_timed([sys.executable, "-m", "quantstudy.cli", "--help"]) for _ in range(ROUNDS)]),

@@ -36,7 +36,7 @@ from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, choices
 from quantstudy.executors import available_cores
 from quantstudy.files import write_atomically
-from quantstudy.provenance import processor, versions
+from quantstudy.provenance import described, processor, versions
 from quantstudy.quantize.plan import float_maps
 from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if load > 0.5:
         tell(f"this machine is busy (load {load:.1f}): without a free core per thread, torch may take tenfold")
     torch.set_num_threads(cores)
-    print(f"{processor()}, {cores} cores; {study.seeds} models, batch {study.batch}, {study.steps} steps")
+    print(f"{described(processor())}, {cores} cores; {study.seeds} models, batch {study.batch}, {study.steps} steps")
     masks = island_masks(range(study.seeds), study.grid, study.frequency)
     entries: list[Entry] = []
     for activation in map(parse_activation, study.activations):
@@ -153,7 +153,7 @@ def measure(task: Task, names: Sequence[str]) -> list[Entry]:
         "batch": task.batch,
         "threads": task.threads,
         "sgemm_gflops": statistics.median(sgemm),
-        "processor": processor(),
+        "processor": described(processor()),
         "versions": versions() | {name: version(name) for name in ("numba", "jax", "jaxlib") if find_spec(name)},
     }
     return [

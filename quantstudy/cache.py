@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from quantstudy_kernels.arithmetic import REVISION
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from quantstudy.files import write_atomically
 
 Arrays = dict[str, NDArray[np.float32]]
-
-TRAINING_REVISION = 2
-"""Raised whenever a change to training code changes its numbers, so that old entries are not found any more."""
 
 
 def cache_folder() -> Path:
@@ -27,10 +25,14 @@ def cache_folder() -> Path:
 
 
 def stack_key(settings: Mapping[str, Any]) -> str:
-    """Return the content address of a trained stack: 64 hex digits of its settings and of what computes it."""
+    """Return the content address of a trained stack: 64 hex digits of its settings and of what computes it.
+
+    That is the arithmetic, under which the same stack is the same bytes on every machine, so that a folder which two of
+    them share serves both. What is not portable has the machine among its settings (`portability.origin`).
+    """
     everything = {
         **settings,
-        "revision": TRAINING_REVISION,
+        "arithmetic": REVISION,
         **{name: version(name) for name in ("torch", "numpy", "noise", "numba", "llvmlite")},
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from itertools import pairwise
 
+from quantstudy_kernels.arithmetic import REVISION
+
 from quantstudy.config import StudyConfig
+from quantstudy.portability import device_of, origin
 from quantstudy.subject.activations import parse_activation
 
 version = functools.cache(metadata.version)  # half a millisecond each time, and a study has thousands of cells
@@ -100,13 +103,22 @@ def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int
     return Cell(stage, activation, first, last, key, trained, first - start)
 
 
+COMPUTE = ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
+"""Packages whose versions keys hold: noise makes the islands, numpy draws the first weights, torchao chooses scales.
+
+Numba and LLVM compile kernels whose source fixes every bit, and PyTorch should decide none: keys hold their versions
+all the same, since a compiler has bugs and a new version may have another one.
+"""
+
+
 def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int) -> str:
-    settings = {key: value for key, value in asdict(config).items() if key not in CHANGE_NO_CELL}
-    versions = {
-        name: version(name) for name in ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
+    everything = {
+        "unit": [stage, activation, first, last],
+        "settings": {key: value for key, value in asdict(config).items() if key not in CHANGE_NO_CELL},
+        "arithmetic": REVISION,
+        "versions": {name: version(name) for name in COMPUTE},
+        "function": parse_activation(activation).fingerprint,  # of one from outside, which may change
+        **origin(activation, config.trainer, device_of(config.device)),
     }
-    what = [stage, activation, first, last, settings, versions]
-    fingerprint = parse_activation(activation).fingerprint  # of a function from outside, which may change
-    text = json.dumps([*what, fingerprint] if fingerprint else what, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
     return f"{stage}-{activation}-{first}-{last}-{digest}"

@@ -9,6 +9,7 @@ from quantstudy.errors import BadInput
 from quantstudy.files import sha256, write_atomically
 from quantstudy.folders import is_folder, names_in
 from quantstudy.judge.compare import MADE_WITH, Side, compare
+from quantstudy.provenance import described
 from quantstudy.records import Run, write_json
 
 OURS = ("compare.json", "compare.png")
@@ -63,7 +64,9 @@ def _side(run: Run) -> Side:
 
     with np.load(run.folder / "masks.npz") as stored:
         masks = stored["mask"]
-    return Side(run.config, run.manifest(), run.verdict(), run.summaries(), masks)
+    manifest = run.manifest()
+    manifest["processor"] = described(manifest["processor"])  # a comparison is in words
+    return Side(run.config, manifest, run.verdict(), run.summaries(), masks)
 
 
 def _require_place(folder: Path, ids: list[str]) -> None:

@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from quantstudy_kernels.arithmetic import REVISION
+
 from quantstudy.config import StudyConfig, read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import file_sha256
 
-FORMAT = 2
+FORMAT = 3
 """Version of the run directory's layout; a folder of another one is refused."""
 
 VARIATIONS = ("sensitivity", "placement", "cliff", "cause")
@@ -52,8 +54,8 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
         field: the option or argument that named it.
 
     Raises:
-        BadInput: the path is a file, holds something else, holds a run of another format version, or its study.toml is
-            not the one that the run was made with.
+        BadInput: the path is a file, holds something else, holds a run of another format version or arithmetic, or its
+            study.toml is not the one that the run was made with.
     """
     if not is_folder(folder, field):
         return None
@@ -65,13 +67,12 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
     if "manifest.json" not in names:
         raise BadInput(field, str(folder), "a new or empty folder, or one of an earlier run of the same study")
     manifest = manifest_of(folder)
-    if manifest.get("format") != FORMAT:
-        raise BadInput(
-            field,
-            str(folder),
-            f"it holds a run of format {manifest.get('format')}, this version writes format {FORMAT}; "
-            + ("choose another folder, or --fresh to empty this one" if field == "out" else "run the study again"),
-        )
+    # numbers of two arithmetics must not stand in one run, nor be judged by what was written for the other one
+    for what, now, does in (("format", FORMAT, "writes"), ("arithmetic", REVISION, "computes with")):
+        if manifest.get(what) != now:
+            way_out = "choose another folder, or --fresh to empty this one" if field == "out" else "run the study again"
+            held = f"it holds a run of {what} {manifest.get(what)}, this version {does} {what} {now}"
+            raise BadInput(field, str(folder), f"{held}; {way_out}")
     if file_sha256(folder / "study.toml") != manifest.get("study"):
         raise BadInput(
             field,

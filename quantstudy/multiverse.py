@@ -16,8 +16,11 @@ from quantstudy.executors import ThisProcess
 from quantstudy.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
 from quantstudy.folders import empty_run, held_file, require_emptiable
 from quantstudy.multiverse_config import Multiverse, held_multiverse
+from quantstudy.origins import provenance
+from quantstudy.portability import notices
+from quantstudy.provenance import processor
 from quantstudy.records import Run, begin, drop_cells, load_cell, open_run, write_json, write_manifest
-from quantstudy.study import Notify, Progress, do_cells, finished, once, provenance, redo, timed
+from quantstudy.study import Notify, Progress, do_cells, finished, once, redo, timed
 from quantstudy.tables import MULTIVERSE, parquet_file
 
 STAGES = ("train", "multiverse")
@@ -136,6 +139,8 @@ def _make_records(
     notify: Notify,
 ) -> None:
     """Run every cell that has no records yet, join what they left into multiverse.parquet, mark it complete."""
+    for line in notices(multiverse.base):
+        notify(line)
     units = {stage: _units(stage, multiverse) for stage in STAGES}
     for stage in STAGES:
         with timed(stage, seconds):
@@ -145,8 +150,8 @@ def _make_records(
         with opened_atomically(path) as file, parquet_file(file, MULTIVERSE) as append:
             for _, unit in units["multiverse"]:
                 append(_rows(run.folder, unit))
-    digests = {path.name: file_sha256(path)}
-    write_manifest(run, run.manifest() | {"state": "complete", "seconds": seconds, "files": digests})
+    about = {"state": "complete", "seconds": seconds, "files": {path.name: file_sha256(path)}}
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
 
 
 def _units(stage: str, multiverse: Multiverse) -> list[tuple[StudyConfig, Cell]]:

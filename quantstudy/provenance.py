@@ -1,9 +1,13 @@
 """Where numbers come from: versions, processor, commit. Importing this file loads no torch."""
 
+import functools
 import platform
+import re
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 PACKAGES = (
     "quantstudy",
@@ -20,6 +24,16 @@ PACKAGES = (
     "llvmlite",
 )
 
+INSTRUCTION_SETS = frozenset(
+    (
+        *("sse41", "sse42", "avx", "avx2", "avxvnni", "bmi2", "f16c", "fma"),
+        *("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512ifma", "avx512vbmi", "avx512vbmi2"),
+        *("avx512vnni", "avx512bitalg", "avx512vpopcntdq", "avx512bf16", "avx512fp16"),
+        *("amxtile", "amxint8", "amxbf16", "neon", "sve"),
+    )
+)
+"""What PyTorch, oneDNN, MKL, OpenBLAS and NumPy choose their code by; other features of a processor are left out."""
+
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of every package that numbers depend on; absent packages are left out."""
@@ -32,15 +46,65 @@ def versions() -> dict[str, str]:
     return found
 
 
-def processor() -> str:
-    """Return the processor's model name, or what Python knows of it."""
+@functools.cache
+def processor() -> dict[str, Any]:
+    """Return what is known of the processor: two of the same name need not have the same instructions.
+
+    Returns:
+        `name` as it calls itself; `vendor`; `family`, `model`, `stepping` (numbers); `instruction_sets`, sorted, of
+        INSTRUCTION_SETS. None where only Linux on x86 says it.
+    """
+    told = _cpuinfo()
+    numbers = {name: told.get(key) for name, key in (("family", "cpu family"), ("model", "model"))}
+    numbers["stepping"] = told.get("stepping")
+    features = told["flags"].split() if "flags" in told else _features()
+    # Linux says avx512_vnni where LLVM says avx512vnni, and sse4_1 where it says sse4.1
+    plain = {re.sub(r"[-_.]", "", feature) for feature in features}
+    return {
+        "name": told.get("model name") or platform.processor() or platform.machine(),
+        "vendor": told.get("vendor_id"),
+        **{name: int(number) if number and number.isdecimal() else None for name, number in numbers.items()},
+        "instruction_sets": sorted(plain & INSTRUCTION_SETS),
+    }
+
+
+def described(found: Mapping[str, Any]) -> str:
+    """Return a processor (`processor`) in words.
+
+    >>> sets = ["avx", "avx2", "avx512bw", "avx512dq", "avx512f", "avx512vl", "fma"]
+    >>> described({"name": "Some", "family": 25, "model": 1, "stepping": 0, "instruction_sets": sets})
+    'Some (family 25, model 1, stepping 0, AVX-512)'
+    """
+    parts = [f"{key} {found[key]}" for key in ("family", "model", "stepping") if found[key] is not None]
+    return f"{found['name']} ({', '.join([*parts, widest(found['instruction_sets'])])})"
+
+
+def widest(sets: list[str]) -> str:
+    """Return the name of the widest vector instructions among sorted instruction sets, as libraries tell them apart.
+
+    >>> widest(["avx", "avx2", "fma"]), widest(["avx", "avx2"])
+    ('AVX2', 'neither AVX-512 nor AVX2 with FMA')
+    """
+    for name, needed in (("AVX-512", ("avx512f", "avx512bw", "avx512dq", "avx512vl")), ("AVX2", ("avx2", "fma"))):
+        if {*needed} <= {*sets}:
+            return name
+    return "neither AVX-512 nor AVX2 with FMA"
+
+
+def _cpuinfo() -> dict[str, str]:
+    """Return what Linux says of the first core; empty elsewhere."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        return {}
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _features() -> list[str]:
+    from llvmlite import binding  # a tenth of a second, and only where Linux does not say it
+
+    return [name for name, there in binding.get_host_cpu_features().items() if there]
 
 
 def commit() -> str | None:

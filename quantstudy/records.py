@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from quantstudy_kernels.arithmetic import REVISION
+
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import file_sha256, resume_command, sha256, sync_folder, write_atomically
@@ -237,7 +239,7 @@ def begin(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
                 half_written.unlink()
     if not (folder / "manifest.json").exists():
         write_atomically(folder / "study.toml", study)
-        about = {"format": FORMAT, "state": "running", "study": sha256(study)}
+        about = {"format": FORMAT, "arithmetic": REVISION, "state": "running", "study": sha256(study)}
         write_manifest(run, about | dict(provenance) | {"cells": {}, "files": {}})
 
 

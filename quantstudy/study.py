@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
-from quantstudy.errors import BadInput
 from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
-from quantstudy.provenance import commit, processor, versions
+from quantstudy.origins import provenance, require_same_functions
+from quantstudy.portability import notices
+from quantstudy.provenance import processor
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
 from quantstudy.records import (
     Run,
@@ -27,7 +27,6 @@ from quantstudy.records import (
     write_json,
     write_manifest,
 )
-from quantstudy.subject.activations import parse_activation
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
@@ -87,7 +86,7 @@ def run_study(
 def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
     """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
     config = run.config
-    for line in _simulated_only(config):
+    for line in (*_simulated_only(config), *notices(config)):
         notify(line)
     seconds: dict[str, float] = {}
 
@@ -120,8 +119,8 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
         finish(run, shown, digests)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
-    seeds = list(range(run.config.seeds))
-    write_manifest(run, run.manifest() | {"state": "complete", "seeds": seeds, "seconds": seconds, "files": digests})
+    about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
     return run
 
 
@@ -287,12 +286,8 @@ def finished(run: Run, notify: Notify) -> bool:
     Raises:
         BadInput: they are of another version of a function that was given from outside.
     """
+    require_same_functions(run)
     manifest = run.manifest()
-    now = functions(run.config)
-    for name, then in manifest.get("functions", {}).items():
-        if name in now and now[name] != then:
-            allowed = f"{name} gave other values when it was made; choose another folder, or --fresh to empty it"
-            raise BadInput("out", str(run.folder), allowed)
     if manifest["state"] != "complete":
         return False
     damaged = run.damaged()
@@ -331,24 +326,3 @@ def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)
-
-
-def functions(config: StudyConfig) -> dict[str, str]:
-    """Return the fingerprint of every activation that is a function from outside, which may change."""
-    found = {name: parse_activation(name).fingerprint for name in config.activations}
-    return {name: fingerprint for name, fingerprint in found.items() if fingerprint}
-
-
-def provenance(config: StudyConfig) -> dict[str, Any]:
-    """Return what the manifest of a new run says about where its numbers come from."""
-    slow = [name for name in config.activations if parse_activation(name).kernel is None]
-    return {
-        **({"functions": functions(config)} if functions(config) else {}),
-        **({"trained_by_reference": slow} if slow and config.trainer == "fused" else {}),
-        "versions": versions(),
-        "processor": processor(),
-        "commit": commit(),
-        "seeds": list(range(config.seeds)),
-        "device": None,
-        "seconds": {},
-    }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from quantstudy import cache
 from quantstudy.cells import SEEDS_PER_CELL
 from quantstudy.config import StudyConfig
+from quantstudy.portability import origin
 from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import Stack, from_arrays, initial_stack
@@ -42,6 +43,7 @@ def trained_arrays(
     function = parse_activation(activation)
     settings = {name: getattr(config, name) for name in SETTINGS}
     settings |= {"activation": activation, "first": seeds.start, "last": seeds.stop, "device": device}
+    settings |= origin(activation, config.trainer, device)
     if function.fingerprint:
         settings["fingerprint"] = function.fingerprint
     key = cache.stack_key(settings)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy import cli
 from quantstudy.config import StudyConfig
@@ -211,7 +212,8 @@ def run_folder(folder: Path, config: StudyConfig | None = None, **manifest: Any)
     folder.mkdir()
     text = (config or StudyConfig()).to_toml()
     (folder / "study.toml").write_text(text)
-    held = {"format": FORMAT, "state": "running", "study": sha256(text.encode()), "cells": {}, "files": {}, **manifest}
+    held = {"format": FORMAT, "arithmetic": REVISION, "state": "running", "study": sha256(text.encode())}
+    held |= {"cells": {}, "files": {}, **manifest}
     (folder / "manifest.json").write_text(json.dumps(held))
     return folder
 
@@ -259,6 +261,16 @@ def test_out_of_another_format(refuse: Refuse, tmp_path: Path) -> None:
         line = refuse(*command, "old")
         assert "format 0" in line
         assert f"format {FORMAT}" in line
+
+
+@pytest.mark.parametrize("older", [REVISION - 1, None])
+@pytest.mark.parametrize("state", ["running", "complete"])
+def test_out_of_another_arithmetic(refuse: Refuse, tmp_path: Path, older: int | None, state: str) -> None:
+    run_folder(tmp_path / "old", arithmetic=older, state=state)
+    held = f"it holds a run of arithmetic {older}, this version computes with arithmetic {REVISION}"
+    way_out = "choose another folder, or --fresh to empty this one"
+    assert refuse("run", "--out", "old").strip() == f"quantstudy: out: 'old' is not allowed; {held}; {way_out}"
+    assert refuse("report", "old").strip() == f"quantstudy: DIR: 'old' is not allowed; {held}; run the study again"
 
 
 def test_out_with_an_edited_study(refuse: Refuse, tmp_path: Path) -> None:

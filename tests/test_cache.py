@@ -45,7 +45,7 @@ def test_keys_depend_on_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(key) == 64
     others = {stack_key(SETTINGS | {name: "other"}) for name in SETTINGS} | {stack_key(SETTINGS | {"new": 1})}
     with monkeypatch.context() as patched:
-        patched.setattr(cache, "TRAINING_REVISION", cache.TRAINING_REVISION + 1)
+        patched.setattr(cache, "REVISION", cache.REVISION + 1)
         others.add(stack_key(SETTINGS))
     real = cache.version
     for package in ("torch", "numpy", "noise"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cells
+from quantstudy import cells, portability, provenance
 from quantstudy.cells import Cell, cell
 from quantstudy.config import StudyConfig
 
@@ -109,6 +109,40 @@ def test_the_key_changes_with_the_versions(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(keys) == 8
 
 
+@pytest.mark.parametrize("stage", ["train", "measure", "vary", "picture", "multiverse"])
+def test_the_key_changes_with_the_arithmetic(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    before = key(CONFIG, stage)
+    monkeypatch.setattr(cells, "REVISION", cells.REVISION + 1)
+    assert key(CONFIG, stage) != before
+
+
+@pytest.mark.parametrize("stage", ["train", "measure", "vary", "picture", "multiverse"])
+def test_keys_hold_the_processor_of_what_is_not_portable(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    names = ("relu", "hardgelu", "gelu@3", "relu6", "tanh", "mish@2")
+
+    def keys(**settings: Any) -> list[str]:
+        config = StudyConfig(activations=names, seeds=4, **{"device": "cpu"} | settings)
+        return [cell(stage, config, name, 0, 4).key for name in names]
+
+    here = keys(), keys(trainer="reference"), keys(device="cuda")
+    found = provenance.processor()
+    monkeypatch.setattr(provenance, "processor", lambda: found | {"instruction_sets": ["fma"], "name": "other"})
+    there = keys(), keys(trainer="reference"), keys(device="cuda")
+    assert [a == b for a, b in zip(here[0], there[0], strict=True)] == [True] * 4 + [False] * 2
+    assert not {*here[1], *here[2]} & {*there[1], *there[2]}
+    # a name alone changes no bit
+    monkeypatch.setattr(provenance, "processor", lambda: found | {"name": "other"})
+    assert (keys(), keys(trainer="reference"), keys(device="cuda")) == here
+
+
+def test_keys_hold_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = set()
+    for name in (None, "one", "another"):
+        monkeypatch.setattr(portability, "gpu", lambda name=name: name)
+        keys |= {key(CONFIG.with_options(device=device)) for device in ("auto", "cpu", "cuda")}
+    assert len(keys) == 3 + 1 + 3
+
+
 def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     key(CONFIG)
     monkeypatch.setattr(cells.metadata, "version", lambda name: pytest.fail(f"{name} was read again"))
@@ -118,11 +152,12 @@ def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_key_is_the_same_in_another_process() -> None:
     program = (
         "from quantstudy.cells import cell; from quantstudy.config import StudyConfig; import sys;"
-        "print(cell('measure', StudyConfig(activations=('relu', 'gelu'), seeds=37), 'relu', 0, 16).key);"
+        "print(cell('measure', StudyConfig(activations=('relu', 'gelu'), seeds=37, device='cpu'), 'relu', 0, 16)"
+        ".key);"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == key(CONFIG)
+    assert done.stdout.strip() == key(CONFIG.with_options(device="cpu"))
 
 
 def test_a_cell_can_be_sent_to_a_worker() -> None:

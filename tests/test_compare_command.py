@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.compare import compare_runs, run_id
 from quantstudy.config import StudyConfig
 from quantstudy.files import file_sha256
 from quantstudy.folders import FORMAT
 from quantstudy.judge.verdict import judge
+from quantstudy.provenance import processor
 from quantstudy.records import npz, open_run
 
 SEEDS = 12
@@ -55,10 +57,11 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
     (folder / "study.toml").write_text(config.to_toml())
     manifest = {
         "format": FORMAT,
+        "arithmetic": REVISION,
         "state": "complete",
         "study": file_sha256(folder / "study.toml"),
         "versions": {"torch": "2.13"},
-        "processor": "some",
+        "processor": processor(),
         "device": "cpu",
         "commit": commit,
         "seeds": list(range(config.seeds)),

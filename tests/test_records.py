@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy import folders, records
 from quantstudy.config import StudyConfig
@@ -56,6 +57,7 @@ def test_a_new_folder(tmp_path: Path) -> None:
     text = (folder / "study.toml").read_bytes()
     assert run.manifest() == {
         "format": FORMAT,
+        "arithmetic": REVISION,
         "state": "running",
         "study": sha256(text),
         "commit": "abc",
@@ -132,6 +134,18 @@ def test_another_format(tmp_path: Path, version: Any) -> None:
     for refuse in (held_study, open_run):
         with pytest.raises(BadInput, match=f"it holds a run of format {version}, this version writes format {FORMAT}"):
             refuse(tmp_path)
+
+
+@pytest.mark.parametrize("state", ["running", "complete"])
+def test_another_arithmetic(tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished(tmp_path)
+    write_manifest(run, run.manifest() | {"state": state})
+    monkeypatch.setattr(folders, "REVISION", REVISION + 1)
+    for refuse in (held_study, open_run, lambda folder: require_same_study(folder, STUDY)):
+        with pytest.raises(BadInput, match=f"of arithmetic {REVISION}, this version computes with arithmetic"):
+            refuse(tmp_path)
+    empty_run(tmp_path)
+    assert start_run(tmp_path, STUDY, {}).manifest()["state"] == "running"
 
 
 def test_an_edited_study(tmp_path: Path) -> None:

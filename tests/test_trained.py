@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from quantstudy import provenance
 from quantstudy import trained as stacks
 from quantstudy.config import StudyConfig
 from quantstudy.subject import functions
@@ -67,6 +68,17 @@ def test_a_changed_function_is_trained_again(outside, trained):
     arrays("outside_here:rectify")
     arrays("outside_here:rectify")
     assert trained == ["outside_here:rectify"] * 2
+
+
+def test_another_processor_finds_portable_stacks_and_no_others(outside, trained, monkeypatch):
+    config = SMALL.with_options(trainer="reference")
+    found = provenance.processor()
+    for sets in (["fma"], ["avx2", "fma"], ["fma"]):
+        monkeypatch.setattr(provenance, "processor", lambda sets=sets: found | {"instruction_sets": sets})
+        arrays("relu")
+        arrays("outside_here:rectify")
+        arrays("gelu", config)
+    assert trained == ["relu", "outside_here:rectify", "gelu", "outside_here:rectify", "gelu"]
 
 
 def test_the_stack_with_its_masks():

@@ -17,9 +17,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy import provenance
-from quantstudy.cache import TRAINING_REVISION, cache_folder
+from quantstudy.cache import cache_folder
 from quantstudy.claims.checkout import experiment, source
 from quantstudy.claims.records import KEY, read_claim, write_claim
 from quantstudy.errors import StudyFailure
@@ -93,10 +94,14 @@ def measure_unit(name: str, unit: Unit, path: Path, here: Mapping[str, Any]) -> 
 
 
 def unit_paths(name: str, units: Sequence[Unit]) -> list[Path]:
-    """Return where the cache keeps each piece: found again only while everything that it depends on is the same."""
+    """Return where the cache keeps each piece: found again only while everything that it depends on is the same.
+
+    Claims take times, and measure by PyTorch and LAPACK what no study does: all of them depend on the processor.
+    """
     common = {
         "source": hashlib.sha256(source(name).read_bytes()).hexdigest(),
-        "revision": TRAINING_REVISION,
+        "arithmetic": REVISION,
+        "processor": provenance.processor(),
         "versions": provenance.versions(),
     }
     texts = [json.dumps({"unit": dict(unit), **common}, sort_keys=True) for unit in units]
@@ -143,7 +148,7 @@ def _kept(path: Path) -> pa.Table | None:
 
 
 def _here() -> dict[str, Any]:
-    return {"processor": provenance.processor(), "commit": provenance.commit()}
+    return {"processor": provenance.described(provenance.processor()), "commit": provenance.commit()}
 
 
 def _distinct(texts: Iterable[str]) -> str:

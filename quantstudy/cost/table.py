@@ -8,7 +8,7 @@ import torch
 from quantstudy.cost.instructions import COUNTS, TARGET, count_instructions
 from quantstudy.cost.memory import added_bytes, saved_bytes
 from quantstudy.cost.timing import ELEMENTS, REFERENCE, ROUNDS, time_activations
-from quantstudy.provenance import processor, versions
+from quantstudy.provenance import described, processor, versions
 from quantstudy.subject.activations import Activation
 
 
@@ -58,7 +58,7 @@ def cost_table(
         },
         "counted": counts is not None,
         "target": TARGET,
-        "processor": processor(),
+        "processor": described(processor()),
         "gpu": gpu,
         "timing": {"elements": ELEMENTS, "rounds": ROUNDS, "ratio_to": REFERENCE},
         "versions": versions(),

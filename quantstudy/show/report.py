@@ -12,6 +12,7 @@ import jinja2
 
 from quantstudy.drift import catalogue
 from quantstudy.files import write_atomically
+from quantstudy.provenance import described
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.show import figure_files
 from quantstudy.show.headline import headline, outcome
@@ -207,10 +208,12 @@ def _undefined(table: "pd.DataFrame") -> list[Row]:
 
 
 def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
-    found = {key: _shown(manifest[key]) for key in ("commit", "device", "processor") if manifest.get(key)}
+    found = {key: _shown(manifest[key]) for key in ("commit", "device", "arithmetic") if manifest.get(key)}
+    if manifest.get("processor"):
+        found["processor"] = described(manifest["processor"])
     if manifest.get("trained_by_reference"):
         found["no kernel, trained by the reference trainer"] = _shown(manifest["trained_by_reference"])
-    found |= {f"fingerprint of {name}": _shown(value) for name, value in manifest.get("functions", {}).items()}
+    found |= {f"fingerprint of {name}": told["fingerprint"] for name, told in manifest.get("functions", {}).items()}
     found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": _shown(value) for key, value in seconds.items()}  # drawing isn't over yet

@@ -1,7 +1,6 @@
 """Torch functions as activations: found by `module:name`, those that torch lacks, and an entry made from a bare one."""
 
 import functools
-import hashlib
 import importlib
 import re
 import sys
@@ -17,15 +16,13 @@ from torch import Tensor
 
 from quantstudy.errors import BadInput
 from quantstudy.subject.activation import Activation
+from quantstudy.subject.fingerprint import digest
 from quantstudy.subject.probing import NotElementwise, traits
 
 SPELLED = re.compile(r"(?=.{3,100}$)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 """What `module:name` looks like; files are named after it."""
 
 Function = Callable[[Tensor], Tensor]
-
-PRINTS = torch.linspace(-12.0, 12.0, 4801, dtype=torch.float64)
-"""Inputs whose values tell one function from another."""
 
 
 def squared_relu(x: Tensor) -> Tensor:
@@ -100,7 +97,7 @@ def _activation_at(where: str) -> Activation:
             bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
             made = replace(bare, function=where)
             made = replace(made, **traits(made))
-        return replace(made, fingerprint=_fingerprint(made))
+        return replace(made, fingerprint=digest(made))
     except NotElementwise as error:
         raise _Refused(str(error)) from None
     except Exception as error:
@@ -128,8 +125,3 @@ def _current_folder() -> Iterator[None]:
     finally:
         if added:
             sys.path.remove(here)
-
-
-def _fingerprint(activation: Activation) -> str:
-    value, derivative = activation.with_derivative(PRINTS)
-    return hashlib.sha256(value.numpy().tobytes() + derivative.numpy().tobytes()).hexdigest()[:16]

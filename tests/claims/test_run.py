@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from quantstudy import provenance
+from quantstudy.claims import run as claims
 from quantstudy.claims.records import read_claim
 from quantstudy.claims.run import run_claim, unit_paths
 from quantstudy.errors import StudyFailure
@@ -66,6 +68,18 @@ def test_a_changed_file_begins_again(run, small):
     path = small / "experiments" / "dead_neurons.py"
     path.write_text(path.read_text() + "\n")
     assert unit_paths("dead_neurons", [{"activation": "a"}])[0] != before
+
+
+def test_another_processor_or_arithmetic_begins_again(small, monkeypatch):
+    paths = {unit_paths("dead_neurons", [{"activation": "a"}])[0]}
+    found = provenance.processor()
+    with monkeypatch.context() as patched:
+        patched.setattr(provenance, "processor", lambda: found | {"name": "another"})  # times depend on the model
+        paths |= {*unit_paths("dead_neurons", [{"activation": "a"}])}
+    with monkeypatch.context() as patched:
+        patched.setattr(claims, "REVISION", claims.REVISION + 1)
+        paths |= {*unit_paths("dead_neurons", [{"activation": "a"}])}
+    assert len(paths) == 3
 
 
 def test_a_damaged_piece_is_measured_again(run, measured):

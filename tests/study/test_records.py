@@ -3,9 +3,11 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from quantstudy_kernels.arithmetic import REVISION
 from safetensors import safe_open
 
 from quantstudy.folders import FORMAT, OUR_FOLDERS, RECORDS
+from quantstudy.provenance import processor
 from quantstudy.records import Run
 from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
 
@@ -31,7 +33,8 @@ def test_the_manifest(full: Run) -> None:
     assert manifest["device"] in ("cpu", "cuda")
     assert {"python", "torch", "torchao", "numpy", "noise", "quantstudy"} <= set(manifest["versions"])
     assert "commit" in manifest
-    assert manifest["processor"]
+    assert manifest["processor"] == processor()
+    assert manifest["arithmetic"] == REVISION
     assert set(manifest["seconds"]) >= {"train", "measure", "picture"}
     states = {(key.partition("-")[0], state["state"]) for key, state in manifest["cells"].items()}
     assert states == {("train", "done"), ("measure", "done"), ("vary", "done"), ("picture", "done")}

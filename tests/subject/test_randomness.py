@@ -34,7 +34,7 @@ def test_an_unknown_purpose_is_an_error():
 
 
 def test_the_draws_of_a_seed_are_pinned():
-    """Changing these changes every result there is: raise cache.TRAINING_REVISION if it must be."""
+    """Changing these changes every result there is: raise quantstudy_kernels.arithmetic.REVISION if it must be."""
     assert stream(0, "mask").uniform(0.0, 256.0, size=2).tolist() == PINNED_OFFSET
     assert next(batches([0], 10, 4, 1)).tolist() == PINNED_BATCH
     assert initial_stack(parse_activation("relu"), [0], (2,)).weights[1].flatten().tolist() == PINNED_WEIGHTS

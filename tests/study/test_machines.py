@@ -1,0 +1,139 @@
+"""A run that goes on, or is looked at again, on another machine."""
+
+import sys
+
+import pytest
+
+from quantstudy import provenance, study
+from quantstudy.config import StudyConfig
+from quantstudy.errors import BadInput
+from quantstudy.records import load_cell
+from quantstudy.study import run_study
+from quantstudy.subject import functions
+
+PORTABLE = StudyConfig(
+    name="machines",
+    activations=("relu", "hardgelu"),
+    seeds=1,
+    steps=20,
+    batch=32,
+    grid=12,
+    hidden=(4, 3),
+    device="cpu",
+    quick=True,
+)
+WAVE = "import torch\n\ndef wave(x):\n    return torch.sin(x)"
+LAST_BIT = " * (1 + torch.finfo(x.dtype).eps)"
+HERE, THERE = "some processor", "another processor"
+
+
+@pytest.fixture
+def wave(tmp_path, monkeypatch):
+    """Return a function: what the activation from outside returns is followed by this text from now on."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(more=""):
+        (tmp_path / "outside_machines.py").write_text(f"{WAVE}{more}\n")
+        for path in (tmp_path / "__pycache__").glob("*"):  # it may be of the same second and size
+            path.unlink()
+        sys.modules.pop("outside_machines", None)
+        functions._activation_at.cache_clear()
+        functions.named.cache_clear()
+
+    write()
+    yield write
+    write()
+    sys.modules.pop("outside_machines", None)
+
+
+@pytest.fixture
+def both(wave):
+    """A study of one portable activation and one that is not."""
+    return PORTABLE.with_options(activations=("relu", "outside_machines:wave"))
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Return a function: from now on this is another processor."""
+    found = provenance.processor()
+
+    def move(name, *sets):
+        processor = found | {"name": name, "instruction_sets": list(sets)}
+        monkeypatch.setattr(provenance, "processor", lambda: processor)
+        monkeypatch.setattr(study, "processor", lambda: processor)
+        monkeypatch.setattr("quantstudy.origins.processor", lambda: processor)
+
+    return move
+
+
+def test_a_killed_run_that_goes_on_elsewhere_does_again_what_is_not_portable(
+    tmp_path, wave, both, machine, undrawn, monkeypatch
+):
+    folder, real, done = tmp_path / "run", study.run_cell, []
+
+    def until(where, config, unit):
+        if unit.stage == "picture":
+            raise KeyboardInterrupt
+        done.append((unit.stage, unit.activation))
+        return real(where, config, unit)
+
+    monkeypatch.setattr(study, "run_cell", until)
+    told = []
+    machine(HERE, "avx2", "avx512f", "fma")
+    with pytest.raises(KeyboardInterrupt):
+        run_study(both, folder, notify=told.append)
+    assert done == [(stage, name) for stage in ("train", "measure") for name in both.activations]
+    assert [line for line in told if "depend on the machine" in line] == [told[0]]
+    assert "outside_machines:wave" in told[0]
+    assert "relu" not in told[0]
+    done.clear()
+    machine(THERE, "avx2", "fma")
+    wave(LAST_BIT)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(both, folder)
+    assert done == [(stage, "outside_machines:wave") for stage in ("train", "measure")]
+    monkeypatch.setattr(study, "run_cell", real)
+    run = run_study(both, folder)
+    assert run.manifest()["processor"]["name"] == THERE
+    fresh = run_study(both, tmp_path / "fresh")
+    for name in ("metrics.parquet", "plans.parquet", "weights/relu.safetensors"):
+        assert (folder / name).read_bytes() == (fresh.folder / name).read_bytes()
+
+
+def test_nothing_portable_is_done_again(tmp_path, machine, undrawn, monkeypatch):
+    folder, told, real = tmp_path / "run", [], study.run_cell
+
+    def stop(where, config, unit):
+        if unit.stage == "picture":
+            raise KeyboardInterrupt
+        return real(where, config, unit)
+
+    monkeypatch.setattr(study, "run_cell", stop)
+    machine(HERE, "avx512f")
+    with pytest.raises(KeyboardInterrupt):
+        run_study(PORTABLE, folder, notify=told.append)
+    kept = [path.name for path in (folder / "cells").iterdir()]
+    assert len(kept) == 4
+    machine(THERE, "fma")
+    monkeypatch.setattr(study, "run_cell", lambda where, config, unit: (load_cell(where, unit.key), 1 / 0))
+    with pytest.raises(ZeroDivisionError):  # a picture is the first cell that is missing
+        run_study(PORTABLE, folder, notify=told.append)
+    assert [path.name for path in (folder / "cells").iterdir()] == kept
+    assert told == []
+
+
+def test_a_finished_run_is_not_refused_for_a_last_bit(tmp_path, wave, both, machine, undrawn, monkeypatch):
+    machine(HERE, "avx512f")
+    run = run_study(both, tmp_path / "run")
+    before = (run.folder / "manifest.json").read_bytes()
+    told = run.manifest()["functions"]["outside_machines:wave"]
+    machine(THERE, "fma")
+    wave(LAST_BIT)
+    assert functions.activation_at("outside_machines:wave").fingerprint != told["fingerprint"]
+    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    run_study(both, run.folder)
+    assert (run.folder / "manifest.json").read_bytes() == before
+    wave(" * 1.0001")
+    with pytest.raises(BadInput, match="outside_machines:wave gave other values when it was made"):
+        run_study(both, run.folder)
+    assert (run.folder / "manifest.json").read_bytes() == before
