@@ -11,6 +11,7 @@ probability of the class that was decided for, 0.5...1. All measures return one 
 from __future__ import annotations
 
 import numpy as np
+from quantstudy_kernels.elementary import exp, log1p
 
 from quantstudy.drift.arrays import Floats, Mask, Numbers
 
@@ -24,7 +25,7 @@ def confidence(logits: Numbers) -> Floats:
     >>> confidence(np.array([0.0, -np.inf])).tolist()
     [0.5, 1.0]
     """
-    return np.asarray(1.0 / (1.0 + np.exp(-np.abs(logits.astype(np.float64)))))
+    return np.asarray(1.0 / (1.0 + exp(-np.abs(logits.astype(np.float64)))))
 
 
 def expected_calibration_error(logits: Numbers, target: Mask, bins: int = BINS) -> Floats:
@@ -69,7 +70,8 @@ def cross_entropy(logits: Numbers, target: Mask) -> Floats:
     """
     _check(logits, target)
     toward_wrong = np.where(target, -1.0, 1.0) * logits.astype(np.float64)
-    return np.asarray(np.logaddexp(0.0, toward_wrong).mean(axis=-1))
+    softplus = np.maximum(toward_wrong, 0.0) + log1p(exp(-np.abs(toward_wrong)))
+    return np.asarray(softplus.mean(axis=-1))
 
 
 def _check(logits: Numbers, target: Mask) -> None:

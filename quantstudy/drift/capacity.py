@@ -10,7 +10,10 @@ layer has neurons. A layer whose outputs are all constant fills 0 dimensions; on
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from quantstudy_kernels.elementary import exp, log, log2
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, ratio
 
@@ -53,8 +56,8 @@ def effective_rank(eigenvalues: Floats) -> Floats:
     singular = np.sqrt(eigenvalues)
     total = singular.sum(axis=-1)
     shares = ratio(singular, total[..., None])
-    entropy = -(shares * np.log(np.where(shares > 0.0, shares, 1.0))).sum(axis=-1)
-    return np.where(total == 0.0, 0.0, np.exp(entropy))
+    entropy = -(shares * log(np.where(shares > 0.0, shares, 1.0))).sum(axis=-1)
+    return np.where(total == 0.0, 0.0, exp(entropy))
 
 
 def participation_ratio(eigenvalues: Floats) -> Floats:
@@ -113,6 +116,6 @@ def _entropy(counts: Ints) -> Floats:
     """Entropy of counts ``[rows, cells]`` in bits, corrected after Miller & Madow; ``[rows]``."""
     number = counts.sum(axis=1, keepdims=True)
     shares = counts / number
-    plain = -(shares * np.log2(np.where(counts > 0, shares, 1.0))).sum(axis=1)
+    plain = -(shares * log2(np.where(counts > 0, shares, 1.0))).sum(axis=1)
     occupied = np.count_nonzero(counts, axis=1)
-    return np.asarray(plain + (occupied - 1) / (2.0 * number[:, 0] * np.log(2.0)))
+    return np.asarray(plain + (occupied - 1) / (2.0 * number[:, 0] * math.log(2.0)))

@@ -76,7 +76,8 @@ def level_curvature(gradient: Numbers, hessian: Numbers) -> Floats:
     [0.2, 0.5]
     """
     (f_x, f_y), (f_xx, f_xy, f_yy) = np.asarray(gradient, np.float64), np.asarray(hessian, np.float64)
-    steepness = np.hypot(f_x, f_y)
+    larger, smaller = np.maximum(np.abs(f_x), np.abs(f_y)), np.minimum(np.abs(f_x), np.abs(f_y))
+    steepness = larger * np.sqrt(1.0 + np.square(ratio(smaller, larger)))  # hypot, which is not the same everywhere
     # Of the unit normal, so that no cube of a small gradient underflows.
     a, b = ratio(f_x, steepness), ratio(f_y, steepness)
     return ratio(np.abs(f_xx * b**2 - 2.0 * f_xy * a * b + f_yy * a**2), steepness)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from quantstudy_kernels.elementary import exp, log1p
 
 from quantstudy.drift.arrays import Floats, Mask, Numbers, planes, ratio
 from quantstudy.drift.folds import sqnr_db
@@ -139,7 +140,7 @@ class _Probability(NamedTuple):
     @classmethod
     def of(cls, x: Numbers) -> _Probability:
         x = x.astype(np.float64)
-        tail = np.exp(-np.abs(x))
+        tail = exp(-np.abs(x))
         likely, unlikely = 1.0 / (1.0 + tail), tail / (1.0 + tail)
         up = x > 0
         # softplus(x) = max(x, 0) + rest and softplus(-x) = max(-x, 0) + rest, with the same rest.
@@ -148,13 +149,13 @@ class _Probability(NamedTuple):
             sea=np.where(up, unlikely, likely),
             above=np.maximum(x, 0.0),
             below=np.maximum(-x, 0.0),
-            rest=np.log1p(tail),
+            rest=log1p(tail),
         )
 
 
 def _bernoulli_kl(x: _Probability, y: Numbers) -> Floats:
     y = y.astype(np.float64)
-    rest = np.log1p(np.exp(-np.abs(y))) - x.rest
+    rest = log1p(exp(-np.abs(y))) - x.rest
     if_island = np.maximum(-y, 0.0) - x.below + rest
     if_sea = np.maximum(y, 0.0) - x.above + rest
     # Each pixel's divergence is >= 0; rounding may leave -1e-17.

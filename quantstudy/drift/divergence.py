@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from quantstudy_kernels.cpu.folds import fold_sums, histogram
+from quantstudy_kernels.elementary import log
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, planes
 
@@ -36,5 +37,5 @@ def histogram_kl(x: Numbers, y: Numbers) -> Floats:
 def kl_of_counts(x: Ints, y: Ints) -> Floats:
     """``histogram_kl`` from the histograms ``[..., bins]`` of each map, ``[...]``; NaN where one counted nothing."""
     p, q = x + SMOOTHING, y + SMOOTHING
-    divergence = (p * np.log(p / q)).sum(axis=-1) / p.sum(axis=-1)
+    divergence = (p * log(p / q)).sum(axis=-1) / p.sum(axis=-1)
     return np.where(x.any(axis=-1) & y.any(axis=-1), divergence, np.nan)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.folds import FoldSums, Histogram, fold_sums, histogram
+from quantstudy_kernels.elementary import log10
 
 from quantstudy.drift.arrays import Floats, Numbers, per_map, planes, ratio
 from quantstudy.drift.divergence import kl_of_counts
@@ -30,8 +31,7 @@ def _dot(a: Floats, b: Floats) -> Floats:
 
 
 def _sqnr(signal: Floats, noise: Floats) -> Floats:
-    with np.errstate(divide="ignore"):
-        decibels = 10.0 * np.log10(ratio(signal, noise))
+    decibels = 10.0 * log10(ratio(signal, noise))
     return np.asarray(np.where(signal == 0, np.nan, np.where(noise == 0, np.inf, decibels)))
 
 

@@ -37,7 +37,7 @@ def line_r2(targets: Numbers, outputs: Numbers) -> Floats:
         outputs: ``[..., points]``; leading axes broadcast.
     """
     target, output = _centred(targets), _centred(outputs)
-    shared = np.einsum("...p,...p->...", target, output)
+    shared = (target * output).sum(axis=-1)
     norms = np.linalg.norm(target, axis=-1) * np.linalg.norm(output, axis=-1)
     found = np.clip(ratio(shared, norms) ** 2, 0.0, 1.0)
     return np.where(constant(targets), np.nan, np.where(constant(outputs), 0.0, found))

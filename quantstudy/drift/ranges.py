@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.codes import count_codes
+from quantstudy_kernels.elementary import log2
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, per_map, planes, ratio
 
@@ -63,7 +64,7 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
         "value_max": high.max(axis=-1).astype(np.float64),
         **dict(zip(PERCENTILES, ranked, strict=True)),
         "value_std": np.sqrt(spread),
-        "value_skew": ratio(third, spread**1.5),
+        "value_skew": ratio(third, spread * np.sqrt(spread)),
         "value_excess_kurtosis": np.asarray(ratio(fourth, spread**2) - 3.0),
         "dead_share": np.asarray((low == high).mean(axis=-1)),
     }
@@ -157,7 +158,7 @@ def _code_statistics(values: Numbers, scales: Floats, zeros: Floats, qmin: int, 
     codes = qmax - qmin + 1
     count, clamped, finite = count_codes(values, scales.astype(np.float32), zeros.astype(np.float32), qmin, qmax)
     share = count / values.shape[1]
-    bits = np.log2(share, out=np.zeros(share.shape), where=share > 0)
+    bits = log2(np.where(share > 0, share, 1.0))
     found = np.array(
         [
             clamped / values.shape[1],

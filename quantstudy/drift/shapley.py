@@ -42,4 +42,7 @@ def shapley(values: Numbers) -> Floats:
     with_it = orders[size] / np.maximum(size, 1)
     without = orders[size] / np.maximum(players - size, 1)
     weights = np.where(members == 1, with_it, -without) / math.factorial(players)
-    return np.asarray(np.tensordot(weights, values, axes=1))
+    shares = np.zeros((players, *values.shape[1:]))
+    for weight, value in zip(weights.T, values, strict=True):  # one after another: BLAS adds in an order of its own
+        shares += np.multiply.outer(weight, value)
+    return shares
