@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.seeds import by_seed, number, rows_of, triples
+from quantstudy.judge.seeds import SeedTable, by_seed, number, triples
 from quantstudy.judge.words import points
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
 
@@ -97,9 +97,9 @@ def judge_cause(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> 
     return {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
 
 
-def _table(accuracy: pd.DataFrame, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
+def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
     def values(network: Network) -> Floats:
-        row: Floats = rows_of(accuracy, [network.trained], network.variant, scheme)[0]
+        row: Floats = accuracy.of([network.trained], network.variant, scheme)[0]
         return row
 
     differences = np.array([values(question.network) - values(question.against) for question in asked])

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantstudy.judge.bootstrap import CONFIDENCE, Floats, resample_counts
-from quantstudy.judge.seeds import DIGITS, by_seed, rows_of, triples
+from quantstudy.judge.bootstrap import CONFIDENCE, Floats, resampled_means
+from quantstudy.judge.seeds import DIGITS, SeedTable, by_seed, triples
 
 LIMITS = (0.01, 0.05)
 """Flip rates that are asked for."""
@@ -40,9 +40,9 @@ def judge_cliff(frame: pd.DataFrame, activations: Sequence[str], seeds: int, all
 
 
 def _one(
-    flips: pd.DataFrame, drops: pd.DataFrame, of: tuple[str, str], widths: Sequence[int], allowed_drop: float
+    flips: SeedTable, drops: SeedTable, of: tuple[str, str], widths: Sequence[int], allowed_drop: float
 ) -> dict[str, Any]:
-    rates, lost = (np.concatenate([rows_of(table, of[:1], of[1], bits) for bits in widths]) for table in (flips, drops))
+    rates, lost = (np.concatenate([table.of(of[:1], of[1], bits) for bits in widths]) for table in (flips, drops))
     curve = triples(rates, 0.0)
     fits = np.array([three["high"] is not None and three["high"] <= allowed_drop for three in triples(lost)])
     return {
@@ -69,7 +69,7 @@ def smallest(rates: Floats, widths: Sequence[int], limit: float) -> Mapping[str,
     bits = _width(_first(_within(rates.mean(axis=1, keepdims=True), limit))[0], widths)
     if rates.shape[1] == 1:
         return {"bits": bits, "low": None, "high": None}
-    places = _first(_within(rates @ resample_counts(rates.shape[1]).T / rates.shape[1], limit))
+    places = _first(_within(resampled_means(rates), limit))
     low, high = np.quantile(places, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="inverted_cdf")
     return {"bits": bits, "low": _width(low, widths), "high": _width(high, widths)}
 

@@ -11,10 +11,13 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, stdtrit
 
-from quantstudy.judge.bootstrap import CONFIDENCE, Floats, all_equal, mean_of, resample_counts
+from quantstudy.judge.bootstrap import CONFIDENCE, Floats, all_equal, mean_of, resampled_means
 
 FLOOR = 0.3
 """Least spread of a resample, as a share of the data's: resamples of nearly one seed alone say nothing about errors."""
+
+SAMPLED = 16
+"""One of so many values tells roughly where the lowest ones end."""
 
 COVERAGE = {
     2: {"normal": 0.952, "exponential": 0.908, "lognormal": 0.918, "discrete": 0.694},
@@ -53,6 +56,7 @@ def coverage(seeds: int) -> dict[str, float]:
     return dict(COVERAGE[max(measured for measured in COVERAGE if measured <= seeds)])
 
 
+@lru_cache(maxsize=64)
 def tail(seeds: int) -> float:
     """Return the share of resampled means to leave out on either side so that the interval covers CONFIDENCE.
 
@@ -64,6 +68,34 @@ def tail(seeds: int) -> float:
     """
     quantile = stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)  # of Student's law with n − 1 degrees of freedom
     return float(ndtr(-math.sqrt(seeds / (seeds - 1)) * quantile))
+
+
+def tails(values: Floats, share: float) -> tuple[float, float]:
+    """Return what a share of the values lies below and what it lies above, between ranks as `np.quantile`.
+
+    An interval takes little else, so it takes a quarter of its time. The negative values have the negative ends, bit
+    for bit.
+
+    Args:
+        values: `[numbers]`, two or more, finite, in no order.
+        share: below a half.
+
+    >>> tails(np.array([4.0, 1.0, 0.0, 2.0, 3.0]), 0.125)
+    (0.5, 3.5)
+    """
+    return _below(values, share), -_below(-values, share)
+
+
+def _below(values: Floats, share: float) -> float:
+    place = share * (len(values) - 1)
+    rank = int(place)
+    sample = np.sort(values[::SAMPLED])
+    bound = sample[min(2 * rank // SAMPLED + 8, len(sample) - 1)]  # about twice as many as needed lie below it
+    lowest = values[values <= bound]
+    if len(lowest) < rank + 2:
+        lowest = values
+    lowest = np.sort(lowest)
+    return float(lowest[rank] + (place - rank) * (lowest[rank + 1] - lowest[rank]))
 
 
 def interval(row: Floats) -> tuple[float, float, float]:
@@ -119,13 +151,11 @@ def _interval(values: bytes) -> tuple[float, float, float]:
     unit = (row - mean) / spread  # first to its range: squares of very small numbers would be 0
     deviation = math.sqrt(np.square(unit).mean())
     unit, spread = unit / deviation, spread * deviation
-    counts = resample_counts(seeds)
-    means = counts @ unit / seeds
-    variances = counts @ np.square(unit) / seeds - np.square(means)
+    means = resampled_means(unit)
+    variances = resampled_means(np.square(unit)) - np.square(means)
     studentized = means / np.sqrt(np.maximum(variances, _floor(seeds) ** 2))
-    share = tail(seeds)
-    least, most = np.quantile(means, [share, 1 - share])
-    below, above = np.quantile(studentized, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    least, most = tails(means, tail(seeds))
+    below, above = tails(studentized, (1 - CONFIDENCE) / 2)
     return mean, float(mean + spread * min(least, -above)), float(mean + spread * max(most, -below))
 
 

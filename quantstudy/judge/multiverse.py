@@ -136,10 +136,8 @@ def _table(
     frame: pd.DataFrame, metric: str, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]
 ) -> Floats:
     """Return one metric, `[combinations of the measured axes, activations, seeds]`."""
-    keys = (*MEASURED, "activation")
-    places = product(*(axes[axis] for axis in MEASURED), activations)
-    wide = by_seed(frame, metric, keys, seeds).reindex(pd.MultiIndex.from_tuples(list(places), names=keys))
-    return np.asarray(wide.to_numpy(dtype=np.float64)).reshape(-1, len(activations), seeds)
+    found = by_seed(frame, metric, ("activation", *MEASURED), seeds)
+    return np.array([found.of(activations, *place) for place in product(*(axes[axis] for axis in MEASURED))])
 
 
 def _means(values: Floats) -> Floats:

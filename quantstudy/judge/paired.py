@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, resampled_means
+from quantstudy.judge.bootstrap import ERROR, ROUNDING, Floats, holm, mean_of, paired_p, resampled_means
 from quantstudy.judge.intervals import interval
 
 Whole = NDArray[np.int64]
@@ -159,7 +159,7 @@ def paired_against_best(values: ArrayLike, test: Test = paired_p) -> Comparison:
 
 
 def probability_of_best(values: ArrayLike) -> Chances:
-    """Return the share of resamples in which each activation has the highest mean; exact ties are split evenly.
+    """Return the share of resamples in which each activation has the highest mean; ties (up to rounding) are split.
 
     Activations without any value get NaN and take no part. One seed says nothing about chances: NaN.
 
@@ -179,8 +179,8 @@ def probability_of_best(values: ArrayLike) -> Chances:
     seeds = int(common.sum())
     probability = np.full(len(rows), np.nan)
     if seeds > 1:
-        means = np.array([resampled_means(row) for row in rows[measured][:, common]])
-        best = means == means.max(axis=0)
+        means = resampled_means(rows[measured][:, common])
+        best = means >= means.max(axis=0) - ROUNDING * np.abs(means).max()
         probability[measured] = (best / best.sum(axis=0)).mean(axis=1)
     return Chances(probability, seeds, rows.shape[1] - seeds)
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.paired import mean_interval, paired_against_best, ranking_order
-from quantstudy.judge.seeds import by_seed, number, rows_of, triples
+from quantstudy.judge.seeds import by_seed, number, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity")
 KEYS = ("activation", *SETTING)
@@ -37,11 +37,11 @@ def judge_placement(
         the settings.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
-    settings = list(dict.fromkeys(place[1:] for place in accuracy.index))
+    settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
     found: dict[str, Any] = {}
     for setting in sorted(settings, key=_order(frame)):
         scheme, *what = setting
-        kept, lost = (rows_of(table, activations, *setting) for table in (accuracy, drop))
+        kept, lost = (table.of(activations, *setting) for table in (accuracy, drop))
         told = dict(
             zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
         )

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from quantstudy.judge.bootstrap import CONFIDENCE, Floats, all_equal, resample_indices
-from quantstudy.judge.intervals import interval, tail
+from quantstudy.judge.intervals import interval, tail, tails
 from quantstudy.judge.paired import Intervals, Whole
 
 CUT = 0.25
@@ -107,8 +107,9 @@ def probability_of_improvement(values: ArrayLike) -> Improvements:
     probability = np.divide(wins, seeds, out=np.full(wins.shape, np.nan), where=seeds > 0)
     count = np.where(seeds > 1, seeds, np.nan)
     z = ndtri((1 + CONFIDENCE) / 2)
-    centre = (probability + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(probability * (1 - probability) / count + (z / (2 * count)) ** 2) / (1 + z**2 / count)
+    square = z * z
+    centre = (probability + square / (2 * count)) / (1 + square / count)
+    half = z * np.sqrt(probability * (1 - probability) / count + np.square(z / (2 * count))) / (1 + square / count)
     low, high = np.clip(centre - half, 0.0, probability), np.clip(centre + half, probability, 1.0)  # up to rounding
     itself = np.diag(seeds.diagonal() > 1) if len(rows) else np.zeros((0, 0), dtype=bool)
     low[itself] = high[itself] = 0.5
@@ -122,9 +123,7 @@ def _iqm(row: Floats) -> tuple[float, float, float]:
     if all_equal(row):
         return mean, mean, mean
     ordered = np.sort(row[resample_indices(len(row))], axis=1)
-    share = tail(len(row))
-    low, high = np.quantile(ordered[:, cut : len(row) - cut].mean(axis=1), [share, 1 - share])
-    return mean, float(low), float(high)
+    return mean, *tails(ordered[:, cut : len(row) - cut].mean(axis=1), tail(len(row)))
 
 
 def _rows(values: ArrayLike) -> Floats:

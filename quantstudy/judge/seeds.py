@@ -1,7 +1,8 @@
 """Tidy tables as rows over seeds, and rows as the numbers of verdict.json."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,30 @@ Triple = dict[str, float | None]
 """`mean`, `low` and `high` of a 95 % interval, None where there is none."""
 
 
-def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -> pd.DataFrame:
-    """Return one metric as a row per combination of keys and a column per seed, NaN where there is no value.
+@dataclass(frozen=True, eq=False)
+class SeedTable:
+    """One metric over the seeds 0 … seeds − 1.
+
+    Attributes:
+        rows: per combination of keys `[seeds]`, NaN where there is no value, in the order of the keys.
+        seeds: how many.
+    """
+
+    rows: Mapping[tuple[Any, ...], Floats]
+    seeds: int
+
+    def of(self, names: Sequence[str], *rest: Any) -> Floats:
+        """Return the rows of some activations at one place of the other keys, `[activations, seeds]`; NaN if none.
+
+        >>> SeedTable({("relu", 4): np.array([0.5, 0.25])}, 2).of(["relu", "silu"], 4).tolist()
+        [[0.5, 0.25], [nan, nan]]
+        """
+        nothing = np.full(self.seeds, np.nan)
+        return np.array([self.rows.get((name, *rest), nothing) for name in names])
+
+
+def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -> SeedTable:
+    """Return one metric as a row over the seeds per combination of keys.
 
     Args:
         frame: a table of the analyses beyond the schemes: `seed`, `metric`, `value` and the keys.
@@ -32,7 +55,9 @@ def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -
     chosen = frame.loc[frame["metric"] == metric, [*keys, "seed", "value"]]
     texts = {key: str for key in keys if isinstance(chosen[key].dtype, pd.CategoricalDtype)}
     wide = chosen.astype(texts).pivot(index=list(keys), columns="seed", values="value")
-    return wide.reindex(columns=range(seeds))
+    values = wide.reindex(columns=range(seeds)).to_numpy(dtype=np.float64)
+    places = wide.index if len(keys) > 1 else ((key,) for key in wide.index)
+    return SeedTable(dict(zip(places, values, strict=True)), seeds)
 
 
 def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
@@ -60,10 +85,3 @@ def number(value: float) -> float | None:
     (0.02, None, '0.0')
     """
     return round(float(value), DIGITS) + 0.0 if math.isfinite(value) else None
-
-
-def rows_of(wide: pd.DataFrame, names: Sequence[str], *rest: Any) -> Floats:
-    """Return the rows of some activations at one place of the other keys, `[activations, seeds]`; NaN where missing."""
-    index = pd.MultiIndex.from_tuples([(name, *rest) for name in names], names=wide.index.names)
-    rows: Floats = wide.reindex(index).to_numpy(dtype=np.float64)
-    return rows

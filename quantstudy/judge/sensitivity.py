@@ -26,11 +26,11 @@ def judge_sensitivity(frame: pd.DataFrame, activations: Sequence[str], seeds: in
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
         "shapley": T, "rank"}]}}}`, T = mean, low, high over the seeds, fractions. Rank 1 has the largest mean share.
     """
-    wide = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds)
-    shares = wide.index.get_level_values("view") == "shapley"  # they alone may be negative
-    rows = wide.to_numpy(dtype=np.float64)
-    found = dict(zip(wide.index[shares], triples(rows[shares]), strict=True))
-    found |= dict(zip(wide.index[~shares], triples(rows[~shares], 0.0), strict=True))
+    rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds).rows
+    found: dict[tuple[str, str, str, int], Triple] = {}
+    for least, negative in ((-1.0, True), (0.0, False)):  # Shapley shares alone may be negative
+        chosen = [key for key in rows if (key[2] == "shapley") == negative]
+        found |= dict(zip(chosen, triples(np.array([rows[key] for key in chosen]), least), strict=True))
     schemes = dict.fromkeys(scheme for scheme in map(str, frame["scheme"].unique()))
     return {
         scheme: {

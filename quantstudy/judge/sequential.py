@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp
+from quantstudy_kernels.elementary import exp, log, log1p
 
 from quantstudy.judge.bootstrap import Floats
 
@@ -51,7 +51,7 @@ def anytime_p(differences: ArrayLike) -> float:
     >>> anytime_p([0.01] * 5) == anytime_p([100.0] * 5), round(anytime_p([0.01] * 16), 5), anytime_p([0.0, 0.0])
     (True, 0.0001, 1.0)
     """
-    return math.exp(-max(0.0, float(log_gains(differences).max(initial=0.0))))
+    return float(exp(-log_gains(differences).max(initial=0.0)))
 
 
 def log_gains(differences: ArrayLike) -> Floats:
@@ -69,5 +69,7 @@ def log_gains(differences: ArrayLike) -> Floats:
     relative = np.divide(row, size, out=np.zeros_like(row), where=size > 0)
     bets = np.outer(STAKES, relative)
     bets = np.concatenate([bets, -bets])
-    log_cosh = np.abs(bets) + np.log1p(np.exp(-2 * np.abs(bets))) - math.log(2)  # cosh itself would overflow
-    return np.asarray(logsumexp(np.cumsum(bets - log_cosh, axis=1), axis=0) - math.log(len(bets)))
+    log_cosh = np.abs(bets) + log1p(exp(-2 * np.abs(bets))) - math.log(2)  # cosh itself would overflow
+    gains = np.cumsum(bets - log_cosh, axis=1)
+    most = gains.max(axis=0)
+    return np.asarray(most + log(exp(gains - most).mean(axis=0)))

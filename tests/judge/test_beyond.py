@@ -120,7 +120,7 @@ def test_the_cliff_of_every_part(seeds: int) -> None:
     assert list(found) == ["weights", "activations", "both"]
     for part, name in product(found, NAMES):
         mine = frame[(frame["quantized"] == part) & (frame["activation"] == name)]
-        rates = by_seed(mine, "flip_rate", ["bits"], seeds).to_numpy()
+        rates = np.array([by_seed(mine, "flip_rate", ["bits"], seeds).rows[bits,] for bits in widths])
         judged = found[part][name]
         assert [point["bits"] for point in judged["curve"]] == list(widths)
         assert judged["curve"][1] == {"bits": 4, **three(rates[1])}
@@ -362,6 +362,7 @@ def test_a_value_recorded_twice() -> None:
 
 def test_seeds_without_a_value_are_nan() -> None:
     frame = cause(2, {("relu", "plain"): np.array([0.1, 0.2])})
-    wide = by_seed(frame[frame["seed"] == 1], "flip_rate", ["activation"], 3)
-    assert wide.to_numpy().tolist()[0][1] == 0.2
-    assert np.isnan(wide.to_numpy()[0][[0, 2]]).all()
+    table = by_seed(frame[frame["seed"] == 1], "flip_rate", ["activation"], 3)
+    assert table.rows["relu",][1] == 0.2
+    assert np.isnan(table.rows["relu",][[0, 2]]).all()
+    assert np.isnan(table.of(["silu"])).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quantstudy.judge import intervals
 from quantstudy.judge.bootstrap import resample_indices
-from quantstudy.judge.intervals import COVERAGE, coverage, interval, tail
+from quantstudy.judge.intervals import COVERAGE, coverage, interval, tail, tails
 
 rng = np.random.default_rng(7)
 floats = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))
@@ -43,6 +43,27 @@ def quantile(ordered, share):
     at = share * (len(ordered) - 1)
     below = math.floor(at)
     return ordered[below] + (at - below) * (ordered[min(below + 1, len(ordered) - 1)] - ordered[below])
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-5, 0.0012, 0.0139, 0.025, 0.3, 0.49])
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=10_000),
+        np.random.default_rng(1).integers(0, 3, 10_000) / 7,
+        np.zeros(10_000),
+        np.arange(10_000.0),
+        np.tile([5.0, *[0.0] * 15], 625),  # every value of the sample is a high one, or a low one
+        np.tile([-5.0, *[0.0] * 15], 625),
+        np.array([1.0, -1.0]),
+        np.array([3.0, 1.0, 2.0]),
+    ],
+)
+def test_tails_are_numpy_s_quantiles(values, share):
+    low, high = tails(values, share)
+    assert low == pytest.approx(np.quantile(values, share), rel=1e-12, abs=1e-12)
+    assert high == pytest.approx(np.quantile(values, 1 - share), rel=1e-12, abs=1e-12)
+    assert tails(-values, share) == (-high, -low)
 
 
 def slow_interval(row):

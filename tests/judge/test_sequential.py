@@ -76,8 +76,11 @@ def test_missing_pairs_and_zeros_bet_nothing():
     holes = np.insert(row, [0, 3, 3, 12], [NAN, np.inf, -np.inf, NAN])
     assert anytime_p(holes) == anytime_p(row)
     assert log_gains([0.0, 0.0, 1.0, 0.0])[[0, 1]].tolist() == [0, 0]
-    gains = log_gains([0.0, 0.0, 1.0, 0.0])
-    assert gains[3] == gains[2] > 0
+    gains = log_gains([0.0, 0.0, 1.0, 0.0, 1.0])
+    # one difference alone, of whatever sign, tells nothing: the mean over both signs of its factors is exactly 1
+    assert gains[2] == pytest.approx(0, abs=1e-12)
+    assert gains[3] == gains[2]
+    assert gains[4] > 0.1
     assert anytime_p(np.zeros(40)) == 1
 
 
