@@ -237,4 +237,7 @@ def _repeated(value: Any, number: int, kind: pa.DataType) -> pa.Array:
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, pa.string()).dictionary_encode()
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        # NaN has many codes and 0 has two: which one comes out of a minimum, say, depends on the processor.
+        values = np.where(np.isnan(values), np.nan, values) + 0.0
     return pa.array(values, kind)

@@ -1,0 +1,72 @@
+"""Drift measures and judgements are the same bytes whatever numpy and OpenBLAS choose to run on.
+
+Each setting is a process of its own (`dispatch_digests.py`), as both choose once, when they are loaded.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from quantstudy.tables import CLAIM, rows
+
+PROGRAM = Path(__file__).with_name("dispatch_digests.py")
+OFF = ("X86_V3", "X86_V4", "AVX512_ICL", "AVX512_SPR")
+SETTINGS = {
+    "native": {},
+    "no_avx512": {"NPY_DISABLE_CPU_FEATURES": " ".join(OFF[1:]), "OPENBLAS_CORETYPE": "Haswell"},
+    "baseline": {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(OFF),
+        "OPENBLAS_CORETYPE": "Prescott",
+        "OPENBLAS_NUM_THREADS": "1",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def found():
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("NPY_", "OPENBLAS_"))}
+
+    def started(name):
+        env = clean | SETTINGS[name]
+        return subprocess.Popen([sys.executable, str(PROGRAM)], env=env, stdout=subprocess.PIPE, text=True)
+
+    native, *others = SETTINGS
+    said = {native: started(native).communicate(timeout=120)[0]}  # first, as it may have to compile for all of them
+    running = {name: started(name) for name in others}
+    said |= {name: process.communicate(timeout=120)[0] for name, process in running.items()}
+    return {name: json.loads(text) for name, text in said.items()}
+
+
+@pytest.mark.parametrize("setting", [name for name in SETTINGS if name != "native"])
+def test_the_same_bytes(found, setting):
+    native, here = found["native"]["digests"], found[setting]["digests"]
+    assert len(native) > 100
+    assert [name for name in native if here[name] != native[name]] == []
+
+
+def test_the_switches_took_effect(found):
+    native, no_avx512, baseline = (found[name] for name in SETTINGS)
+    assert not set(OFF[1:]) & set(no_avx512["features"])
+    assert not set(OFF) & set(baseline["features"])
+    if "X86_V4" in native["features"]:
+        assert native["exp"] != no_avx512["exp"] == baseline["exp"]
+    if native["core"] is None:
+        pytest.skip("this numpy has another BLAS than its own OpenBLAS, which nothing here can switch")
+    assert no_avx512["core"] == "Haswell"
+    assert baseline["core"] not in (native["core"], "Haswell")
+    assert baseline["product"] not in (native["product"], no_avx512["product"])
+
+
+def test_nan_and_zero_have_one_code_in_records():
+    codes = np.array([0x7FF8_0000_0000_0000, 0xFFF8_0000_0000_0000, 0x7FF8_0000_0000_0001, 1 << 63, 0], np.uint64)
+    column = rows(CLAIM, 5, value=codes.view(np.float64))["value"]
+    assert column.to_numpy().tobytes() == np.array([np.nan] * 3 + [0.0] * 2).tobytes()
+    assert column.null_count == 0
+    assert rows(CLAIM, 2, x=[None, 0.5])["x"].to_pylist() == [None, 0.5]
+    assert column.type == pa.float64()
