@@ -313,7 +313,7 @@ def _print_cost(table: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(table, indent=1))
     else:
-        from quantstudy.terminal import print_cost
+        from quantstudy.cost_terminal import print_cost
 
         print_cost(table)
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.text import Text
 
 from quantstudy.judge.claims import Judged
+from quantstudy.layout import console, plain_table, print_rows, say
 from quantstudy.records import Run
+from quantstudy.show.words import plural
 from quantstudy.subject.activations import ACTIVATIONS, ALIASES
 
 STAGES = {
@@ -28,21 +29,8 @@ STAGES = {
 }
 """What the stages of a command are called on the screen; a claim is called by its name."""
 
-COUNTED = ("mufu", "instructions", "registers")
-BYTES = ("plain", "from_input", "from_output", "fused")
-"""What the table of costs shows of the instructions, and of the ways to keep something for backward."""
-
-COST_LEGEND = (
-    "Per element on {target}, forward/backward: MUFU (special-function) instructions",
-    "and all instructions; registers per thread. Bytes per element for backward,",
-    "plain torch/our function that keeps its input/its output/fused into its layer:",
-    "kept; added to what the next layer keeps anyway. bounded: on both sides.",
-)
-"""What stands under the table of costs."""
-
-WAYS = {"torch": "plain torch", "numba": "ours in Numba", "triton": "ours in Triton"}
-"""What the ways that are timed are called on the screen."""
-
+SHOWN = 12
+"""Activations in the table of a verdict at most; verdict.json holds all."""
 
 COMPARED = 8
 """Activations in the table of a comparison at most; compare.json holds all."""
@@ -56,12 +44,12 @@ def notify(line: str) -> None:
 @contextmanager
 def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function (stage, done, total) that draws a bar per stage; quiet where standard error is no terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    screen = Console(stderr=True)
+    if not screen.is_terminal:
         yield lambda stage, done, total: None
         return
     columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True) as bars:
+    with Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=screen, transient=True) as bars:
         tasks = {}
 
         def show(stage: str, done: int, total: int) -> None:
@@ -73,46 +61,55 @@ def stage_progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_activations() -> None:
-    """Print every activation with its traits, one row each."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "f(x)", "range", "bends at", "smooth", "monotonic", "exactly 0 somewhere"):
-        table.add_column(heading, overflow="fold")
+    """Print every activation with its traits, one row each; only the formula, last, takes several lines if it must."""
+    table = plain_table("name", "range", "bends at", "mono-\ntonic", "gates", "f(x)", words=("f(x)",))
     other_names = {name: alias for alias, name in ALIASES.items() if alias != name.replace("_", "")}
     for activation in ACTIVATIONS.values():
         alias = other_names.get(activation.name)
         table.add_row(
             f"{activation.name} (= {alias})" if alias else activation.name,
-            activation.formula,
             f"{_bound(activation.floor)} to {_bound(activation.ceiling)}",
-            ", ".join(f"{bend:g}" for bend in activation.bends) or "none",
-            *("yes" if trait else "no" for trait in (activation.smooth, activation.monotonic, activation.gates)),
+            ", ".join(f"{bend:g}" for bend in activation.bends) or "none, smooth",
+            *("yes" if trait else "no" for trait in (activation.monotonic, activation.gates)),
+            activation.formula,
         )
-    _console().print(table)
-    print("NAME@CAP is min(f(x), CAP), for example relu@3. Any torch function will do: module:function, for example")
-    print("torch.nn.functional:softsign, or mine:wave of a file mine.py in the current folder.")
+    console().print(table)
+    say("gates: exactly 0 on a half line, so that one neuron can switch itself off.")
+    say(
+        "NAME@CAP is min(f(x), CAP), for example relu@3. Any torch function will do: module:function, for example "
+        "torch.nn.functional:softsign, or mine:wave of a file mine.py in the current folder."
+    )
 
 
 def print_verdict(run: Run) -> None:
-    """Print the ranking of the focus scheme and the verdict in words, at most 25 lines."""
+    """Print the ranking of the focus scheme and the verdict in words.
+
+    With the seven of the article at the default's widths these are at most 25 lines in 200 columns, whatever the
+    verdict, and the same sentences take at most 40 in 80 columns. No verdict takes more than the 60 lines of a page,
+    with names of 30 characters at most.
+    """
     verdict = run.verdict()
     bits = run.config.focus_bits
-    console = _console()
-    shown = verdict["schemes"][f"w{bits}a{bits}"]
-    table = Table(title=f"w{bits}a{bits}: accuracy after quantization, mean over {run.config.seeds} seeds", box=None)
-    for heading in ("activation", "accuracy %", "95 % interval", "drop (points)", "flip rate %", "deployable"):
-        table.add_column(heading, justify="left" if heading == "activation" else "right")
-    for row in shown["ranking"][:12]:
-        table.add_row(
-            row["activation"],
-            f"{100 * row['mean']:.1f}",
-            _interval(row["low"], row["high"]),
-            f"{100 * row['drop']:.1f}",
-            f"{100 * row['flip_rate']:.1f}",
-            "yes" if row["deployable"] else "no",
-        )
-    console.print(table)
+    ranking = verdict["schemes"][f"w{bits}a{bits}"]["ranking"]
+    say(f"w{bits}a{bits}: accuracy after quantization, mean over {plural(run.config.seeds, 'seed')}")
+    print_rows(
+        ("activation", "accuracy\n%", "95 %\ninterval", "drop,\npoints", "flips\n%", "deployable"),
+        (
+            (
+                row["activation"],
+                _hundredths(row["mean"]),
+                _interval(row["mean"], row["low"], row["high"]),
+                _hundredths(row["drop"]),
+                _hundredths(row["flip_rate"]),
+                "yes" if row["deployable"] else "no",
+            )
+            for row in ranking[:SHOWN]
+        ),
+    )
+    if len(ranking) > SHOWN:
+        say(f"{len(ranking) - SHOWN} more are in verdict.json.")
     for line in verdict["summary"]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
     print(f"figures and page: {run.folder / 'report.html'}")
 
 
@@ -121,127 +118,73 @@ def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
     from quantstudy.judge.compare_words import comparison_lines, pair_name, rows_of, shown_pair
     from quantstudy.judge.verdict import RANKED
 
-    console = _console()
     for key, run in found["runs"].items():
-        console.print(f"{key.upper()}: {run['folder']}", markup=False, soft_wrap=True)
+        print(f"{key.upper()}: {run['folder']}")
     pair = shown_pair(found)
     rows = rows_of(found, RANKED, pair)
     if not all(row["same"] for row in rows):
-        table = _table("activation", "A %", "B %", "B − A (points)", "95 % interval", "p (Holm)", "real")
         seeds = found["seeds"]["paired"]
-        table.title = f"{pair_name(*pair)}: accuracy after quantization, mean over common seeds ({seeds})"
-        for row in rows[:COMPARED]:
-            means = [_hundredths(row[key]) for key in ("mean_a", "mean_b", "difference")]
-            adjusted = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
-            between = _interval(row["low"], row["high"])
-            table.add_row(row["activation"], *means, between, adjusted, "yes" if row["real"] else "no")
-        console.print(table)
+        say(f"{pair_name(*pair)}: accuracy after quantization, mean over common seeds ({seeds})")
+        headings = ("activation", "A\n%", "B\n%", "B − A,\npoints", "95 %\ninterval", "p\n(Holm)", "real")
+        print_rows(headings, map(_compared, rows[:COMPARED]))
     for line in comparison_lines(found):
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     print(f"figure and numbers: {folder / 'compare.png'}, compare.json")
+
+
+def _compared(row: Mapping[str, Any]) -> Sequence[str]:
+    means = [_hundredths(row[key]) for key in ("mean_a", "mean_b", "difference")]
+    interval = _interval(row["difference"], row["low"], row["high"])
+    adjusted = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
+    return (row["activation"], *means, interval, adjusted, "yes" if row["real"] else "no")
 
 
 def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
     """Print how often each activation is best under other choices (`multiverse.run_multiverse`), and that in words."""
     from quantstudy.judge.multiverse_words import share, specifications
 
-    table = _table("activation", "best", "best or tied", "mean rank")
-    table.title = f"{found['scheme']}: share of {specifications(found['specifications'])}"
+    say(f"{found['scheme']}: share of {specifications(found['specifications'])}")
     shares = found["share_best_or_tied"]
+    rows = []
     for name in sorted(found["mean_rank"], key=lambda name: (-(shares[name] or 0), found["mean_rank"][name])):
         told = "-" if shares[name] is None else share(shares[name])
-        table.add_row(name, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}")
-    console = _console()
-    console.print(table)
+        rows.append((name, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}"))
+    print_rows(("activation", "best", "best or tied", "mean rank"), rows)
     for line in found["summary"]:
-        console.print(line, markup=False, soft_wrap=True)
+        say(line)
     print(f"figure and numbers: {folder / 'figures' / 'multiverse.png'}, multiverse.json")
 
 
 def print_claim(result: Judged, folder: Path) -> None:
-    """Print one claim, its verdict and what became of its parts."""
+    """Print one claim, its verdict and what became of its parts: 95 % intervals stand in brackets."""
     from quantstudy.judge.claim_words import effect
 
-    console = _console()
     for line in (result.claim.says, f"{result.claim.name}: {result.verdict}"):
-        console.print(line, markup=False, soft_wrap=True)
-    table = _table("part", "effect [95 % interval]", "p (Holm)", "outcome")
+        say(line)
     for outcome in result.outcomes:
-        p = f"{outcome.p:.4f}" if math.isfinite(outcome.p) else "-"
-        told = outcome.verdict if outcome.part.decides else f"({outcome.verdict}, beside)"
-        table.add_row(escape(outcome.part.says), escape(effect(outcome)), p, told)  # brackets are no markup
-    console.print(table)
+        p = f", p (Holm) {outcome.p:.4f}" if math.isfinite(outcome.p) else ""
+        beside = "" if outcome.part.decides else " (beside)"
+        say(f"- {outcome.part.says}: {effect(outcome)}{p}: {outcome.verdict}{beside}")
     print(f"ledger and figure: {folder / 'README.md'}, figures/{result.claim.name}.png")
 
 
 def print_claims(results: Sequence[Judged], folder: Path) -> None:
     """Print every claim with its verdict, a line each."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("claim", "verdict", "what it says"):
-        table.add_column(heading, overflow="fold")
+    table = plain_table("claim", "verdict", "what it says", words=("what it says",))
     for result in results:
-        table.add_row(result.claim.name, result.verdict, escape(result.claim.says))
-    _console().print(table)
+        table.add_row(result.claim.name, result.verdict, Text(result.claim.says))  # brackets are no markup
+    console().print(table)
     print(f"ledger, tables and figures: {folder / 'README.md'}")
-
-
-def print_cost(table: Mapping[str, Any]) -> None:
-    """Print a cost table (`cost.table`): instructions and bytes, then the time of every way, 80 columns wide."""
-    console = _console()
-    entries = table["activations"]
-    shown = _table("activation", "MUFU", "instructions", "registers", "kept", "added", "bounded")
-    for name, entry in entries.items():
-        pairs = [_slashed(entry[f"{what}_forward"], entry[f"{what}_backward"]) for what in COUNTED]
-        kept = [_slashed(*(entry[what][way] for way in BYTES)) for what in ("saved_bytes", "added_bytes")]
-        shown.add_row(name, *pairs, *kept, "yes" if entry["bounded"] else "no")
-    console.print(shown)
-    for line in COST_LEGEND:
-        print(line.format(target=table["target"]))
-    for device, where in (("cpu", f"{table['processor']}, one thread"), ("gpu", table["gpu"])):
-        for way in next(iter(entries.values()))["nanoseconds"][device] or ():
-            print(f"\n{WAYS.get(way, way)}, nanoseconds per element on {where}:")
-            console.print(_times(entries, device, way))
-    print("Ratios: median over the rounds (quartiles).")
-
-
-def _times(entries: Mapping[str, Any], device: str, way: str) -> Table:
-    shown = _table("activation", "forward", "× relu", "+ backward", "× relu")
-    for name, entry in entries.items():
-        timed = entry["nanoseconds"][device][way]
-        if timed is None:  # it has no kernel
-            shown.add_row(name, *"----")
-            continue
-        modes = [timed[mode] for mode in ("forward", "forward_backward")]
-        cells = [
-            (f"{mode['median']:.2f}", f"{mode['ratio']:.2f} ({mode['ratio_low']:.2f} to {mode['ratio_high']:.2f})")
-            for mode in modes
-        ]
-        shown.add_row(name, *cells[0], *cells[1])
-    return shown
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
-    return table
-
-
-def _slashed(*values: float | None) -> str:
-    return "/".join("-" if value is None else f"{value:g}" for value in values)
-
-
-def _console() -> Console:
-    # a pipe has no width: rich would fold the tables at 80 columns
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
 
 
 def _hundredths(fraction: float | None) -> str:
     return "-" if fraction is None else f"{round(100 * fraction, 1) + 0.0:.1f}"  # no -0.0
 
 
-def _interval(low: float | None, high: float | None) -> str:
-    return "none (one seed)" if low is None or high is None else f"{_hundredths(low)} to {_hundredths(high)}"
+def _interval(mean: float | None, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "-" if mean is None else "one seed"
+    return f"{_hundredths(low)} to {_hundredths(high)}"
 
 
 def _bound(value: float) -> str:

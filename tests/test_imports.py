@@ -48,7 +48,8 @@ ROOMS = (
     ("quantstudy.multiverse",),
     ("quantstudy.cost",),
     ("quantstudy.claims",),
-    ("quantstudy.terminal",),
+    ("quantstudy.layout",),
+    ("quantstudy.terminal", "quantstudy.cost_terminal"),
     ("quantstudy.claims_command",),
     ("quantstudy.multiverse_command",),
     ("quantstudy.exits",),
@@ -62,12 +63,15 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.subject.activation", "quantstudy.su
             "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
             "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
             "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse",
-            "quantstudy.portability", "quantstudy.origins",
+            "quantstudy.portability", "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal",
             "quantstudy.multiverse_command", "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
-"""The one leaf of the kernels that these may import: a number, part of what names results."""
+"""One leaf of the kernels that these may import: a number, part of what names results."""
+
+ELEMENTARY = "quantstudy_kernels.elementary"
+"""The other one: exp and logarithms, made of numpy alone."""
 
 ONLY = {
     "noise": ("quantstudy.subject.islands",),
@@ -78,7 +82,7 @@ ONLY = {
     "matplotlib": ("quantstudy.show",),
     "jinja2": ("quantstudy.show",),
     "typer": ("quantstudy.cli", "quantstudy.exits"),
-    "rich": ("quantstudy.terminal",),
+    "rich": ("quantstudy.terminal", "quantstudy.layout"),
     "skimage": ("quantstudy.drift",),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),
     "tomllib": ("quantstudy.config",),
@@ -168,7 +172,7 @@ def test_packages_with_one_door(module: str) -> None:
 @pytest.mark.parametrize("module", [name for name in OURS if within(name, NO_TORCH)])
 def test_no_torch(module: str) -> None:
     inside = ("subject.activation", "cli", "study", "portability")  # functions that import it
-    names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC}
+    names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC, ELEMENTARY}
     tops = {name.partition(".")[0] for name in names}
     kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
     assert not tops & {"torch", "torchao", *kernels}
@@ -178,7 +182,7 @@ def test_no_torch(module: str) -> None:
 def test_drift_knows_arrays_only(module: str) -> None:
     for name in imports(module):
         top = name.partition(".")[0]
-        ours = within(name, ("quantstudy.drift", "quantstudy_kernels.cpu"))
+        ours = within(name, ("quantstudy.drift", "quantstudy_kernels.cpu", ELEMENTARY))
         known = top in sys.stdlib_module_names or top in DRIFT or ours
         assert known, f"{module} imports {name}"
 

@@ -40,7 +40,7 @@ def test_json_is_strict_and_alone(
         assert scheme["winner"] is None or scheme["winner"] in scheme["deployable"]
 
 
-def test_the_terminal_shows_at_most_25_lines(
+def test_the_terminal_shows_the_verdict(
     seven: Run, capfd: pytest.CaptureFixture[str], command: Callable[..., Any]
 ) -> None:
     before = stamps(seven.folder)
@@ -48,9 +48,8 @@ def test_the_terminal_shows_at_most_25_lines(
     told = capfd.readouterr()
     assert told.err == ""  # no bars and no colours where nobody sees them
     assert "\x1b" not in told.out
-    lines = told.out.splitlines()
-    assert 9 <= len(lines) <= 25
-    assert max(map(len, lines)) < 320
+    lines = told.out.splitlines()  # how long and how many for any numbers: tests/test_terminal.py
+    assert max(map(len, lines[:-1])) <= 80
     for name in seven.config.activations:
         assert any(name in line for line in lines)
     assert "w5a5" in told.out
