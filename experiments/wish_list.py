@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.bootstrap import RESAMPLES, ROUNDING, Floats, resample_counts
+from quantstudy.judge.bootstrap import RESAMPLES, ROUNDING, Floats, resampled_means
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.contrasts import by_seed
 from quantstudy.subject.activations import BOUNDED, DEFAULT_ACTIVATIONS
@@ -104,8 +104,7 @@ def combine(tables: Mapping[str, pd.DataFrame]) -> pa.Table:
         raise StudyFailure("wish_list: its tables have no seed in common; measure their claims again")
     values = {name: one.loc[seeds].to_numpy(np.float64) for name, one in found.items()}
     means = {name: one.mean(axis=0) for name, one in values.items()}
-    together = resample_counts(len(seeds)) / len(seeds)
-    resampled = {name: together @ one for name, one in values.items()}
+    resampled = {name: resampled_means(one.T).T for name, one in values.items()}
     measured = traits | {"no_dead": means["no_dead"], "fast": means["fast"]}
     columns: list[tuple[str, str, float | None, Floats]] = []
     for width in WIDTHS:
