@@ -52,6 +52,13 @@ def at(found, metric="accuracy_quantized", scheme="w4", name="relu"):
     return chosen[0]
 
 
+def test_rows_of_torchao_decide_nothing(side):
+    a, b = side({"relu": normal()}), side({"relu": normal(seed=1, mean=0.93)})
+    ours = b.metrics["backend"] != "torchao"
+    assert not ours.all()
+    assert compare(a, b) == compare(a, replace(b, metrics=b.metrics[ours]))
+
+
 def test_a_comparison_is_b_minus_a_paired_by_seed(side):
     a, b = normal(), normal(seed=1, mean=0.93)
     found = at(compare(side({"relu": a}), side({"relu": b})))

@@ -124,6 +124,16 @@ def test_a_verdict_after_looking_often_uses_the_other_test(metrics):
     assert (once["schemes"]["w4"]["tied_with"], often["schemes"]["w4"]["tied_with"]) == (["silu"], ["silu", "relu"])
 
 
+def test_rows_of_torchao_decide_nothing(metrics):
+    quantized = {a: 0.97 + 0.002 * i + noise(12, seed=i, std=0.004) for i, a in enumerate(NAMES)}
+    frame = metrics({a: np.full(12, 0.99) for a in NAMES}, {"w4": quantized})
+    theirs = frame["backend"] == "torchao"
+    assert theirs.any()
+    options = {"activations": NAMES, "schemes": ["w4"], "allowed_drop": 0.02}
+    other = frame.assign(value=frame["value"].mask(theirs, 0.999))
+    assert judge(frame, **options) == judge(frame[~theirs], **options) == judge(other, **options)
+
+
 def test_coverage_stands_with_the_verdict(metrics):
     values = {"relu": 0.9 + noise(16)}
     found = judge(metrics(values, {"w4": values}), activations=["relu"], schemes=["w4"], allowed_drop=0.02)
