@@ -1,8 +1,9 @@
-"""Pick the implementation by where the tensor lives: Triton for float32 on CUDA, the torch reference for the rest.
+"""Pick the implementation by where the tensor lives: Triton for float32 on CUDA, Numba for float32 on the CPU.
 
-The reference also serves CUDA where triton is not installed, and precisions other than float32. Triton's interpreter
-is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the tolerance);
-quantization agrees to the last bit.
+The torch reference serves the rest: precisions other than float32, and CUDA where triton is not installed. Quantization
+on the CPU is the reference's too: the bits are the same, and a scale per point is no slower than any other there.
+Triton's interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions
+and the tolerance); quantization agrees to the last bit.
 """
 
 import functools
@@ -27,8 +28,10 @@ __all__ = [
 
 
 def implementation_name(x: Tensor) -> str:
-    """`"triton"` or `"reference"`: which implementation serves the tensor `x`."""
-    return "triton" if x.device.type == "cuda" and x.dtype == torch.float32 and _has_triton() else "reference"
+    """`"triton"`, `"cpu"` or `"reference"`: which implementation of the activations serves the tensor `x`."""
+    if x.dtype != torch.float32:
+        return "reference"
+    return "cpu" if x.is_cpu else "triton" if x.device.type == "cuda" and _has_triton() else "reference"
 
 
 def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
@@ -104,8 +107,12 @@ def fake_quantize(x: Tensor, scale: Tensor | float, zero_point: Tensor | int, qu
 
 
 def _implementation(x: Tensor, part: str = "activation") -> Any:
-    triton = implementation_name(x) == "triton"
-    return importlib.import_module(f"quantstudy_kernels.triton.{part}" if triton else "quantstudy_kernels.reference")
+    name = implementation_name(x)
+    if name == "cpu" and part != "quantization":
+        return importlib.import_module("quantstudy_kernels.cpu.activations")
+    return importlib.import_module(
+        f"quantstudy_kernels.triton.{part}" if name == "triton" else "quantstudy_kernels.reference"
+    )
 
 
 @functools.cache

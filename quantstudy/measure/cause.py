@@ -13,7 +13,7 @@ from quantstudy.drift.decision import accuracy
 from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import Variant, effect_of, measured, plan_of, static_schemes
 from quantstudy.quantize.plan import float_maps
-from quantstudy.quantize.simulated import accumulated
+from quantstudy.quantize.simulated import quantized_logit
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
 from quantstudy.tables import CAUSE, variant_rows
 
@@ -55,6 +55,6 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
     for bits in config.bits:
         for scheme in static_schemes(bits).values():
             plan = plan_of(stack, maps, config, scheme)
-            logit = accumulated(stack, plan, maps.points).logit
+            logit = quantized_logit(stack, plan, maps.points)
             variants.append(({"variant": "capped", "scheme": str(scheme)}, measured(subject, logit)))
     return variants

@@ -4,19 +4,18 @@ A layer is its weights, the quantizers around its activation function, and, for 
 its share is what leaving just this layer in float could save.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from torch import Tensor
 
 from quantstudy.config import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.shapley import shapley
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, measured, plan_of, static_schemes
+from quantstudy.measure.variation import Variant, effect_of, plan_of, static_schemes
 from quantstudy.quantize.plan import Plan
-from quantstudy.quantize.simulated import quantized_layer, quantized_stack
 from quantstudy.tables import SENSITIVITY, variant_rows
 
 
@@ -55,20 +54,22 @@ def _quantizes(plan: Plan, layer: int) -> bool:
 
 
 def _coalitions(subject: Subject, plan: Plan, layers: list[int]) -> Iterator[tuple[int, dict[str, Floats]]]:
-    """Yield the measures of every subset of some layers being quantized; bit p of the number stands for layers[p].
+    """Yield the measures of every subset of some layers being quantized; bit p of the number stands for layers[p]."""
+    for members in range(2 ** len(layers)):
+        chosen = {layer for player, layer in enumerate(layers) if members >> player & 1}
+        yield members, effect_of(subject, restricted(plan, chosen))
 
-    Depth first: subsets that agree in the layers before one share what these give, so that 2^n networks cost 2^(n+1)
-    layers and n maps are held.
+
+def restricted(plan: Plan, layers: Set[int]) -> Plan:
+    """Return the plan that quantizes what another does in some layers, and leaves the rest in float.
+
+    Args:
+        plan: the other.
+        layers: numbers of the layers whose weights and outputs are quantized; the first one's inputs go with it.
     """
-    stack, rounded = subject.stack, quantized_stack(subject.stack, plan)
 
-    def descend(layer: int, values: Tensor, members: int) -> Iterator[tuple[int, dict[str, Floats]]]:
-        if layer > stack.hidden:
-            yield members, measured(subject, values)
-            return
-        yield from descend(layer + 1, quantized_layer(stack, None, layer, values), members)
-        if layer in layers:
-            after = quantized_layer(rounded, plan, layer, values)
-            yield from descend(layer + 1, after, members | 1 << layers.index(layer))
+    def kept(quantizers: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(quantizer if layer in layers else None for layer, quantizer in enumerate(quantizers))
 
-    return descend(0, subject.maps.points, 0)
+    coordinates = plan.coordinates if 0 in layers else None
+    return Plan(plan.scheme, kept(plan.weights), kept(plan.preactivations), kept(plan.outputs), coordinates)

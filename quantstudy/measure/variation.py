@@ -11,7 +11,7 @@ from quantstudy.drift.decision import brief_drift
 from quantstudy.measure.subject import Subject
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan
 from quantstudy.quantize.scheme import IntFormat, Scheme
-from quantstudy.quantize.simulated import accumulated
+from quantstudy.quantize.simulated import quantized_logit
 from quantstudy.subject.network import Stack
 
 Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
@@ -37,7 +37,7 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
 
 def effect_of(subject: Subject, plan: Plan) -> dict[str, Floats]:
     """Return the measures of the subject quantized as a whole by a plan, simulated."""
-    return measured(subject, accumulated(subject.stack, plan, subject.maps.points).logit)
+    return measured(subject, quantized_logit(subject.stack, plan, subject.maps.points))
 
 
 def static_schemes(bits: int) -> dict[str, Scheme]:

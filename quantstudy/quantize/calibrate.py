@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from quantstudy_kernels.cpu.rounding import rounding_errors
 from torch import Tensor
 
 from quantstudy.quantize.quantizer import range_quantizer
@@ -47,20 +49,18 @@ def percentile(values: Tensor, format: IntFormat) -> Range:
 def mse(values: Tensor, format: IntFormat) -> Range:
     """Return, of `SHRINKS` shrunken min-max ranges, the one with the least mean squared error; arguments as `minmax`.
 
+    The widest of equals, and the whole range where a value is NaN.
+
     Both ends shrink by the same factor, as in the OMSE search (Choukroun et al. 2019, arXiv 1902.06822).
     """
     low, high = minmax(values, format)
-    best_low, best_high = low, high
-    least = torch.full_like(low, torch.inf)
-    for step in range(SHRINKS, 0, -1):
-        factor = step / SHRINKS
-        rounded = range_quantizer(low * factor, high * factor, format)(values)
-        error = rounded.sub_(values).square_().mean(dim=(1, 2))  # in place: half the time goes into new memory
-        better = error < least
-        least = torch.where(better, error, least)
-        best_low = torch.where(better, low * factor, best_low)
-        best_high = torch.where(better, high * factor, best_high)
-    return best_low, best_high
+    factors = torch.arange(SHRINKS, 0, -1, device=values.device) / SHRINKS
+    lows, highs = low[:, None] * factors, high[:, None] * factors
+    candidates = range_quantizer(lows.flatten(), highs.flatten(), format)
+    scales, zeros = (part.view(len(low), SHRINKS).cpu().numpy() for part in (candidates.scale, candidates.zero_point))
+    errors = rounding_errors(values.flatten(1).cpu().numpy(), scales, zeros, format.low, format.high)
+    best = torch.from_numpy(np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=1)).to(values.device)
+    return tuple(ends.gather(1, best[:, None])[:, 0] for ends in (lows, highs))  # type: ignore[return-value]
 
 
 OBSERVERS: dict[str, Callable[[Tensor, IntFormat], Range]] = {"minmax": minmax, "percentile": percentile, "mse": mse}

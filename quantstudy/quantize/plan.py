@@ -54,6 +54,11 @@ class Plan:
 
 def float_maps(stack: Stack, points: Tensor) -> FloatMaps:
     """Return every map of the float networks at `points` [2, points]."""
+    if stack.portable:
+        from quantstudy_kernels.cpu.forward import forward
+
+        maps = forward(stack.as_kernels_have_it(), points)
+        return FloatMaps(points, maps.preactivations, maps.outputs, maps.logit)
     preactivations: list[Tensor] = []
     outputs: list[Tensor] = []
     values = points

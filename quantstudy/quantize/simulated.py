@@ -1,10 +1,15 @@
-"""The fake-quant path: a plan applied in float32 arithmetic, any width, the whole stack in one call."""
+"""The fake-quant path: a plan applied in float32 arithmetic, any width, the whole stack in one call.
+
+In the kernels' own arithmetic where the stack is `portable`, else layer by layer in torch.
+"""
 
 from dataclasses import dataclass
 
+from quantstudy_kernels.forward import Fixed, PerPoint, Rounding
 from torch import Tensor
 
-from quantstudy.quantize.plan import FloatMaps, Plan
+from quantstudy.quantize.plan import ActivationQuantizer, FloatMaps, Plan
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.subject.network import Stack
 
 
@@ -36,6 +41,8 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
         plan: their quantization.
         points: inputs [2, points].
     """
+    if stack.portable:
+        return _by_kernels(stack, plan, points, isolated=False)
     rounded = quantized_stack(stack, plan)
     values = _inputs(plan, points)
     preactivations: list[Tensor] = []
@@ -47,11 +54,22 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
     return QuantizedMaps(tuple(preactivations), tuple(outputs), rounded.preactivation(stack.hidden, values))
 
 
+def quantized_logit(stack: Stack, plan: Plan, points: Tensor) -> Tensor:
+    """Return the logit of `accumulated` alone, [models, 1, points]: where there are kernels no other map is stored."""
+    if not stack.portable:
+        return accumulated(stack, plan, points).logit
+    from quantstudy_kernels.cpu.forward import logits
+
+    return logits(stack.as_kernels_have_it(), points, rounding(plan))
+
+
 def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
     """Return the maps with one layer quantized at a time: its weights and its output quantizer, float inputs.
 
     The logit is that of the last layer alone being quantized.
     """
+    if stack.portable:
+        return _by_kernels(stack, plan, maps.points, isolated=True)
     rounded = quantized_stack(stack, plan)
     inputs = (_inputs(plan, maps.points), *maps.outputs)
     preactivations = tuple(rounded.preactivation(layer, inputs[layer]) for layer in range(stack.hidden))
@@ -59,20 +77,31 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
     return QuantizedMaps(preactivations, outputs, rounded.preactivation(stack.hidden, inputs[-1]))
 
 
-def quantized_layer(stack: Stack, plan: Plan | None, layer: int, values: Tensor) -> Tensor:
-    """Return what one layer gives: the logit [models, 1, points] if it is the last, else its outputs.
+def rounding(plan: Plan) -> Rounding:
+    """Return a plan as `quantstudy_kernels.forward` takes it."""
+    return Rounding(
+        tuple(None if q is None else _fixed(q) for q in plan.weights),
+        tuple(map(_as_kernels_have_it, plan.preactivations)),
+        tuple(map(_as_kernels_have_it, plan.outputs)),
+        _as_kernels_have_it(plan.coordinates),
+    )
 
-    Args:
-        stack: networks whose weights are those to be used, rounded already where they should be (`quantized_stack`).
-        plan: quantizers of the layer's activations (of the coordinates too if it is the first); None: float.
-        layer: which.
-        values: its inputs, [models, width, points] or, for the first, [2, points].
-    """
-    if plan is None:
-        preactivation = stack.preactivation(layer, values)
-        return preactivation if layer == stack.hidden else stack.activate(layer, preactivation)
-    preactivation = stack.preactivation(layer, _inputs(plan, values) if layer == 0 else values)
-    return preactivation if layer == stack.hidden else _through(stack, plan, layer, preactivation)
+
+def _as_kernels_have_it(quantizer: ActivationQuantizer) -> Fixed | PerPoint | None:
+    if isinstance(quantizer, TokenQuantizer):
+        return PerPoint(quantizer.format.low, quantizer.format.high, quantizer.symmetric)
+    return None if quantizer is None else _fixed(quantizer)
+
+
+def _fixed(quantizer: Quantizer) -> Fixed:
+    return Fixed(quantizer.scale, quantizer.zero_point, quantizer.format.low, quantizer.format.high)
+
+
+def _by_kernels(stack: Stack, plan: Plan, points: Tensor, *, isolated: bool) -> QuantizedMaps:
+    from quantstudy_kernels.cpu.forward import forward
+
+    maps = forward(stack.as_kernels_have_it(), points, rounding(plan), isolated=isolated)
+    return QuantizedMaps(maps.preactivations, maps.outputs, maps.logit)
 
 
 def _inputs(plan: Plan, points: Tensor) -> Tensor:

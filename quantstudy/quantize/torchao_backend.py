@@ -25,7 +25,7 @@ class Network(nn.Module):
         super().__init__()
         self.activation = stack.activation
         layers: list[nn.Module] = []
-        self.slopes = [None if s is None else s[model].squeeze(-1) for s in stack.slopes]
+        self.slopes = [None if s is None else s[model] for s in stack.slopes]
         for weight, bias in zip(stack.weights, stack.biases, strict=True):
             layers.append(_linear(weight[model].clone(), bias[model].squeeze(-1).clone()))
         self.layers = nn.ModuleList(layers)
@@ -34,7 +34,7 @@ class Network(nn.Module):
         """Return the logit of every point."""
         values = points
         for layer, slope in zip(self.layers[:-1], self.slopes, strict=True):
-            values = self.activation(layer(values), slope)
+            values = self.activation(layer(values).T, slope).T
         logit: Tensor = self.layers[-1](values)
         return logit
 

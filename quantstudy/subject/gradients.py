@@ -29,13 +29,13 @@ def loss_gradients(
     learned = stack.activation.learned_slope
     values, derivatives, preactivations = [inputs], [], []
     for layer in range(stack.hidden):
-        z = stack.preactivation(layer, values[-1])
+        z = torch.baddbmm(stack.biases[layer], stack.weights[layer], values[-1])
         value, derivative = stack.activation.with_derivative(z, stack.slopes[layer])
         values.append(value)
         derivatives.append(derivative)
         if learned:
             preactivations.append(z)
-    logit = stack.preactivation(stack.hidden, values[-1])
+    logit = torch.baddbmm(stack.biases[-1], stack.weights[-1], values[-1])
     loss = torch.nn.functional.softplus(logit).addcmul_(logit, target, value=-1.0).mean((1, 2))
     gradient = torch.sigmoid(logit).sub_(target).mul_(1.0 / target.shape[-1])
     weights: list[Tensor] = []

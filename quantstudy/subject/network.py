@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from quantstudy.subject.activations import Activation
 from quantstudy.subject.randomness import stream
+
+if TYPE_CHECKING:
+    from quantstudy_kernels.forward import Network
 
 INITIAL_SLOPE = 0.25
 """Where PReLU's learned slopes start (He et al. 2015)."""
@@ -42,14 +46,41 @@ class Stack:
         """Number of hidden layers; layer `hidden` is the output."""
         return len(self.weights) - 1
 
+    @property
+    def on_cpu(self) -> bool:
+        """Whether layers are computed in the kernels' own arithmetic, the same bits on every processor."""
+        return self.weights[0].is_cpu and self.weights[0].dtype is torch.float32
+
+    @property
+    def portable(self) -> bool:
+        """Whether the whole forward pass is: the activation has a kernel, and there is a hidden layer."""
+        return self.on_cpu and self.activation.kernel is not None and self.hidden > 0
+
     def preactivation(self, layer: int, inputs: Tensor) -> Tensor:
         """Return W x + b of one layer: inputs [models, in, points] (or [in, points]) → [models, out, points]."""
+        if self.on_cpu:
+            from quantstudy_kernels.cpu.affine_maps import affine_maps
+
+            return affine_maps(self.weights[layer], self.biases[layer], inputs)
         inputs = inputs.expand(self.models, -1, -1) if inputs.dim() == 2 else inputs
         return torch.baddbmm(self.biases[layer], self.weights[layer], inputs)
 
     def activate(self, layer: int, preactivation: Tensor) -> Tensor:
         """Return the activation function of a hidden layer, elementwise."""
         return self.activation(preactivation, self.slopes[layer])
+
+    def as_kernels_have_it(self) -> "Network":
+        """Return the stack as `quantstudy_kernels.forward` takes it; only where there is a kernel.
+
+        Raises:
+            KeyError: the activation has no kernel.
+        """
+        from quantstudy_kernels.forward import Network
+
+        if self.activation.kernel is None:
+            raise KeyError(f"{self.activation.name} has no kernel")
+        slopes = tuple(slope for slope in self.slopes if slope is not None)
+        return Network(self.activation.kernel, self.weights, self.biases, slopes, self.activation.cap)
 
     def select(self, models: slice) -> "Stack":
         """Return the stack of some of the models."""

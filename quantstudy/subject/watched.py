@@ -24,9 +24,8 @@ def watched_accuracy(
 ) -> NDArray[np.float64]:
     """Return the accuracy over the plane after some of the steps of training, `[seeds, after]`, 0 … 1.
 
-    The networks are those that the fused CPU trainer makes without being watched, bit for bit. Logits come from the
-    compiled forward pass, which adds in another order than torch: a pixel whose logit is 0 but for rounding may count
-    otherwise than in the tables of a study.
+    The networks are those that the fused CPU trainer makes without being watched, and the logits those that a study
+    measures, bit for bit.
 
     Args:
         stack: initial networks on the CPU, one per seed.
@@ -42,9 +41,8 @@ def watched_accuracy(
         KeyError: the activation has no kernel.
         ValueError: `after` is none of the above, or there is no hidden layer.
     """
-    from quantstudy_kernels.cpu.forward import forward_each
+    from quantstudy_kernels.cpu.forward import logits
     from quantstudy_kernels.cpu.trainer import train_and_keep
-    from quantstudy_kernels.forward import Network
 
     recipe = compiled_recipe(stack, batch, [learning_rate(step, steps, lr) for step in range(steps)])
     kept, _ = train_and_keep(recipe, flattened(stack).numpy(), list(seeds), masks, after, threads=threads)
@@ -53,8 +51,6 @@ def watched_accuracy(
     right = np.empty(kept.shape[:2])
     for model, snapshots in enumerate(kept):
         moments = unflattened(stack, torch.from_numpy(snapshots))
-        slopes = tuple(slope for slope in moments.slopes if slope is not None)
-        network = Network(recipe.name, moments.weights, moments.biases, slopes, stack.activation.cap)
-        for place, maps in enumerate(forward_each(network, points)):
-            right[model, place] = np.count_nonzero((maps.logit[0, 0].numpy() > 0) == islands[model])
+        decisions = logits(moments.as_kernels_have_it(), points)[:, 0].numpy() > 0
+        right[model] = np.count_nonzero(decisions == islands[model], axis=1)
     return right / islands.shape[1]

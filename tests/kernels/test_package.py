@@ -7,6 +7,7 @@ import pytest
 import quantstudy_kernels
 import torch
 from quantstudy_kernels import dispatch, reference
+from quantstudy_kernels.cpu import activations
 
 
 def loaded_after(code: str) -> set[str]:
@@ -22,13 +23,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert not loaded & {"torch", "triton", "numba", "numpy", "quantstudy"}
 
 
-def test_using_it_on_a_cpu_loads_no_kernels():
+def test_using_it_on_a_cpu_loads_no_triton():
     loaded = loaded_after(
         "import torch, quantstudy_kernels as q\nq.activation_forward(torch.zeros(2), 'relu')\n"
         "q.fake_quantize(torch.zeros(2), 0.1, 0, -8, 7)"
     )
-    assert "quantstudy_kernels.reference" in loaded
-    assert not loaded & {"triton", "numba", "quantstudy", "torchao", "quantstudy_kernels.triton.activation"}
+    assert {"quantstudy_kernels.reference", "quantstudy_kernels.cpu.activations"} <= loaded
+    assert not loaded & {"triton", "quantstudy", "torchao", "quantstudy_kernels.triton.activation"}
 
 
 def test_no_file_of_it_imports_quantstudy():
@@ -47,36 +48,30 @@ def test_the_folder_triton_does_not_shadow_triton():
     assert "quantstudy_kernels" not in str(triton.__file__)
 
 
-def test_a_cpu_tensor_gets_the_reference():
-    x = torch.linspace(-3, 3, 100).view(4, 25)
-    slope = torch.full((4, 1), 0.1)
-    assert dispatch.implementation_name(x) == "reference"
-    for name in quantstudy_kernels.ACTIVATION_NAMES:
+@pytest.mark.parametrize(("dtype", "name"), [(torch.float32, "cpu"), (torch.float64, "reference")])
+def test_float32_on_a_cpu_gets_its_kernels_and_the_rest_the_reference(dtype, name):
+    x = torch.linspace(-3, 3, 100, dtype=dtype).view(4, 25)
+    slope = torch.full((4, 1), 0.1, dtype=dtype)
+    assert dispatch.implementation_name(x) == name
+    module = activations if name == "cpu" else reference
+    for activation in quantstudy_kernels.ACTIVATION_NAMES:
         arguments = {"slope": slope, "cap": 1.0}
-        pairs = [
-            *zip(
-                quantstudy_kernels.activation_forward_and_derivative(x, name, **arguments),
-                reference.activation_forward_and_derivative(x, name, **arguments),
+        for function in ("activation_forward_and_derivative", "activation_backward"):
+            given = (x, x) if function == "activation_backward" else (x,)
+            pairs = zip(
+                getattr(quantstudy_kernels, function)(*given, activation, **arguments),
+                getattr(module, function)(*given, activation, **arguments),
                 strict=True,
-            ),
-            *zip(
-                quantstudy_kernels.activation_backward(x, x, name, **arguments),
-                reference.activation_backward(x, x, name, **arguments),
-                strict=True,
-            ),
-            (
-                quantstudy_kernels.activation_derivative(x, name, **arguments),
-                reference.activation_derivative(x, name, **arguments),
-            ),
-        ]
-        assert all(a is b is None or torch.equal(a, b) for a, b in pairs)
-    assert quantstudy_kernels.quantize_codes(x, 0.5, 0, -8, 7).abs().max() == 6
+            )
+            assert all(a is b is None or torch.equal(a, b) for a, b in pairs)
+    assert quantstudy_kernels.quantize_codes(x.float(), 0.5, 0, -8, 7).abs().max() == 6
 
 
 def test_the_dispatcher_differentiates():
-    x = torch.linspace(-3, 3, 100, requires_grad=True)
-    quantstudy_kernels.activation_forward(x, "hardgelu").sum().backward()
-    assert torch.equal(x.grad, reference.activation_derivative(x.detach(), "hardgelu"))
+    for x in (torch.linspace(-3, 3, 100), torch.linspace(-3, 3, 100, dtype=torch.float64)):
+        x.requires_grad_()
+        quantstudy_kernels.activation_forward(x, "hardgelu").sum().backward()
+        torch.testing.assert_close(x.grad, reference.activation_derivative(x.detach(), "hardgelu"))
 
 
 def test_public_names():

@@ -361,11 +361,11 @@ def test_what_the_output_cannot_tell_is_refused():
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_forward_in_place(name, points):
     slope = torch.tensor([0.3])
-    for f in (reference.activation_forward_in_place, dispatch.activation_forward_in_place):
+    for module in (reference, dispatch):
         for cap in (math.inf, 1.0):
             x = points.clone()
-            assert f(x, name, slope=slope, cap=cap).data_ptr() == x.data_ptr()
-            assert torch.equal(bits(x), bits(activation_forward(points, name, slope=slope, cap=cap)))
+            assert module.activation_forward_in_place(x, name, slope=slope, cap=cap).data_ptr() == x.data_ptr()
+            assert torch.equal(bits(x), bits(module.activation_forward(points, name, slope=slope, cap=cap)))
 
 
 def test_the_examples_in_the_docstring():

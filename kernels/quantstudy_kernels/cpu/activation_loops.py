@@ -1,11 +1,9 @@
 """The vector code of all activations: every activation and operation is a loop, all of them in one function.
 
-So the first call of any of them compiles (or loads) everything there is. The conventions are those of
-`quantstudy_kernels.reference`, NaN included; the exponential is exactly 0 below −87, so that gates end as they should.
+So the first call of any of them compiles (or loads) everything there is. The formulas are those of `cpu.formulas`.
 """
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,166 +12,34 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from quantstudy_kernels.checks import LEAKY_SLOPE
+from quantstudy_kernels.cpu.formulas import FORMULAS, prelu
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.lanes import Lanes, choose
 from quantstudy_kernels.cpu.vectors import (
     F32,
     FLOAT,
     INDEX,
     LANES,
     VECTOR,
+    lane_tree,
     load,
     loop,
-    multiply_add,
     pointer,
     spread_value,
     store,
     zero,
 )
 
-FORWARD, DERIVATIVE, BOTH, BACKWARD = range(4)
-"""What a loop computes: the value, the derivative, one after the other, or upstream gradient · derivative."""
+FORWARD, DERIVATIVE, BOTH, BACKWARD, BOTH_UNCAPPED = range(5)
+"""What a loop computes: the value, the derivative, one after the other, or upstream gradient · derivative.
 
-_OPERATIONS = 4
+BOTH_UNCAPPED is BOTH where the cap is inf, without looking at it.
+"""
+
+_OPERATIONS = 5
 _CHUNK = 1024  # floats whose slope gradients are summed in float32 before they go into a float64 sum
 _G, _FIRST, _SECOND = LANES, 2 * LANES, 3 * LANES
 _AT = types.intp
-
-
-class _Vector:
-    """A vector value with arithmetic; a number stands for itself in every lane.
-
-    Every operation is rounded as it is written (`_fused`: once), so that all loops give the same bits; left to LLVM,
-    which products are fused with a sum would depend on what else a loop computes.
-    """
-
-    def __init__(self, builder: ir.IRBuilder, value: ir.Value) -> None:
-        self.builder, self.value = builder, value
-
-    def _apply(self, instruction: Callable[..., ir.Value], left: Any, right: Any) -> "_Vector":
-        return _Vector(self.builder, instruction(_value(left), _value(right)))
-
-    def __add__(self, other: Any) -> "_Vector":
-        return self._apply(self.builder.fadd, self, other)
-
-    def __sub__(self, other: Any) -> "_Vector":
-        return self._apply(self.builder.fsub, self, other)
-
-    def __rsub__(self, other: Any) -> "_Vector":
-        return self._apply(self.builder.fsub, other, self)
-
-    def __mul__(self, other: Any) -> "_Vector":
-        return self._apply(self.builder.fmul, self, other)
-
-    def __rtruediv__(self, other: Any) -> "_Vector":
-        return self._apply(self.builder.fdiv, other, self)
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-
-def _value(number: Any) -> ir.Value:
-    return number.value if isinstance(number, _Vector) else ir.Constant(VECTOR, [float(np.float32(number))] * LANES)
-
-
-def _choose(relation: str, a: _Vector, b: Any, yes: Any, no: Any) -> _Vector:
-    """Return `yes` where `a relation b`, else, and where `a` is NaN, `no`."""
-    condition = a.builder.fcmp_ordered(relation, a.value, _value(b))
-    return _Vector(a.builder, a.builder.select(condition, _value(yes), _value(no)))
-
-
-def _fused(a: _Vector, b: Any, c: Any) -> _Vector:
-    """Return a · b + c, rounded once."""
-    return _Vector(a.builder, multiply_add(a.builder, a.value, _value(b), _value(c)))
-
-
-def _polynomial(x: _Vector, *coefficients: float) -> _Vector:
-    """Return the polynomial with these coefficients, that of the highest power first."""
-    total: Any = coefficients[0]
-    for coefficient in coefficients[1:]:
-        total = _fused(x, total, coefficient)
-    return total  # type: ignore[no-any-return]
-
-
-def _magnitude(x: _Vector) -> _Vector:
-    return _choose("<", x, 0, 0 - x, x)
-
-
-def _exp_of_negative(x: _Vector) -> _Vector:
-    """Return e^x for x ≤ 0: 2^n split off, then Cephes' polynomial; exactly 0 below −87 (a NaN counts as that)."""
-    integers = ir.VectorType(ir.IntType(32), LANES)
-    bits = x.builder.bitcast
-    inside = _choose(">", x, -87.0, x, -87.0)
-    shifted = _fused(inside, 1.4426950408889634, 1.5 * 2**23)  # the rounded integer stands in the low bits
-    n = shifted - 1.5 * 2**23
-    r = _fused(n, 2.12194440e-4, _fused(n, -0.693359375, inside))
-    p = _polynomial(r, 1.3981999e-3, 8.3334519e-3, 4.1665795e-2, 1.6666665e-1, 0.5, 1.0, 1.0)
-    exponent = x.builder.shl(bits(shifted.value, integers), ir.Constant(integers, [23] * LANES))
-    power = x.builder.add(bits(p.value, integers), exponent)
-    return _choose(">", x, -87.0, _Vector(x.builder, bits(power, VECTOR)), 0.0)
-
-
-def _step(x: _Vector, low: Any) -> _Vector:
-    """Return 1 where x > 0, `low` where x ≤ 0, NaN where NaN."""
-    return _choose(">", x, 0, 1.0, _choose("<=", x, 0, low, x))
-
-
-def _relu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    return _choose("<=", x, 0, 0.0, x), _step(x, 0.0)
-
-
-def _leaky_relu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    return _choose(">", x, 0, x, x * LEAKY_SLOPE), _step(x, LEAKY_SLOPE)
-
-
-def _prelu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    return _choose(">", x, 0, x, x * slope), _step(x, slope)
-
-
-def _silu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    e = _exp_of_negative(0 - _magnitude(x))
-    high = 1 / (1 + e)
-    low = e * high
-    gate = _choose(">", x, 0, high, low)
-    y = x * gate
-    return y, _fused(y, _choose(">", x, 0, low, high), gate)
-
-
-def _gelu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    """Φ(−|x|) by Abramowitz and Stegun 7.1.26: a polynomial in 1/(1 + 0.327…|x|/√2) times the exponential."""
-    e = _exp_of_negative(x * x * -0.5)
-    t = 1 / _fused(_magnitude(x), 0.3275911 * math.sqrt(0.5), 1)
-    tail = _polynomial(t, 1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592, 0.0) * 0.5 * e
-    share = _choose(">", x, 0, 1 - tail, tail)
-    return x * share, _fused(x, e * (1 / math.sqrt(2 * math.pi)), share)
-
-
-def _ramp(x: _Vector, rate: float) -> _Vector:
-    gate = _fused(x, rate, 0.5)
-    gate = _choose("<", gate, 0, 0.0, gate)
-    return _choose(">", gate, 1, 1.0, gate)
-
-
-def _hardswish(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    gate = _ramp(x, 1 / 6)
-    return x * gate, gate + _choose("<", _magnitude(x), 3.0, x * (1 / 6), 0.0)
-
-
-def _hardgelu(x: _Vector, slope: _Vector) -> tuple[_Vector, _Vector]:
-    gate = _ramp(x, 1 / 3)
-    return x * gate, gate + _choose("<=", _magnitude(x), 1.5, x * (1 / 3), 0.0)  # ±1.5 themselves are inside
-
-
-_FORMULAS: dict[int, Callable[[_Vector, _Vector], tuple[_Vector, _Vector]]] = {
-    KINDS["relu"]: _relu,
-    KINDS["leaky_relu"]: _leaky_relu,
-    KINDS["prelu"]: _prelu,
-    KINDS["silu"]: _silu,
-    KINDS["gelu"]: _gelu,
-    KINDS["hardswish"]: _hardswish,
-    KINDS["hardgelu"]: _hardgelu,
-}
 
 
 def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
@@ -185,7 +51,7 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
     * x, x_at: a buffer, float32, and where pre-activations begin in it;
     * g, g_at: likewise the upstream gradient, read by BACKWARD;
     * first, first_at: likewise where the result goes (of BOTH: the value);
-    * second, second_at: likewise where the derivative of BOTH goes;
+    * second, second_at: likewise where the derivative of BOTH and BOTH_UNCAPPED goes;
     * slope: of prelu, one for all; cap: upper bound, inf for none; floats: how many, a multiple of `LANES` above 0.
 
     It returns Σ g · min(x, 0) where the cap does not bind for prelu's BACKWARD, 0 for all else.
@@ -234,12 +100,12 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
     """Write the body: a switch between loops, one per activation and operation."""
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     which, operation, *streams, slope, cap, floats = function.args
-    slopes, caps = (_Vector(builder, spread_value(builder, value)) for value in (slope, cap))
+    slopes, caps = (Lanes(builder, spread_value(builder, value)) for value in (slope, cap))
     selector = builder.add(builder.mul(which, INDEX(_OPERATIONS)), operation)
     before, end = builder.basic_block, builder.append_basic_block("end")
     switch = builder.switch(selector, end)
     totals = [(zero(), before)]
-    for (number, formula), chosen in itertools.product(_FORMULAS.items(), operations):
+    for (number, formula), chosen in itertools.product(FORMULAS.items(), operations):
         block = builder.append_basic_block("activation")
         switch.add_case(INDEX(number * _OPERATIONS + chosen), block)
         builder.position_at_end(block)
@@ -250,39 +116,40 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
     total = builder.phi(VECTOR)
     for value, origin in totals:
         total.add_incoming(value, origin)
-    lanes = [builder.extract_element(total, ir.IntType(32)(lane)) for lane in range(LANES)]
-    while len(lanes) > 1:
-        lanes = [builder.fadd(a, b) for a, b in zip(lanes[::2], lanes[1::2], strict=True)]
-    builder.ret(lanes[0])
+    builder.ret(lane_tree(builder, total))
 
 
 def _body(
     builder: ir.IRBuilder,
     streams: list[ir.Value],
-    formula: Callable[[_Vector, _Vector], tuple[_Vector, _Vector]],
+    formula: Callable[[Lanes, Lanes], tuple[Lanes, Lanes]],
     operation: int,
-    slope: _Vector,
-    cap: _Vector,
+    slope: Lanes,
+    cap: Lanes,
 ) -> Callable[[ir.Value, list[ir.Value]], list[ir.Value]]:
     """Return the body of one loop: read all, compute, write, so that a result may replace what was read."""
 
     def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
         x_here, g_here, first, second = (builder.gep(stream, [index]) for stream in streams)
-        x = _Vector(builder, load(builder, x_here))
+        x = Lanes(builder, load(builder, x_here))
         y, d = formula(x, slope)
+        if operation == BOTH_UNCAPPED:
+            store(builder, y.value, first)
+            store(builder, d.value, second)
+            return values
         binds = builder.fcmp_ordered(">", y.value, cap.value)
         if operation == FORWARD:
             store(builder, builder.select(binds, cap.value, y.value), first)
             return values
-        derivative = _Vector(builder, builder.select(binds, zero(), d.value))
+        derivative = Lanes(builder, builder.select(binds, zero(), d.value))
         if operation == BACKWARD:
-            g = _Vector(builder, load(builder, g_here))
+            g = Lanes(builder, load(builder, g_here))
             store(builder, (derivative * g).value, first)
-            if formula is not _prelu:
+            if formula is not prelu:
                 return values
-            below = _choose(">", x, 0, 0.0, x)
+            below = choose(">", x, 0, 0.0, x)
             return [
-                (_Vector(builder, values[0]) + _Vector(builder, builder.select(binds, zero(), (g * below).value))).value
+                (Lanes(builder, values[0]) + Lanes(builder, builder.select(binds, zero(), (g * below).value))).value
             ]
         if operation == BOTH:
             store(builder, builder.select(binds, cap.value, y.value), first)

@@ -2,14 +2,18 @@
 
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from quantstudy_kernels.cpu.jit import REORDER, compiled
+from quantstudy_kernels.cpu.jit import compiled
+from quantstudy_kernels.cpu.vectors import F64, LANES, WIDE, spread_wide, sums_over
 
-_LANES = 8
+_COUNTERS = 8
+_NOTHING = ir.Constant(WIDE, [0.0] * LANES)
 _LARGEST = 0x7FFFFFFFFFFFFFFF
 _INFINITY = 0x7FF0000000000000
 
@@ -51,28 +55,39 @@ def _extremes(values: Any) -> Any:
     return _float(low ^ ((low >> 63) & _LARGEST)), _float(high ^ ((high >> 63) & _LARGEST))
 
 
-@compiled(fastmath=REORDER)
-def _moments(x: Any, y: Any) -> Any:
+@intrinsic
+def _moments(context: Any, x: Any, y: Any, floats: Any) -> Any:
     """Return Σ x², Σ (x − y)², Σ x·y, Σ y² and Σ |x − y|."""
-    signal = noise = product = quantized = absolute = 0.0
-    for p in range(len(x)):
-        error = x[p] - y[p]
-        signal += x[p] * x[p]
-        noise += error * error
-        product += x[p] * y[p]
-        quantized += y[p] * y[p]
-        absolute += abs(error)
-    return signal, noise, product, quantized, absolute
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        *arrays, floats = arguments
+
+        def terms(x: ir.Value, y: ir.Value) -> list[ir.Value]:
+            error = builder.fsub(x, y)
+            size = builder.select(builder.fcmp_ordered("<", error, _NOTHING), builder.fneg(error), error)
+            return [*(builder.fmul(*pair) for pair in ((x, x), (error, error), (x, y), (y, y))), size]
+
+        return context.make_tuple(builder, signature.return_type, sums_over(context, builder, arrays, floats, 5, terms))
+
+    return numba.types.UniTuple(numba.types.float64, 5)(F64, F64, types.intp), codegen
 
 
-@compiled(fastmath=REORDER)
-def _energy_outside(x: Any, y: Any, low: Any, high: Any) -> Any:
+@intrinsic
+def _energy_outside(context: Any, x: Any, y: Any, low: Any, high: Any, floats: Any) -> Any:
     """Return Σ (x − y)² where x < low or x > high."""
-    total = 0.0
-    for p in range(len(x)):
-        error = x[p] - y[p]
-        total += error * error if x[p] < low or x[p] > high else 0.0
-    return total
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        *arrays, low, high, floats = arguments
+        low, high = spread_wide(builder, low), spread_wide(builder, high)
+
+        def terms(x: ir.Value, y: ir.Value) -> list[ir.Value]:
+            error = builder.fsub(x, y)
+            outside = builder.or_(builder.fcmp_ordered("<", x, low), builder.fcmp_ordered(">", x, high))
+            return [builder.select(outside, builder.fmul(error, error), _NOTHING)]
+
+        return sums_over(context, builder, arrays, floats, 1, terms)[0]
+
+    return types.float64(F64, F64, types.float64, types.float64, types.intp), codegen
 
 
 @compiled()
@@ -85,13 +100,13 @@ def _count(values: Any, low: Any, high: Any, bins: Any, counts: Any) -> None:
         inside = np.int32(place if place < BINS - 1 else BINS - 1) + 1
         bins[p] = 0 if v < low else BINS + 1 if v > high else inside
     # Several counters: equal neighbours would otherwise wait for each other.
-    for lane in range(_LANES):
+    for lane in range(_COUNTERS):
         for k in range(BINS + 2):
             counts[lane, k] = 0
     for p in range(len(values)):
-        counts[p & (_LANES - 1), bins[p]] += 1
+        counts[p & (_COUNTERS - 1), bins[p]] += 1
     for k in range(BINS + 2):
-        for lane in range(1, _LANES):
+        for lane in range(1, _COUNTERS):
             counts[0, k] += counts[lane, k]
 
 
@@ -103,17 +118,17 @@ def _fold_sums(x: Any, y: Any, low: Any, high: Any, edges: Any, sums: Any, count
         for p in range(x.shape[1]):
             u[p], v[p] = x[k, p], y[k, p]
         s = sums[k]
-        s[0], s[1], s[2], s[3], s[4] = _moments(u, v)
-        s[5], s[6] = _extremes(v)
+        s[0], s[1], s[2], s[3], s[4] = _moments(u, v, len(u))
+        s[5], s[6] = _extremes(v[: x.shape[1]])
         lo, hi = edges[k, 0], edges[k, 1]
         s[7] = np.nan
         if not (np.isnan(lo) or np.isnan(hi)):
-            s[7] = 0.0 if low[k] >= lo and high[k] <= hi else _energy_outside(u, v, lo, hi)
+            s[7] = 0.0 if low[k] >= lo and high[k] <= hi else _energy_outside(u, v, lo, hi, len(u))
         if np.isnan(low[k]):
             low[k], high[k] = s[5], s[6]
         spread = high[k] - low[k]
         if spread > 0.0 and spread < np.inf and s[6] - s[5] < np.inf:
-            _count(v, low[k], high[k], bins, lanes)
+            _count(v[: x.shape[1]], low[k], high[k], bins, lanes)
             for b in range(BINS + 2):
                 counts[k, b] = lanes[0, b]
 
@@ -194,6 +209,10 @@ def _sums(
     narrow = x.dtype == y.dtype == np.float32
     x, y = (np.ascontiguousarray(values, np.float32 if narrow else np.float64) for values in (x, y))
     sums, counts = np.empty((maps, 8)), np.zeros((maps, BINS + 2), np.int64)
-    room = np.empty(pixels), np.empty(pixels), np.empty(pixels, np.uint8), np.empty((_LANES, BINS + 2), np.int64)
+    whole = max(LANES, -(-pixels // LANES) * LANES)  # zeros behind the map add nothing
+    room = (
+        *(np.zeros(whole), np.zeros(whole), np.empty(pixels, np.uint8)),
+        np.empty((_COUNTERS, BINS + 2), np.int64),
+    )
     (_fold_sums_narrow if narrow else _fold_sums)(x, y, low, high, np.column_stack([lo, hi]), sums, counts, room)
     return FoldSums._make([*sums.T, counts])

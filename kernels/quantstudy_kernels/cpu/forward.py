@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
-from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, STATE_FIELDS, run_model
+from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, NOWHERE, STATE_FIELDS, TO_STATISTICS, run_model
 from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.quantization import fake_quantize
 from quantstudy_kernels.cpu.running import aligned, each_model
@@ -37,7 +37,7 @@ from quantstudy_kernels.forward import (
     kind,
 )
 
-_NOTHING = np.zeros(0, np.int64)
+_NOTHING, _NO_STATE = np.zeros(0, np.int64), np.zeros((0, 0, len(STATE_FIELDS)))
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -99,6 +99,21 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     return maps
 
 
+def logits(network: Network, points: Tensor, rounding: Rounding = FLOAT) -> Tensor:
+    """Return the logits of all networks alone, [models, 1, points]: those of `forward`, and no other map is stored."""
+    prepared = _prepare(network, points, rounding, isolated=False)
+    found = torch.empty(network.models, 1, points.shape[1])
+    uncounted = np.full(len(prepared.kinds), -1, np.int64)
+
+    def fill(model: int) -> None:
+        addresses = np.full(len(prepared.kinds), NOWHERE, np.int64)
+        addresses[-1] = found.data_ptr() + 4 * model * found.stride(0)
+        prepared.run(model, addresses, _NO_STATE, _NOTHING, uncounted)
+
+    each_model(network.models, fill, torch.get_num_threads())
+    return found
+
+
 def forward_each(
     network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False
 ) -> Iterator[Maps]:
@@ -120,10 +135,10 @@ def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, 
     counts = np.zeros((network.models, starts[-1]), np.int64)
     counted = np.where(bins > 0, starts[:-1], -1)
     state = np.zeros((network.models, len(widths), max(widths), len(STATE_FIELDS)))
-    nowhere = np.zeros(len(widths), np.int64)
+    summarized = np.full(len(widths), TO_STATISTICS, np.int64)
     each_model(
         network.models,
-        lambda model: prepared.run(model, nowhere, state[model], counts[model], counted),
+        lambda model: prepared.run(model, summarized, state[model], counts[model], counted),
         torch.get_num_threads(),
     )
 
@@ -161,8 +176,8 @@ def _fill(prepared: _Prepared, model: int, maps: Maps, place: int) -> Maps:
     pairs = zip(maps.preactivations, maps.outputs, strict=True)
     tensors = [*(tensor for pair in pairs for tensor in pair), maps.logit]
     addresses = [0, *(tensor.data_ptr() + 4 * place * tensor.stride(0) for tensor in tensors)]
-    nothing, uncounted = np.zeros((0, 0, len(STATE_FIELDS))), np.full(len(addresses), -1, np.int64)
-    prepared.run(model, np.array(addresses, np.int64), nothing, _NOTHING, uncounted)
+    uncounted = np.full(len(addresses), -1, np.int64)
+    prepared.run(model, np.array(addresses, np.int64), _NO_STATE, _NOTHING, uncounted)
     return maps
 
 

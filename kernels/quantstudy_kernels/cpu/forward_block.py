@@ -1,5 +1,6 @@
 """Compiled code of `cpu.forward`: one model over all points, block by block, and what leaves a block."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -13,7 +14,20 @@ from quantstudy_kernels.cpu.affine import affine_rows
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.quantization import code
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
-from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, load, loop, peek, pointer, poke, zero
+from quantstudy_kernels.cpu.vectors import (
+    F32,
+    LANES,
+    VECTOR,
+    WIDE,
+    lane_tree,
+    load,
+    loop,
+    peek,
+    pointer,
+    poke,
+    spread_wide,
+    zero,
+)
 from quantstudy_kernels.forward import FIXED, NONE, SYMMETRIC
 
 LAYER_FIELDS = (
@@ -33,6 +47,9 @@ LAYER_FIELDS = (
 
 STATE_FIELDS = ("shift", "sum", "square", "low", "high", "wrong")
 """Of every neuron: its first value, Σ of what is left without that, Σ of its square, extremes, NaN if one is NaN."""
+
+TO_STATISTICS, NOWHERE = 0, -1
+"""In the place of an address: what leaves a block is summarized, or nothing leaves it."""
 
 _X, _Z, _WEIGHTS, _FLOAT_X, _FLOAT_Z, _FLOAT_WEIGHTS, _BIAS, _SLOPE, _TILES_IN, _TILES_OUT, _WIDTH = range(
     len(LAYER_FIELDS)
@@ -65,15 +82,12 @@ def _row_statistics(context: Any, buffer: Any, at: Any, shift: Any, floats: Any)
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         buffer, at, shift, floats = arguments
         start = pointer(context, builder, buffer, at)
-        wide = ir.VectorType(ir.DoubleType(), LANES)
-        shifts = ir.Constant(wide, ir.Undefined)
-        for lane in range(LANES):
-            shifts = builder.insert_element(shifts, shift, ir.IntType(32)(lane))
+        shifts = spread_wide(builder, shift)
 
         def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
             total, square, low, high, wrong = values
             v = load(builder, builder.gep(start, [index]))
-            rest = builder.fsub(builder.fpext(v, wide), shifts)
+            rest = builder.fsub(builder.fpext(v, WIDE), shifts)
             return [
                 builder.fadd(total, rest),
                 builder.fadd(square, builder.fmul(rest, rest)),
@@ -83,24 +97,24 @@ def _row_statistics(context: Any, buffer: Any, at: Any, shift: Any, floats: Any)
             ]
 
         infinite = [ir.Constant(VECTOR, [sign * np.inf] * LANES) for sign in (1, -1)]
-        none = ir.Constant(wide, [0.0] * LANES)
+        none = ir.Constant(WIDE, [0.0] * LANES)
         totals = loop(builder, floats, [none, none, *infinite, zero()], body)
-        lanes = [[builder.extract_element(t, ir.IntType(32)(lane)) for lane in range(LANES)] for t in totals]
-        while len(lanes[0]) > 1:
-            lanes = [_halved(builder, which, values) for which, values in enumerate(lanes)]
-        numbers = [builder.fpext(v, ir.DoubleType()) if v.type == ir.FloatType() else v for (v,) in lanes]
+        joined = [lane_tree(builder, total, _join(builder, which)) for which, total in enumerate(totals)]
+        numbers = [builder.fpext(v, ir.DoubleType()) if v.type == ir.FloatType() else v for v in joined]
         return context.make_tuple(builder, signature.return_type, numbers)
 
     return numba.types.UniTuple(types.float64, 5)(F32, _AT, types.float64, _AT), codegen
 
 
-def _halved(builder: ir.IRBuilder, which: int, values: list[ir.Value]) -> list[ir.Value]:
-    """Join neighbouring lanes of the total that has number `which` in `_row_statistics`."""
-    pairs = zip(values[::2], values[1::2], strict=True)
-    if which in (2, 3):
-        relation = "<" if which == 2 else ">"
-        return [builder.select(builder.fcmp_ordered(relation, a, b), a, b) for a, b in pairs]
-    return [builder.fadd(a, b) for a, b in pairs]
+def _join(builder: ir.IRBuilder, which: int) -> Callable[[ir.Value, ir.Value], ir.Value]:
+    """Return what joins lanes of the total that has number `which` in `_row_statistics`."""
+
+    def join(a: ir.Value, b: ir.Value) -> ir.Value:
+        if which in (2, 3):
+            return builder.select(builder.fcmp_ordered("<" if which == 2 else ">", a, b), a, b)
+        return builder.fadd(a, b)
+
+    return join
 
 
 @compiled(inline=True)
@@ -123,16 +137,6 @@ def _summarize(b: Any, at: Any, points: Any, state: Any, first: Any) -> None:
             state[5] = v
         else:
             state[3], state[4] = min(state[3], v), max(state[4], v)
-
-
-@compiled(inline=True)
-def _fill(b: Any, scale: Any, points: Any, step: Any, place: Any) -> None:
-    """Give every point the same scale, reciprocal and zero point: three rows from `scale` on."""
-    reciprocal = _ONE / step
-    for p in range(points):
-        poke(b, scale + p, step)
-        poke(b, scale + PITCH + p, reciprocal)
-        poke(b, scale + 2 * PITCH + p, place)
 
 
 @compiled(inline=True)
@@ -168,38 +172,68 @@ def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmet
 
 
 @compiled(inline=True)
+def _round_fixed(b: Any, at: Any, rows: Any, points: Any, ends: Any, scales: Any, zeros: Any) -> None:
+    """Round rows in place, every row by a scale of its own."""
+    low, high = ends[0], ends[1]
+    for row in range(rows):
+        x, step, zero = at + row * PITCH, scales[row], zeros[row]
+        reciprocal = _ONE / step
+        for p in range(points):
+            poke(b, x + p, (code(peek(b, x + p), reciprocal, zero, low, high) - zero) * step)
+
+
+@compiled(inline=True)
+def _round_chosen(b: Any, at: Any, rows: Any, points: Any, symmetric: Any, ends: Any, scale: Any) -> None:
+    """Round rows in place, every point by a scale chosen from its values in all rows. Uses five rows at `scale`."""
+    low, high, zero = ends[0], ends[1], scale + 2 * PITCH
+    _choose(b, at, rows, points, low, high, symmetric, scale)
+    for row in range(rows):
+        x = at + row * PITCH
+        for p in range(points):
+            z = peek(b, zero + p)
+            c = code(peek(b, x + p), peek(b, scale + PITCH + p), z, low, high)
+            poke(b, x + p, (c - z) * peek(b, scale + p))
+
+
+@compiled(inline=True)
+def _count(
+    b: Any, at: Any, rows: Any, kind: Any, ends: Any, scales: Any, zeros: Any, scale: Any, counts: Any, start: Any,
+    valid: Any
+) -> None:  # fmt: skip
+    """Count the codes of the first `valid` points of rows that are not rounded yet; `scale` as `_choose` left it."""
+    low, high = ends[0], ends[1]
+    bins = np.int64(high - low) + 3
+    for row in range(rows):
+        for p in range(valid):
+            reciprocal, zero = _ONE / scales[row], zeros[row]
+            if kind != FIXED:
+                reciprocal, zero = b[scale + PITCH + p], b[scale + 2 * PITCH + p]
+            free = code(b[at + row * PITCH + p], reciprocal, zero, low - _ONE, high + _ONE)
+            if not np.isnan(free):
+                counts[start + row * bins + np.int64(free - low) + 1] += 1
+
+
+@compiled(inline=True)
 def _round(
     b: Any, at: Any, rows: Any, points: Any, kind: Any, ends: Any, scales: Any, zeros: Any, scale: Any, counts: Any,
     start: Any, valid: Any
 ) -> None:  # fmt: skip
     """Round rows in place; count the codes of the first `valid` points where `start` ≥ 0. Uses five rows at `scale`."""
-    low, high = ends[0], ends[1]
-    bins, zero, codes = np.int64(high - low) + 3, scale + 2 * PITCH, scale + 3 * PITCH
-    if kind != FIXED:
-        _choose(b, at, rows, points, low, high, kind == SYMMETRIC, scale)
-    for row in range(rows):
-        x = at + row * PITCH
-        if kind == FIXED:
-            _fill(b, scale, points, scales[row], zeros[row])
-        for p in range(points):
-            z = peek(b, zero + p)
-            free = code(peek(b, x + p), peek(b, scale + PITCH + p), z, low - _ONE, high + _ONE)
-            poke(b, codes + p, free)
-            c = low if free < low else free
-            c = high if c > high else c
-            poke(b, x + p, (c - z) * peek(b, scale + p))
-        if start >= 0:
-            for p in range(valid):
-                free = peek(b, codes + p)
-                if not np.isnan(free):
-                    counts[start + row * bins + np.int64(free - low) + 1] += 1
+    if start >= 0:
+        if kind != FIXED:
+            _choose(b, at, rows, points, ends[0], ends[1], kind == SYMMETRIC, scale)
+        _count(b, at, rows, kind, ends, scales, zeros, scale, counts, start, valid)
+    if kind == FIXED:
+        _round_fixed(b, at, rows, points, ends, scales, zeros)
+    else:
+        _round_chosen(b, at, rows, points, kind == SYMMETRIC, ends, scale)
 
 
 @compiled(inline=True)
 def _leave(b: Any, at: Any, rows: Any, valid: Any, address: Any, begin: Any, total: Any, state: Any) -> None:
-    """Copy a block's rows into the maps at `address`, or add them to the statistics where that is 0."""
+    """Copy a block's rows into the maps at `address`, or add them to the statistics where that is `TO_STATISTICS`."""
     for row in range(rows):
-        if address != 0:
+        if address != TO_STATISTICS:
             _copy_out(b, at + row * PITCH, address + 4 * (row * total + begin), valid)
         else:
             _summarize(b, at + row * PITCH, valid, state[row], begin == 0)
@@ -236,7 +270,7 @@ def run_model(
         activation: value of `kinds.KINDS`.
         cap: its upper bound, inf for none.
         isolated: 1: quantize one layer at a time; 0: do not.
-        addresses: int64 [stages], where the maps of this model begin in memory, 0 for statistics.
+        addresses: int64 [stages], where the maps of this model begin in memory, `TO_STATISTICS` or `NOWHERE`.
         state: float64 [stages, widest, fields], zeros, gets the statistics.
         counts: int64, gets counts of codes.
         starts: int64 [stages], where the counts of each stage begin, −1 where nothing is counted.
@@ -268,5 +302,5 @@ def run_model(
                             b, at, rows, points, kinds[stage], ends[stage], scales[stage], zeros[stage], spare, counts,
                             starts[stage], valid
                         )  # fmt: skip
-                elif stage > 0:
+                elif stage > 0 and addresses[stage] != NOWHERE:
                     _leave(b, at, rows, valid, addresses[stage], begin, total, state[stage])

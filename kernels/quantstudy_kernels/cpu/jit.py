@@ -5,8 +5,8 @@ The machine code lies in `$XDG_CACHE_HOME/quantstudy/compiled/DIGEST` (by defaul
 function stands in, but not of one that it calls. Where the folder can't be written, functions are compiled for this
 process alone and `cache_problem()` says so; a damaged entry is compiled again.
 
-`fastmath` is limited to what stays deterministic: the compiler may contract a·b + c and reorder sums at compile time,
-so the same machine code gives the same bits in every call and thread; NaN and infinity keep their meaning.
+No `fastmath`: the compiler rounds every operation as it is written, in the order in which it is written, so that every
+processor gives the same bits. What is to be fused or summed in lanes says so (`vectors`, `lanes`).
 """
 
 import functools
@@ -19,30 +19,22 @@ from typing import Any
 
 import numba
 
-CONTRACT = frozenset({"contract"})
-"""LLVM's flag for kernels that compute element by element: a·b + c may be rounded once."""
-
-REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
-"""LLVM's flags for kernels that sum: any order of additions too, no signed zeros, reciprocals."""
-
 _problems: list[str] = []
 
 
-def compiled(*, fastmath: frozenset[str] = frozenset(), inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def compiled(*, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that compiles a function for its argument types at its first call.
 
     Give every function one signature (contiguous float32, say): two processes may then store the same entry at once.
 
     Args:
-        fastmath: LLVM's flags, as `CONTRACT` or `REORDER`; by default every operation is rounded as it is written.
         inline: put the function's body where it is called (small helpers), with no entry of its own on disk.
     """
-    flags: Any = set(fastmath) or False
 
     def decorate(function: Callable[..., Any]) -> Any:
         if inline:
-            return numba.njit(function, nogil=True, error_model="numpy", fastmath=flags, inline="always")
-        return _with_cache(numba.njit(function, nogil=True, error_model="numpy", fastmath=flags))
+            return numba.njit(function, nogil=True, error_model="numpy", inline="always")
+        return _with_cache(numba.njit(function, nogil=True, error_model="numpy"))
 
     return decorate
 

@@ -37,7 +37,8 @@ class Layout(NamedTuple):
 
     Attributes:
         layers: [layers, fields] int64, a row per Linear.
-        common: where the labels, the losses and TILE zeros begin.
+        common: where the labels, the sum of the losses (LANES floats, cleared before every step), TILE zeros and
+            TILE · LANES floats that nobody reads begin.
         floats: size of the buffer.
         summed: where the sums begin and end, to be cleared before every step.
         places: [parameters, 3] int64: where each flat parameter lies in the buffer, where it lies for the way back (the
@@ -67,7 +68,7 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
         start, end = end, end + -(-floats // LANES) * LANES
         return start
 
-    label, loss, zeros, points = take(PITCH), take(PITCH), take(TILE), take(widths[0] * PITCH)
+    label, zeros, spare, points = take(PITCH), take(TILE), take(TILE * LANES), take(widths[0] * PITCH)
     below = points
     # Gradients: a layer's are done with when those of the next but one come.
     shared = [take(max(padded) * PITCH) for _ in range(2)]
@@ -81,6 +82,7 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
         row[FIELD["weights"]], row[FIELD["turned"]] = take(wide * high), take(wide * high)
         row[FIELD["bias"]], row[FIELD["slope"]] = take(high), take(high)
     summed = end
+    loss = take(LANES)
     for k, row in enumerate(table):
         row[FIELD["sum_weights"]] = take(padded[k] * padded[k + 1] * LANES)
         row[FIELD["sum_bias"]], row[FIELD["sum_slope"]] = take(padded[k + 1] * LANES), take(padded[k + 1] * LANES)
@@ -95,7 +97,7 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
     places = np.concatenate([*weights, *neurons])
     slopes = np.array([len(places) - learned_slope * sum(widths[1:-1]), len(places)], np.int64)
     return Layout(
-        table, np.array([label, loss, zeros], np.int64), end, np.array([summed, end], np.int64), places, slopes
+        table, np.array([label, loss, zeros, spare], np.int64), end, np.array([summed, end], np.int64), places, slopes
     )
 
 

@@ -107,9 +107,8 @@ def train_and_keep(
             f"parameters: shape {list(parameters.shape)}; allowed: {[len(seeds), len(plan.places)]}, "
             f"for {len(seeds)} models of widths {list(recipe.widths)}"
         )
-    steps = np.arange(1, len(recipe.rates) + 1)
-    rates = (np.asarray(recipe.rates) / (1.0 - recipe.beta1**steps)).astype(np.float32)
-    corrections = (1.0 / np.sqrt(1.0 - recipe.beta2**steps)).astype(np.float32)
+    rates = (np.asarray(recipe.rates) / (1.0 - _powers(recipe.beta1, recipe.rates))).astype(np.float32)
+    corrections = (1.0 / np.sqrt(1.0 - _powers(recipe.beta2, recipe.rates))).astype(np.float32)
     constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))
     cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
     trained = np.array(parameters, np.float32, order="C")
@@ -133,3 +132,8 @@ def train_and_keep(
 
     each_model(len(seeds), one, threads)
     return kept, losses
+
+
+def _powers(base: float, rates: Sequence[float]) -> NDArray[np.float64]:
+    """Return base¹, base², …, one per rate; numpy's own power has other last bits on other processors."""
+    return np.cumprod(np.full(len(rates), base))

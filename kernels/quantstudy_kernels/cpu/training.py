@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from quantstudy_kernels.checks import LEAKY_SLOPE
 from quantstudy_kernels.cpu import blocks, tiles
 from quantstudy_kernels.cpu.affine import affine_rows, middle_tile, middle_tile_add
 from quantstudy_kernels.cpu.draws import draw_points, draw_words
-from quantstudy_kernels.cpu.jit import CONTRACT, compiled
+from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import FIELD
-from quantstudy_kernels.cpu.maths import LEAKY
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES, peek, poke
 
@@ -24,16 +24,16 @@ _back_add_scaled = tiles.affine_scaled(TILE, TILE, add=True)
 _back_last_signs = tiles.affine_scaled(TILE, 1, add=False, signs=True)
 _back_signs = tiles.affine_scaled(TILE, TILE, add=False, signs=True)
 _back_add_signs = tiles.affine_scaled(TILE, TILE, add=True, signs=True)
-_outer_first = tiles.outer(TILE, 2)
-_outer_middle = tiles.outer(TILE, TILE)
-_outer_last = tiles.outer(1, TILE)
+_outer_first = tiles.outer(TILE, 2, with_bias=True)
+_outer_middle = tiles.outer(TILE, TILE, with_bias=True)
+_outer_last = tiles.outer(1, TILE, with_bias=False)  # its bias is added up with the loss
 
 _TILES_IN, _TILES_OUT, _WIDTH_IN, _WIDTH_OUT = (FIELD[n] for n in ("tiles_in", "tiles_out", "width_in", "width_out"))
 _X, _Z, _H, _D, _G = (FIELD[n] for n in ("x", "z", "h", "d", "g"))
 _WEIGHTS, _TURNED, _BIAS, _SLOPE = (FIELD[n] for n in ("weights", "turned", "bias", "slope"))
 _SUM_WEIGHTS, _SUM_BIAS, _SUM_SLOPE = (FIELD[n] for n in ("sum_weights", "sum_bias", "sum_slope"))
 _LEAKY, _PRELU = KINDS["leaky_relu"], KINDS["prelu"]
-_TINY = np.float32(1e-12)
+_LEAK, _TINY = np.float32(LEAKY_SLOPE), np.float32(1e-12)
 
 
 @compiled(inline=True)
@@ -41,7 +41,7 @@ def _fixed_slopes(b: Any, layers: Any, kind: Any) -> None:
     """Write the slopes of relu and leaky_relu to where prelu's lie."""
     for k in range(len(layers) - 1):
         for o in range(layers[k, _TILES_OUT] * TILE):
-            b[layers[k, _SLOPE] + o] = LEAKY if kind == _LEAKY else np.float32(0)
+            b[layers[k, _SLOPE] + o] = _LEAK if kind == _LEAKY else np.float32(0)
 
 
 @compiled(inline=True)
@@ -75,58 +75,59 @@ def _forward(b: Any, layers: Any, kind: Any, signs: Any, cap: Any, points: Any) 
         if k < depth - 1:
             rows = row[_TILES_OUT] * TILE
             if signs:
-                blocks.activate_by_sign(b, kind, row[_SLOPE], z, row[_H], rows, points)
+                blocks.activate_by_sign(b, kind, cap, row[_SLOPE], z, row[_H], rows, points)
             else:
-                blocks.activate(b, kind, cap, row[_SLOPE], z, row[_H], row[_D], rows, points)
+                blocks.activate(b, kind, cap < np.inf, cap, row[_SLOPE], z, row[_H], row[_D], rows, points)
 
 
 @compiled(inline=True)
-def _weight_sums(b: Any, row: Any, first: Any, last: Any, points: Any) -> None:
-    """Add a block's share to the sums of one layer's weight gradients."""
+def _weight_sums(b: Any, row: Any, first: Any, last: Any, spare: Any, points: Any) -> None:
+    """Add a block's share to the sums of one layer's gradients of weights and, but for the last layer, biases."""
     for to in range(row[_TILES_OUT]):
         for ti in range(row[_TILES_IN]):
             sums = row[_SUM_WEIGHTS] + (to * row[_TILES_IN] + ti) * row[_WIDTH_IN] * row[_WIDTH_OUT] * LANES
             g, x = row[_G] + to * TILE * PITCH, row[_X] + ti * TILE * PITCH
+            bias = row[_SUM_BIAS] + to * TILE * LANES if ti == 0 else spare  # added up once
             if first:
-                _outer_first(b, sums, g, x, points)
+                _outer_first(b, sums, bias, g, x, points)
             elif last:
-                _outer_last(b, sums, g, x, points)
+                _outer_last(b, sums, bias, g, x, points)
             else:
-                _outer_middle(b, sums, g, x, points)
+                _outer_middle(b, sums, bias, g, x, points)
 
 
 @compiled(inline=True)
 def _last_part(
-    b: Any, up: Any, sums: Any, w: Any, g: Any, d: Any, slope: Any, last: Any, add: Any, signs: Any, points: Any
+    b: Any, up: Any, w: Any, g: Any, d: Any, slope: Any, last: Any, add: Any, signs: Any, points: Any
 ) -> None:
     """The last part of a sum of gradients, times the derivative."""
     if last:
         if signs:
-            _back_last_signs(b, up, sums, w, g, d, slope, points)
+            _back_last_signs(b, up, w, g, d, slope, points)
         else:
-            _back_last_scaled(b, up, sums, w, g, d, slope, points)
+            _back_last_scaled(b, up, w, g, d, slope, points)
     elif add:
         if signs:
-            _back_add_signs(b, up, sums, w, g, d, slope, points)
+            _back_add_signs(b, up, w, g, d, slope, points)
         else:
-            _back_add_scaled(b, up, sums, w, g, d, slope, points)
+            _back_add_scaled(b, up, w, g, d, slope, points)
     elif signs:
-        _back_signs(b, up, sums, w, g, d, slope, points)
+        _back_signs(b, up, w, g, d, slope, points)
     else:
-        _back_scaled(b, up, sums, w, g, d, slope, points)
+        _back_scaled(b, up, w, g, d, slope, points)
 
 
 @compiled(inline=True)
 def _gradients_below(b: Any, row: Any, below: Any, last: Any, signs: Any, zeros: Any, points: Any) -> None:
-    """Write the gradient rows of the layer below; add their sums, its bias gradients."""
+    """Write the gradient rows of the layer below."""
     for ti in range(row[_TILES_IN]):
         up, d = below[_G] + ti * TILE * PITCH, (below[_Z] if signs else below[_D]) + ti * TILE * PITCH
-        sums, slope = below[_SUM_BIAS] + ti * TILE * LANES, below[_SLOPE] + ti * TILE
+        slope = below[_SLOPE] + ti * TILE
         for to in range(row[_TILES_OUT]):
             w = row[_TURNED] + (ti * row[_TILES_OUT] + to) * row[_WIDTH_IN] * row[_WIDTH_OUT]
             g, complete = row[_G] + to * TILE * PITCH, to == row[_TILES_OUT] - 1
             if complete:
-                _last_part(b, up, sums, w, g, d, slope, last, to > 0, signs, points)
+                _last_part(b, up, w, g, d, slope, last, to > 0, signs, points)
             elif to == 0:
                 middle_tile(b, up, zeros, w, g, points)
             else:
@@ -134,13 +135,12 @@ def _gradients_below(b: Any, row: Any, below: Any, last: Any, signs: Any, zeros:
 
 
 @compiled(inline=True)
-def _backward(b: Any, layers: Any, kind: Any, signs: Any, zeros: Any, points: Any) -> None:
+def _backward(b: Any, layers: Any, kind: Any, signs: Any, zeros: Any, spare: Any, points: Any) -> None:
     """Add a block's share to the sums of all gradients; the last layer's gradient rows are given."""
     depth = len(layers)
-    b[layers[depth - 1, _SUM_BIAS]] += blocks.row_sum(b, layers[depth - 1, _G], points)
     for k in range(depth - 1, -1, -1):
         row, last = layers[k], k == depth - 1
-        _weight_sums(b, row, k == 0, last, points)
+        _weight_sums(b, row, k == 0, last, spare, points)
         if k > 0:
             below = layers[k - 1]
             _gradients_below(b, row, below, last, signs, zeros, points)
@@ -155,22 +155,20 @@ def _step(
     b: Any, layers: Any, common: Any, kind: Any, cap: Any, words: Any, batch: Any, islands: Any, grid: Any
 ) -> Any:
     """Add up the gradients of one minibatch; return its mean loss."""
-    label, loss, zeros = common
+    label, loss, zeros, spare = common
     signs = kind <= _PRELU and cap == np.inf  # 1 or the slope, by the sign of z
     first, last = layers[0], layers[len(layers) - 1]
-    total = np.float32(0)
     for start in range(0, batch, BLOCK):
         valid = min(BLOCK, batch - start)
         points = (valid + LANES - 1) // LANES * LANES
         draw_points(b, first[_X], first[_X] + PITCH, label, words, start, valid, islands, grid)
         _forward(b, layers, kind, signs, cap, points)
-        blocks.loss_rows(b, last[_Z], label, loss, last[_G], valid, points, np.float32(1.0 / batch))
-        total += blocks.row_sum(b, loss, points)
-        _backward(b, layers, kind, signs, zeros, points)
-    return total / np.float32(batch)
+        blocks.loss_rows(b, last[_Z], label, loss, last[_G], last[_SUM_BIAS], valid, points, np.float32(1.0 / batch))
+        _backward(b, layers, kind, signs, zeros, spare, points)
+    return tiles.lane_sum(b, loss) / np.float32(batch)
 
 
-@compiled(fastmath=CONTRACT)
+@compiled()
 def _adam(flat: Any, gradient: Any, first: Any, second: Any, rate: Any, correction: Any, constants: Any) -> None:
     """One step of Adam: rate already divided by 1 − β₁ᵗ; `correction` is 1 / √(1 − β₂ᵗ)."""
     fresh1, beta2, fresh2, epsilon = constants

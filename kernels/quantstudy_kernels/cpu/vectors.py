@@ -15,12 +15,23 @@ from numba.extending import intrinsic
 LANES = 16
 """Floats in one vector: an AVX-512 register; LLVM splits it in two or four on narrower machines."""
 
+
+def has_512_bits(context: Any) -> bool:
+    """Whether the processor that is compiled for has 32 registers of 16 floats; else 16 of 8, or fewer."""
+    features: str = context.codegen().magic_tuple()[2]
+    return "+avx512f" in features.split(",")
+
+
 INDEX = ir.IntType(64)
 FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(FLOAT, LANES)
 
 F32 = numba.types.Array(numba.float32, 1, "C")
 """Type of every array that a tile works on."""
+
+F64 = numba.types.Array(numba.float64, 1, "C")
+WIDE = ir.VectorType(ir.DoubleType(), LANES)
+"""Float64, where sums are long: the arrays, and a vector of `LANES`."""
 
 
 def zero() -> ir.Constant:
@@ -38,16 +49,18 @@ def offset(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
     return builder.gep(start, [INDEX(floats)])
 
 
-def load(builder: ir.IRBuilder, start: ir.Value, floats: int = 0) -> ir.Value:
-    """Return the vector that lies `floats` behind `start`."""
-    value = builder.load(builder.bitcast(offset(builder, start, floats), VECTOR.as_pointer()))
+def load(builder: ir.IRBuilder, start: ir.Value, floats: int = 0, lanes: int = LANES) -> ir.Value:
+    """Return the vector of that many lanes that lies `floats` behind `start`."""
+    vector = ir.VectorType(FLOAT, lanes)
+    value = builder.load(builder.bitcast(offset(builder, start, floats), vector.as_pointer()))
     value.align = 4
     return value
 
 
 def store(builder: ir.IRBuilder, vector: ir.Value, start: ir.Value, floats: int = 0) -> None:
     """Write a vector `floats` behind `start`."""
-    builder.store(vector, builder.bitcast(offset(builder, start, floats), VECTOR.as_pointer())).align = 4
+    place = builder.bitcast(offset(builder, start, floats), vector.type.as_pointer())
+    builder.store(vector, place).align = 4
 
 
 def spread(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
@@ -62,10 +75,72 @@ def spread_value(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
+def spread_integer(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a vector whose lanes all hold one 32-bit integer."""
+    vector = ir.VectorType(ir.IntType(32), LANES)
+    undefined = ir.Constant(vector, ir.Undefined)
+    one = builder.insert_element(undefined, value, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(vector, [0] * LANES))
+
+
+def spread_wide(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """Return a vector whose lanes all hold one float64."""
+    one = builder.insert_element(ir.Constant(WIDE, ir.Undefined), value, ir.IntType(32)(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def sums_over(
+    context: Any,
+    builder: ir.IRBuilder,
+    arrays: Sequence[ir.Value],
+    floats: ir.Value,
+    number: int,
+    terms: Callable[..., Sequence[ir.Value]],
+) -> list[ir.Value]:
+    """Return Σ of `number` terms over float64 arrays: lane by lane, then by `lane_tree`, so in one order everywhere.
+
+    Args:
+        context: Numba's.
+        builder: LLVM's.
+        arrays: of type `F64`.
+        floats: how many of their values are read, a multiple of `LANES` above 0.
+        number: of terms.
+        terms: called with a vector of each array; returns what is added.
+    """
+    starts = [context.make_array(F64)(context, builder, array).data for array in arrays]
+
+    def body(index: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+        values = []
+        for start in starts:
+            value = builder.load(builder.bitcast(builder.gep(start, [index]), WIDE.as_pointer()))
+            value.align = 8
+            values.append(value)
+        return [builder.fadd(total, term) for total, term in zip(totals, terms(*values), strict=True)]
+
+    totals = loop(builder, floats, [ir.Constant(WIDE, [0.0] * LANES)] * number, body)
+    return [lane_tree(builder, total) for total in totals]
+
+
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
     """Return a · b + c, rounded once."""
-    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32"), [a, b, c])
+    kind = ir.FunctionType(a.type, [a.type] * 3)
+    name = f"llvm.fma.v{a.type.count}f32"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
+
+
+def lane_tree(
+    builder: ir.IRBuilder, vector: ir.Value, join: Callable[[ir.Value, ir.Value], ir.Value] | None = None
+) -> ir.Value:
+    """Return the sum of the lanes, or what `join` makes of them: halves joined to halves until one is left."""
+    lanes = vector.type.count
+    while lanes > 1:
+        lanes //= 2
+        low, high = (
+            builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), lanes), numbers))
+            for numbers in (list(range(lanes)), list(range(lanes, 2 * lanes)))
+        )
+        vector = (join or builder.fadd)(low, high)
+    return builder.extract_element(vector, ir.IntType(32)(0))
 
 
 def loop(
