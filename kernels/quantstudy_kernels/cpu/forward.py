@@ -19,7 +19,6 @@ from torch import Tensor
 from quantstudy_kernels.checks import effective_cap
 from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, NOWHERE, STATE_FIELDS, TO_STATISTICS, run_model
 from quantstudy_kernels.cpu.kinds import KINDS
-from quantstudy_kernels.cpu.quantization import fake_quantize
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES
@@ -36,6 +35,7 @@ from quantstudy_kernels.forward import (
     check_network,
     kind,
 )
+from quantstudy_kernels.reference import fake_quantize  # weights are few, and the bits the same
 
 _NOTHING, _NO_STATE = np.zeros(0, np.int64), np.zeros((0, 0, len(STATE_FIELDS)))
 
@@ -190,25 +190,24 @@ def _prepare(network: Network, points: Tensor, rounding: Rounding, isolated: boo
     widths = tuple([int(w.shape[2]) for w in network.weights] + [1])
     padded = [2, *(-(-width // TILE) * TILE for width in widths[1:-1]), 1]
     cap = effective_cap(network.name, network.weights[0], network.slopes[0] if network.slopes else None, network.cap)
-    parts: list[Floats] = []
+    parts: list[tuple[int, Floats]] = []
     layers = np.zeros((depth, len(LAYER_FIELDS)), np.int64)
     end = 0
 
     def place(part: Floats) -> int:
         nonlocal end
-        start, size = end, -(-part.shape[1] // LANES) * LANES
-        parts.append(np.pad(part, ((0, 0), (0, size - part.shape[1]))))
-        end += size
+        start, end = end, end + -(-part.shape[1] // LANES) * LANES
+        parts.append((start, part))
         return start
 
     for k, weights in enumerate(network.weights):
         quantizer = rounding.weights[k] if rounding.weights else None
         rounded = weights if quantizer is None else fake_quantize(weights, *_numbers(quantizer))
-        slope = network.slopes[k] if network.slopes and k < depth - 1 else torch.zeros(models, widths[k + 1], 1)
+        slope = network.slopes[k] if network.slopes and k < depth - 1 else None
         row = {
             "weights": place(_tiled(rounded, padded[k], padded[k + 1])),
-            "bias": place(_padded(network.biases[k], padded[k + 1])),
-            "slope": place(_padded(slope, padded[k + 1])),
+            "bias": place(_column(network.biases[k], models, padded[k + 1])),
+            "slope": place(_column(slope, models, padded[k + 1])),
             "tiles_in": -(-padded[k] // TILE),
             "tiles_out": -(-padded[k + 1] // TILE),
             "width": widths[k + 1],
@@ -216,13 +215,16 @@ def _prepare(network: Network, points: Tensor, rounding: Rounding, isolated: boo
         row["float_weights"] = place(_tiled(weights, padded[k], padded[k + 1])) if isolated else row["weights"]
         for name, value in row.items():
             layers[k, LAYER_FIELDS.index(name)] = value
+    parameters = np.zeros((models, end), np.float32)
+    for start, part in parts:
+        parameters[:, start : start + part.shape[1]] = part
     spare, floats = _place_rows(layers, end, max(padded), isolated)
     quantizers = [rounding.coordinates]
     for k in range(depth - 1):
         quantizers += [q[k] if q else None for q in (rounding.preactivations, rounding.outputs)]
     kinds, ends, scales, zeros = _tables([*quantizers, None], _stage_widths(widths), models)
     return _Prepared(
-        *(widths, np.concatenate(parts, axis=1), layers, spare, floats, kinds, ends, scales, zeros),
+        *(widths, parameters, layers, spare, floats, kinds, ends, scales, zeros),
         points=np.ascontiguousarray(points.detach().numpy()),
         activation=(KINDS[network.name], np.float32(cap)),
         isolated=isolated,
@@ -268,16 +270,19 @@ def _tables(quantizers: list[Quantizer], widths: list[int], models: int) -> tupl
     return kinds, ends, scales, zeros
 
 
-def _padded(column: Tensor, rows: int) -> Floats:
+def _column(column: Tensor | None, models: int, rows: int) -> Floats:
     """Return [models, width, 1] as [models, rows], zeros behind."""
-    array = column.detach().numpy()[:, :, 0]
-    return np.pad(array, ((0, 0), (0, rows - array.shape[1])))
+    found = np.zeros((models, rows), np.float32)
+    if column is not None:
+        found[:, : column.shape[1]] = column.detach().numpy()[:, :, 0]
+    return found
 
 
 def _tiled(weights: Tensor, inputs: int, outputs: int) -> Floats:
     """Return weights [models, out, in], padded with zeros, tile by tile: [tile out][tile in][output][input]."""
     array = weights.detach().numpy()
-    full = np.pad(array, ((0, 0), (0, outputs - array.shape[1]), (0, inputs - array.shape[2])))
+    full = np.zeros((len(array), outputs, inputs), np.float32)
+    full[:, : array.shape[1], : array.shape[2]] = array
     high, wide = min(outputs, TILE), min(inputs, TILE)
     tiles = full.reshape(len(full), outputs // high, high, inputs // wide, wide)
     return tiles.transpose(0, 1, 3, 2, 4).reshape(len(full), -1)

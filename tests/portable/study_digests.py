@@ -1,0 +1,92 @@
+"""Run by test_any_processor.py in a process of its own: a small study, its digests, and what libraries run on.
+
+Arguments: the folder to run in, and the number of workers. With PLANT=reassoc in the environment one sum of the folds
+is left to the compiler, as all were once.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import numpy._core._multiarray_umath as core
+import torch
+from numba.core.registry import cpu_target
+from quantstudy_kernels.cpu import folds
+from quantstudy_kernels.cpu.vectors import peek
+
+from experiments.digests import digests
+from quantstudy import StudyConfig, run_study, show, workers
+
+STUDY = StudyConfig(name="anywhere", bits=(4,), seeds=2, steps=60, batch=200, grid=30)
+
+
+@numba.njit(fastmath={"reassoc", "contract"})
+def sum_in_any_order(values):
+    total = np.float32(0)
+    for i in range(len(values)):
+        total += peek(values, i)
+    return total
+
+
+@numba.njit(fastmath={"reassoc", "contract"})
+def moments_in_any_order(x, y, floats):
+    signal = noise = product = quantized = absolute = 0.0
+    for p in range(floats):
+        a, b = peek(x, p), peek(y, p)
+        signal += a * a
+        noise += (a - b) * (a - b)
+        product += a * b
+        quantized += b * b
+        absolute += abs(a - b)
+    return signal, noise, product, quantized, absolute
+
+
+def blas_core():
+    """What OpenBLAS says that it runs on, None where numpy brings no OpenBLAS of its own."""
+    for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas*.so"):
+        name = ctypes.CDLL(str(path)).scipy_openblas_get_corename64_
+        name.restype = ctypes.c_char_p
+        return name().decode()
+    return None
+
+
+def digest(value):
+    return hashlib.sha256(value.encode() if isinstance(value, str) else value.tobytes()).hexdigest()[:16]
+
+
+def about():
+    """Return what the libraries say that they run on, and digests that depend on that."""
+    draws = np.random.default_rng(3)
+    left, right = (torch.from_numpy(draws.normal(size=(97, 113)).astype(np.float32)) for _ in range(2))
+    values = draws.normal(size=5001).astype(np.float32)
+    _, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    return {
+        "numba": {"processor": processor, "features": digest(features), "avx512f": "+avx512f" in features.split(",")},
+        "sum": digest(np.float64(sum_in_any_order(values))),
+        "has mkl": torch.backends.mkl.is_available(),
+        "mkl": digest(torch.mm(left, right.T).numpy()),
+        "aten": torch.backends.cpu.get_cpu_capability(),
+        "has onednn": torch.backends.mkldnn.is_available(),
+        "onednn": digest(torch.nn.functional.gelu(torch.from_numpy(values)).numpy()),
+        "numpy": sorted(name for name, there in core.__cpu_features__.items() if there),
+        "openblas": blas_core(),
+    }
+
+
+def main(folder, jobs):
+    """Run the study in a folder and print."""
+    if os.environ.get("PLANT") == "reassoc":
+        folds._moments = moments_in_any_order
+    show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)  # figures are no records
+    with workers(jobs) as executor:
+        run = run_study(STUDY, folder, executor=executor)
+    json.dump({"about": about(), "jobs": jobs, "digests": digests(run)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
