@@ -1,10 +1,12 @@
-"""Three rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works.
+"""Four rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works, and
+coverage watches the first cases only.
 
 Triton must be told before its first import.
 """
 
 import atexit
 import glob
+import itertools
 import os
 import shutil
 import signal
@@ -22,13 +24,24 @@ if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # Every test has a cache of its own; machine code is compiled once for all of them, and for the processes they start.
-if "NUMBA_CACHE_DIR" not in os.environ:
-    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="compiled-")
-    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+for name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
+    if name not in os.environ:
+        os.environ[name] = tempfile.mkdtemp(prefix="compiled-")
+        atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
 
 # A shell lets what it starts in the background ignore interrupts, and so do all processes that are started from there.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let coverage watch the first two cases of a test: tracing costs as much as the tests, the others add no line."""
+    seen: dict[str, int] = {}
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        seen[test] = seen.get(test, 0) + 1
+        if seen[test] > 2:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,10 +52,18 @@ def no_cache_of_yours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session")
+def own_caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders; `mktemp` would look through those of all earlier tests."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(own_caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test, and every process that it starts, an empty cache of trained networks."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = next(own_caches)
+    folder.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     return folder
 

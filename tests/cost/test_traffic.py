@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,12 +150,12 @@ print(json.dumps(found))
 
 
 @interpreted
-def test_the_interpreter_counts_what_the_machine_code_of_the_training_step_does(tmp_path: Path) -> None:
+def test_the_interpreter_counts_what_the_machine_code_of_the_training_step_does() -> None:
     """A thread has two points; what all threads load from one address or one of them stores is a single number."""
     pytest.importorskip("triton", reason="triton is not installed")
     from quantstudy_kernels.triton import training
 
-    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"} | {"TRITON_CACHE_DIR": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     ran = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     codes = json.loads(ran.stdout)
