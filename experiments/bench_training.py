@@ -3,15 +3,17 @@
 The ways (see `training_ways`) take turns in one process, in another order in every round, and torch's sgemm rate
 (1024³, float32, all cores) is measured at the beginning of each. Every time stands beside the accuracy that it bought.
 From the root of a checkout: `python -m experiments.bench_training [--activation relu,silu] [--models 16] [--batch 1024]
-[--steps 3000] [--only ours,stacked] [--json FILE]`. JAX takes part where `pip install '.[bench]'` has put it.
+[--steps 3000] [--only ours,stacked] [--without-avx512] [--json FILE]`. JAX takes part where `pip install '.[bench]'`
+has put it. `--without-avx512` shows on a processor that has AVX-512 what one without gets: all ways, and sgemm.
 
 An entry of FILE, times in seconds: `first_s` is the first call for this activation in this process, compiling
 included, imports of Numba and JAX not; `warm_s` is the median of the `rounds` calls after it, `spread` the fastest and
 the slowest. `accuracy` is that of the trained networks over the whole plane, a fraction, the mean over the models.
 `gflops` counts the matrix products alone: forward, weight gradients and input gradients of all layers but the first, 2
 per multiply-add, 880 a point for 2-8-8-8-1. `share_of_sgemm` is the median over the rounds of its ratio to the sgemm
-rate of the same round, `sgemm_gflops` the median of that rate. `loop` trains a tenth of the steps, on a schedule that
-is as much shorter: `steps` says how many, `accuracy` is theirs, and the times are multiplied accordingly.
+rate of the same round, `sgemm_gflops` the median of that rate; `vectors` are the widest that all were allowed. `loop`
+trains a tenth of the steps, on a schedule that is as much shorter: `steps` says how many, `accuracy` is theirs, and the
+times are multiplied accordingly.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import importlib
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -31,6 +34,7 @@ from typing import Any, NoReturn
 import torch
 from quantstudy_kernels.cpu.jit import cache_folder, cache_problem
 
+from experiments.instruction_sets import compiled_for, without_avx512
 from experiments.training_ways import WAYS, Task
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, choices
@@ -66,15 +70,26 @@ Entry = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit code: 0, or 2 for bad input, told in one line."""
     try:
-        study, names, file = parse(arguments)
+        study, names, file, narrow = parse(arguments)
     except BadInput as error:
         tell(str(error))
         return error.exit_code
+    if narrow and compiled_for() == "AVX-512":  # all libraries choose when they are loaded
+        again = [
+            sys.executable,
+            "-m",
+            "experiments.bench_training",
+            *(sys.argv[1:] if arguments is None else arguments),
+        ]
+        return subprocess.run(again, env=without_avx512(), check=False).returncode
     cores, load = available_cores(), os.getloadavg()[0]
     if load > 0.5:
         tell(f"this machine is busy (load {load:.1f}): without a free core per thread, torch may take tenfold")
     torch.set_num_threads(cores)
-    print(f"{described(processor())}, {cores} cores; {study.seeds} models, batch {study.batch}, {study.steps} steps")
+    print(
+        f"{described(processor())}, {cores} cores; {compiled_for()} used; "
+        f"{study.seeds} models, batch {study.batch}, {study.steps} steps"
+    )
     masks = island_masks(range(study.seeds), study.grid, study.frequency)
     entries: list[Entry] = []
     for activation in map(parse_activation, study.activations):
@@ -92,8 +107,8 @@ def tell(line: str) -> None:
     print(f"bench_training: {line}", file=sys.stderr)
 
 
-def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str], Path | None]:
-    """Return what to train, by which ways, and where to write what is found.
+def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str], Path | None, bool]:
+    """Return what to train, by which ways, where to write what is found, and whether to do without AVX-512.
 
     Raises:
         BadInput: an option that does not exist, or a value that is not allowed.
@@ -104,6 +119,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str
     parser.add_argument("--batch", help="pixels per model and step; default 1024")
     parser.add_argument("--steps", help="default 3000")
     parser.add_argument("--only", default=",".join(WAYS), help=f"of {', '.join(WAYS)}; default: all")
+    parser.add_argument("--without-avx512", action="store_true", help="let nothing use AVX-512")
     parser.add_argument("--json", metavar="FILE", help="write what is found there as well")
     given = parser.parse_args(arguments)
     names = None if given.activation is None else tuple(name.strip() for name in given.activation.split(","))
@@ -120,7 +136,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str
     file = None if given.json is None else Path(given.json)
     if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
         raise BadInput("json", given.json, "a file in a folder that is there and can be written")
-    return study, [name for name in WAYS if name in only], file
+    return study, [name for name in WAYS if name in only], file, given.without_avx512
 
 
 class _Parser(argparse.ArgumentParser):
@@ -154,6 +170,7 @@ def measure(task: Task, names: Sequence[str]) -> list[Entry]:
         "threads": task.threads,
         "sgemm_gflops": statistics.median(sgemm),
         "processor": described(processor()),
+        "vectors": compiled_for(),
         "versions": versions() | {name: version(name) for name in ("numba", "jax", "jaxlib") if find_spec(name)},
     }
     return [

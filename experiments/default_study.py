@@ -1,7 +1,8 @@
 """The default study: does the choice of the activation matter when the network is quantized to 4 or 8 bits?
 
 Runs `quantstudy run --bits 4`, and the multiverse of the same study, in a scratch folder and keeps what the README
-shows: figures, verdicts, configuration, provenance and a small summary table. From the root of a checkout:
+shows: figures, verdicts, configuration, provenance, a small summary table, and digests of all records, which are the
+same on every machine. From the root of a checkout:
 `python -m experiments.default_study`.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from experiments.digests import as_text, digests
 from quantstudy import Run, open_run
 
 KEPT = ("study.toml", "manifest.json", "verdict.json", "multiverse.json", "figures")
@@ -43,7 +45,9 @@ def main() -> None:
             subprocess.run([sys.executable, "-m", "quantstudy.cli", *command.split()], cwd=scratch, check=True)
         folder = Path(scratch) / "default"
         keep(folder, TO, KEPT)
-        summary(open_run(folder)).to_csv(TO / "summary.csv", float_format="%.4f")
+        run = open_run(folder)
+        summary(run).to_csv(TO / "summary.csv", float_format="%.4f")
+        (TO / "digests.json").write_text(as_text(digests(run)))
         keep(Path(scratch) / "multiverse", MULTIVERSE, [name for name in KEPT if name != "verdict.json"])
     readme = ROOT / "README.md"
     readme.write_text(with_block(readme.read_text(), block(json.loads((TO / "verdict.json").read_text()))))

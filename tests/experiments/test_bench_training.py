@@ -30,6 +30,7 @@ KEYS = {
     "spread",
     "sgemm_gflops",
     "processor",
+    "vectors",
     "versions",
     "threads",
     "note",

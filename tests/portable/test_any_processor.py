@@ -87,22 +87,19 @@ def differences(one, other, path=""):
 def proven(name, native, here):
     """Whether the switch of a setting took effect; None where this machine has nothing to switch off."""
     was, now = native["about"], here["about"]
-    if name in ("no AVX-512", "vectors of 128 bits"):
-        if name == "no AVX-512" and not was["numba"]["avx512f"]:
-            return None
-        return now["numba"]["features"] != was["numba"]["features"] and now["sum"] != was["sum"]
-    if name == "MKL":
-        return now["mkl"] != was["mkl"] if was["has mkl"] else None
-    if name in ("ATen default", "ATen AVX2"):
-        wanted = "DEFAULT" if name == "ATen default" else "AVX2"
-        return None if was["aten"] == wanted else now["aten"] == wanted
-    if name == "oneDNN":
-        return now["onednn"] != was["onednn"] if was["has onednn"] else None
-    if name == "numpy":
-        return not set(NUMPY_OFF) & set(now["numpy"]) and set(NUMPY_OFF) & set(was["numpy"]) != set()
-    if name == "OpenBLAS":
-        return None if was["openblas"] is None else now["openblas"] != was["openblas"]
-    return here["jobs"] == 2 != native["jobs"]
+    off = set(NUMPY_OFF)
+    there_is, found = {
+        "no AVX-512": (was["numba"]["avx512f"], now["sum"] != was["sum"] and not now["numba"]["avx512f"]),
+        "vectors of 128 bits": (True, now["sum"] != was["sum"]),
+        "MKL": (was["has mkl"], now["mkl"] != was["mkl"]),
+        "ATen default": (was["aten"] != "DEFAULT", now["aten"] == "DEFAULT"),
+        "ATen AVX2": (was["aten"] not in ("DEFAULT", "AVX2"), now["aten"] == "AVX2"),
+        "oneDNN": (was["has onednn"], now["onednn"] != was["onednn"]),
+        "numpy": (bool(off & set(was["numpy"])), not off & set(now["numpy"])),
+        "OpenBLAS": (was["openblas"] is not None, now["openblas"] != was["openblas"]),
+        "two workers": (True, here["jobs"] == 2 != native["jobs"]),
+    }[name]
+    return found if there_is else None
 
 
 def test_with_everything_turned_down_the_bytes_are_the_same(study):
