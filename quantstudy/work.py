@@ -27,6 +27,7 @@ from quantstudy.measure.plan_rows import plan_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import Effect, Subject, subject
 from quantstudy.measure.variation import plan_of
+from quantstudy.portability import device_of
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
 from quantstudy.quantize.simulated import accumulated, isolated
 from quantstudy.quantize.torchao_backend import run_torchao
@@ -45,7 +46,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     """Do one cell's work on one thread and commit its files to the run folder."""
     started = time.perf_counter()
     notices: list[str] = []
-    device = resolve_device(config.device)
+    device = device_of(config.device)
     with one_thread(), torch.no_grad():
         try:
             files = STAGES[unit.stage](folder, config, unit, device, notices.append)
@@ -149,13 +150,6 @@ def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: 
 def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …)."""
     return scheme.in_torchao and config.quantizes_hidden_outputs_only
-
-
-def resolve_device(wanted: str) -> str:
-    """Return the torch device of a study: `auto` is the GPU where there is one."""
-    if wanted != "auto":
-        return wanted
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def prepare_to_measure() -> None:

@@ -237,15 +237,6 @@ def test_the_observer_reaches_the_plan_and_both_backends(tiny, on):
     assert (other.real.logit - other.accumulated.logit).abs().max() < 1e-4
 
 
-def test_devices(monkeypatch):
-    assert work.resolve_device("cpu") == "cpu"
-    assert work.resolve_device("cuda") == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert work.resolve_device("auto") == "cuda"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert work.resolve_device("auto") == "cpu"
-
-
 def test_one_thread_puts_the_number_of_threads_back_even_after_an_error():
     def fails() -> None:
         with work.one_thread():

@@ -21,6 +21,10 @@ from quantstudy_kernels.cpu.vectors import peek
 
 from experiments.digests import digests
 from quantstudy import StudyConfig, run_study, show, workers
+from quantstudy.subject.activations import parse_activation
+from quantstudy.subject.islands import island_masks
+from quantstudy.subject.network import initial_stack
+from quantstudy.subject.training import train
 
 STUDY = StudyConfig(name="anywhere", bits=(4,), seeds=2, steps=60, batch=200, grid=30)
 
@@ -78,6 +82,16 @@ def about():
     }
 
 
+def diverged():
+    """Return digests of networks that a rate of 1e30 has filled with NaN and infinity."""
+    seeds, found = range(2), {}
+    for name in ("relu", "silu", "hardgelu"):
+        stack, masks = initial_stack(parse_activation(name), seeds, (8, 8)), island_masks(seeds, 16, 3.0)
+        trained, losses = train(stack, seeds, masks, steps=40, batch=100, lr=1e30)
+        found[name] = digest(np.concatenate([losses.ravel(), *(a.ravel() for a in trained.arrays().values())]))
+    return found
+
+
 def main(folder, jobs):
     """Run the study in a folder and print."""
     if os.environ.get("PLANT") == "reassoc":
@@ -85,7 +99,7 @@ def main(folder, jobs):
     show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder, executor=executor)
-    json.dump({"about": about(), "jobs": jobs, "digests": digests(run)}, sys.stdout)
+    json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged()}}, sys.stdout)
 
 
 if __name__ == "__main__":

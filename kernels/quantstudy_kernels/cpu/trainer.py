@@ -81,7 +81,7 @@ def train_and_keep(
 ) -> tuple[Floats, Floats]:
     """Return the parameters as they are after some of the steps, and the mean loss of every step until then.
 
-    The loop stops there, copies and goes on with its moments: the bits are those of training without a stop (`train`).
+    NaN has one code, whatever it came from: which of several a processor hands on depends on the compiler. The loop stops there, copies and goes on with its moments: the bits are those of training without a stop (`train`).
 
     Args:
         recipe: how; its rates are those of the whole training, whatever part of it is asked for.
@@ -128,7 +128,7 @@ def train_and_keep(
                     *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
                     *(islands[model], grid, rates, corrections, constants),
                 )
-            kept[model, place] = trained[model]
+            kept[model, place] = np.where(np.isnan(trained[model]), np.float32(np.nan), trained[model])
 
     each_model(len(seeds), one, threads)
     return kept, losses
