@@ -50,6 +50,21 @@ def moments_in_any_order(x, y, floats):
     return signal, noise, product, quantized, absolute
 
 
+MOMENTS = folds._moments
+
+
+@numba.njit
+def our_moments(x, y):
+    return MOMENTS(x, y, len(x))
+
+
+def registers():
+    """The widest vector registers in the machine code of one of our sums: zmm (512 bits), ymm or xmm."""
+    our_moments(np.ones(16), np.ones(16))
+    (code,) = our_moments.inspect_asm().values()
+    return next(name for name in ("zmm", "ymm", "xmm") if name in code)
+
+
 def blas_core():
     """What OpenBLAS says that it runs on, None where numpy brings no OpenBLAS of its own."""
     for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas*.so"):
@@ -70,7 +85,7 @@ def about():
     values = draws.normal(size=5001).astype(np.float32)
     _, processor, features = cpu_target.target_context.codegen().magic_tuple()
     return {
-        "numba": {"processor": processor, "features": digest(features), "avx512f": "+avx512f" in features.split(",")},
+        "numba": {"processor": processor, "features": digest(features), "registers": registers()},
         "sum": digest(np.float64(sum_in_any_order(values))),
         "has mkl": torch.backends.mkl.is_available(),
         "mkl": digest(torch.mm(left, right.T).numpy()),
