@@ -11,6 +11,21 @@ are the same bytes on every x86-64 processor with FMA, whatever its vector width
 they are computed all the same (a fused multiply-add that the processor lacks is done in software, exactly), without the
 promise. What names such results (folders, cells, entries of the cache) therefore holds this revision and no processor.
 
+What libraries still compute on the way from a seed to a record, and why it may stay (drift and judge have lists of
+their own in their docstrings):
+
+- numpy's Philox streams: whole numbers; the normal deviates of the first weights are a table's but for one in a
+  hundred, which takes exp and log1p of the C library, scalar code that every processor with FMA runs alike;
+- `noise`: float32 in C, compiled where it is installed for any x86-64, so without fused products; a mask keeps only on
+  which side of the median a pixel lies;
+- `math.cos` of the C library in the learning rates, once a step, rounded to float32; powers of Adam's constants are
+  products, as numpy's power is vector code that differs;
+- numpy and torch: + − · / and roots one at a time, minima, maxima, ranks (`topk`), rounding: exact everywhere.
+  torchao's choice of scales is made of these;
+- comparisons of logits and whole-number counts.
+
+torch's matrix products, sums and functions (gelu, sigmoid) decide no such record.
+
 Importing this file loads nothing: what starts cells and reads records asks for it, long before torch or Numba is there.
 """
 

@@ -81,7 +81,8 @@ def train_and_keep(
 ) -> tuple[Floats, Floats]:
     """Return the parameters as they are after some of the steps, and the mean loss of every step until then.
 
-    NaN has one code, whatever it came from: which of several a processor hands on depends on the compiler. The loop stops there, copies and goes on with its moments: the bits are those of training without a stop (`train`).
+    The loop stops there, copies and goes on with its moments: the bits are those of training without a stop (`train`).
+    NaN has one code, whatever it came from: which of several a processor hands on depends on the compiler.
 
     Args:
         recipe: how; its rates are those of the whole training, whatever part of it is asked for.
