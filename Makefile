@@ -26,9 +26,9 @@ test: $(INSTALLED)  ## run the tests that take minutes, on up to four cores, wit
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --cov --cov-fail-under 90
 
-slow: $(INSTALLED)  ## run the tests that take longer: kills, full disks, simulations
+slow: $(INSTALLED)  ## run the tests that take longer, on up to four cores: kills, full disks, simulations
 	@echo "== slow tests"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 4 --dist worksteal
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@echo "== ruff, mypy"

@@ -18,16 +18,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from quantstudy_kernels.cpu.jit import cache_folder
 
 # Device nodes, not torch: a test run of rooms without torch should not pay for its import. WSL has /dev/dxg.
 if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# Every test has a cache of its own; machine code is compiled once for all of them, and for the processes they start.
-for name in ("NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"):
-    if name not in os.environ:
-        os.environ[name] = tempfile.mkdtemp(prefix="compiled-")
-        atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
+# Every test has a cache of its own. Machine code is compiled once for all of them and for the processes they start:
+# Numba's lies where the product keeps it, named by the kernels' sources, so that whatever ran before has compiled it.
+if not {"NUMBA_CACHE_DIR", "TRITON_CACHE_DIR"} <= set(os.environ):
+    temporary = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    os.environ.setdefault("TRITON_CACHE_DIR", temporary)
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        writable = os.access(cache_folder(), os.W_OK)
+    except OSError:
+        writable = False
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()) if writable else temporary)
 
 # A shell lets what it starts in the background ignore interrupts, and so do all processes that are started from there.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -1,8 +1,10 @@
 """A small synthetic run, and a look at figures for text that is cut off or lies on other text."""
 
+import functools
 import itertools
+import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -287,10 +289,15 @@ def _maps(config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...
     return maps
 
 
+@functools.cache
+def _built(**settings: Any) -> bytes:
+    return pickle.dumps(build(Path(), **settings))
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., SyntheticRun]:
-    """Return the builder of synthetic runs, in a fresh folder."""
-    return lambda **settings: build(tmp_path, **settings)
+    """Return the builder of synthetic runs, in a fresh folder; judging one takes longest and is done once."""
+    return lambda **settings: replace(pickle.loads(_built(**settings)), folder=tmp_path)
 
 
 def looks(figure: Figure) -> list[str]:

@@ -45,7 +45,12 @@ def test_the_names_are_the_figures() -> None:
     assert tuple(FIGURES) == FIGURE_NAMES
 
 
-@pytest.mark.parametrize("study", STUDIES)
+LARGE = ("three widths", "twelve activations")
+
+
+@pytest.mark.parametrize(
+    "study", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in STUDIES]
+)
 def test_no_text_is_cut_off_or_on_other_text(
     make_run: Callable[..., Any], looks: Callable[[Figure], list[str]], study: str
 ) -> None:

@@ -99,7 +99,12 @@ STUDIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("study", STUDIES)
+LARGE = ("thirty activations",)
+
+
+@pytest.mark.parametrize(
+    "study", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in STUDIES]
+)
 def test_no_text_is_cut_off_or_on_other_text(looks: Callable[[Figure], list[str]], study: str) -> None:
     figure = placement(build(**STUDIES[study]))
     figure.set_dpi(72)
