@@ -5,7 +5,7 @@ import doctest
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -106,8 +106,13 @@ def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
 
-def imports(module: str, *, at_import: bool = False) -> Iterator[str]:
+@cache
+def imports(module: str, *, at_import: bool = False) -> tuple[str, ...]:
     """Dotted names that a module imports, anywhere or (at_import) only where importing it would run the line."""
+    return tuple(_imports(module, at_import))
+
+
+def _imports(module: str, at_import: bool) -> Iterator[str]:
     waiting: list[ast.AST] = [tree(module)]
     while waiting:
         node = waiting.pop()
@@ -138,6 +143,19 @@ def floor(module: str) -> int:
 OURS = sorted(name for name in MODULES if name.startswith("quantstudy."))
 
 
+def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
+    """Make one test of a check of many modules: a thousand tests would take seconds to report."""
+
+    def decorate(check: Callable[[str], None]) -> Callable[[], None]:
+        def test() -> None:
+            for module in modules:
+                check(module)
+
+        return test
+
+    return decorate
+
+
 def test_every_module_has_its_room() -> None:
     assert len(OURS) > 40
     for module in OURS:
@@ -147,7 +165,7 @@ def test_every_module_has_its_room() -> None:
             assert room in MODULES or room == "quantstudy.__main__", f"{room} is gone"
 
 
-@pytest.mark.parametrize("module", OURS)
+@for_each(OURS)
 def test_a_room_imports_only_rooms_above_it(module: str) -> None:
     for name in imports(module):
         if name in MODULES and name.startswith("quantstudy."):
@@ -162,23 +180,23 @@ def test_the_checker_sees_imports() -> None:
     assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config") < floor("quantstudy.quantize.plan")
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+@for_each(sorted(MODULES))
 def test_packages_with_one_door(module: str) -> None:
     for name in imports(module):
         allowed = ONLY.get(name.partition(".")[0])
         assert allowed is None or within(module, allowed), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if within(name, NO_TORCH)])
+@for_each([name for name in OURS if within(name, NO_TORCH)])
 def test_no_torch(module: str) -> None:
     inside = ("subject.activation", "cli", "study", "portability")  # functions that import it
     names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC, ELEMENTARY}
     tops = {name.partition(".")[0] for name in names}
     kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
-    assert not tops & {"torch", "torchao", *kernels}
+    assert not tops & {"torch", "torchao", *kernels}, module
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.drift",))])
+@for_each([name for name in OURS if within(name, ("quantstudy.drift",))])
 def test_drift_knows_arrays_only(module: str) -> None:
     for name in imports(module):
         top = name.partition(".")[0]
@@ -187,7 +205,7 @@ def test_drift_knows_arrays_only(module: str) -> None:
         assert known, f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
+@for_each([name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
 def test_judge_and_show_know_no_models(module: str) -> None:
     models = ("quantstudy.subject", "quantstudy.quantize", "quantstudy.measure", "quantstudy.work", "quantstudy.study")
     leaves = ("quantstudy.subject.activations", "quantstudy.quantize.scheme")
@@ -195,20 +213,20 @@ def test_judge_and_show_know_no_models(module: str) -> None:
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if within(name, ("quantstudy.cost",))])
 def test_cost_knows_functions_and_no_study(module: str) -> None:
     leaves = ("quantstudy.cost", "quantstudy.errors", "quantstudy.provenance", "quantstudy.subject.activations")
     for name in imports(module):
         assert not name.startswith("quantstudy.") or within(name, leaves), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in OURS if not within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if not within(name, ("quantstudy.cost",))])
 def test_only_the_command_line_measures_costs(module: str) -> None:
     for name in imports(module):
         assert module == "quantstudy.cli" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("quantstudy_kernels")])
+@for_each([name for name in MODULES if name.startswith("quantstudy_kernels")])
 def test_kernels_know_nothing_of_the_study(module: str) -> None:
     for name in imports(module):
         assert name.partition(".")[0] != "quantstudy", f"{module} imports {name}"
@@ -254,16 +272,16 @@ def definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
             yield from definitions(child, prefix)
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+@for_each(sorted(MODULES))
 def test_everything_public_has_a_docstring(module: str) -> None:
     assert ast.get_docstring(tree(module)), f"{module} has no docstring"
     for name, node in definitions(tree(module), module):
         assert ast.get_docstring(node), f"{name} has no docstring"  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
+@for_each(sorted(MODULES))
 def test_no_file_is_longer_than_400_lines(module: str) -> None:
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400, module
 
 
 EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(encoding="utf-8"))
