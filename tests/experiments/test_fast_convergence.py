@@ -156,9 +156,12 @@ def test_the_steps_are_those_of_torchs_adam(tiny):
         accuracies.append(((logit(points) > 0).numpy() == mask).mean())
     assert accuracies[-1] > 0.7
     for level in claim.LEVELS:
-        expected = next((step for step in claim.looks(60) if accuracies[step - 1] >= level / 100), None)
-        assert shared[f"steps_{level}"] == (expected or 60)
-        assert shared[f"censored_{level}"] == (expected is None)
+        earliest, latest = (  # float32 rounds a pixel or two to the other side
+            next((step for step in claim.looks(60) if accuracies[step - 1] >= level / 100 + pixels / 24**2), 61)
+            for pixels in (-2.5, 2.5)
+        )
+        assert min(earliest, 60) <= shared[f"steps_{level}"] <= min(latest, 60)
+        assert shared[f"censored_{level}"] in {earliest == 61, latest == 61}
 
 
 def test_from_the_units_to_the_figure_with_one_seed(tiny, monkeypatch):

@@ -219,7 +219,9 @@ def test_half_lines() -> None:
     found = {name: CLAIM.half_line(name) for name in CLAIM.STUDY.activations}
     exact = {name for name, traits in found.items() if traits["zero_half_line"]}
     assert exact == {"relu", "hardswish", "hardgelu"} == {n for n in found if parse_activation(n).gates}
-    assert {name for name, traits in found.items() if traits["zero_in_float32"]} == exact | {"gelu"}
+    rounded = {name for name, traits in found.items() if traits["zero_in_float32"]}
+    # gelu's 1 + erf is rounded to 0 below about −5.5; silu's sigmoid only where it is made of a tanh, as in the kernels
+    assert exact | {"gelu"} <= rounded <= exact | {"gelu", "silu"}
 
 
 def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
