@@ -8,6 +8,8 @@ import sys
 import pandas as pd
 import pytest
 
+from quantstudy.cost import timing
+
 SMALL = ("--seeds", "2", "--steps", "60", "--grid", "24", "--lr", "0.05", "--quick", "--jobs", "2", "--out", "run")
 
 
@@ -30,7 +32,24 @@ def run(tmp_path):
     return command
 
 
-def test_a_function_from_outside_works_everywhere(run, tmp_path):
+@pytest.fixture
+def here(command, monkeypatch, tmp_path, capfd):
+    """The same command line in this process, which has torch already; the function stays as it was first seen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(timing, "ROUNDS", 2)
+    monkeypatch.setattr(timing, "SAMPLE", 1e-6)
+
+    def told(*arguments):
+        capfd.readouterr()
+        assert command(*arguments) == 0
+        return capfd.readouterr()
+
+    yield told
+    sys.modules.pop("outside", None)
+
+
+def test_a_function_from_outside_works_everywhere(run, here, tmp_path):
     names = ("relu", "outside:wave")
     done = run("run", "--activations", ",".join(names), *SMALL)
     told = [line for line in done.stderr.splitlines() if "reference trainer" in line]
@@ -45,15 +64,14 @@ def test_a_function_from_outside_works_everywhere(run, tmp_path):
     ranked = json.loads((tmp_path / "run" / "verdict.json").read_text())["schemes"]["w4a4"]["ranking"]
     assert {row["activation"] for row in ranked} == set(names)
 
-    costs = json.loads(run("cost", "--activations", "outside:wave", "--json").stdout)["activations"]["outside:wave"]
+    costs = json.loads(here("cost", "--activations", "outside:wave", "--json").out)["activations"]["outside:wave"]
     assert costs["mufu_forward"] is None
     assert costs["nanoseconds"]["cpu"]["torch"]["forward"]["median"] > 0
     assert costs["nanoseconds"]["cpu"]["numba"] is None
     assert costs["saved_bytes"]["plain"] > 0
     assert costs["bounded"] in (True, False)
 
-    again = run("run", "--activations", ",".join(names), *SMALL)
-    assert again.stderr == ""
+    assert here("run", "--activations", ",".join(names), *SMALL).err == ""
     (tmp_path / "outside.py").write_text("import torch\n\ndef wave(x):\n    return torch.cos(x)\n")
     refused = run("run", "--activations", ",".join(names), *SMALL, code=2)
     (line,) = refused.stderr.splitlines()
