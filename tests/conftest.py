@@ -42,14 +42,21 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+UNWATCHED = (
+    *("kernels/test_triton_training.py", "kernels/test_triton_quantization.py", "show/test_report.py"),
+    *("study/test_again.py", "study/test_multiverse.py", "study/test_until_decided.py"),
+)
+"""Tests in whose calls coverage sees nothing that it doesn't see in others."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let coverage watch the first two cases of a test: tracing costs as much as the tests, the others add no line."""
-    seen: dict[str, int] = {}
+    """Let coverage watch the first case of a test only: tracing takes as long as the tests and finds nothing more."""
+    seen: set[str] = set()
     for item in items:
         test = item.nodeid.partition("[")[0]
-        seen[test] = seen.get(test, 0) + 1
-        if seen[test] > 2:
+        if test in seen or test.partition("::")[0].endswith(UNWATCHED):
             item.add_marker("no_cover")
+        seen.add(test)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -45,7 +45,7 @@ def from_toml(text: str) -> StudyConfig:
 
 
 @given(STUDIES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_toml_round_trip(study: StudyConfig) -> None:
     again = from_toml(study.to_toml())
     assert again == study
