@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from quantstudy.files import write_atomically
+from quantstudy.provenance import version
 
 Arrays = dict[str, NDArray[np.float32]]
 

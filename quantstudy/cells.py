@@ -1,20 +1,17 @@
 """Cells: the units of work, independent of each other, each writing its own records. Loads no torch by itself."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from itertools import pairwise
 
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config import StudyConfig
 from quantstudy.portability import device_of, origin
+from quantstudy.provenance import version
 from quantstudy.subject.activations import parse_activation
-
-version = functools.cache(metadata.version)  # half a millisecond each time, and a study has thousands of cells
 
 SEEDS_PER_CELL = {"train": 16, "measure": 4, "vary": 4, "multiverse": 8}
 """Models that are stacked in one call, constants, so that the same seed is always computed in the same company.

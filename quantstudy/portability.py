@@ -16,12 +16,16 @@ from typing import Any
 from quantstudy import provenance
 from quantstudy.config import StudyConfig
 from quantstudy.subject.activations import parse_activation
+from quantstudy.subject.islands import noise_build
 
 DRIVERS = ("nvidia[0-9]*", "dxg", "kfd")
 """Files in /dev, one of which is there where Linux has a driver that torch could compute with."""
 
 MOST_NAMES = 3
 """More activations are counted, not named, so that the notice stays short."""
+
+NOISE = "9443aed6008851c3"
+"""What `noise` computes (`islands.noise_build`) where its C code was compiled without fused products, as is usual."""
 
 
 def origin(activation: str, trainer: str, device: str) -> dict[str, Any]:
@@ -32,23 +36,33 @@ def origin(activation: str, trainer: str, device: str) -> dict[str, Any]:
         trainer: `fused` or `reference`.
         device: `cpu` or `cuda`.
     """
-    if device == "cpu" and trainer == "fused" and parse_activation(activation).kernel is not None:
-        return {}
+    islands = {} if noise_build() == NOISE else {"noise": noise_build()}
+    if _by_kernels(activation, trainer, device):
+        return islands
     found = provenance.processor()
     # the vendor, too: MKL takes another path for another one
     chosen_by = {"processor": [found["vendor"], *found["instruction_sets"]]}
-    return chosen_by if device == "cpu" else chosen_by | {"gpu": gpu()}
+    return islands | chosen_by if device == "cpu" else islands | chosen_by | {"gpu": gpu()}
+
+
+def _by_kernels(activation: str, trainer: str, device: str) -> bool:
+    return device == "cpu" and trainer == "fused" and parse_activation(activation).kernel is not None
 
 
 def not_portable(config: StudyConfig) -> list[str]:
     """Return the activations of a study whose numbers depend on the machine."""
     device = device_of(config.device)
     names = (*config.activations, *config.controls)
-    return [name for name in names if origin(name, config.trainer, device)]
+    return [name for name in names if not _by_kernels(name, config.trainer, device)]
 
 
 def notices(config: StudyConfig) -> Iterator[str]:
-    """Yield the line that tells whose numbers depend on the machine and what follows from it, if any do."""
+    """Yield a line that tells whose numbers depend on the machine and what follows from it, if any do."""
+    if noise_build() != NOISE:
+        yield (
+            "the package noise was compiled with fused products, so islands may differ in a pixel from those of other "
+            "machines, and what learns them with them; to compare, install it again without CFLAGS"
+        )
     names = not_portable(config)
     if not names:
         return

@@ -5,7 +5,8 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ INSTRUCTION_SETS = frozenset(
     )
 )
 """What PyTorch, oneDNN, MKL, OpenBLAS and NumPy choose their code by; other features of a processor are left out."""
+
+
+@functools.cache  # half a millisecond each time, and a study has thousands of cells
+def version(name: str) -> str:
+    """Return a package's version, without what an index adds to it (`2.13.0+cpu` is 2.13.0).
+
+    Raises:
+        PackageNotFoundError: it is not installed.
+    """
+    return metadata.version(name).partition("+")[0]
 
 
 def versions() -> dict[str, str]:

@@ -305,6 +305,9 @@ def _simulated_only(config: StudyConfig) -> Iterator[str]:
             f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
             "only the simulated path runs"
         )
+    if 1 in config.hidden:
+        widths = ",".join(map(str, config.hidden))
+        yield f"hidden {widths}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
     if not config.quantizes_hidden_outputs_only:
         yield (
             f"placement {config.placement}, coordinates {str(config.coordinates).lower()}: torchao quantizes the "

@@ -148,8 +148,11 @@ def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: 
 
 
 def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
-    """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …)."""
-    return scheme.in_torchao and config.quantizes_hidden_outputs_only
+    """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …).
+
+    Nor can it where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all.
+    """
+    return scheme.in_torchao and config.quantizes_hidden_outputs_only and 1 not in config.hidden
 
 
 def prepare_to_measure() -> None:

@@ -145,7 +145,7 @@ def test_keys_hold_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     key(CONFIG)
-    monkeypatch.setattr(cells.metadata, "version", lambda name: pytest.fail(f"{name} was read again"))
+    monkeypatch.setattr(provenance.metadata, "version", lambda name: pytest.fail(f"{name} was read again"))
     key(CONFIG)
 
 

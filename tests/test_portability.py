@@ -52,6 +52,15 @@ def test_one_line_tells_whose_numbers_depend_on_the_machine(settings, told):
     assert list(notices(config)) == [line + LATER for line in told]
 
 
+def test_another_build_of_noise_is_told_and_stands_in_every_key(monkeypatch):
+    assert portability.noise_build() == portability.NOISE
+    monkeypatch.setattr(portability, "noise_build", lambda: "other")
+    assert origin("relu", "fused", "cpu") == {"noise": "other"}
+    assert origin("tanh", "fused", "cpu") == {"noise": "other", "processor": ["Some", "avx2", "fma"]}
+    (line,) = notices(StudyConfig(device="cpu", activations=("relu",)))
+    assert line.startswith("the package noise was compiled with fused products")
+
+
 def test_auto_is_the_gpu_where_there_is_one(monkeypatch):
     assert [device_of(name) for name in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
     monkeypatch.setattr(portability, "gpu", lambda: None)

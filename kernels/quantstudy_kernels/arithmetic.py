@@ -16,8 +16,8 @@ their own in their docstrings):
 
 - numpy's Philox streams: whole numbers; the normal deviates of the first weights are a table's but for one in a
   hundred, which takes exp and log1p of the C library, scalar code that every processor with FMA runs alike;
-- `noise`: float32 in C, compiled where it is installed for any x86-64, so without fused products; a mask keeps only on
-  which side of the median a pixel lies;
+- `noise`: float32 in C, compiled where it is installed, as a rule for any x86-64 and so without fused products; what
+  it computes is looked at, and keys and a notice tell of another build (`quantstudy.portability`);
 - `math.cos` of the C library in the learning rates, once a step, rounded to float32; powers of Adam's constants are
   products, as numpy's power is vector code that differs;
 - numpy and torch: + − · / and roots one at a time, minima, maxima, ranks (`topk`), rounding: exact everywhere.
@@ -29,6 +29,6 @@ torch's matrix products, sums and functions (gelu, sigmoid) decide no such recor
 Importing this file loads nothing: what starts cells and reads records asks for it, long before torch or Numba is there.
 """
 
-REVISION = 1
+REVISION = 2
 """Raised whenever a change makes any portable result another: what was computed before is then not found any more, or
 refused, and never mixed with what is computed now."""

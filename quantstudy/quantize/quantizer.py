@@ -1,5 +1,6 @@
 """Affine integer quantizers of whole stacks: static (scale and zero point known) or per token (chosen at run time)."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -50,21 +51,9 @@ class TokenQuantizer:
 
     def at(self, x: Tensor) -> Quantizer:
         """Return the quantizer of every token of x [models, width, points]; its scale is [models, 1, points]."""
-        primitives = quantization().quant_primitives
-        mapping = primitives.MappingType.SYMMETRIC if self.symmetric else primitives.MappingType.ASYMMETRIC
-        scale, zero_point = primitives.choose_qparams_affine(
-            x,
-            mapping,
-            (1, x.shape[1], 1),
-            torch.int32,
-            self.format.low,
-            self.format.high,
-            # the two torchao configs differ: Int8Tensor passes float32's epsilon, the Intx path leaves the default
-            eps=FLOAT32_EPSILON if self.symmetric else SMALLEST_NORMAL,
-            zero_point_dtype=torch.int32,
-            keepdim=True,
-        )
-        return Quantizer(self.format, scale, zero_point)
+        # the two torchao configs differ: Int8Tensor passes float32's epsilon, the Intx path leaves the default
+        least = FLOAT32_EPSILON if self.symmetric else SMALLEST_NORMAL
+        return _chosen(x, (1, x.shape[1], 1), self.format, least, symmetric=self.symmetric)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x rounded to each token's values, of x's shape."""
@@ -77,19 +66,9 @@ def weight_quantizer(weights: Tensor, format: IntFormat, *, per_channel: bool = 
     The scale is max|w| / ((high − low)/2), from torchao's own `choose_qparams_affine`: one per output channel
     [models, out, 1], or one per model [models, 1, 1].
     """
-    primitives = quantization().quant_primitives
-    scale, zero_point = primitives.choose_qparams_affine(
-        weights,
-        primitives.MappingType.SYMMETRIC,
-        (1, 1 if per_channel else weights.shape[1], weights.shape[2]),
-        torch.int32,
-        format.low,
-        format.high,
-        eps=FLOAT32_EPSILON if format.bits >= MAX_TORCHAO_BITS else SMALLEST_NORMAL,
-        zero_point_dtype=torch.int32,
-        keepdim=True,
-    )
-    return Quantizer(format, scale, zero_point)
+    block = (1, 1 if per_channel else weights.shape[1], weights.shape[2])
+    least = FLOAT32_EPSILON if format.bits >= MAX_TORCHAO_BITS else SMALLEST_NORMAL
+    return _chosen(weights, block, format, least, symmetric=True)
 
 
 def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
@@ -111,3 +90,19 @@ def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
         zero_point_dtype=torch.int32,
     )
     return Quantizer(format, scale.view(-1, 1, 1), zero_point.view(-1, 1, 1))
+
+
+def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, *, symmetric: bool) -> Quantizer:
+    """Return the quantizer of every block of a tensor by torchao's own primitive, its scale at least `least`."""
+    primitives = quantization().quant_primitives
+    mapping = primitives.MappingType.SYMMETRIC if symmetric else primitives.MappingType.ASYMMETRIC
+    ends = (torch.int32, format.low, format.high)
+    if math.prod(block) == 1:  # torchao 0.18 takes blocks of one element for one block of all
+        found = primitives.choose_qparams_affine_with_min_max(
+            x, x, mapping, block, *ends, eps=least, zero_point_dtype=torch.int32
+        )
+    else:
+        found = primitives.choose_qparams_affine(
+            x, mapping, block, *ends, eps=least, zero_point_dtype=torch.int32, keepdim=True
+        )
+    return Quantizer(format, *found)

