@@ -66,11 +66,11 @@ FINDINGS: tuple[Finding, ...] = (
         {"slows_small": SUPPORTED, "up_to_a_tenth": CONTRADICTED},
     ),
     Finding(
-        "**None goes on outside its data.** In the ring around the trained plane the accuracy of silu and gelu "
-        "is that of "
-        "hardgelu plus {accuracy}, and that of always naming the more frequent class plus {useful}.",
+        "**None goes on outside its data.** In the ring around the trained plane the accuracy of silu and gelu is that "
+        "of always naming the more frequent class plus {useful}, and that of hardgelu plus {accuracy}, which 32 seeds "
+        "do not tell from a difference that matters.",
         "extrapolation",
-        {"accuracy": CONTRADICTED, "useful": CONTRADICTED},
+        {"accuracy": UNDECIDED, "useful": CONTRADICTED},
     ),
 )
 
