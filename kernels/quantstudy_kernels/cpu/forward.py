@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
-from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, NOWHERE, STATE_FIELDS, TO_STATISTICS, run_model
+from quantstudy_kernels.cpu.forward_block import LAYER_FIELDS, NOWHERE, TO_STATISTICS, run_model
 from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.row_statistics import STATE_FIELDS
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES
