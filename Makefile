@@ -21,10 +21,10 @@ study: $(INSTALLED)  ## install and run the default study: quantstudy run --bits
 	@echo "== quantstudy run --bits 4"
 	$(BIN)/quantstudy run --bits 4
 
-test: $(INSTALLED)  ## run the tests that take minutes, on up to four cores, with line coverage
+test: $(INSTALLED)  ## run the tests that take minutes, on up to four cores; COVERAGE=1: watch and require line coverage
 	@echo "== tests (see 'make slow' for those that take longer)"
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under 90
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(COVERAGE),--cov --cov-fail-under 90)
 
 slow: $(INSTALLED)  ## run the tests that take longer, on up to four cores: kills, full disks, simulations
 	@echo "== slow tests"
