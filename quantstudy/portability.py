@@ -60,8 +60,9 @@ def notices(config: StudyConfig) -> Iterator[str]:
     """Yield a line that tells whose numbers depend on the machine and what follows from it, if any do."""
     if noise_build() != NOISE:
         yield (
-            "the package noise was compiled with fused products, so islands may differ in a pixel from those of other "
-            "machines, and what learns them with them; to compare, install it again without CFLAGS"
+            "the package noise was compiled with other flags than usual (CFLAGS?): an island may differ in a pixel "
+            "from that of other machines, and so may every network that learns it; install noise again without CFLAGS "
+            "to get their numbers"
         )
     names = not_portable(config)
     if not names:

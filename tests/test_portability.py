@@ -58,7 +58,7 @@ def test_another_build_of_noise_is_told_and_stands_in_every_key(monkeypatch):
     assert origin("relu", "fused", "cpu") == {"noise": "other"}
     assert origin("tanh", "fused", "cpu") == {"noise": "other", "processor": ["Some", "avx2", "fma"]}
     (line,) = notices(StudyConfig(device="cpu", activations=("relu",)))
-    assert line.startswith("the package noise was compiled with fused products")
+    assert line.startswith("the package noise was compiled with other flags than usual")
 
 
 def test_auto_is_the_gpu_where_there_is_one(monkeypatch):

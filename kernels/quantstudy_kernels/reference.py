@@ -1,4 +1,4 @@
-"""The torch reference: the oracle that the other implementations are tested against, and what a CPU runs today.
+"""The torch reference: the oracle that the other implementations are tested against.
 
 Conventions, the same in all implementations:
 

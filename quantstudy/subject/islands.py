@@ -66,8 +66,8 @@ def field(seed: int, grid: int, frequency: float, margin: int = 0) -> NDArray[np
 def noise_build() -> str:
     """Return a digest of what the package `noise` computes: it is compiled where it is installed, with any flags.
 
-    Compiled with fused products (`CFLAGS=-march=native`), most values are others in the last bit, and once in some
-    twenty islands a pixel lies on the other side.
+    Compiled with fused products (`CFLAGS=-march=x86-64-v3`), 65 % of the values of a field are others in the last bit:
+    2 pixels of 60 islands at grid 64 lay on the other side, none of 32 at grid 128.
     """
     values = [pnoise2(x * 0.37, y * 0.41) for x in range(30) for y in range(30)]
     return hashlib.sha256(np.array(values).tobytes()).hexdigest()[:16]

@@ -1,11 +1,9 @@
 """Run by test_numpy_dispatch.py in a process of its own: prints what numpy and BLAS run on, and digests of results."""
 
-import ctypes
 import hashlib
 import json
 import sys
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import numpy._core._multiarray_umath as core
@@ -41,6 +39,7 @@ from quantstudy.judge import (
     verdict,
 )
 from quantstudy.tables import CLAIM, rows
+from tests.portable.switches import blas_core
 
 N = 24
 NAMES = ("relu", "silu", "gelu", "hardgelu")
@@ -157,15 +156,6 @@ def judged(seeds):
 def with_total(frame):
     total = frame["view"] == "total"
     return frame[~total | (frame["layer"] == 0)].assign(layer=lambda kept: kept["layer"].mask(kept["view"] == "total"))
-
-
-def blas_core():
-    """What OpenBLAS says that it runs on, None where numpy brings no OpenBLAS of its own."""
-    for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas*.so"):
-        name = ctypes.CDLL(str(path)).scipy_openblas_get_corename64_
-        name.restype = ctypes.c_char_p
-        return name().decode()
-    return None
 
 
 def digest(values):

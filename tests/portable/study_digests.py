@@ -5,7 +5,6 @@ is left to the compiler, as all were once; with PLANT=groups sums are kept in re
 processor, with and without vectors of 512 bits.
 """
 
-import ctypes
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import initial_stack
 from quantstudy.subject.training import train
+from tests.portable.switches import blas_core
 
 STUDY = StudyConfig(name="anywhere", bits=(4,), seeds=2, steps=60, batch=200, grid=30)
 
@@ -64,15 +64,6 @@ def registers():
     our_moments(np.ones(16), np.ones(16))
     (code,) = our_moments.inspect_asm().values()
     return next(name for name in ("zmm", "ymm", "xmm") if name in code)
-
-
-def blas_core():
-    """What OpenBLAS says that it runs on, None where numpy brings no OpenBLAS of its own."""
-    for path in (Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas*.so"):
-        name = ctypes.CDLL(str(path)).scipy_openblas_get_corename64_
-        name.restype = ctypes.c_char_p
-        return name().decode()
-    return None
 
 
 def digest(value):

@@ -8,14 +8,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from llvmlite import binding
 
-ROOT = Path(__file__).resolve().parents[2]
-NUMPY_OFF = ("X86_V3", "X86_V4", "AVX512_ICL", "AVX512_SPR")
-SWITCHES = ("NUMBA_CPU", "MKL_CBWR", "ATEN_", "ONEDNN_", "NPY_", "OPENBLAS_", "PLANT")
+from tests.portable.switches import NUMPY_OFF, ROOT, clean
 
 
 def features(*more, without=()):
@@ -51,11 +48,6 @@ SETTINGS = {
     "two workers": {},
 }
 JOBS = {"two workers": 2}
-
-
-def clean():
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(SWITCHES)}
-    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")

@@ -4,24 +4,21 @@ Each setting is a process of its own (`dispatch_digests.py`), as both choose onc
 """
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from quantstudy.tables import CLAIM, rows
+from tests.portable.switches import NUMPY_OFF, ROOT, clean
 
-PROGRAM = Path(__file__).with_name("dispatch_digests.py")
-OFF = ("X86_V3", "X86_V4", "AVX512_ICL", "AVX512_SPR")
 SETTINGS = {
     "native": {},
-    "no_avx512": {"NPY_DISABLE_CPU_FEATURES": " ".join(OFF[1:]), "OPENBLAS_CORETYPE": "Haswell"},
+    "no_avx512": {"NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_OFF[1:]), "OPENBLAS_CORETYPE": "Haswell"},
     "baseline": {
-        "NPY_DISABLE_CPU_FEATURES": " ".join(OFF),
+        "NPY_DISABLE_CPU_FEATURES": " ".join(NUMPY_OFF),
         "OPENBLAS_CORETYPE": "Prescott",
         "OPENBLAS_NUM_THREADS": "1",
     },
@@ -30,11 +27,9 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def found():
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("NPY_", "OPENBLAS_"))}
-
     def started(name):
-        env = clean | SETTINGS[name]
-        return subprocess.Popen([sys.executable, str(PROGRAM)], env=env, stdout=subprocess.PIPE, text=True)
+        program = [sys.executable, "-m", "tests.portable.dispatch_digests"]
+        return subprocess.Popen(program, env=clean() | SETTINGS[name], cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
     native, *others = SETTINGS
     said = {native: started(native).communicate(timeout=120)[0]}  # first, as it may have to compile for all of them
@@ -52,8 +47,8 @@ def test_the_same_bytes(found, setting):
 
 def test_the_switches_took_effect(found):
     native, no_avx512, baseline = (found[name] for name in SETTINGS)
-    assert not set(OFF[1:]) & set(no_avx512["features"])
-    assert not set(OFF) & set(baseline["features"])
+    assert not set(NUMPY_OFF[1:]) & set(no_avx512["features"])
+    assert not set(NUMPY_OFF) & set(baseline["features"])
     if "X86_V4" in native["features"]:
         assert native["exp"] != no_avx512["exp"] == baseline["exp"]
     if native["core"] is None:

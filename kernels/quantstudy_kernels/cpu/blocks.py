@@ -21,7 +21,6 @@ from quantstudy_kernels.cpu.vectors import (
     loop,
     multiply_add,
     pointer,
-    spread_integer,
     spread_value,
     store,
     zero,
@@ -81,11 +80,11 @@ def loss_rows(
         z, label, loss, g, bias = (pointer(context, builder, buffer, at) for at in places)
         shares = Lanes(builder, spread_value(builder, share))
         numbers = ir.Constant(INTEGERS, list(range(LANES)))
-        ends = spread_integer(builder, builder.trunc(valid, ir.IntType(32)))
+        ends = spread_value(builder, builder.trunc(valid, ir.IntType(32)))
 
         def body(point: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
             x, t = (Lanes(builder, load(builder, builder.gep(start, [point]))) for start in (z, label))
-            here = builder.add(spread_integer(builder, builder.trunc(point, ir.IntType(32))), numbers)
+            here = builder.add(spread_value(builder, builder.trunc(point, ir.IntType(32))), numbers)
             inside = builder.icmp_signed("<", here, ends)
             e = exp_of_negative(0 - magnitude(x))
             part = 1.0 / (1.0 + e)

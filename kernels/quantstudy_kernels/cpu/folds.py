@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.vectors import F64, LANES, WIDE, spread_wide, sums_over
+from quantstudy_kernels.cpu.vectors import F64, LANES, WIDE, spread_value, sums_over
 
 _COUNTERS = 8
 _NOTHING = ir.Constant(WIDE, [0.0] * LANES)
@@ -78,7 +78,7 @@ def _energy_outside(context: Any, x: Any, y: Any, low: Any, high: Any, floats: A
 
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         *arrays, low, high, floats = arguments
-        low, high = spread_wide(builder, low), spread_wide(builder, high)
+        low, high = spread_value(builder, low), spread_value(builder, high)
 
         def terms(x: ir.Value, y: ir.Value) -> list[ir.Value]:
             error = builder.fsub(x, y)

@@ -2,8 +2,8 @@
 
 Training, measuring and the functions of `cpu.activations` are all made of these, so that they agree to the last bit. No
 branch and no library call: a rational function for the logistic, polynomials for the rest; an exponential instead would
-cost silu and gelu a sixth of their speed. The conventions at the bends are those of `quantstudy_kernels.reference`; a
-NaN gives a NaN value. Caps are the caller's, hardgelu's own too.
+cost silu and gelu a seventh of their training speed. The conventions at the bends are those of
+`quantstudy_kernels.reference`; a NaN gives a NaN value. Caps are the caller's, hardgelu's own too.
 
 The errors that are stated are the largest ones against float64 (`tests/kernels/test_cpu_formulas.py` holds them).
 """
@@ -15,10 +15,14 @@ from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.lanes import Lanes, by_sign, choose, fused, magnitude, polynomial, scaled_by_power
 
 LEAST_EXPONENT = -87.0
+"""From here down e^x counts as 0: 2^n would leave the normal numbers."""
+
 GATE_END = 15.65065
 """Where the rational function is 1/2 to the last bit."""
 
 BELL_END = 30.0
+"""From this x² on the density, 1.2e-7 there, counts as 0."""
+
 _ROOT = 0.3989422804014327 ** (1 / 16)  # of the density at 0
 
 ROUNDER = 1.5 * 2**23

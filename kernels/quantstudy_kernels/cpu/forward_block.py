@@ -13,13 +13,7 @@ from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.quantization import code
 from quantstudy_kernels.cpu.row_statistics import summarize
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
-from quantstudy_kernels.cpu.vectors import (
-    F32,
-    LANES,
-    peek,
-    pointer,
-    poke,
-)
+from quantstudy_kernels.cpu.vectors import F32, LANES, peek, pointer, poke
 from quantstudy_kernels.forward import FIXED, NONE, SYMMETRIC
 
 LAYER_FIELDS = (

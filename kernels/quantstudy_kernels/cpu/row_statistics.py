@@ -10,7 +10,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, WIDE, lane_tree, load, loop, pointer, spread_wide, zero
+from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, WIDE, lane_tree, load, loop, pointer, spread_value, zero
 
 STATE_FIELDS = ("shift", "sum", "square", "low", "high", "wrong")
 """Of every neuron: its first value, Σ of what is left without that, Σ of its square, extremes, NaN if one is NaN."""
@@ -25,7 +25,7 @@ def _row_statistics(context: Any, buffer: Any, at: Any, shift: Any, floats: Any)
     def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         buffer, at, shift, floats = arguments
         start = pointer(context, builder, buffer, at)
-        shifts = spread_wide(builder, shift)
+        shifts = spread_value(builder, shift)
 
         def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
             total, square, low, high, wrong = values

@@ -15,13 +15,6 @@ from numba.extending import intrinsic
 LANES = 16
 """Floats in one vector: an AVX-512 register; LLVM splits it in two or four on narrower machines."""
 
-
-def has_512_bits(context: Any) -> bool:
-    """Whether the processor that is compiled for has 32 registers of 16 floats; else 16 of 8, or fewer."""
-    features: str = context.codegen().magic_tuple()[2]
-    return "+avx512f" in features.split(",")
-
-
 INDEX = ir.IntType(64)
 FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(FLOAT, LANES)
@@ -32,6 +25,12 @@ F32 = numba.types.Array(numba.float32, 1, "C")
 F64 = numba.types.Array(numba.float64, 1, "C")
 WIDE = ir.VectorType(ir.DoubleType(), LANES)
 """Float64, where sums are long: the arrays, and a vector of `LANES`."""
+
+
+def has_512_bits(context: Any) -> bool:
+    """Whether the processor that is compiled for has 32 registers of 16 floats; else 16 of 8, or fewer."""
+    features: str = context.codegen().magic_tuple()[2]
+    return "+avx512f" in features.split(",")
 
 
 def zero() -> ir.Constant:
@@ -69,24 +68,10 @@ def spread(builder: ir.IRBuilder, start: ir.Value, floats: int) -> ir.Value:
 
 
 def spread_value(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Return a vector whose lanes all hold one float."""
-    undefined = ir.Constant(VECTOR, ir.Undefined)
+    """Return a vector whose `LANES` lanes all hold one number, of the number's type."""
+    undefined = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
     one = builder.insert_element(undefined, value, ir.IntType(32)(0))
     return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-
-
-def spread_integer(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Return a vector whose lanes all hold one 32-bit integer."""
-    vector = ir.VectorType(ir.IntType(32), LANES)
-    undefined = ir.Constant(vector, ir.Undefined)
-    one = builder.insert_element(undefined, value, ir.IntType(32)(0))
-    return builder.shuffle_vector(one, undefined, ir.Constant(vector, [0] * LANES))
-
-
-def spread_wide(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """Return a vector whose lanes all hold one float64."""
-    one = builder.insert_element(ir.Constant(WIDE, ir.Undefined), value, ir.IntType(32)(0))
-    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
 def sums_over(
