@@ -27,7 +27,8 @@ Digests = dict[str, dict[str, Any]]
 def digests(run: Run) -> Digests:
     """Return digests of the weights, per activation and seed; of the masks, per seed; of the tables, per seed.
 
-    A table without seeds (histograms) has one digest, `all`. `verdict` is that of verdict.json and of what it ranks.
+    A table without seeds (histograms) has one digest, `all`. Of verdict.json there are two: what it ranks, and all of
+    it, which tells of a multiverse too where one was made beside the run, as it is beside the reference results.
     """
     seeds = range(run.config.seeds)
     masks = np.load(run.folder / "masks.npz")["mask"]
@@ -35,7 +36,10 @@ def digests(run: Run) -> Digests:
         "weights": {name: _weights(run, name) for name in run.config.activations},
         "masks": {str(seed): _short(masks[seed].tobytes()) for seed in seeds},
         "tables": {name: _table(run, name) for name in TABLES if (run.folder / f"{name}.parquet").exists()},
-        "verdict": {"all": _short((run.folder / "verdict.json").read_bytes())},
+        "verdict": {
+            "schemes": _short(json.dumps(run.verdict()["schemes"]).encode()),
+            "all": _short((run.folder / "verdict.json").read_bytes()),
+        },
     }
 
 
