@@ -120,7 +120,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
 
     from quantstudy.claims.tuning import tuned_rate
     from quantstudy.measure.subject import subject
-    from quantstudy.measure.variation import effect_of, plan_of
+    from quantstudy.measure.variation import effects_of, plan_of
     from quantstudy.trained import trained_stack
 
     seeds = range(first, last)
@@ -135,7 +135,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         ]
         for bits in WIDTHS:
             scheme = schemes_for(bits)[2]
-            found = effect_of(shared, plan_of(stack, shared.maps, STUDY, scheme))
+            (found,) = effects_of(shared, [plan_of(stack, shared.maps, STUDY, scheme)])
             kept = {name: found[name] for name in ("accuracy_quantized", "accuracy_drop")}
             variants.append(({"case": str(scheme), "x": STUDY.lr}, kept))
     return variant_rows(SCHEMA, activation, seeds, variants)

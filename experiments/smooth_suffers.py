@@ -118,14 +118,15 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     import torch
 
     from quantstudy.measure.subject import subject
-    from quantstudy.measure.variation import effect_of, plan_of, static_schemes
+    from quantstudy.measure.variation import effects_of, plan_of, static_schemes
     from quantstudy.trained import trained_stack
 
     stack, masks = trained_stack(STUDY, activation, first, last)
     with torch.no_grad():
         on = subject(stack, range(first, last), masks)
         schemes = [scheme for bits in STUDY.widths for scheme in static_schemes(bits).values()]
-        lost = {str(scheme): effect_of(on, plan_of(stack, on.maps, STUDY, scheme)) for scheme in schemes}
+        plans = [plan_of(stack, on.maps, STUDY, scheme) for scheme in schemes]
+        lost = dict(zip(map(str, schemes), effects_of(on, plans), strict=True))
         spans = [np.asarray(maps.amax((1, 2)) - maps.amin((1, 2)), dtype=np.float64) for maps in on.maps.outputs]
     variants: list[tuple[dict[str, Any], dict[str, Floats]]] = [
         ({"case": scheme}, {"accuracy_drop": found["accuracy_drop"]}) for scheme, found in lost.items()

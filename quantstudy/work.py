@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from quantstudy.cells import Cell, CellStatus
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
-from quantstudy.executors import available_cores
+from quantstudy.executors import available_cores, return_memory
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.drift_rows import ANALYSES, float_rows, histogram_rows
@@ -55,6 +55,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
             raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
     notices += _about_compiling()
     store_cell(folder, unit.key, files)
+    return_memory()
     return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
 
 

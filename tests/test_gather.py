@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from quantstudy import gather as room
-from quantstudy.cells import Cell, cell, cells
+from quantstudy.cells import SEEDS_PER_CELL, Cell, cell, cells
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
 from quantstudy.files import file_sha256
@@ -60,8 +60,9 @@ RATES = {
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """A run whose cells are done and not yet joined."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose cells, of four and of two seeds, are done and not yet joined."""
+    monkeypatch.setitem(SEEDS_PER_CELL, "measure", 4)
     begun = start_run(tmp_path, STUDY, {"seconds": {}})
     (tmp_path / "weights").mkdir()
     for unit in cells("train", STUDY):

@@ -1,6 +1,6 @@
 """The forward pass of a whole stacked MLP with quantization at any placement, slow and obvious: the oracle.
 
-`cpu.forward` has the same functions with the same signatures, block of points by block of points. Two ways to look at a
+`cpu.forward` has the same function with the same signature, block of points by block of points. Two ways to look at a
 quantized network: *accumulated* (the network quantized as a whole: each layer sees what the quantized ones before it
 give) and *isolated* (one layer at a time: its weights and its quantizers, everything before it in float).
 
@@ -11,18 +11,16 @@ give) and *isolated* (one layer at a time: its weights and its quantizers, every
 >>> points = torch.tensor([[0.0, 0.25], [0.0, 0.0]])
 >>> forward(network, points, Rounding(outputs=(tenths,))).logit
 tensor([[[0.0000, 0.2000]]])
->>> statistics(network, points).outputs[0].mean.item()
-0.125
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from quantstudy_kernels.reference import activation_forward, fake_quantize, quantize_codes
+from quantstudy_kernels.reference import activation_forward, fake_quantize
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,6 @@ class Fixed:
         """Return this quantizer."""
         return self
 
-    def of(self, model: int) -> "Fixed":
-        """Return the quantizer of one model."""
-        one = slice(model, model + 1) if self.scale.shape[0] > 1 else slice(None)
-        return Fixed(self.scale[one], self.zero_point[one], self.low, self.high)
-
 
 @dataclass(frozen=True)
 class PerPoint:
@@ -110,10 +103,6 @@ class PerPoint:
         scale = torch.where(scale.isfinite(), scale, math.nan)
         zero = (self.low - (bottom / scale).round()).clamp(self.low, self.high)
         return Fixed(scale, zero.nan_to_num(0.0).to(torch.int32), self.low, self.high)
-
-    def of(self, model: int) -> "PerPoint":
-        """Return this quantizer, the same for every model."""
-        return self
 
 
 Quantizer = Fixed | PerPoint | None
@@ -159,36 +148,6 @@ class Maps:
     preactivations: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     logit: Tensor
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Statistics of maps over the points, [models, width].
-
-    Attributes:
-        minimum: float32; NaN where a value is NaN.
-        maximum: likewise.
-        mean: float64; NaN where a value is not finite.
-        deviation: standard deviation (of all points: no correction for samples), float64, likewise.
-        codes: how often the quantizer gave each code, int64 [models, width, high − low + 3], None without one. The
-            first and the last count values that had to be clamped to `low` and to `high`, the others those that were
-            not. Values that are NaN are not counted.
-    """
-
-    minimum: Tensor
-    maximum: Tensor
-    mean: Tensor
-    deviation: Tensor
-    codes: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Summaries of what `Maps` would hold, and of the codes of each map's own quantizer."""
-
-    preactivations: tuple[Summary, ...]
-    outputs: tuple[Summary, ...]
-    logit: Summary
 
 
 FLOAT = Rounding()
@@ -247,53 +206,6 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     return Maps(tuple(preactivations), tuple(outputs), _affine(network, rounding, network.hidden, values))
 
 
-def forward_each(
-    network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False
-) -> Iterator[Maps]:
-    """Yield the maps of one network after the other, [1, width, points]; none but the last ones are held here.
-
-    Arguments and errors as `forward`.
-    """
-    for model in range(network.models):
-        yield forward(_one(network, model), points, _rounding_of(rounding, model), isolated=isolated)
-
-
-def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Statistics:
-    """Return statistics of all maps, made one model after the other.
-
-    Arguments and errors as `forward`; ValueError, too, where there are no points.
-    """
-    return statistics_of(forward_each(network, points, rounding, isolated=isolated), network, points, rounding)
-
-
-def statistics_of(each: Iterator[Maps], network: Network, points: Tensor, rounding: Rounding) -> Statistics:
-    """Return the statistics of maps that are given one model after the other; see `statistics` for the rest.
-
-    Codes are counted from the pre-activations in `each`, the activation function being the reference's.
-    """
-    check_network(network, points, rounding)
-    if points.shape[1] == 0:
-        raise ValueError("points: there is none; allowed: at least one")
-    found: list[list[Summary]] = []
-    for model, maps in enumerate(each):
-        own, one = _one(network, model), _rounding_of(rounding, model)
-        befores = [_quantizer(one.preactivations, layer) for layer in range(network.hidden)]
-        afters = [_quantizer(one.outputs, layer) for layer in range(network.hidden)]
-        unrounded = [
-            _activate(own, layer, _rounded(before, z))
-            for layer, (before, z) in enumerate(zip(befores, maps.preactivations, strict=True))
-        ]
-        found.append(
-            [
-                *(_summary(z, q, z) for z, q in zip(maps.preactivations, befores, strict=True)),
-                *(_summary(y, q, h) for y, q, h in zip(maps.outputs, afters, unrounded, strict=True)),
-                _summary(maps.logit, None, maps.logit),
-            ]
-        )
-    joined = [_join(parts) for parts in zip(*found, strict=True)]
-    return Statistics(tuple(joined[: network.hidden]), tuple(joined[network.hidden : -1]), joined[-1])
-
-
 def _quantizer(quantizers: Sequence[Quantizer], layer: int) -> Quantizer:
     return quantizers[layer] if quantizers else None
 
@@ -313,45 +225,3 @@ def _affine(network: Network, rounding: Rounding, layer: int, inputs: Tensor) ->
 def _activate(network: Network, layer: int, z: Tensor) -> Tensor:
     slope = network.slopes[layer] if network.slopes else None
     return activation_forward(z, network.name, slope=slope, cap=network.cap)
-
-
-def _one(network: Network, model: int) -> Network:
-    parts = ([t[model : model + 1] for t in tensors] for tensors in (network.weights, network.biases, network.slopes))
-    weights, biases, slopes = map(tuple, parts)
-    return Network(network.name, weights, biases, slopes, network.cap)
-
-
-def _rounding_of(rounding: Rounding, model: int) -> Rounding:
-    weights, before, after = (
-        tuple(None if q is None else q.of(model) for q in quantizers)
-        for quantizers in (rounding.weights, rounding.preactivations, rounding.outputs)
-    )
-    coordinates = rounding.coordinates
-    return Rounding(weights, before, after, None if coordinates is None else coordinates.of(model))  # type: ignore[arg-type]
-
-
-def _summary(values: Tensor, quantizer: Quantizer, quantized: Tensor) -> Summary:
-    """Summarize maps [1, width, points], and the codes that the quantizer gives `quantized`."""
-    finite = values.isfinite().all(2)
-    exact = values.double().nan_to_num(0.0, 0.0, 0.0)
-    mean = torch.where(finite, exact.mean(2), math.nan)
-    deviation = torch.where(finite, exact.std(2, correction=0), math.nan)
-    codes = None if quantizer is None else _count(quantizer.at(quantized), quantized)
-    return Summary(values.amin(2), values.amax(2), mean, deviation, codes)
-
-
-def _count(quantizer: Fixed, x: Tensor) -> Tensor:
-    low, high = quantizer.low - 1, quantizer.high + 1
-    codes = quantize_codes(x, quantizer.scale, quantizer.zero_point, low, high)
-    rows = [torch.bincount((row[~row.isnan()] - low).long(), minlength=high - low + 1) for row in codes[0]]
-    return torch.stack(rows)[None]
-
-
-def _join(parts: Sequence[Summary]) -> Summary:
-    """Join the summaries of several models."""
-
-    def joined(field: str) -> Tensor:
-        return torch.cat([getattr(part, field) for part in parts])
-
-    codes = None if parts[0].codes is None else joined("codes")
-    return Summary(joined("minimum"), joined("maximum"), joined("mean"), joined("deviation"), codes)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from quantstudy_kernels.cpu.divergence import bernoulli_divergences
 from quantstudy_kernels.elementary import exp, log1p
 
 from quantstudy.drift.arrays import Floats, Mask, Numbers, planes, ratio
@@ -154,12 +155,9 @@ class _Probability(NamedTuple):
 
 
 def _bernoulli_kl(x: _Probability, y: Numbers) -> Floats:
-    y = y.astype(np.float64)
-    rest = log1p(exp(-np.abs(y))) - x.rest
-    if_island = np.maximum(-y, 0.0) - x.below + rest
-    if_sea = np.maximum(y, 0.0) - x.above + rest
+    each = bernoulli_divergences(x, y.astype(np.float64))
     # Each pixel's divergence is >= 0; rounding may leave -1e-17.
-    return np.asarray(np.maximum((x.island * if_island + x.sea * if_sea).mean(axis=-1), 0.0))
+    return np.asarray(np.maximum(each.mean(axis=-1), 0.0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ import pyarrow as pa
 from quantstudy.config import StudyConfig
 from quantstudy.drift.decision import accuracy
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, measured, plan_of, static_schemes
-from quantstudy.quantize.plan import float_maps
-from quantstudy.quantize.simulated import quantized_logit
+from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
+from quantstudy.quantize.plan import FloatMaps, float_maps
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
+from quantstudy.subject.network import Stack
 from quantstudy.tables import CAUSE, variant_rows
 
 
@@ -37,10 +37,8 @@ def _plain(subject: Subject, config: StudyConfig) -> list[Variant]:
     ]
     calibrated = subject.activation in (*CAPPED_BASES, BOUNDED)
     for variant, observer in (("plain", config.observer), *([("calibrated", "mse")] if calibrated else [])):
-        for bits in config.bits:
-            for scheme in static_schemes(bits).values():
-                plan = plan_of(subject.stack, subject.maps, config.with_options(observer=observer), scheme)
-                variants.append(({"variant": variant, "scheme": str(scheme)}, effect_of(subject, plan)))
+        settings = config.with_options(observer=observer)
+        variants += _quantized(subject, variant, settings, subject.stack, subject.maps)
     return variants
 
 
@@ -52,9 +50,12 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
     variants: list[Variant] = [
         ({"variant": "capped", "scheme": "float"}, {"accuracy_float": np.asarray(right, dtype=np.float64)})
     ]
-    for bits in config.bits:
-        for scheme in static_schemes(bits).values():
-            plan = plan_of(stack, maps, config, scheme)
-            logit = quantized_logit(stack, plan, maps.points)
-            variants.append(({"variant": "capped", "scheme": str(scheme)}, measured(subject, logit)))
-    return variants
+    return variants + _quantized(subject, "capped", config, stack, maps)
+
+
+def _quantized(subject: Subject, variant: str, config: StudyConfig, stack: Stack, maps: FloatMaps) -> list[Variant]:
+    """What every static scheme of the widths asked for does to a stack, the subject's or one like it."""
+    schemes = [scheme for bits in config.bits for scheme in static_schemes(bits).values()]
+    plans = [plan_of(stack, maps, config, scheme) for scheme in schemes]
+    what = [{"variant": variant, "scheme": str(scheme)} for scheme in schemes]
+    return list(zip(what, effects_of(subject, plans, stack), strict=True))

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from quantstudy.config import StudyConfig
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, plan_of, static_schemes
+from quantstudy.measure.variation import effects_of, plan_of, static_schemes
 from quantstudy.tables import CLIFF, variant_rows
 
 CLIFF_BITS = (2, 3, 4, 5, 6, 7, 8, 16)
@@ -13,10 +13,8 @@ CLIFF_BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 
 def cliff_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of weights, activations and both quantized to every width, placed and calibrated as the study says."""
-    variants: list[Variant] = []
-    for bits in CLIFF_BITS:
-        for part, scheme in static_schemes(bits).items():
-            plan = plan_of(subject.stack, subject.maps, config, scheme)
-            what = {"quantized": part, "bits": bits, "scheme": str(scheme)}
-            variants.append((what, effect_of(subject, plan)))
+    schemes = [(part, bits, scheme) for bits in CLIFF_BITS for part, scheme in static_schemes(bits).items()]
+    what = [{"quantized": part, "bits": bits, "scheme": str(scheme)} for part, bits, scheme in schemes]
+    plans = [plan_of(subject.stack, subject.maps, config, scheme) for _, _, scheme in schemes]
+    variants = list(zip(what, effects_of(subject, plans), strict=True))
     return variant_rows(CLIFF, subject.activation, subject.seeds, variants)

@@ -41,13 +41,15 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
         summary: dict[str, Any] = {}
         if layer not in subject.float_folds:
             subject.float_folds[layer] = folds.float_folds(subject.on_plane(subject.maps.outputs[layer]))
+        measured: dict[str, Any] = {}
         for view, maps in (("isolated", effect.isolated), ("accumulated", effect.accumulated)):
-            measured = {
-                **folds.fold_drift(
-                    subject.float_folds[layer], subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
-                ),
-                **_crease_measures(subject, effect, layer, view),
-            }
+            if layer > 0 or not measured:  # there is nothing before the first layer that could have added up
+                measured = {
+                    **folds.fold_drift(
+                        subject.float_folds[layer], subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
+                    ),
+                    **_crease_measures(subject, effect, layer, view),
+                }
             values |= {f"{name}_{view}": value for name, value in measured.items()}
             summary |= {f"{name}_{view}": value for name, value in layers.layer_measures(measured).items()}
         tables.append(_metric_rows(subject, values, effect.scheme, "simulated", layer))

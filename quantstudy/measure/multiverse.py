@@ -15,6 +15,6 @@ def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     trained = {"lr": config.lr, "frequency": config.frequency, "hidden": ",".join(map(str, config.hidden))}
     variants = [
         ({**trained, "scheme": str(scheme), **what}, values)
-        for what, values in settings(subject, scheme, ("channel",), (config.coordinates,))
+        for what, values in settings(subject, [scheme], ("channel",), (config.coordinates,))[scheme]
     ]
     return variant_rows(MULTIVERSE, subject.activation, subject.seeds, variants)

@@ -5,6 +5,7 @@ its share is what leaving just this layer in float could save.
 """
 
 from collections.abc import Iterator, Set
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from quantstudy.config import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.shapley import shapley
 from quantstudy.measure.subject import Subject
-from quantstudy.measure.variation import Variant, effect_of, plan_of, static_schemes
+from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.quantize.plan import Plan
 from quantstudy.tables import SENSITIVITY, variant_rows
 
@@ -24,19 +25,23 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
     All but `shapley`, which shares out the flip rate alone, hold every measure of `brief_drift`.
     """
-    variants: list[Variant] = []
-    for bits in config.widths:
-        for scheme in static_schemes(bits).values():
-            plan = plan_of(subject.stack, subject.maps, config, scheme)
-            variants += [({"scheme": str(scheme), **what}, values) for what, values in _views(subject, plan)]
+    schemes = [scheme for bits in config.widths for scheme in static_schemes(bits).values()]
+    plans = [plan_of(subject.stack, subject.maps, config, scheme) for scheme in schemes]
+    players = [[layer for layer in range(subject.stack.hidden + 1) if _quantizes(plan, layer)] for plan in plans]
+    coalitions = [list(_coalitions(plan, layers)) for plan, layers in zip(plans, players, strict=True)]
+    effects = iter(effects_of(subject, [plan for plans in coalitions for plan in plans]))
+    variants = [
+        ({"scheme": str(scheme), **what}, values)
+        for scheme, layers, plans in zip(schemes, players, coalitions, strict=True)
+        for what, values in _views(layers, list(islice(effects, len(plans))))
+    ]
     return variant_rows(SENSITIVITY, subject.activation, subject.seeds, variants)
 
 
-def _views(subject: Subject, plan: Plan) -> Iterator[Variant]:
-    layers = [layer for layer in range(subject.stack.hidden + 1) if _quantizes(plan, layer)]
-    found = dict(_coalitions(subject, plan, layers))
-    everyone = 2 ** len(layers) - 1
-    rates = np.stack([found[members]["flip_rate"] for members in range(everyone + 1)])
+def _views(layers: list[int], found: list[dict[str, Floats]]) -> Iterator[Variant]:
+    """Yield what is told of the measures of all subsets of some layers, in the order of `_coalitions`."""
+    everyone = len(found) - 1
+    rates = np.stack([measures["flip_rate"] for measures in found])
     for player, (layer, share) in enumerate(zip(layers, shapley(rates), strict=True)):
         yield {"view": "isolated", "layer": layer}, found[1 << player]
         yield {"view": "all_but_one", "layer": layer}, found[everyone ^ 1 << player]
@@ -53,11 +58,10 @@ def _quantizes(plan: Plan, layer: int) -> bool:
     return any(quantizer is not None for quantizer in held)
 
 
-def _coalitions(subject: Subject, plan: Plan, layers: list[int]) -> Iterator[tuple[int, dict[str, Floats]]]:
-    """Yield the measures of every subset of some layers being quantized; bit p of the number stands for layers[p]."""
+def _coalitions(plan: Plan, layers: list[int]) -> Iterator[Plan]:
+    """Yield the plan of every subset of some layers being quantized; bit p of its number stands for layers[p]."""
     for members in range(2 ** len(layers)):
-        chosen = {layer for player, layer in enumerate(layers) if members >> player & 1}
-        yield members, effect_of(subject, restricted(plan, chosen))
+        yield restricted(plan, {layer for player, layer in enumerate(layers) if members >> player & 1})
 
 
 def restricted(plan: Plan, layers: Set[int]) -> Plan:

@@ -1,9 +1,7 @@
 """What the analyses beyond the schemes have in common: one more plan for a stack, and what it does to the decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from torch import Tensor
 
 from quantstudy.config import StudyConfig
 from quantstudy.drift.arrays import Floats
@@ -11,16 +9,11 @@ from quantstudy.drift.decision import brief_drift
 from quantstudy.measure.subject import Subject
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan
 from quantstudy.quantize.scheme import IntFormat, Scheme
-from quantstudy.quantize.simulated import quantized_logit
+from quantstudy.quantize.simulated import quantized_logits
 from quantstudy.subject.network import Stack
 
 Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
 """What a variant is (column → value), and its measures (metric → [models])."""
-
-
-def measured(subject: Subject, logit: Tensor) -> dict[str, Floats]:
-    """Return the measures of quantized logits [models, 1, points] against the float ones."""
-    return brief_drift(subject.float_logits, subject.logit(logit))
 
 
 def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) -> Plan:
@@ -35,9 +28,18 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
     )
 
 
-def effect_of(subject: Subject, plan: Plan) -> dict[str, Floats]:
-    """Return the measures of the subject quantized as a whole by a plan, simulated."""
-    return measured(subject, quantized_logit(subject.stack, plan, subject.maps.points))
+def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = None) -> list[dict[str, Floats]]:
+    """Return the measures of the subject quantized as a whole by each of several plans, simulated.
+
+    Args:
+        subject: the float networks that the quantized ones are compared with.
+        plans: of one and the same stack.
+        stack: that stack, if it is another one than the subject's.
+    """
+    if not plans:
+        return []
+    logits = quantized_logits(stack or subject.stack, plans, subject.maps.points)
+    return [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
 
 
 def static_schemes(bits: int) -> dict[str, Scheme]:

@@ -1,6 +1,6 @@
 """The plan: the resolved quantization of a stack, built once and used by every path, table and figure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -127,13 +127,28 @@ def activation_quantizers(
         # torchao's 8-bit config is symmetric per token, its config for narrower weights asymmetric
         symmetric = scheme.weights is not None and scheme.weights.bits >= MAX_TORCHAO_BITS
         return (TokenQuantizer(scheme.activations, symmetric),) * len(values)
-    return tuple(_static(v, scheme.activations, observer, per_neuron) for v in values)
+    return static_quantizers(values, observer, per_neuron=per_neuron)(scheme.activations)
 
 
-def _static(values: Tensor, form: IntFormat, observer: str, per_neuron: bool) -> Quantizer:
-    rows = values.flatten(0, 1).unsqueeze(1) if per_neuron else values
-    found = range_quantizer(*OBSERVERS[observer](rows, form), form)
-    if not per_neuron:
-        return found
-    shape = (*values.shape[:2], 1)
-    return Quantizer(form, found.scale.view(shape), found.zero_point.view(shape))
+def static_quantizers(
+    values: Sequence[Tensor], observer: str, *, per_neuron: bool = False
+) -> Callable[[IntFormat], tuple[Quantizer, ...]]:
+    """Look at maps once, and return what gives the static quantizer of each of them for any integers.
+
+    Args:
+        values: see `activation_quantizers`.
+        observer: likewise.
+        per_neuron: likewise.
+    """
+    observe = OBSERVERS[observer]
+    seen = [observe(v.flatten(0, 1).unsqueeze(1) if per_neuron else v) for v in values]
+    shapes = [(*v.shape[:2], 1) if per_neuron else (len(v), 1, 1) for v in values]
+
+    def quantizers(form: IntFormat) -> tuple[Quantizer, ...]:
+        found = [range_quantizer(*ranges(form), form) for ranges in seen]
+        return tuple(
+            Quantizer(form, q.scale.view(shape), q.zero_point.view(shape))
+            for q, shape in zip(found, shapes, strict=True)
+        )
+
+    return quantizers

@@ -3,8 +3,10 @@
 In the kernels' own arithmetic where the stack is `portable`, else layer by layer in torch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from quantstudy_kernels.forward import Fixed, PerPoint, Rounding
 from torch import Tensor
 
@@ -54,13 +56,16 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
     return QuantizedMaps(tuple(preactivations), tuple(outputs), rounded.preactivation(stack.hidden, values))
 
 
-def quantized_logit(stack: Stack, plan: Plan, points: Tensor) -> Tensor:
-    """Return the logit of `accumulated` alone, [models, 1, points]: where there are kernels no other map is stored."""
+def quantized_logits(stack: Stack, plans: Sequence[Plan], points: Tensor) -> Tensor:
+    """Return the logits of `accumulated` alone for every plan, [plans, models, 1, points].
+
+    Where there are kernels no other map is stored, and what several plans have in common is computed once.
+    """
     if not stack.portable:
-        return accumulated(stack, plan, points).logit
+        return torch.stack([accumulated(stack, plan, points).logit for plan in plans])
     from quantstudy_kernels.cpu.forward import logits
 
-    return logits(stack.as_kernels_have_it(), points, rounding(plan))
+    return logits(stack.as_kernels_have_it(), points, [rounding(plan) for plan in plans])
 
 
 def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:

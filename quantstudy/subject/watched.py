@@ -51,6 +51,6 @@ def watched_accuracy(
     right = np.empty(kept.shape[:2])
     for model, snapshots in enumerate(kept):
         moments = unflattened(stack, torch.from_numpy(snapshots))
-        decisions = logits(moments.as_kernels_have_it(), points)[:, 0].numpy() > 0
+        decisions = logits(moments.as_kernels_have_it(), points)[0, :, 0].numpy() > 0
         right[model] = np.count_nonzero(decisions == islands[model], axis=1)
     return right / islands.shape[1]

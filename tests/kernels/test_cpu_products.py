@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from quantstudy_kernels.cpu.affine_maps import affine_maps
-from quantstudy_kernels.cpu.rounding import rounding_errors
+from quantstudy_kernels.cpu.rounding import best_grids
 from quantstudy_kernels.reference import fake_quantize
 
 
@@ -51,21 +51,30 @@ def test_layers_that_do_not_fit_are_refused():
         affine_maps(ones, torch.ones(1, 2, 1), torch.ones(3, 5, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("number", [1, 15, 16, 1023, 1025, 3000])
-def test_errors_of_rounding_are_those_of_what_is_rounded(number):
-    values = np.random.default_rng(2).normal(size=(3, number)).astype(np.float32)
-    scales, zeros = np.array([[0.3, 0.05], [1.0, 0.2], [0.01, 2.0]], np.float32), np.array([[0, -3]] * 3, np.float32)
-    got = rounding_errors(values, scales, zeros, -8, 7)
-    for row, grid in np.ndindex(got.shape):
+@pytest.mark.parametrize("number", [1, 15, 16, 1023, 1024, 1025, 2048, 3000])
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_the_best_grid_is_the_one_whose_rounding_errs_least(number, bits):
+    values = np.random.default_rng(number).standard_t(2, size=(5, number)).astype(np.float32)
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    factors = np.arange(30, 0, -1) / 30
+    scales = (np.abs(values).max(axis=1, keepdims=True) * factors / high).astype(np.float32)
+    zeros = np.zeros(scales.shape, np.float32)
+    errors = np.empty(scales.shape)
+    for row, grid in np.ndindex(errors.shape):
         v = torch.from_numpy(values[row])
-        rounded = fake_quantize(v, float(scales[row, grid]), int(zeros[row, grid]), -8, 7)
-        exact = float((rounded.double() - v.double()).square().sum())
-        assert got[row, grid] == pytest.approx(exact, rel=3e-6)  # squares and their sums of 1024 are float32
+        rounded = fake_quantize(v, float(scales[row, grid]), 0, low, high)
+        errors[row, grid] = float((rounded.double() - v.double()).square().sum())
+    got = best_grids(values, scales, zeros, low, high)
+    chosen = errors[np.arange(5), got]
+    assert (chosen <= errors.min(axis=1) * (1 + 3e-6)).all()  # squares and their sums of 1024 are float32
+    assert bits == 8 or number < 1000 or len(set(got)) > 1  # at 8 bits the widest is the best
 
 
-def test_a_value_that_is_nan_makes_the_errors_of_its_row_nan():
-    values = np.zeros((2, 20), np.float32)
-    values[1, 19] = np.nan
-    got = rounding_errors(values, np.ones((2, 2), np.float32), np.zeros((2, 2), np.float32), -8, 7)
-    assert got[0].tolist() == [0.0, 0.0]
-    assert np.isnan(got[1]).all()
+def test_of_equal_grids_the_first_is_the_best_and_of_none_that_is_finite_too():
+    values = np.zeros((3, 1040), np.float32)
+    values[1, 1039], values[2, 3] = np.nan, np.inf
+    assert best_grids(values, np.ones((3, 4), np.float32), np.zeros((3, 4), np.float32), -8, 7).tolist() == [0, 0, 0]
+    assert best_grids(np.zeros((2, 0), np.float32), *np.ones((2, 2, 1), np.float32), -8, 7).tolist() == [0, 0]
+    values[1, 1039], values[2, 3] = 0.3, 5.0  # the last one alone says which grid is right
+    grids = np.array([[1.0, 0.3, 0.25, 5.0]] * 3, np.float32)
+    assert best_grids(values, grids, np.zeros((3, 4), np.float32), -8, 7).tolist() == [0, 1, 0]

@@ -15,7 +15,7 @@ from quantstudy.measure.cliff import CLIFF_BITS, cliff_rows
 from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import subject
-from quantstudy.measure.variation import measured
+from quantstudy.measure.variation import effects_of
 from quantstudy.quantize.calibrate import OBSERVERS as FUNCTIONS
 from quantstudy.quantize.plan import GRANULARITIES, build_plan
 from quantstudy.quantize.quantizer import range_quantizer
@@ -69,7 +69,7 @@ def by_hand(on, plan, layers):
 def test_the_brief_measures_are_those_of_the_decision(on):
     plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"))
     logit = accumulated(on.stack, plan, on.maps.points).logit
-    found = measured(on, logit)
+    (found,) = effects_of(on, [plan])
     assert sorted(found) == MEASURES
     same(found, drift(on, logit))
 
@@ -165,7 +165,7 @@ def test_a_range_of_its_own_for_every_neuron(on, observer):
     form = IntFormat(3)
     for layer, maps in enumerate(on.maps.outputs):
         for neuron in range(maps.shape[1]):
-            alone = range_quantizer(*FUNCTIONS[observer](maps[:, neuron : neuron + 1], form), form)
+            alone = range_quantizer(*FUNCTIONS[observer](maps[:, neuron : neuron + 1])(form), form)
             for field in ("scale", "zero_point"):
                 assert torch.equal(getattr(plan.outputs[layer], field)[:, neuron], getattr(alone, field)[:, 0]), (
                     layer,

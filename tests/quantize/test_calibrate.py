@@ -22,14 +22,14 @@ def test_the_observers_by_name():
 
 def test_minmax_is_per_model_over_neurons_and_points():
     values = torch.tensor([[[1.0, -2.0], [3.0, 0.5]], [[0.25, 0.5], [0.75, 0.125]]])
-    low, high = minmax(values, FOUR)
+    low, high = minmax(values)(FOUR)
     assert (low.tolist(), high.tolist()) == ([-2.0, 0.125], [3.0, 0.75])
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 700), (1, 1, 1101), (2, 1, 1001), (3, 2, 4), (2, 1, 1), (1, 1, 2)])
 def test_percentiles_are_numpys(shape):
     values = heavy_tails(5, shape).double()
-    low, high = percentile(values, FOUR)
+    low, high = percentile(values)(FOUR)
     flat = values.numpy().reshape(shape[0], -1)
     np.testing.assert_allclose(low.numpy(), np.percentile(flat, 0.1, axis=1), rtol=1e-12)
     np.testing.assert_allclose(high.numpy(), np.percentile(flat, 99.9, axis=1), rtol=1e-12)
@@ -39,7 +39,7 @@ def test_percentiles_are_numpys(shape):
 def test_percentiles_leave_single_outliers_out():
     values = torch.linspace(-1, 1, 10_001).view(1, 1, -1).clone()
     values[0, 0, 17], values[0, 0, 23] = 1000.0, -1000.0
-    low, high = percentile(values, FOUR)
+    low, high = percentile(values)(FOUR)
     assert -1.0 < low.item() < -0.99
     assert 0.99 < high.item() < 1.0
 
@@ -60,7 +60,7 @@ def brute_force(values: np.ndarray, bits: int, oracle) -> tuple[int, float, floa
 def test_mse_finds_what_brute_force_finds(bits, oracle):
     values = heavy_tails(bits)
     values[1] = values[1].abs()
-    low, high = mse(values, IntFormat(bits))
+    low, high = mse(values)(IntFormat(bits))
     assert low.shape == high.shape == (3,)
     shrunk = 0
     for model in range(3):
@@ -78,7 +78,7 @@ def test_mse_tries_every_fortieth_down_to_the_last(oracle):
     found = set()
     for outlier in (1.02, 1.3, 3.0, 10.0, 40.0):
         values = torch.cat([torch.linspace(0, 1, 400), torch.tensor([outlier])]).view(1, 1, -1)
-        low, high = mse(values, IntFormat(2))
+        low, high = mse(values)(IntFormat(2))
         step, _, _ = brute_force(values.numpy()[0], 2, oracle)
         assert low.item() == 0.0
         assert high.item() == pytest.approx(outlier * step / 40, rel=1e-6)
@@ -94,17 +94,17 @@ def test_mse_is_never_worse_than_minmax(seed):
     def error(ends) -> torch.Tensor:
         return (range_quantizer(*ends, FOUR)(values).double() - values.double()).square().mean(dim=(1, 2))
 
-    assert (error(mse(values, FOUR)) <= error(minmax(values, FOUR)) * (1 + 1e-6)).all()
+    assert (error(mse(values)(FOUR)) <= error(minmax(values)(FOUR)) * (1 + 1e-6)).all()
 
 
 def test_of_equal_ranges_mse_takes_the_widest():
     values = torch.tensor([[[0.0, 1e-8]]])  # below the least scale: every candidate rounds alike
-    low, high = mse(values, FOUR)
+    low, high = mse(values)(FOUR)
     assert (low.item(), high.item()) == (0.0, np.float32(1e-8))
 
 
 def test_mse_without_finite_errors_keeps_the_whole_range():
     values = torch.tensor([[[0.0, torch.inf]], [[0.0, 1.0]]])
-    low, high = mse(values, FOUR)
+    low, high = mse(values)(FOUR)
     assert (low.tolist(), high[0].item()) == ([0.0, 0.0], torch.inf)
     assert 0.9 < high[1].item() <= 1.0

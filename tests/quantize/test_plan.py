@@ -97,7 +97,7 @@ def test_the_observer_chooses_the_range(observer, stack, maps):
     plan = build_plan(stack, maps, parse_scheme("a3"), placement="both", observer=observer)
     for quantizers, values in ((plan.preactivations, maps.preactivations), (plan.outputs, maps.outputs)):
         for quantizer, value in zip(quantizers, values, strict=True):
-            expected = range_quantizer(*OBSERVERS[observer](value, IntFormat(3)), IntFormat(3))
+            expected = range_quantizer(*OBSERVERS[observer](value)(IntFormat(3)), IntFormat(3))
             assert torch.equal(quantizer.scale, expected.scale)
             assert torch.equal(quantizer.zero_point, expected.zero_point)
     default = build_plan(stack, maps, parse_scheme("a3"))

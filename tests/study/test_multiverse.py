@@ -119,7 +119,7 @@ def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) ->
 
     from quantstudy.measure.multiverse import multiverse_rows
     from quantstudy.measure.subject import subject
-    from quantstudy.measure.variation import effect_of
+    from quantstudy.measure.variation import effects_of
     from quantstudy.quantize.plan import build_plan
     from quantstudy.subject.activations import parse_activation
     from quantstudy.subject.islands import island_masks
@@ -135,7 +135,7 @@ def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) ->
             how = {"placement": placement, "observer": observer, "coordinates": coordinates}
             plan = build_plan(on.stack, on.maps, config.schemes[2], **how)
             assert str(plan.scheme) == "w3a3"
-            for name, values in effect_of(on, plan).items():
+            for name, values in effects_of(on, [plan])[0].items():
                 rows = part[part["metric"] == name].sort_values("seed")
                 np.testing.assert_array_equal(rows["value"], values)
     measured = table.pivot_table(index=["placement", "observer"], columns="metric", values="value", observed=True)

@@ -20,6 +20,8 @@ _INFINITY = 0x7FF0000000000000
 BINS = 64
 """Equal bins of a histogram, and one more on either side."""
 
+_BELOW, _LAST, _ABOVE = -1.0, BINS - 1.0, float(BINS)
+
 
 def _read_as(result: Any) -> Any:
     """Return what reads the 64 bits of a number as another type."""
@@ -97,8 +99,10 @@ def _count(values: Any, low: Any, high: Any, bins: Any, counts: Any) -> None:
     for p in range(len(values)):
         v = values[p]
         place = (v - low) * scale
-        inside = np.int32(place if place < BINS - 1 else BINS - 1) + 1
-        bins[p] = 0 if v < low else BINS + 1 if v > high else inside
+        place = place if place < _LAST else _LAST
+        place = _ABOVE if v > high else place
+        place = _BELOW if v < low else place
+        bins[p] = np.int32(place) + 1
     # Several counters: equal neighbours would otherwise wait for each other.
     for lane in range(_COUNTERS):
         for k in range(BINS + 2):

@@ -1,4 +1,4 @@
-"""How much rounding to each of many grids would cost: what the search for the best range looks at."""
+"""The search for the best range: which of many grids a row of values is rounded to with the least error."""
 
 from typing import Any
 
@@ -55,30 +55,36 @@ def _squared_error(
 
 
 @compiled()
-def _errors(values: Any, scales: Any, zeros: Any, low: Any, high: Any, out: Any) -> None:
-    columns = values.shape[1]
-    room = np.zeros(_CHUNK, np.float32)
-    for row in range(len(values)):
-        for start in range(0, columns, _CHUNK):
-            number = min(_CHUNK, columns - start)
-            for p in range(number):
-                room[p] = values[row, start + p]
-            whole = (number + LANES - 1) // LANES * LANES
-            for p in range(number, whole):  # 0 is a value of every grid: it adds no error
-                room[p] = np.float32(0)
-            for k in range(scales.shape[1]):
-                step = scales[row, k]
-                reciprocal = np.float32(1) / step
-                out[row, k] += _squared_error(room, 0, whole, reciprocal, step, zeros[row, k], low, high)
+def _search(values: Any, scales: Any, zeros: Any, low: Any, high: Any, best: Any) -> None:
+    rows, columns = scales.shape[0], len(values) // scales.shape[0]
+    rest = columns % _CHUNK
+    room = np.zeros(_CHUNK, np.float32)  # 0 is a value of every grid: it adds no error
+    for row in range(rows):
+        start, least = row * columns, np.inf
+        stop = start + columns - rest
+        for p in range(rest):
+            room[p] = values[stop + p]
+        for k in range(scales.shape[1]):
+            step, zero, total = scales[row, k], zeros[row, k], 0.0
+            reciprocal = np.float32(1) / step
+            for at in range(start, stop, _CHUNK):
+                total += _squared_error(values, at, _CHUNK, reciprocal, step, zero, low, high)
+                if total >= least:  # errors only grow
+                    break
+            if rest > 0:
+                whole = (rest + LANES - 1) // LANES * LANES
+                total += _squared_error(room, 0, whole, reciprocal, step, zero, low, high)
+            if total < least:
+                least, best[row] = total, k
 
 
-def rounding_errors(
+def best_grids(
     values: NDArray[np.float32], scales: NDArray[np.float32], zeros: NDArray[np.float32], low: int, high: int
-) -> NDArray[np.float64]:
-    """Return the squared error of rounding each row of values to each of its grids, Σ (rounded − v)².
+) -> NDArray[np.int64]:
+    """Return which of its grids each row of values is rounded to with the least squared error, Σ (rounded − v)².
 
     Rounded values are those of `quantization.fake_quantize`. Errors are float32; 1024 squares are added up in float32,
-    lane by lane, and these sums in float64.
+    lane by lane, and these sums in float64. A grid is left as soon as its error is not below the least one so far.
 
     Args:
         values: float32 [rows, number].
@@ -88,9 +94,10 @@ def rounding_errors(
         high: largest code.
 
     Returns:
-        [rows, grids], NaN where a value is NaN.
+        numbers of grids [rows]: the first of equals, and 0 where no error is finite (a value is NaN, say).
     """
-    out = np.zeros(scales.shape)
-    arrays = (np.ascontiguousarray(array, np.float32) for array in (values, scales, zeros))
-    _errors(*arrays, np.float32(low), np.float32(high), out)
-    return out
+    best = np.zeros(len(scales), np.int64)
+    flat, *grids = (np.ascontiguousarray(array, np.float32) for array in (values, scales, zeros))
+    if flat.size > 0:
+        _search(flat.reshape(-1), *grids, np.float32(low), np.float32(high), best)
+    return best

@@ -3,11 +3,9 @@
 The functions of `quantstudy_kernels.forward`, which describes them, with the same arguments, errors and results; see
 `cpu.forward` for how near the results are. Everything between the coordinates and the logit stays in registers; only
 the maps that are asked for are written. Neurons are padded to a power of two: [width, width, points] products are added
-up at once, so this is for narrow layers (8 to 32 neurons). Statistics are those of the reference, of one model's maps
-at a time.
+up at once, so this is for narrow layers (8 to 32 neurons).
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,18 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
-from quantstudy_kernels.forward import (
-    FLOAT,
-    Fixed,
-    Maps,
-    Network,
-    Quantizer,
-    Rounding,
-    Statistics,
-    check_network,
-    kind,
-    statistics_of,
-)
+from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, Quantizer, Rounding, check_network, kind
 from quantstudy_kernels.reference import fake_quantize
 from quantstudy_kernels.triton.activation import _value
 from quantstudy_kernels.triton.quantization import _round
@@ -156,23 +143,6 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     Raises:
         ValueError: as there, and where a tensor is not float32.
     """
-    return _run(network, points, rounding, isolated, slice(None))
-
-
-def forward_each(
-    network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False
-) -> Iterator[Maps]:
-    """Yield the maps of one network after the other: see `quantstudy_kernels.forward.forward_each`."""
-    for model in range(network.models):
-        yield _run(network, points, rounding, isolated, slice(model, model + 1))
-
-
-def statistics(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Statistics:
-    """Return statistics of all maps, one model's at a time: see `quantstudy_kernels.forward.statistics`."""
-    return statistics_of(forward_each(network, points, rounding, isolated=isolated), network, points, rounding)
-
-
-def _run(network: Network, points: Tensor, rounding: Rounding, isolated: bool, models: slice) -> Maps:
     check_network(network, points, rounding)
     for name, tensor in [("points", points), *((f"weights[{k}]", w) for k, w in enumerate(network.weights))]:
         if tensor.dtype != torch.float32:
@@ -185,9 +155,8 @@ def _run(network: Network, points: Tensor, rounding: Rounding, isolated: bool, m
     quantizers: list[Quantizer] = [rounding.coordinates]
     for k in range(network.hidden):
         quantizers += [q[k] if q else None for q in (rounding.preactivations, rounding.outputs)]
-    exact = [w[models] for w in network.weights]
-    weights = [_rounded_weights(w, rounding, k)[models] for k, w in enumerate(network.weights)]
-    number, total = len(weights[0]), points.shape[1]
+    weights = [_rounded_weights(w, rounding, k) for k, w in enumerate(network.weights)]
+    number, total = network.models, points.shape[1]
     sizes = [number * width * total for width in widths for _ in range(2)] + [number * total]
     starts = torch.tensor([0, *sizes], device=points.device).cumsum(0)
     flat = points.new_empty(sum(sizes))
@@ -195,12 +164,10 @@ def _run(network: Network, points: Tensor, rounding: Rounding, isolated: bool, m
         forward_kernel[(number, triton.cdiv(total, block))](
             points.detach().contiguous(),
             _stacked(weights, (wide, wide)),
-            _stacked(exact, (wide, wide)),
-            _stacked([b[models] for b in network.biases], (wide,)),
-            _stacked(
-                [s[models] for s in network.slopes] or [points.new_zeros(number, 1, 1)], (wide,), network.hidden + 1
-            ),
-            *_tables(quantizers, [2, *(w for w in widths for _ in range(2))], network.models, models, wide, points),
+            _stacked(list(network.weights), (wide, wide)),
+            _stacked(list(network.biases), (wide,)),
+            _stacked(list(network.slopes) or [points.new_zeros(number, 1, 1)], (wide,), network.hidden + 1),
+            *_tables(quantizers, [2, *(w for w in widths for _ in range(2))], number, wide, points),
             torch.tensor(widths, device=points.device),
             *(flat, starts, total, cap),
             **{"NAME": network.name, "KINDS": tuple(map(kind, quantizers)), "HIDDEN": network.hidden},
@@ -225,9 +192,7 @@ def _stacked(parts: list[Tensor], shape: tuple[int, ...], layers: int = 0) -> Te
     return result
 
 
-def _tables(
-    quantizers: list[Quantizer], widths: list[int], number: int, models: slice, wide: int, like: Tensor
-) -> tuple[Any, ...]:
+def _tables(quantizers: list[Quantizer], widths: list[int], number: int, wide: int, like: Tensor) -> tuple[Any, ...]:
     """Return lowest and highest codes [stages] and scales and zero points [models, stages, wide] of the quantizers."""
     low, high = (torch.zeros(len(quantizers)) for _ in range(2))
     scale, zero = (like.new_full((number, len(quantizers), wide), value) for value in (1.0, 0.0))
@@ -237,4 +202,4 @@ def _tables(
         if isinstance(quantizer, Fixed):
             scale[:, stage, :width] = quantizer.scale.expand(number, width, 1)[:, :, 0]
             zero[:, stage, :width] = quantizer.zero_point.expand(number, width, 1)[:, :, 0]
-    return low.to(like.device), high.to(like.device), scale[models].contiguous(), zero[models].contiguous()
+    return low.to(like.device), high.to(like.device), scale, zero
