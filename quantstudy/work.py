@@ -55,6 +55,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
             raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
     notices += _about_compiling()
     store_cell(folder, unit.key, files)
+    pa.default_memory_pool().release_unused()
     return_memory()
     return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
 
