@@ -97,11 +97,13 @@ def finish(run: Run, shown: Iterable[Cell], digests: dict[str, str]) -> None:
 
 
 def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
-    """Return the sum of several histograms."""
+    """Return the sum of several histograms, bin after bin, in one order however the cells share out the seeds."""
     keys = ["activation", "layer", "bin_left", "bin_right"]
-    table = pa.concat_tables(histograms).unify_dictionaries()
-    counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")])
-    return counts.rename_columns([*keys, "count"]).cast(HISTOGRAMS)
+    table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
+    counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()
+    which = counts["activation"].chunk(0).indices.to_numpy()
+    order = np.lexsort((counts["bin_left"].to_numpy(), counts["layer"].to_numpy(), which))
+    return counts.rename_columns([*keys, "count"]).take(pa.array(order)).cast(HISTOGRAMS)
 
 
 def _weights(run: Run, activation: str) -> bytes:

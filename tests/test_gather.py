@@ -105,6 +105,8 @@ def test_histograms_are_summed(run: Run) -> None:
     found = pq.read_table(run.folder / "histograms.parquet").to_pylist()
     assert {tuple(row.values())[:4]: row["count"] for row in found} == expected
     assert len(found) == len(expected) == 10  # cells of 4 and of 2 seeds, whose bins overlap in one
+    places = [(STUDY.activations.index(row["activation"]), row["layer"], row["bin_left"]) for row in found]
+    assert places == sorted(places)  # not as the cells had them, whose sizes are no part of a record
 
 
 def test_what_was_varied_is_joined_too_where_a_cell_has_it(run: Run, tmp_path: Path) -> None:
