@@ -5,6 +5,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import platform
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,11 +29,13 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     """Open `path` for writing so that a reader, or a kill at any moment, sees the old file or the new one and no part.
 
     What is written goes into a file beside it, which takes its place when the block ends, or is removed when it fails.
+    One that a killed process left is removed by whoever writes the same file next on that machine.
 
     Raises:
         OSError: disk full, read-only folder.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    ours = f".{path.name}.{platform.node()}."
+    beside = path.with_name(f"{ours}{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
             yield file
@@ -45,7 +48,21 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk is told by the write, which knows no name
         raise
+    for name in os.listdir(path.parent):
+        if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
+            path.with_name(name).unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _runs(beside: str) -> bool:
+    """Whether a process runs that has the number with which a file's name goes on."""
+    try:
+        os.kill(int(beside.removesuffix(".part")), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 import errno
 import os
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -126,6 +127,23 @@ def test_the_data_are_on_disk_before_the_rename(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(Path, "replace", note_replace)
     write_atomically(tmp_path / "a", b"12345")
     assert happened == ["sync 5 bytes", "rename", "sync folder"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_file(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = platform.node()
+    gone = [f".file.txt.{here}.{ended.pid}.part"]
+    kept = [
+        f".file.txt.{here}.{os.getppid()}.part",  # it may still be writing
+        f".file.txt.elsewhere.{ended.pid}.part",  # that machine may
+        f".other.txt.{here}.{ended.pid}.part",
+        f".file.txt.{here}.x.part",
+    ]
+    for name in (*gone, *kept):
+        (tmp_path / name).write_bytes(b"half")
+    write_atomically(tmp_path / "file.txt", b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "file.txt"])
 
 
 def test_digests(tmp_path: Path) -> None:
