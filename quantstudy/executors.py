@@ -6,7 +6,6 @@ import ctypes
 import gc
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from multiprocessing import forkserver, resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from quantstudy.errors import StudyFailure
+from quantstudy.interrupts import interrupts_wait
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +55,7 @@ class Workers(Executor):
         if sys.platform == "linux":
             multiprocessing.set_forkserver_preload([self._preload])
             resource_tracker.ensure_running()  # it would let interrupts through again
-            with _interrupts_wait():
+            with interrupts_wait():
                 forkserver.ensure_running()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -68,7 +68,7 @@ class Workers(Executor):
                 initializer=_settle_in,
                 initargs=(dict(os.environ),),
             )
-        with _interrupts_wait():  # each call may start one more worker
+        with interrupts_wait():  # each call may start one more worker
             return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -76,10 +76,11 @@ class Workers(Executor):
         pool, self._pool = self._pool, None
         if pool is None:
             return
-        pool.shutdown(wait=wait and not cancel_futures, cancel_futures=cancel_futures)
         if cancel_futures:
             for process in multiprocessing.active_children():
                 process.kill()
+        # Killed or not, its thread is waited for: left alone, it may close what Python writes to when the process ends.
+        pool.shutdown(wait=wait or cancel_futures, cancel_futures=cancel_futures)
 
 
 @contextlib.contextmanager
@@ -127,27 +128,6 @@ def return_memory() -> None:
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block is left; processes started inside never see one, this process answers for them.
-
-    Blocking the signal is for them: they inherit that for life. It does not keep it from this process, where any other
-    thread may take it and Python then interrupts the main one, so the handler waits as well.
-    """
-    came: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number)) if in_main else None
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if in_main:
-            signal.signal(signal.SIGINT, handler)
-    if came:
-        signal.raise_signal(signal.SIGINT)
 
 
 def _settle_in(environment: dict[str, str]) -> None:

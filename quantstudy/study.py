@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -13,6 +13,7 @@ from quantstudy.config import StudyConfig
 from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
+from quantstudy.interrupts import as_they_finish
 from quantstudy.origins import provenance, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
@@ -247,7 +248,7 @@ def _results(
         meanwhile()
         # One compiles the trainer, another what measures. All would compile both, if they got to work at once.
         executor.submit(prepare_to_measure)
-        yield executor.submit(run_cell, folder, *units[0]).result()
+        yield from as_they_finish([executor.submit(run_cell, folder, *units[0])])
         units = units[1:]
     for unit in units:
         future = executor.submit(run_cell, folder, *unit)
@@ -256,8 +257,7 @@ def _results(
         else:
             pending.append(future)
     meanwhile()
-    for future in as_completed(pending):
-        yield future.result()
+    yield from as_they_finish(pending)
 
 
 def _load_the_rest() -> None:

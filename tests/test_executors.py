@@ -16,10 +16,12 @@ import pytest
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.executors import ThisProcess, Workers, available_cores, workers
+from quantstudy.interrupts import as_they_finish
 
 PARENT = """
 import multiprocessing, os, sys, time
 from quantstudy.executors import workers
+from quantstudy.interrupts import as_they_finish
 
 multiprocessing.set_forkserver_preload = lambda modules: None  # they need no torch
 
@@ -28,7 +30,7 @@ if __name__ == "__main__":
         with workers(2) as executor:
             futures = [executor.submit(time.sleep, 60) for _ in range(4)]
             print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-            futures[0].result()
+            list(as_they_finish(futures))
     except KeyboardInterrupt:
         print("interrupted", flush=True)
 """
@@ -113,6 +115,30 @@ def test_leaving_by_an_exception_ends_the_workers_at_once() -> None:
     assert not wait_for_the_end_of(pids)
     assert time.monotonic() - started < 20
     assert not any(future.done() and not future.cancelled() and future.exception() is None for future in sleeps)
+    assert not [thread for thread in threading.enumerate() if "Executor" in type(thread).__name__]
+
+
+def test_results_come_as_they_finish_and_no_lock_of_a_future_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ctrl-C there may leave the lock held, and whoever ends the future waits for ever: once in 500 times."""
+    first, second, third = (Future[int]() for _ in range(3))
+    third.set_result(3)
+
+    def end(future: Future[int], number: int) -> None:
+        time.sleep(0.05 * (3 - number))
+        future.set_result(number)
+
+    threads = [threading.Thread(target=end, args=pair) for pair in ((first, 1), (second, 2))]
+    for thread in threads:
+        thread.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Condition, "wait", lambda *_: pytest.fail("waits with a lock in its hands"))
+        assert list(as_they_finish([first, second, third])) == [3, 2, 1]
+    failed: Future[int] = Future()
+    failed.set_exception(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        list(as_they_finish([failed]))
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from quantstudy.claims.records import KEY, read_claim, write_claim
 from quantstudy.errors import StudyFailure
 from quantstudy.executors import ThisProcess
 from quantstudy.files import write_atomically
+from quantstudy.interrupts import as_they_finish
 from quantstudy.tables import CLAIM, to_parquet
 
 Progress = Callable[[str, int, int], None]
@@ -134,8 +135,7 @@ def _finished(name: str, pieces: list[tuple[Unit, Path]], executor: Executor) ->
             executor.submit(measure_unit, name, unit, path, here).result()
             yield
         return
-    for future in as_completed([executor.submit(measure_unit, name, unit, path, here) for unit, path in pieces]):
-        future.result()
+    for _ in as_they_finish(executor.submit(measure_unit, name, unit, path, here) for unit, path in pieces):
         yield
 
 

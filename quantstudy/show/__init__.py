@@ -4,10 +4,12 @@ They are imported at the first drawing, or by `load`, so that looking for files 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Executor, Future
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from quantstudy.interrupts import as_they_finish
 
 if TYPE_CHECKING:
     from quantstudy.records import Run
@@ -90,8 +92,7 @@ def draw_all(
             draw_figure(run, name)
             here += 1
             tell()
-    for future in as_completed(begun.values()):
-        future.result()
+    for _ in as_they_finish(begun.values()):
         tell()
     page = write_report(run)
     here += 1
