@@ -18,6 +18,7 @@ from quantstudy.show import FIGURE_NAMES
 from quantstudy.study import run_study
 
 
+@pytest.mark.slow
 def test_two_jobs_give_the_same_bytes(tmp_path: Path, full: Run) -> None:
     executor = Workers(2, "quantstudy.preload")
     try:
