@@ -38,6 +38,8 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     beside = path.with_name(f"{ours}{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
+            with contextlib.suppress(OSError):  # there are file systems without locks
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as it is written, for `_remove_left`
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -48,10 +50,18 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk is told by the write, which knows no name
         raise
-    for name in os.listdir(path.parent):
-        if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
-            path.with_name(name).unlink(missing_ok=True)
     sync_folder(path.parent)
+    _remove_left(path.parent, ours)
+
+
+def _remove_left(folder: Path, ours: str) -> None:
+    """Remove files whose names begin like ours, whose process has ended and which nobody holds, if that is allowed."""
+    for name in os.listdir(folder):
+        if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
+            # a container has processes of its own, which may write here under our name and are none of ours
+            with contextlib.suppress(OSError), (folder / name).open("rb") as left:
+                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (folder / name).unlink()
 
 
 def _runs(beside: str) -> bool:

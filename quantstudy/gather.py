@@ -101,6 +101,8 @@ def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
     keys = ["activation", "layer", "bin_left", "bin_right"]
     table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
     counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()
+    if not counts.num_rows:
+        return HISTOGRAMS.empty_table()
     which = counts["activation"].chunk(0).indices.to_numpy()
     order = np.lexsort((counts["bin_left"].to_numpy(), counts["layer"].to_numpy(), which))
     return counts.rename_columns([*keys, "count"]).take(pa.array(order)).cast(HISTOGRAMS)

@@ -252,7 +252,7 @@ def _results(
         units = units[1:]
     for unit in units:
         future = executor.submit(run_cell, folder, *unit)
-        if future.done():
+        if isinstance(executor, ThisProcess):
             yield future.result()
         else:
             pending.append(future)

@@ -2,6 +2,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,6 +117,15 @@ def test_leaving_by_an_exception_ends_the_workers_at_once() -> None:
     assert time.monotonic() - started < 20
     assert not any(future.done() and not future.cancelled() and future.exception() is None for future in sleeps)
     assert not [thread for thread in threading.enumerate() if "Executor" in type(thread).__name__]
+
+
+def test_futures_are_asked_for_nothing_while_they_are_pending() -> None:
+    """`done` takes the lock as well; so do `as_completed` and `wait`."""
+    sources = {path: path.read_text() for path in (Path(__file__).parents[1] / "quantstudy").rglob("*.py")}
+    found = [
+        path.name for path, text in sources.items() if re.search(r"\.done\(\)|as_completed\(|futures\.wait\(", text)
+    ]
+    assert found == []
 
 
 def test_results_come_as_they_finish_and_no_lock_of_a_future_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import pickle
 import platform
@@ -95,6 +96,9 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path, monkeyp
             def __exit__(self, *_: object) -> None:
                 file.close()
 
+            def fileno(self) -> int:
+                return int(file.fileno())
+
             def write(self, data: bytes) -> None:
                 whole(data[: len(data) // 2])
                 full()
@@ -130,8 +134,9 @@ def test_the_data_are_on_disk_before_the_rename(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_file(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended, also = (subprocess.Popen([sys.executable, "-c", ""]) for _ in range(2))
     ended.wait()
+    also.wait()
     here = platform.node()
     gone = [f".file.txt.{here}.{ended.pid}.part"]
     kept = [
@@ -142,8 +147,23 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_file(
     ]
     for name in (*gone, *kept):
         (tmp_path / name).write_bytes(b"half")
-    write_atomically(tmp_path / "file.txt", b"whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, "file.txt"])
+    held = f".file.txt.{here}.{also.pid}.part"  # a container has processes that are not seen from here
+    with (tmp_path / held).open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_atomically(tmp_path / "file.txt", b"whole")
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, held, "file.txt"])
+    (tmp_path / f".file.txt.{here}.{ended.pid}.part").mkdir()  # what can't be removed is no failure
+    write_atomically(tmp_path / "file.txt", b"again")
+    assert (tmp_path / "file.txt").read_bytes() == b"again"
+    assert not (tmp_path / held).exists()
+
+
+def test_what_is_being_written_is_held(tmp_path: Path) -> None:
+    with opened_atomically(tmp_path / "file.txt") as file:
+        file.write(b"half")
+        (beside,) = tmp_path.glob(".*.part")
+        with beside.open("rb") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_digests(tmp_path: Path) -> None:

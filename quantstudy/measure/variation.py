@@ -12,6 +12,9 @@ from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.quantize.simulated import quantized_logits
 from quantstudy.subject.network import Stack
 
+HELD = 64 * 2**20
+"""Bytes of logits that are held at once, at most, if one plan's take less: a deep network has a thousand plans."""
+
 Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
 """What a variant is (column → value), and its measures (metric → [models])."""
 
@@ -36,10 +39,12 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
         plans: of one and the same stack.
         stack: that stack, if it is another one than the subject's.
     """
-    if not plans:
-        return []
-    logits = quantized_logits(stack or subject.stack, plans, subject.maps.points)
-    return [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
+    found: list[dict[str, Floats]] = []
+    together = max(1, HELD // subject.maps.logit.nbytes)
+    for start in range(0, len(plans), together):
+        logits = quantized_logits(stack or subject.stack, plans[start : start + together], subject.maps.points)
+        found += [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
+    return found
 
 
 def static_schemes(bits: int) -> dict[str, Scheme]:

@@ -81,20 +81,20 @@ def draw_all(
     """
     from quantstudy.show.report import write_report
 
-    begun, here, names = begun or {}, 0, figure_names(run)
+    begun, done, names = begun or {}, 0, figure_names(run)
 
-    def tell() -> None:
-        progress(here + sum(future.done() for future in begun.values()), len(names) + 1)
+    def tell(more: int = 1) -> None:
+        nonlocal done
+        done += more
+        progress(done, len(names) + 1)
 
-    tell()
+    tell(0)
     for name in names:
         if name not in begun:
             draw_figure(run, name)
-            here += 1
             tell()
     for _ in as_they_finish(begun.values()):
         tell()
     page = write_report(run)
-    here += 1
     tell()
     return [*figure_files(run), page]

@@ -208,6 +208,29 @@ def test_many_ways_at_once_are_each_of_them_alone(drawn):
         assert torch.equal(got, fast.forward(c.network, c.points, rounding).logit)
 
 
+def test_ways_do_not_depend_on_each_other_where_values_are_infinite():
+    """Zeros times infinity stand behind a layer of three neurons: they go along, whichever step comes last."""
+    ones = (torch.full((1, 3, 2), 3e38), *(torch.ones(1, 3, 3) for _ in range(2)), torch.ones(1, 1, 3))
+    network = Network("relu", ones, tuple(torch.zeros(1, w.shape[1], 1) for w in ones))
+    points = torch.tensor([[1.0, 0.5], [1.0, -0.5]])
+    steps = (Fixed(torch.full((1, 1, 1), s), torch.zeros(1, 1, 1, dtype=torch.int32), -8, 7) for s in (0.1, 0.2))
+    found = [Rounding(preactivations=(None, step, None)) for step in steps]
+    alone = [fast.forward(network, points, way).logit for way in (FLOAT, *found)]
+    for order in ([0, 1, 2], [2, 1, 0], [1], [1, 2], [2, 1, 2]):
+        together = fast.logits(network, points, [(FLOAT, *found)[k] for k in order])
+        for got, k in zip(together, order, strict=True):
+            torch.testing.assert_close(got, alone[k], rtol=0, atol=0, equal_nan=True)
+
+
+def test_no_way_at_all_and_scales_for_other_rows():
+    c = case("relu", (8, 8), "w8", points=5)
+    assert fast.logits(c.network, c.points, []).shape == (0, 3, 1, 5)
+    three = Fixed(torch.ones(1, 3, 1), torch.zeros(1, 3, 1, dtype=torch.int32), -8, 7)
+    for way in (Rounding(outputs=(three, None)), Rounding(coordinates=three)):
+        with pytest.raises(ValueError, match=r"scale: 3 rows; allowed: 1 or (8|2)"):
+            fast.forward(c.network, c.points, way)
+
+
 def test_what_ways_have_in_common_is_computed_once(monkeypatch):
     c = case("silu", (8, 8, 8), "w4a4", points=30)
     tables: list[list[int]] = []

@@ -10,6 +10,7 @@ import torch
 
 from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
 from quantstudy.drift.decision import decision_measures
+from quantstudy.measure import variation
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import CLIFF_BITS, cliff_rows
 from quantstudy.measure.placement import placement_rows
@@ -72,6 +73,17 @@ def test_the_brief_measures_are_those_of_the_decision(on):
     (found,) = effects_of(on, [plan])
     assert sorted(found) == MEASURES
     same(found, drift(on, logit))
+
+
+def test_how_many_logits_are_held_at_once_changes_nothing(on, monkeypatch):
+    plans = [build_plan(on.stack, on.maps, parse_scheme(name)) for name in ("w3", "a3", "w3a3", "w8", "w3")]
+    want = effects_of(on, plans)
+    assert len(want) == 5
+    for held in (1, 2 * on.maps.logit.nbytes, 3 * on.maps.logit.nbytes + 1):
+        monkeypatch.setattr(variation, "HELD", held)
+        for got, expected in zip(effects_of(on, plans), want, strict=True):
+            same(got, expected)
+    assert effects_of(on, []) == []
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """Return the maps of all networks: see `quantstudy_kernels.forward.forward` for arguments and errors.
 
     Raises:
-        ValueError: as there, and where a tensor is not float32 on the CPU.
+        ValueError: as there, and where a tensor is not float32 on the CPU or a quantizer has scales for other rows.
     """
     _check(network, points, rounding)
     widths = [int(weights.shape[1]) for weights in network.weights[:-1]]
@@ -56,6 +56,8 @@ def logits(network: Network, points: Tensor, roundings: Sequence[Rounding] = (FL
     for rounding in roundings:
         _check(network, points, rounding)
     found = torch.empty(len(roundings), network.models, 1, points.shape[1])
+    if not roundings:
+        return found
     program = Program(network, points)
     for rounding, into in zip(roundings, found, strict=True):
         values = program.rounded(program.start, rounding.coordinates)

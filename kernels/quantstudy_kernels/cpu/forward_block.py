@@ -24,7 +24,7 @@ FIELDS = (
     "source",  # where the rows that it works on begin in the buffer
     "to",  # where those that it writes do, the same rows or others
     "rows",
-    "padded",  # rows with those behind that fill up a tile: they must be zero
+    "padded",  # rows with those behind that fill up a tile: products of zeros, which go along as they are
     "weights",  # of AFFINE: tiles [tile out][tile in][output][input]
     "bias",
     "tiles_in",
@@ -210,4 +210,4 @@ def run_model(
             if does in (ACTIVATE, ROUND) and source != to:
                 for row in range(rows, step[_PADDED]):
                     for p in range(points):
-                        poke(b, to + row * PITCH + p, _ZERO)
+                        poke(b, to + row * PITCH + p, peek(b, source + row * PITCH + p))

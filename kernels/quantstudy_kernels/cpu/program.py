@@ -83,7 +83,7 @@ class Program:
             "first": int(first),
             "last": int(last),
         }
-        return self._after(source, weights_key, Step(outputs, step))
+        return source.following.setdefault(weights_key, Step(outputs, step))
 
     def activate(self, source: Step, layer: int) -> Step:
         """Return the step from a layer's pre-activations, rounded or not, to its outputs."""
@@ -92,15 +92,22 @@ class Program:
             none = torch.zeros(self._network.models, source.rows, 1)
             slopes = self._network.slopes[layer] if self._network.slopes else none
             self._keep(key, _column(slopes, _padded(source.rows)))
-        return self._after(source, key, Step(source.rows, {"does": ACTIVATE, "slope": self._parameters[key][0]}))
+        step = {"does": ACTIVATE, "slope": self._parameters[key][0]}
+        return source.following.setdefault(key, Step(source.rows, step))
 
     def rounded(self, source: Step, quantizer: Fixed | PerPoint | None) -> Step:
-        """Return the step that rounds what a step gives: that step itself where there is no quantizer."""
+        """Return the step that rounds what a step gives: that step itself where there is no quantizer.
+
+        Raises:
+            ValueError: there are neither one scale nor as many as rows.
+        """
         if quantizer is None:
             return source
+        if isinstance(quantizer, Fixed) and quantizer.scale.shape[1] not in (1, source.rows):
+            raise ValueError(f"scale: {quantizer.scale.shape[1]} rows; allowed: 1 or {source.rows}")
         key = ("round", _key(quantizer))
         number, _ = self._quantizers.setdefault(key, (len(self._quantizers), quantizer))
-        return self._after(source, key, Step(source.rows, {"does": ROUND, "quantizer": number}))
+        return source.following.setdefault(key, Step(source.rows, {"does": ROUND, "quantizer": number}))
 
     def leave(self, step: Step, into: Tensor) -> None:
         """Let what a step gives be copied into a map [models, rows, points], float32 on the CPU."""
@@ -123,9 +130,6 @@ class Program:
             run_model(buffer, steps, spare, points, kinds, ends, scales[model], zeros[model], *self._activation, model)
 
         each_model(network.models, run, threads)
-
-    def _after(self, source: Step, key: Key, step: Step) -> Step:
-        return source.following.setdefault(key, step)
 
     def _keep(self, key: Key, part: Floats) -> None:
         """Give parameters [models, floats] a place in the buffer."""

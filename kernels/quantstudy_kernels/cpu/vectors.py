@@ -113,10 +113,8 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b, c])
 
 
-def lane_tree(
-    builder: ir.IRBuilder, vector: ir.Value, join: Callable[[ir.Value, ir.Value], ir.Value] | None = None
-) -> ir.Value:
-    """Return the sum of the lanes, or what `join` makes of them: halves joined to halves until one is left."""
+def lane_tree(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """Return the sum of the lanes: halves added to halves until one is left."""
     lanes = vector.type.count
     while lanes > 1:
         lanes //= 2
@@ -124,7 +122,7 @@ def lane_tree(
             builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(ir.IntType(32), lanes), numbers))
             for numbers in (list(range(lanes)), list(range(lanes, 2 * lanes)))
         )
-        vector = (join or builder.fadd)(low, high)
+        vector = builder.fadd(low, high)
     return builder.extract_element(vector, ir.IntType(32)(0))
 
 
