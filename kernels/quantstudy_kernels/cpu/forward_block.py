@@ -10,9 +10,9 @@ from numba.extending import intrinsic
 from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
 from quantstudy_kernels.cpu.affine import affine_rows
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.lanes import Lanes, choose
+from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
-from quantstudy_kernels.cpu.vectors import F32, LANES, VECTOR, load, loop, peek, pointer, poke, spread_value, store
+from quantstudy_kernels.cpu.vectors import F32, LANES, load, loop, peek, pointer, poke, spread_value, store
 from quantstudy_kernels.forward import FIXED, SYMMETRIC
 
 START, AFFINE, ACTIVATE, ROUND, LEAVE = range(5)
@@ -84,16 +84,12 @@ def _round_row(
         before, after = (pointer(context, builder, buffer, at) for at in (source, to))
         places = [pointer(context, builder, buffer, at) for at in numbers]
         low, high = (Lanes(builder, spread_value(builder, end)) for end in (low, high))
-        kind = ir.FunctionType(VECTOR, [VECTOR])
-        rint = cgutils.get_or_insert_function(builder.module, kind, f"llvm.rint.v{LANES}f32")
 
         def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
             along = builder.mul(index, stride)
             scale, reciprocal, zero = (Lanes(builder, load(builder, builder.gep(at, [along]))) for at in places)
             x = Lanes(builder, load(builder, builder.gep(before, [index])))
-            code = Lanes(builder, builder.call(rint, [(x * reciprocal).value])) + zero
-            code = choose("<", code, low, low, code)
-            code = choose(">", code, high, high, code)
+            code = rounded_code(x, reciprocal, zero, low, high)
             store(builder, ((code - zero) * scale).value, builder.gep(after, [index]))
             return []
 

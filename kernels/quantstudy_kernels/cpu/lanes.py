@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba.core import cgutils
 
 from quantstudy_kernels.cpu.vectors import LANES, VECTOR, multiply_add
 
@@ -74,6 +75,15 @@ def magnitude(x: Lanes) -> Lanes:
     """Return |x|: the bits without the sign."""
     rest = x.builder.and_(x.builder.bitcast(x.value, INTEGERS), ir.Constant(INTEGERS, [0x7FFFFFFF] * LANES))
     return Lanes(x.builder, x.builder.bitcast(rest, VECTOR))
+
+
+def rounded_code(x: Lanes, reciprocal: Lanes, zero: Lanes, low: Lanes, high: Lanes) -> Lanes:
+    """Return clamp(round(x · reciprocal) + zero, low, high), ties to even: `quantization.code` of every lane."""
+    kind = ir.FunctionType(VECTOR, [VECTOR])
+    rint = cgutils.get_or_insert_function(x.builder.module, kind, f"llvm.rint.v{LANES}f32")
+    code = Lanes(x.builder, x.builder.call(rint, [(x * reciprocal).value])) + zero
+    code = choose("<", code, low, low, code)
+    return choose(">", code, high, high, code)
 
 
 def by_sign(x: Lanes, below: Any, above: Any) -> Lanes:

@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.lanes import Lanes, choose
+from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
 from quantstudy_kernels.cpu.vectors import (
     F32,
     LANES,
-    VECTOR,
     lane_tree,
     load,
     loop,
@@ -35,15 +34,10 @@ def _squared_error(
         buffer, at, floats, *numbers = arguments
         start = pointer(context, builder, buffer, at)
         reciprocal, scale, place, low, high = (Lanes(builder, spread_value(builder, number)) for number in numbers)
-        rint = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(VECTOR, [VECTOR]), f"llvm.rint.v{LANES}f32"
-        )
 
         def body(index: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
             v = Lanes(builder, load(builder, builder.gep(start, [index])))
-            code = Lanes(builder, builder.call(rint, [(v * reciprocal).value])) + place
-            code = choose("<", code, low, low, code)
-            code = choose(">", code, high, high, code)
+            code = rounded_code(v, reciprocal, place, low, high)
             error = (code - place) * scale - v
             return [(Lanes(builder, totals[0]) + error * error).value]
 
