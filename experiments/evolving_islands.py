@@ -293,6 +293,10 @@ def parameters(stack: Any) -> Floats:
 
 def decisions(stack: Any) -> NDArray[np.bool_]:
     """Return the decision maps, `[models, grid, grid]`."""
+    return _logits(stack) > 0
+
+
+def _logits(stack: Any) -> NDArray[np.float32]:
     import torch
 
     from quantstudy.quantize.plan import float_maps
@@ -300,12 +304,14 @@ def decisions(stack: Any) -> NDArray[np.bool_]:
 
     with torch.no_grad():
         logits = float_maps(stack, torch.from_numpy(plane(STUDY.grid))).logit.numpy()
-    return np.asarray(logits > 0).reshape(-1, STUDY.grid, STUDY.grid)
+    return np.asarray(logits).reshape(-1, STUDY.grid, STUDY.grid)
 
 
 def accuracy(stack: Any, masks: NDArray[np.bool_]) -> Floats:
-    """Return the share of pixels that are right, `[models]`."""
-    return np.asarray((decisions(stack) == masks).mean(axis=(1, 2)))
+    """Return the share of pixels that are right, `[models]`, NaN of a network that has diverged."""
+    from quantstudy.drift.decision import accuracy as share_right
+
+    return share_right(_logits(stack), masks)
 
 
 def changed(seeds: range) -> Floats:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from quantstudy.config import StudyConfig
+from quantstudy.drift.arrays import defined, where_defined
 from quantstudy.drift.calibration import confidence, cross_entropy, expected_calibration_error
 from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Claim, Part
@@ -200,7 +201,7 @@ def picture(activation: str, islands: NDArray[np.bool_]) -> pa.Table:
 
 def _measures(logits: NDArray[Any], target: NDArray[np.bool_]) -> dict[str, Floats]:
     return {
-        "accuracy": ((logits > 0) == target).mean(axis=-1),
+        "accuracy": where_defined(defined(logits), ((logits > 0) == target).mean(axis=-1)),
         "cross_entropy": cross_entropy(logits, target),
         "confidence": confidence(logits).mean(axis=-1),
     }

@@ -124,6 +124,7 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
     """
     import torch
 
+    from quantstudy.drift.decision import accuracy
     from quantstudy.quantize.plan import float_maps
     from quantstudy.subject.islands import plane
     from quantstudy.trained import trained_stack
@@ -132,7 +133,7 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
     stack, masks = trained_stack(config, activation, first, last)
     with torch.no_grad():
         logit = float_maps(stack, torch.from_numpy(plane(config.grid))).logit[:, 0].numpy()
-        measures = {"accuracy": ((logit > 0.0) == masks.reshape(len(masks), -1)).mean(axis=1)}
+        measures = {"accuracy": accuracy(logit.reshape(masks.shape), masks)}
         exact = in_float64(stack)
         measures |= boundary_measures(exact)
         if activation in STRAIGHT:

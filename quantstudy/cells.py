@@ -67,8 +67,8 @@ class CellStatus:
     notices: tuple[str, ...] = ()
 
 
-CHANGE_NO_CELL = ("name", "activations", "seeds", "quick", "until_decided", "max_seeds")
-"""Settings that say which cells there are, not what is in them."""
+CHANGE_NO_CELL = ("name", "activations", "seeds", "quick", "until_decided", "max_seeds", "allowed_drop", "learned")
+"""Settings that say which cells there are or how they are judged, not what is in them."""
 
 
 def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterator[Cell]:

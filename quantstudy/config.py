@@ -42,6 +42,7 @@ class StudyConfig:
         observer: how static activation ranges are chosen from the float network's outputs.
         coordinates: quantize the network's input too.
         allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
+        learned: least mean accuracy in float (a fraction) of an activation that may be deployable at all.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
         quick: leave out what is asked beyond the schemes: sensitivity, placement, bit cliff, cause.
@@ -63,6 +64,7 @@ class StudyConfig:
     observer: str = "minmax"
     coordinates: bool = False
     allowed_drop: float = 0.02
+    learned: float = 0.9
     device: str = "auto"
     trainer: str = "fused"
     quick: bool = False
@@ -174,6 +176,7 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
     "lr": (1e-6, 10.0),
     "frequency": (0.1, 64.0),
     "allowed_drop": (0.0, 1.0),
+    "learned": (0.0, 1.0),
 }
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
 CHOICES: dict[str, tuple[str, ...]] = {

@@ -24,14 +24,22 @@ RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
 
 
 def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
-    """Yield, per activation, the seed whose flip rate of the focus scheme is the lower median."""
+    """Yield, per activation, the seed whose flip rate of the focus scheme is the lower median of those that have one.
+
+    Where none has, the first: there is nothing better to show.
+    """
     for activation, rates in zip(run.config.activations, _focus(run, "flip_rate"), strict=True):
-        yield activation, sorted(zip(rates, range(len(rates)), strict=True))[(len(rates) - 1) // 2][1]
+        order = np.argsort(rates, kind="stable")  # NaN last
+        yield activation, int(order[max(0, int(np.isfinite(rates).sum()) - 1) // 2])
 
 
 def focus_accuracies(run: Run) -> NDArray[np.float64]:
-    """Return the accuracy after quantization by the focus scheme, [activations, seeds], of what is measured so far."""
-    return _focus(run, "accuracy_quantized")
+    """Return the accuracy after quantization by the focus scheme, [activations, seeds], of what is measured so far.
+
+    Without the activations that have no finite value at any seed.
+    """
+    found = _focus(run, "accuracy_quantized")
+    return found[np.isfinite(found).any(axis=1)]
 
 
 def _focus(run: Run, metric: str) -> NDArray[np.float64]:

@@ -181,7 +181,7 @@ def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progres
         with timed("judge", seconds):
             base = multiverse.base
             table = run.variation("multiverse")
-            found = judge_multiverse(table, base.activations, base.seeds, multiverse.axes, multiverse.own)
+            found = judge_multiverse(table, base.activations, base.seeds, multiverse.axes, multiverse.own, base.learned)
             write_json(path, found)
         progress("judge", 1, 1)
     progress("draw", 0, 1)

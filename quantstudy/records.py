@@ -124,6 +124,19 @@ class Run:
         """Return plans.parquet."""
         return self._table("plans.parquet")
 
+    def parity(self) -> "pd.DataFrame":
+        """Return how many pixels the two backends decide differently: `activation`, `seed`, `scheme`, `flips`.
+
+        A row per network and scheme that both ran; read a row group at a time.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = ["activation", "seed", "scheme", "flips"]
+        with pq.ParquetFile(self.folder / "plans.parquet") as file:
+            groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
+        return _frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
+
     def variation(self, name: str) -> "pd.DataFrame":
         """Return the table of one of VARIATIONS: sensitivity.parquet and so on.
 
@@ -162,7 +175,7 @@ class Run:
 
 def reading_once(run: Run) -> Run:
     """Return the same run, each of its records read at most once and kept as long as what is returned."""
-    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "variation", "maps")
+    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "parity", "variation", "maps")
     readers = {name: functools.cache(getattr(run, name)) for name in tables}
     others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost", "multiverse")}
     return cast("Run", SimpleNamespace(folder=run.folder, config=run.config, **readers, **others))

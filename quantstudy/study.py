@@ -133,12 +133,16 @@ def _looks(run: Run) -> Iterator[Run]:
 
 
 def _decided(run: Run) -> bool:
-    """Whether the best at the focus scheme is told apart from all others by a rule that allows for looking often."""
+    """Whether the best at the focus scheme is told apart from all others by a rule that allows for looking often.
+
+    Activations without any finite value are none of the others; where all are such, more seeds would tell no more.
+    """
     from quantstudy.gather import focus_accuracies
     from quantstudy.judge.paired import paired_against_best
     from quantstudy.judge.sequential import anytime_p
 
-    return int(paired_against_best(focus_accuracies(run), anytime_p).tied.sum()) == 1
+    accuracies = focus_accuracies(run)
+    return len(accuracies) == 0 or int(paired_against_best(accuracies, anytime_p).tied.sum()) == 1
 
 
 def redo(

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from quantstudy.judge.claims import Judged
+from quantstudy.judge.words import UNLEARNED, marked
 from quantstudy.layout import console, plain_table, print_rows, say
 from quantstudy.records import Run
 from quantstudy.show.words import plural
@@ -98,10 +99,10 @@ def print_verdict(run: Run) -> None:
             (
                 row["activation"],
                 _hundredths(row["mean"]),
-                _interval(row["mean"], row["low"], row["high"]),
+                _interval(row["mean"], row["low"], row["high"], run.config.seeds),
                 _hundredths(row["drop"]),
                 _hundredths(row["flip_rate"]),
-                "yes" if row["deployable"] else "no",
+                _fate(row),
             )
             for row in ranking[:SHOWN]
         ),
@@ -111,6 +112,12 @@ def print_verdict(run: Run) -> None:
     for line in verdict["summary"]:
         say(line)
     print(f"figures and page: {run.folder / 'report.html'}")
+
+
+def _fate(row: Mapping[str, Any]) -> str:
+    if row["missing"]:
+        return f"no: {row['missing']} NaN"
+    return "yes" if row["deployable"] else "no" if row["learned"] else UNLEARNED
 
 
 def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
@@ -126,7 +133,8 @@ def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
         seeds = found["seeds"]["paired"]
         say(f"{pair_name(*pair)}: accuracy after quantization, mean over common seeds ({seeds})")
         headings = ("activation", "A\n%", "B\n%", "B − A,\npoints", "95 %\ninterval", "p\n(Holm)", "real")
-        print_rows(headings, map(_compared, rows[:COMPARED]))
+        lost = {name for names in found["not_learned"].values() for name in names}
+        print_rows(headings, ((marked(row["activation"], lost), *_compared(row)) for row in rows[:COMPARED]))
     for line in comparison_lines(found):
         say(line)
     print(f"figure and numbers: {folder / 'compare.png'}, compare.json")
@@ -134,9 +142,9 @@ def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
 
 def _compared(row: Mapping[str, Any]) -> Sequence[str]:
     means = [_hundredths(row[key]) for key in ("mean_a", "mean_b", "difference")]
-    interval = _interval(row["difference"], row["low"], row["high"])
+    interval = _interval(row["difference"], row["low"], row["high"], row["seeds"])
     adjusted = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
-    return (row["activation"], *means, interval, adjusted, "yes" if row["real"] else "no")
+    return (*means, interval, adjusted, "yes" if row["real"] else "no")
 
 
 def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
@@ -148,7 +156,8 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
     rows = []
     for name in sorted(found["mean_rank"], key=lambda name: (-(shares[name] or 0), found["mean_rank"][name])):
         told = "-" if shares[name] is None else share(shares[name])
-        rows.append((name, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}"))
+        shown = marked(name, found["not_learned"]["never"])
+        rows.append((shown, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}"))
     print_rows(("activation", "best", "best or tied", "mean rank"), rows)
     for line in found["summary"]:
         say(line)
@@ -181,9 +190,9 @@ def _hundredths(fraction: float | None) -> str:
     return "-" if fraction is None else f"{round(100 * fraction, 1) + 0.0:.1f}"  # no -0.0
 
 
-def _interval(mean: float | None, low: float | None, high: float | None) -> str:
+def _interval(mean: float | None, low: float | None, high: float | None, seeds: int) -> str:
     if low is None or high is None:
-        return "-" if mean is None else "one seed"
+        return "-" if mean is None else "one seed" if seeds == 1 else "none"
     return f"{_hundredths(low)} to {_hundredths(high)}"
 
 

@@ -9,6 +9,7 @@ import pytest
 from quantstudy import layout
 from quantstudy.config import StudyConfig
 from quantstudy.judge.summary import summary
+from quantstudy.judge.words import marked
 from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS
 from quantstudy.terminal import SHOWN, print_activations, print_verdict
 
@@ -38,7 +39,7 @@ def three(mean):
     return {"mean": mean, "low": mean, "high": mean}
 
 
-def row(name, mean, drop, deployable, seeds):
+def row(name, mean, drop, deployable, seeds, learned):
     several = seeds > 1
     return {
         "activation": name,
@@ -48,20 +49,25 @@ def row(name, mean, drop, deployable, seeds):
         **dict.fromkeys(("drop_low", "drop_high"), drop if several else None),
         **dict.fromkeys(("low", "high"), mean if several else None),
         "deployable": deployable and several,
+        "accuracy_float": mean + drop,
+        "learned": learned,
+        "missing": 0,
     }
 
 
-def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False):
+def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, learned=True):
     """A run in which all are deployable and one wins everywhere, or none is and all are tied."""
     config = StudyConfig(activations=names, seeds=seeds, bits=bits, quick=quick)
     names = config.activations
     drop = 0.0 if deployable else 1.0
-    ranking = [row(name, 1.0 - drop, drop, deployable, seeds) for name in names]
+    ranking = [row(name, 1.0 - drop, drop, deployable, seeds, learned) for name in names]
     if missing:
         nothing = dict.fromkeys(("mean", "low", "high", "drop", "drop_low", "drop_high", "flip_rate"))
-        ranking = [entry | nothing for entry in ranking]
+        ranking = [entry | nothing | {"missing": seeds} for entry in ranking]
     counts = {metric: dict.fromkeys(names, seeds) for metric in ("accuracy_quantized", "flip_rate")}
     judged = {
+        "seeds": seeds,
+        "backends_differ": {},
         "ranking": ranking,
         "best": None if missing else names[0],
         "winner": names[0] if deployable and seeds > 1 else None,
@@ -91,7 +97,8 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False):
             "cause": {scheme: causes},
             "multiverse": {"summary": [f"At {scheme} {names[0]} is best or tied in 100 % of 10,000 specifications."]},
         }
-    verdict["summary"] = summary(config, verdict)
+    verdict["not_learned"] = {} if learned else dict.fromkeys(names, 0.5)
+    verdict["summary"] = [marked(line, verdict["not_learned"]) for line in summary(config, verdict)]
     return SimpleNamespace(config=config, folder=Path("results/default-3f2a91c0"), verdict=lambda: verdict)
 
 
@@ -101,6 +108,7 @@ EXTREMES = {
     "1 seed": made_up(DEFAULT_ACTIVATIONS, 1, deployable=True),
     "1000 seeds": made_up(DEFAULT_ACTIVATIONS, 1000, deployable=False),
     "everything missing": made_up(DEFAULT_ACTIVATIONS, 1000, deployable=False, missing=True),
+    "nothing learned": made_up(DEFAULT_ACTIVATIONS, 16, deployable=False, learned=False),
 }
 MORE = {
     "long names": made_up(OUTSIDE, 16, deployable=False),
@@ -151,7 +159,8 @@ def test_a_row_of_the_table_never_breaks(shown, run, width):
     names = run.config.activations
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines[2 : 2 + min(len(names), SHOWN)]]
     assert [len(cells) for cells in rows] == [6] * len(rows)
-    assert {cells[-1] for cells in rows} <= {"yes", "no"}
+    lost = {f"no: {entry['missing']} NaN" for each in run.verdict()["schemes"].values() for entry in each["ranking"]}
+    assert {cells[-1] for cells in rows} <= {"yes", "no", "not learned", *lost}
     for cells, name in zip(rows, names, strict=False):
         start, _, end = cells[0].partition("…")
         assert name == cells[0] or (name.startswith(start) and name.endswith(end) and len(cells[0]) >= 24)
@@ -162,7 +171,12 @@ def test_a_row_of_the_table_never_breaks(shown, run, width):
 
 def test_nothing_measured_and_one_seed_have_cells(shown):
     lines = shown(80, print_verdict, EXTREMES["everything missing"])
-    assert re.split(r"\s{2,}", lines[3]) == ["relu", "-", "-", "-", "-", "no"]
+    assert re.split(r"\s{2,}", lines[3]) == ["relu", "-", "-", "-", "-", "no: 1000 NaN"]
+    lines = shown(80, print_verdict, EXTREMES["nothing learned"])
+    assert re.split(r"\s{2,}", lines[3])[-1] == "not learned"
+    assert all(
+        "relu (not learned)" in line for line in EXTREMES["nothing learned"].verdict()["summary"] if " relu" in line
+    )
     lines = shown(80, print_verdict, EXTREMES["1 seed"])
     assert re.split(r"\s{2,}", lines[3]) == ["relu", "100.0", "one seed", "0.0", "0.0", "no"]
 

@@ -12,6 +12,8 @@ from quantstudy.judge.bootstrap import Floats
 def tuned_rate(config: StudyConfig, activation: str, rates: Sequence[float], seeds: tuple[int, int]) -> float:
     """Return the peak learning rate with the highest mean accuracy after the last step; of equal ones the lowest.
 
+    A rate at which a network diverges is none that one would deploy: it is taken only where that is so at all of them.
+
     Args:
         config: how the networks are trained, but for the rate.
         activation: its name.
@@ -19,14 +21,15 @@ def tuned_rate(config: StudyConfig, activation: str, rates: Sequence[float], see
         seeds: that it is chosen on, first and last + 1.
     """
     ascending = sorted(rates)
-    return float(ascending[int(np.argmax(rate_accuracies(config, activation, ascending, seeds)))])
+    means = rate_accuracies(config, activation, ascending, seeds)
+    return float(ascending[int(np.argmax(np.where(np.isnan(means), -1.0, means)))])
 
 
 def rate_accuracies(config: StudyConfig, activation: str, rates: Sequence[float], seeds: tuple[int, int]) -> Floats:
     """Return the mean accuracy over the plane after the last step at each rate, `[rates]`, 0 … 1.
 
-    The networks come from the cache, or are trained now and kept there. One that diverged (logits that are not finite)
-    counts with what it still gets right, about a half.
+    The networks come from the cache, or are trained now and kept there. Where one diverged (logits that are not finite)
+    the mean is NaN.
 
     Args:
         config: see `tuned_rate`, as for all others.

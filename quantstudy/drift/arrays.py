@@ -57,6 +57,21 @@ def planes(**maps: Numbers) -> list[Numbers]:
     return flat
 
 
+def defined(*maps: Numbers) -> Mask:
+    """Whether every value of flattened maps ``[..., pixels]`` is finite, in all of them; ``[...]``.
+
+    >>> defined(np.array([[0.0, 1.0], [0.0, np.inf]]), np.array([[0.0, 1.0], [2.0, 3.0]])).tolist()
+    [True, False]
+    """
+    found = [np.isfinite(values).all(axis=-1) for values in maps]
+    return np.asarray(np.logical_and.reduce(found))
+
+
+def where_defined(whole: Mask, values: ArrayLike) -> Floats:
+    """Values ``[...]`` in float64, NaN where ``whole`` is False."""
+    return np.where(whole, np.asarray(values, np.float64), np.nan)
+
+
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """Numerator / denominator in float64, elementwise; NaN where the denominator is 0 (or NaN)."""
     above, below = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)

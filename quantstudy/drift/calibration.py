@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from quantstudy_kernels.elementary import exp, log1p
 
-from quantstudy.drift.arrays import Floats, Mask, Numbers
+from quantstudy.drift.arrays import Floats, Mask, Numbers, where_defined
 
 BINS = 15
 """Equal bins of [0, 1] (Guo et al. 2017); of two classes the upper half of them is used."""
@@ -32,7 +32,8 @@ def expected_calibration_error(logits: Numbers, target: Mask, bins: int = BINS) 
     """Expected calibration error, 0...1; lower is better: \\|accuracy - mean confidence\\| averaged over bins.
 
     Sum over bins of share of points x \\|accuracy - confidence\\| within the bin; bin m of M holds confidences in
-    ((m - 1) / M, m / M]. Source: Guo et al., On calibration of modern neural networks (2017), arXiv 1706.04599, eq. 3.
+    ((m - 1) / M, m / M]. NaN where a logit is NaN. Source: Guo et al., On calibration of modern neural networks (2017),
+    arXiv 1706.04599, eq. 3.
 
     Args:
         logits: ``[..., points]``.
@@ -46,13 +47,14 @@ def expected_calibration_error(logits: Numbers, target: Mask, bins: int = BINS) 
     0.5
     """
     _check(logits, target)
-    sure = confidence(logits).reshape(-1, logits.shape[-1])
+    whole = np.asarray(~np.isnan(logits).any(axis=-1))
+    sure = np.nan_to_num(confidence(logits)).reshape(-1, logits.shape[-1])
     right = ((logits > 0) == target).reshape(sure.shape)
     rows = len(sure)
     # Within a bin, points x |accuracy - confidence| = |sum of (right - confidence)|.
     place = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1) + bins * np.arange(rows)[:, None]
     gaps = np.bincount(place.ravel(), weights=(right - sure).ravel(), minlength=rows * bins).reshape(rows, bins)
-    return np.asarray((np.abs(gaps).sum(axis=-1) / sure.shape[-1]).reshape(logits.shape[:-1]))
+    return where_defined(whole, (np.abs(gaps).sum(axis=-1) / sure.shape[-1]).reshape(logits.shape[:-1]))
 
 
 def cross_entropy(logits: Numbers, target: Mask) -> Floats:

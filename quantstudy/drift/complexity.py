@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from quantstudy_kernels.cpu.islands import count_regions
 
-from quantstudy.drift.arrays import Floats, Numbers, blocks, planes
+from quantstudy.drift.arrays import Floats, Numbers, blocks, defined, planes, where_defined
 
 LEVELS = 9
 
@@ -51,6 +51,7 @@ def level_components(x: Numbers) -> Floats:
     """Mean number of connected regions (4 neighbours) above the levels 0.1, 0.2, ... 0.9 of the range; ``[...]``.
 
     Strictly above, of the range-normalized map; 1 for a single hill, more for a landscape, 0 for a dead map.
+    NaN where a value is not finite.
 
     Raises:
         ValueError: x has fewer than two axes or no pixels.
@@ -60,7 +61,8 @@ def level_components(x: Numbers) -> Floats:
 
 def _components(z: Floats) -> Floats:
     counts = count_regions(z.reshape(-1, *z.shape[-2:]), np.arange(1, LEVELS + 1) / (LEVELS + 1))
-    return np.asarray(counts.mean(axis=-1)).reshape(z.shape[:-2])
+    (flat,) = planes(z=z)
+    return where_defined(defined(flat), counts.mean(axis=-1).reshape(z.shape[:-2]))
 
 
 def complexity_measures(x: Numbers) -> dict[str, Floats]:

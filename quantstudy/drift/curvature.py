@@ -29,6 +29,7 @@ def crossings(maps: Numbers) -> Crossings:
     """Edges between neighbours (along rows, then along columns) of which one is above 0 and the other is not.
 
     These are the edges on which the vertices of ``contours`` at level 0 lie. x counts columns, y rows, from 0.
+    A map that holds NaN or infinity has none.
 
     Args:
         maps: ``[maps, N, N]``.
@@ -38,7 +39,7 @@ def crossings(maps: Numbers) -> Crossings:
     """
     if maps.ndim != 3:
         raise ValueError(f"maps has shape {maps.shape}; it needs [maps, N, N]")
-    above = maps > 0.0
+    above = (maps > 0.0) & np.isfinite(maps).all(axis=(1, 2), keepdims=True)
     along_x = np.argwhere(above[:, :, 1:] != above[:, :, :-1])
     along_y = np.argwhere(above[:, 1:, :] != above[:, :-1, :])
     ends = np.concatenate(

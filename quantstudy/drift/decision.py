@@ -1,7 +1,9 @@
 """What quantization does to the decision map, pixel by pixel.
 
 x is the float logit map and y the quantized one, both ``[..., N, N]``; every measure returns one number per map,
-``[...]``, in float64. A pixel is island where its logit is > 0 (so a logit of exactly 0, or NaN, is sea).
+``[...]``, in float64. A pixel is island where its logit is > 0 (so a logit of exactly 0 is sea). One that is not finite
+has no class: a map that holds one has no value in any measure that looks at it, so that a network that has diverged is
+missing and not half right.
 All rates are shares of *all* pixels, 0...1; so sea_to_island + island_to_sea = flip_rate, and
 correct_to_wrong - wrong_to_correct = accuracy_drop.
 
@@ -20,17 +22,18 @@ import numpy as np
 from quantstudy_kernels.cpu.divergence import bernoulli_divergences
 from quantstudy_kernels.elementary import exp, log1p
 
-from quantstudy.drift.arrays import Floats, Mask, Numbers, planes, ratio
+from quantstudy.drift.arrays import Floats, Mask, Numbers, defined, planes, ratio, where_defined
 from quantstudy.drift.folds import sqnr_db
 
 
 def decide(logits: Numbers) -> Mask:
-    """Boolean decision of any logits: True (island) where the logit is > 0."""
+    """Boolean decision of any finite logits: True (island) where the logit is > 0."""
     return np.asarray(logits > 0)
 
 
-def _share(mask: Mask) -> Floats:
-    return np.asarray(np.count_nonzero(mask, axis=-1) / mask.shape[-1])
+def _share(mask: Mask, whole: Mask) -> Floats:
+    """Share of the pixels in a mask ``[..., pixels]``, NaN where a map that it was made of is not ``whole``."""
+    return where_defined(whole, np.count_nonzero(mask, axis=-1) / mask.shape[-1])
 
 
 def flip_rate(x: Numbers, y: Numbers) -> Floats:
@@ -40,13 +43,13 @@ def flip_rate(x: Numbers, y: Numbers) -> Floats:
         ValueError: shapes differ (as in every measure of this file).
     """
     x, y = planes(x=x, y=y)
-    return _share(decide(x) != decide(y))
+    return _share(decide(x) != decide(y), defined(x, y))
 
 
 def sea_to_island(x: Numbers, y: Numbers) -> Floats:
     """Share of pixels that are sea in float and island when quantized, 0...1; lower is better."""
     x, y = planes(x=x, y=y)
-    return _share(~decide(x) & decide(y))
+    return _share(~decide(x) & decide(y), defined(x, y))
 
 
 def island_to_sea(x: Numbers, y: Numbers) -> Floats:
@@ -57,7 +60,7 @@ def island_to_sea(x: Numbers, y: Numbers) -> Floats:
 def correct_to_wrong(x: Numbers, y: Numbers, target: Mask) -> Floats:
     """Share of pixels that float classifies like the boolean target ``[..., N, N]`` and quantized does not; lower."""
     x, y, target = planes(x=x, y=y, target=target)
-    return _share((decide(x) == target) & (decide(y) != target))
+    return _share((decide(x) == target) & (decide(y) != target), defined(x, y))
 
 
 def wrong_to_correct(x: Numbers, y: Numbers, target: Mask) -> Floats:
@@ -89,32 +92,39 @@ def boundary_band_flip_rate(x: Numbers, y: Numbers) -> Floats:
     flat_x, flat_y = planes(x=x, y=y)
     (band,) = planes(x=boundary_band(x))
     flips = decide(flat_x) != decide(flat_y)
-    return ratio(np.count_nonzero(flips & band, axis=-1), np.count_nonzero(band, axis=-1))
+    rate = ratio(np.count_nonzero(flips & band, axis=-1), np.count_nonzero(band, axis=-1))
+    return where_defined(defined(flat_x, flat_y), rate)
 
 
 def island_iou(x: Numbers, y: Numbers) -> Floats:
     """Intersection over union of the float and quantized islands, 0...1; higher is better. Two empty masks: NaN."""
     x, y = planes(x=x, y=y)
     one, two = decide(x), decide(y)
-    return ratio(np.count_nonzero(one & two, axis=-1), np.count_nonzero(one | two, axis=-1))
+    overlap = ratio(np.count_nonzero(one & two, axis=-1), np.count_nonzero(one | two, axis=-1))
+    return where_defined(defined(x, y), overlap)
 
 
 def accuracy(x: Numbers, target: Mask) -> Floats:
     """Share of pixels whose decision is the boolean target ``[..., N, N]``, 0...1; higher is better."""
     x, target = planes(x=x, target=target)
-    return _share(decide(x) == target)
+    return _share(decide(x) == target, defined(x))
 
 
 def delta_logit_mean(x: Numbers, y: Numbers) -> Floats:
     """Mean \\|y - x\\| in logits; lower is better."""
     x, y = planes(x=x, y=y)
-    return np.asarray(np.abs(y.astype(np.float64) - x).mean(axis=-1))
+    return _mean_distance(x, y, defined(x, y))
+
+
+def _mean_distance(x: Numbers, y: Numbers, whole: Mask) -> Floats:
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        return where_defined(whole, np.abs(y.astype(np.float64) - x).mean(axis=-1))
 
 
 def logit_margin(x: Numbers) -> Floats:
     """Median \\|x\\| of the float logits: how much change a typical pixel survives. Neither way is better by itself."""
     (x,) = planes(x=x)
-    return np.asarray(np.median(np.abs(x.astype(np.float64)), axis=-1))
+    return where_defined(defined(x), np.median(np.abs(x.astype(np.float64)), axis=-1))
 
 
 def bernoulli_kl(x: Numbers, y: Numbers) -> Floats:
@@ -126,7 +136,7 @@ def bernoulli_kl(x: Numbers, y: Numbers) -> Floats:
     True
     """
     x, y = planes(x=x, y=y)
-    return _bernoulli_kl(_Probability.of(x), y)
+    return _bernoulli_kl(_Probability.of(x), y, defined(x, y))
 
 
 class _Probability(NamedTuple):
@@ -154,10 +164,10 @@ class _Probability(NamedTuple):
         )
 
 
-def _bernoulli_kl(x: _Probability, y: Numbers) -> Floats:
+def _bernoulli_kl(x: _Probability, y: Numbers, whole: Mask) -> Floats:
     each = bernoulli_divergences(x, y.astype(np.float64))
     # Each pixel's divergence is >= 0; rounding may leave -1e-17.
-    return np.asarray(np.maximum(each.mean(axis=-1), 0.0))
+    return where_defined(whole, np.maximum(each.mean(axis=-1), 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,6 +180,7 @@ class FloatLogits:
         accuracy: share of pixels that are right, ``[...]``.
         margin: median \\|logit\\|, ``[...]``.
         band: the boundary's band, boolean ``[..., pixels]``.
+        whole: every logit is finite, boolean ``[...]``; all measures of other maps are NaN.
         probability: for the KL divergence.
     """
 
@@ -178,6 +189,7 @@ class FloatLogits:
     accuracy: Floats
     margin: Floats
     band: Mask
+    whole: Mask
     probability: _Probability
 
 
@@ -191,7 +203,8 @@ def float_logits(x: Numbers, target: Mask) -> FloatLogits:
         raise ValueError(f"target has dtype {target.dtype}; it must be bool")
     flat, _ = planes(x=x, target=target)
     (band,) = planes(x=boundary_band(x))
-    return FloatLogits(x, target, accuracy(x, target), logit_margin(x), band, _Probability.of(flat))
+    right, margin = accuracy(x, target), logit_margin(x)
+    return FloatLogits(x, target, right, margin, band, defined(flat), _Probability.of(flat))
 
 
 def decision_measures(x: Numbers, y: Numbers, target: Mask) -> dict[str, Floats]:
@@ -221,26 +234,30 @@ def decision_drift(before: FloatLogits, y: Numbers) -> dict[str, Floats]:
     x, y, target = planes(x=before.maps, y=y, target=before.target)
     was, now = decide(x), decide(y)
     right, still = was == target, now == target
-    flips = was != now
-    delta, after = np.abs(y.astype(np.float64) - x).mean(axis=-1), _share(still)
+    flips, band = was != now, before.band
+    one = defined(y)
+    both = before.whole & one
+    delta, after = _mean_distance(x, y, both), _share(still, one)
+    in_band = ratio(np.count_nonzero(flips & band, axis=-1), np.count_nonzero(band, axis=-1))
+    overlap = ratio(np.count_nonzero(was & now, axis=-1), np.count_nonzero(was | now, axis=-1))
+    with np.errstate(invalid="ignore"):
+        decibels = sqnr_db(x[..., None], y[..., None])
     return {
-        "flip_rate": _share(flips),
-        "sea_to_island": _share(~was & now),
-        "island_to_sea": _share(was & ~now),
-        "correct_to_wrong": _share(right & ~still),
-        "wrong_to_correct": _share(~right & still),
-        "boundary_band_flip_rate": ratio(
-            np.count_nonzero(flips & before.band, axis=-1), np.count_nonzero(before.band, axis=-1)
-        ),
-        "island_iou": ratio(np.count_nonzero(was & now, axis=-1), np.count_nonzero(was | now, axis=-1)),
+        "flip_rate": _share(flips, both),
+        "sea_to_island": _share(~was & now, both),
+        "island_to_sea": _share(was & ~now, both),
+        "correct_to_wrong": _share(right & ~still, both),
+        "wrong_to_correct": _share(~right & still, both),
+        "boundary_band_flip_rate": where_defined(both, in_band),
+        "island_iou": where_defined(both, overlap),
         "accuracy_float": before.accuracy,
         "accuracy_quantized": after,
         "accuracy_drop": np.asarray(before.accuracy - after),
-        "delta_logit_mean": np.asarray(delta),
+        "delta_logit_mean": delta,
         "logit_margin": before.margin,
         "delta_logit_over_margin": ratio(delta, before.margin),
-        "logit_sqnr_db": sqnr_db(x[..., None], y[..., None]),
-        "bernoulli_kl": _bernoulli_kl(before.probability, y),
+        "logit_sqnr_db": where_defined(both, decibels),
+        "bernoulli_kl": _bernoulli_kl(before.probability, y, both),
     }
 
 
@@ -251,11 +268,11 @@ def brief_drift(before: FloatLogits, y: Numbers) -> dict[str, Floats]:
         ValueError: shapes differ.
     """
     x, y, target = planes(x=before.maps, y=y, target=before.target)
-    now = decide(y)
-    after = _share(now == target)
+    now, one = decide(y), defined(y)
+    both, after = before.whole & one, _share(now == target, one)
     return {
-        "flip_rate": _share(decide(x) != now),
+        "flip_rate": _share(decide(x) != now, both),
         "accuracy_quantized": after,
         "accuracy_drop": np.asarray(before.accuracy - after),
-        "delta_logit_over_margin": ratio(np.abs(y.astype(np.float64) - x).mean(axis=-1), before.margin),
+        "delta_logit_over_margin": ratio(_mean_distance(x, y, both), before.margin),
     }

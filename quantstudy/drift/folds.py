@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.folds import FoldSums, Histogram, fold_sums, histogram
 from quantstudy_kernels.elementary import log10
 
-from quantstudy.drift.arrays import Floats, Numbers, per_map, planes, ratio
+from quantstudy.drift.arrays import Floats, Numbers, per_map, planes, ratio, where_defined
 from quantstudy.drift.divergence import kl_of_counts
 
 
@@ -40,7 +40,7 @@ def _cosine(product: Floats, signal: Floats, quantized: Floats) -> Floats:
 
 
 def _newly_dead(x_range: Floats, y_range: Floats) -> Floats:
-    return np.asarray(((x_range > 0) & (y_range == 0)).astype(np.float64))
+    return where_defined(np.isfinite(x_range) & np.isfinite(y_range), (x_range > 0) & (y_range == 0))
 
 
 def _clipped_energy(x: Floats, error: Floats, lo: Floats, hi: Floats) -> Floats:
@@ -95,9 +95,13 @@ def rmse_over_step(x: Numbers, y: Numbers, step: ArrayLike | None) -> Floats:
 
 
 def newly_dead(x: Numbers, y: Numbers) -> Floats:
-    """1.0 where the float neuron is live and the quantized one dead (zero range over the plane), else 0.0; lower."""
-    x, y = planes(x=x, y=y)
-    return _newly_dead(np.ptp(x, axis=-1), np.ptp(y, axis=-1))
+    """1.0 where the float neuron is live and the quantized one dead (zero range over the plane), else 0.0; lower.
+
+    NaN where a value of one of the two is not finite.
+    """
+    x, y = planes(x=x.astype(np.float64), y=y.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        return _newly_dead(np.ptp(x, axis=-1), np.ptp(y, axis=-1))
 
 
 def clipping_share(x: Numbers, y: Numbers, lo: ArrayLike | None, hi: ArrayLike | None) -> Floats:

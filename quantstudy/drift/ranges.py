@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.codes import count_codes
 from quantstudy_kernels.elementary import log2
 
-from quantstudy.drift.arrays import Floats, Ints, Numbers, per_map, planes, ratio
+from quantstudy.drift.arrays import Floats, Ints, Numbers, per_map, planes, ratio, where_defined
 
 PERCENTILES = {
     "value_p0_1": 0.1,
@@ -45,7 +45,7 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
 
     Percentiles are linear between ranks (``np.percentile``). Skew = m3 / m2^1.5 and excess kurtosis = m4 / m2² - 3 of
     the central moments, without bias correction; both NaN where all values are equal. ``dead_share`` is the share of
-    neurons with zero range over the plane.
+    neurons with zero range over the plane; NaN where a value is not finite.
 
     Raises:
         ValueError: values has fewer than three axes or no pixels.
@@ -57,6 +57,7 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
     ranked = np.array([_percentiles(network) for network in networks]).reshape(*pooled.shape[:-1], len(PERCENTILES))
     ranked = np.moveaxis(ranked, -1, 0)
     low, high = values.min(axis=(-2, -1)), values.max(axis=(-2, -1))
+    whole = (np.isfinite(low) & np.isfinite(high)).all(axis=-1)
     # Values that are all equal may leave a second moment of 1e-34 from the rounding of their mean.
     spread = np.where(low.min(axis=-1) == high.max(axis=-1), 0.0, second)
     return {
@@ -66,7 +67,7 @@ def range_measures(values: Numbers) -> dict[str, Floats]:
         "value_std": np.sqrt(spread),
         "value_skew": ratio(third, spread * np.sqrt(spread)),
         "value_excess_kurtosis": np.asarray(ratio(fourth, spread**2) - 3.0),
-        "dead_share": np.asarray((low == high).mean(axis=-1)),
+        "dead_share": where_defined(whole, (low == high).mean(axis=-1)),
     }
 
 

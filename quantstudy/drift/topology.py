@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from quantstudy_kernels.cpu.islands import compare_regions, count_regions
 
-from quantstudy.drift.arrays import Ints, Mask, Numbers, planes
+from quantstudy.drift.arrays import Floats, Ints, Mask, Numbers, defined, planes, where_defined
 
 SMALLEST_ISLAND = 4
 # Overlap counts as survival from 1 / 10 of the smaller island; a fraction of integers has no rounding at the edge.
@@ -85,11 +85,14 @@ def island_changes(x: Mask, y: Mask) -> IslandChanges:
     )
 
 
-def island_measures(x: Numbers, y: Numbers) -> dict[str, Ints]:
+def island_measures(x: Numbers, y: Numbers) -> dict[str, Floats]:
     """``islands_lost``, ``_born``, ``_merged`` and ``_split`` for float and quantized logit maps ``[..., N, N]``.
+
+    Whole numbers, NaN where a logit is not finite.
 
     Raises:
         ValueError: shapes differ.
     """
     changes = island_changes(x > 0, y > 0)
-    return {f"islands_{name}": count for name, count in changes._asdict().items()}
+    whole = defined(*planes(x=x, y=y))
+    return {f"islands_{name}": where_defined(whole, count) for name, count in changes._asdict().items()}

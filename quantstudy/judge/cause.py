@@ -1,6 +1,6 @@
 """How much of the bounded activation's advantage is its bound, its shape, its calibration: paired differences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.seeds import SeedTable, by_seed, number, triples
-from quantstudy.judge.words import points
+from quantstudy.judge.seeds import SeedTable, by_seed, missing, number, triples
+from quantstudy.judge.words import marked, points
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
 
 KEYS = ("activation", "variant", "scheme")
@@ -77,24 +77,32 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
     yield Question("calibration", calibrated, bounded, BOUNDED)
 
 
-def judge_cause(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
+def judge_cause(
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, not_learned: Collection[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
     Args:
         frame: cause.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
+        not_learned: activations of which each sentence says so.
 
     Returns:
-        `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "sentence"}]}`:
+        `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
+        "seeds", "sentence"}]}`:
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
-        scheme, and whether both tell the two apart.
+        scheme, whether both tell the two apart, and at how many seeds one of the two has no finite value: then nothing
+        is told.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
-    return {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    for row in (row for rows in found.values() for row in rows):
+        row["sentence"] = marked(row["sentence"], not_learned)
+    return found
 
 
 def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
@@ -103,13 +111,15 @@ def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[
         return row
 
     differences = np.array([values(question.network) - values(question.against) for question in asked])
-    adjusted = holm(np.array([paired_p(row[np.isfinite(row)]) for row in differences]))
+    whole = [np.isfinite(row).all() for row in differences]
+    adjusted = holm(np.array([paired_p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
     rows = []
-    for question, three, p in zip(asked, triples(differences), adjusted, strict=True):
+    for question, of_seeds, three, p in zip(asked, differences, triples(differences), adjusted, strict=True):
         low, high = three["low"], three["high"]
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
         row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
+        row |= {"missing": missing(of_seeds), "seeds": len(of_seeds)}
         rows.append(row | {"sentence": _sentence(question, row)})
     return rows
 
@@ -134,7 +144,7 @@ def _sentence(question: Question, row: dict[str, Any]) -> str:
     who = who if who.startswith(("relu", "silu", "gelu", "hard")) else who[0].upper() + who[1:]
     mean, low, high = row["mean"], row["low"], row["high"]
     if mean is None:
-        return f"{who} {ahead}{whom}: nothing was measured."
+        return f"{who} {ahead}{whom}: not known, a value is missing at {row['missing']} of {row['seeds']} seeds."
     verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
     by = " by" if "is " in verb else ""
     amount = f"{verb}{whom}{by} {points(sign * mean)} points"

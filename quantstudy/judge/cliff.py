@@ -1,6 +1,7 @@
 """From how many bits on: flip rates over widths, and the least width that stays within a limit."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantstudy.judge.bootstrap import CONFIDENCE, Floats, resampled_means
-from quantstudy.judge.seeds import DIGITS, SeedTable, by_seed, triples
+from quantstudy.judge.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
 LIMITS = (0.01, 0.05)
 """Flip rates that are asked for."""
@@ -16,7 +17,13 @@ LIMITS = (0.01, 0.05)
 KEYS = ("activation", "quantized", "bits")
 
 
-def judge_cliff(frame: pd.DataFrame, activations: Sequence[str], seeds: int, allowed_drop: float) -> dict[str, Any]:
+def judge_cliff(
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    allowed_drop: float,
+    not_learned: Collection[str] = (),
+) -> dict[str, Any]:
     """Return, per quantized part and activation, the curve of flip rates and the least widths that are safe.
 
     Args:
@@ -24,18 +31,21 @@ def judge_cliff(frame: pd.DataFrame, activations: Sequence[str], seeds: int, all
         activations: names in the study's order.
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
+        not_learned: activations that are deployable at no width.
 
     Returns:
-        `{part: {activation: {"curve": [{"bits", "mean", "low", "high"}], "smallest": {limit: S}, "deployable": S}}}`;
+        `{part: {activation: {"curve": [{"bits", "mean", "low", "high"}], "smallest": {limit: S}, "deployable": S,
+        "missing": seeds without a finite value at some width}}}`;
         S = `{"bits", "low", "high"}`: the least width from which on, at all wider ones too, the mean flip rate is
         within the limit (the drop's upper end within the allowed one), and the 95 % percentile interval of that width
-        over resampled seeds. None: no width here is, or nothing is known.
+        over resampled seeds. None: no width here is, or nothing is known. A width with a missing value never is.
     """
     flips, drops = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", "accuracy_drop"))
     widths = sorted(int(bits) for bits in frame["bits"].unique())
     parts = dict.fromkeys(map(str, frame["quantized"].unique()))
+    limits = {name: -math.inf if name in not_learned else allowed_drop for name in activations}
     return {
-        part: {name: _one(flips, drops, (name, part), widths, allowed_drop) for name in activations} for part in parts
+        part: {name: _one(flips, drops, (name, part), widths, limits[name]) for name in activations} for part in parts
     }
 
 
@@ -49,6 +59,7 @@ def _one(
         "curve": [{"bits": bits, **three} for bits, three in zip(widths, curve, strict=True)],
         "smallest": {f"{limit:g}": smallest(rates, widths, limit) for limit in LIMITS},
         "deployable": {"bits": _width(_first(fits[:, None])[0], widths), "low": None, "high": None},
+        "missing": missing(rates, lost),
     }
 
 
@@ -56,16 +67,14 @@ def smallest(rates: Floats, widths: Sequence[int], limit: float) -> Mapping[str,
     """Return the least width from which on the mean is at most `limit`, and its 95 % interval over resampled seeds.
 
     Args:
-        rates: `[widths, seeds]`; a seed without a value at some width is left out.
+        rates: `[widths, seeds]`; no width at which a value is missing (NaN) is within the limit.
         widths: ascending.
         limit: in the unit of the rates.
 
     >>> smallest(np.array([[0.20, 0.30], [0.02, 0.04], [0.001, 0.002]]), (4, 6, 8), 0.05)
     {'bits': 6, 'low': 6, 'high': 6}
     """
-    rates = rates[:, np.isfinite(rates).all(axis=0)]
-    if rates.shape[1] == 0:
-        return {"bits": None, "low": None, "high": None}
+    rates = np.where(np.isfinite(rates), rates, np.nan)
     bits = _width(_first(_within(rates.mean(axis=1, keepdims=True), limit))[0], widths)
     if rates.shape[1] == 1:
         return {"bits": bits, "low": None, "high": None}

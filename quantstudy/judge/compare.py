@@ -82,6 +82,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         clearest of them can become real) and `real` (how many are).
         `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
         those in both runs count).
+        `not_learned`: activations that have not learned in `a` and in `b`.
         `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
 
     Raises:
@@ -112,6 +113,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         "comparisons": rows,
         "families": {metric: _family([row for row in rows if row["metric"] == metric]) for metric in HIGHER_IS_BETTER},
         "verdicts": verdicts,
+        "not_learned": {side: list(of.verdict["not_learned"]) for side, of in (("a", a), ("b", b))},
         "same": not (settings or made_with or changed),
     }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from quantstudy.judge.compare import DROP
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
-from quantstudy.judge.words import listing, points
+from quantstudy.judge.words import listing, marked, points
 
 MOST_PAIRS = 8
 """Pairs of schemes that have a line of their own at most."""
@@ -36,6 +36,11 @@ def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
     Args:
         comparison: what `compare` returned, or the content of compare.json.
     """
+    names = {name for lost in comparison["not_learned"].values() for name in lost}
+    return [marked(line, names) for line in _lines(comparison)]
+
+
+def _lines(comparison: Mapping[str, Any]) -> list[str]:
     if comparison["same"]:
         return [f"No differences: settings, {_pairing(comparison)} and verdicts are the same.", *_caveats(comparison)]
     lines = [

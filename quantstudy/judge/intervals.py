@@ -19,6 +19,9 @@ FLOOR = 0.3
 SAMPLED = 16
 """One of so many values tells roughly where the lowest ones end."""
 
+ALIKE = 5
+"""So many equal values are an interval: fewer may be equal by chance, on a coarse plane above all, and tell nothing."""
+
 COVERAGE = {
     2: {"normal": 0.952, "exponential": 0.908, "lognormal": 0.918, "discrete": 0.694},
     3: {"normal": 0.966, "exponential": 0.902, "lognormal": 0.905, "discrete": 0.891},
@@ -128,10 +131,11 @@ def interval(row: Floats) -> tuple[float, float, float]:
     it may reach beyond the data, so that the upper end of an accuracy can exceed 1; cutting it off is left to whoever
     draws it. With two seeds it is Student's interval.
 
-    All NaN without values; low and high NaN with one; where all values are equal the interval is that point.
+    All NaN without values; low and high NaN with one; where all values are equal the interval is that point, and low
+    and high are NaN if there are fewer than ALIKE of them.
 
-    >>> interval(np.array([0.5, 0.5])), interval(np.array([0.5]))
-    ((0.5, 0.5, 0.5), (0.5, nan, nan))
+    >>> interval(np.full(5, 0.5)), interval(np.array([0.5, 0.5])), interval(np.array([0.5]))
+    ((0.5, 0.5, 0.5), (0.5, nan, nan), (0.5, nan, nan))
     """
     if len(row) == 0:
         return math.nan, math.nan, math.nan
@@ -146,7 +150,8 @@ def _interval(values: bytes) -> tuple[float, float, float]:
     row = np.frombuffer(values)
     seeds, mean = len(row), mean_of(row)
     if all_equal(row):
-        return mean, mean, mean
+        end = mean if seeds >= ALIKE else math.nan
+        return mean, end, end
     spread = np.ptp(row)
     unit = (row - mean) / spread  # first to its range: squares of very small numbers would be 0
     deviation = math.sqrt(np.square(unit).mean())

@@ -17,7 +17,7 @@ from quantstudy.judge.bootstrap import Floats, seeds_needed
 from quantstudy.judge.multiverse_words import multiverse_lines
 from quantstudy.judge.paired import Comparison, paired_against, paired_against_best
 from quantstudy.judge.seeds import DIGITS, by_seed, number
-from quantstudy.judge.words import LEARNED
+from quantstudy.judge.words import marked
 
 HIGHER_IS_BETTER = ("accuracy_quantized",)
 """Metrics of which more is better; of all others less is."""
@@ -41,11 +41,13 @@ def judge_multiverse(
     seeds: int,
     axes: Mapping[str, Sequence[Any]],
     own: Mapping[str, Any],
+    learned: float,
 ) -> dict[str, Any]:
     """Return who is best how often, what that depends on, and the lead of the overall best in every specification.
 
     In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
-    best or tied with the best most often (then: best most often, lowest mean rank, first in the study).
+    best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
+    with a network that has no finite value is neither in that specification.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -53,12 +55,14 @@ def judge_multiverse(
         seeds: number of seeds.
         axes: values of every axis, the metric last.
         own: the study's own value on every axis.
+        learned: least mean float accuracy of networks that have learned, a fraction.
 
     Returns:
         `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations", "axes", "overall_best",
         "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states": {"ahead", "tied",
         "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
-        "share_best_or_tied", "most"}]}, "not_learned": {"specifications", "networks": […]}, "undefined": {"values",
+        "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […],
+        "never": [activations that have learned under no choice]}, "undefined": {"values",
         "of", "specifications"}, "summary": lines, "table": [S]}`. Shares are of all specifications, and of the overall
         best where no activation is named; `most` is who would be the overall best of that value alone.
 
@@ -82,6 +86,7 @@ def judge_multiverse(
         tied = best
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    failed = _not_learned(frame, activations, seeds, axes, learned)
     table = []
     for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
         against = found if found.reference == first else paired_against(values[number_of], first)
@@ -102,14 +107,16 @@ def judge_multiverse(
         "states": {state: sum(entry["state"] == state for entry in table) for state in ("ahead", "tied", "behind")},
         "own": next((entry for entry in table if entry["own"]), None),
         "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
-        "not_learned": _not_learned(frame, activations, seeds, axes),
+        "learned": learned,
+        "not_learned": failed,
         "undefined": {
             "values": int((~np.isfinite(values)).sum()),
             "of": values.size,
             "specifications": int((~np.isfinite(values)).any(axis=(1, 2)).sum()),
         },
     }
-    return result | {"summary": multiverse_lines(result), "table": table}
+    lines = [marked(line, failed["never"]) for line in multiverse_lines(result)]
+    return result | {"summary": lines, "table": table}
 
 
 def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:
@@ -141,15 +148,13 @@ def _table(
 
 
 def _means(values: Floats) -> Floats:
-    """Return the means over the seeds that have a value, NaN where none has."""
-    present = np.isfinite(values)
-    count = present.sum(axis=-1)
-    total = np.where(present, values, 0.0).sum(axis=-1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    """Return the means over the seeds, NaN where one has no value."""
+    whole = np.asarray(np.isfinite(values).all(axis=-1))
+    return np.where(whole, np.where(whole[..., None], values, 0.0).sum(axis=-1) / values.shape[-1], np.nan)
 
 
 def _outcome(comparisons: Sequence[Comparison], means: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return who is best and who is best or tied, `[specifications, activations]`; nobody without a value is."""
+    """Return who is best and who is best or tied, `[specifications, activations]`; nobody who lacks a value is."""
     measured = np.isfinite(means)
     references = np.array([found.reference for found in comparisons])
     best = (np.arange(means.shape[1]) == references[:, None]) & measured
@@ -218,18 +223,19 @@ def _dependence(
 
 
 def _not_learned(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
 ) -> dict[str, Any]:
-    """Return the networks whose mean float accuracy is below LEARNED, and how many specifications have one."""
+    """Return the networks whose mean float accuracy is below `learned`, or not known, and how many specifications."""
     tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
     accuracy = _means(sum(tables, np.zeros(())))  # what quantization left and what it took
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
     accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]
     trained = [dict(zip(MEASURED[:TRAINED], values, strict=True)) for values in product(*list(axes.values())[:TRAINED])]
-    failed = accuracy < LEARNED
+    failed = np.asarray(~(accuracy >= learned))
     networks = [
         trained[row] | {"activation": activations[column], "accuracy_float": number(accuracy[row, column])}
         for row, column in np.argwhere(failed).tolist()
     ]
     specifications = int(failed.any(axis=1).sum()) * each * len(axes["metric"])
-    return {"specifications": specifications, "networks": networks}
+    never = [name for column, name in enumerate(activations) if failed[:, column].all()]
+    return {"specifications": specifications, "networks": networks, "never": never}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.judge.words import LEARNED, listing, points
+from quantstudy.judge.words import limit, listing, points
 
 NAMES = {
     "lr": "learning rate",
@@ -154,24 +154,26 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         )
     failed = found["not_learned"]
     if failed["networks"]:
-        worst = sorted(failed["networks"], key=lambda network: network["accuracy_float"])
-        told = [
-            f"{network['activation']} at {_trained(network)} ({points(network['accuracy_float'])} %)"
-            for network in worst[:MOST_NAMED]
-        ]
+        worst = sorted(failed["networks"], key=lambda network: network["accuracy_float"] or 0.0)
+        told = [f"{network['activation']} at {_trained(network)} ({_right(network)})" for network in worst[:MOST_NAMED]]
         left = len(worst) - len(told)
         more = [f"{left} more"] if left else []
         said.append(
-            f"In {failed['specifications']:,} of them some float networks did not learn (below {points(LEARNED, 0)} %) "
-            f"and count all the same: {listing([*told, *more])}."
+            f"In {failed['specifications']:,} of them some float networks did not learn (below "
+            f"{limit(found['learned'])} %) and count all the same: {listing([*told, *more])}."
         )
     missing = found["undefined"]
     if missing["values"]:
         said.append(
             f"{missing['values']:,} of {missing['of']:,} values are undefined, in "
-            f"{specifications(missing['specifications'])}; their seeds are left out there."
+            f"{specifications(missing['specifications'])}; whoever has one is neither best nor tied there."
         )
     return said
+
+
+def _right(network: Mapping[str, Any]) -> str:
+    right = network["accuracy_float"]
+    return "no finite value" if right is None else f"{points(right)} %"
 
 
 def _trained(network: Mapping[str, Any]) -> str:

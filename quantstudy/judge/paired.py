@@ -87,7 +87,7 @@ def mean_interval(values: ArrayLike) -> Intervals:
     """Return the mean of every row and its 95 % bootstrap interval, in the unit of the values.
 
     The method and its measured coverage: `intervals.interval`, `intervals.coverage`.
-    Where all values of a row are equal the interval is that point.
+    Where all values of a row are equal the interval is that point, or none with few values (`intervals.ALIKE`).
 
     Args:
         values: `[activations, seeds]`; NaN = missing.
@@ -97,7 +97,7 @@ def mean_interval(values: ArrayLike) -> Intervals:
 
     >>> found = mean_interval([[0.90, 0.92, 0.94, 0.96], [0.5, 0.5, 0.5, float("nan")]])
     >>> found.mean.round(3).tolist(), found.low.round(3).tolist(), found.missing.tolist()
-    ([0.93, 0.5], [0.885, 0.5], [0, 1])
+    ([0.93, 0.5], [0.885, nan], [0, 1])
     """
     rows = _rows(values)
     return Intervals(*_columns(interval(row[np.isfinite(row)]) for row in rows), *_counts(np.isfinite(rows)))
@@ -131,6 +131,8 @@ def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> 
     mean, low, high = _columns(map(interval, pairs))
     p = np.array([test(pair) for pair in pairs])
     others = np.arange(len(rows)) != reference
+    if len(pairs[reference]) > 1:
+        low[reference] = high[reference] = 0.0
     p_holm = np.ones(len(rows))
     p_holm[others] = holm(p[others])
     apart = others & (p_holm <= ERROR) & ((low > 0) | (high < 0))
@@ -138,10 +140,10 @@ def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> 
 
 
 def paired_against_best(values: ArrayLike, test: Test = paired_p) -> Comparison:
-    """Compare the activation that has the highest mean with all, paired by seed (see `paired_against`).
+    """Compare the best, the first of `ranking_order`, with all, paired by seed (see `paired_against`).
 
-    One that is ahead of the best at the seeds that both have counts as tied: where values are missing, the highest mean
-    may owe its place to other seeds.
+    One that is ahead of the best at the seeds that both have counts as tied: where values are missing, the best may owe
+    its place to other seeds.
 
     Args:
         values: `[activations, seeds]`, higher is better; NaN = missing.
@@ -151,9 +153,9 @@ def paired_against_best(values: ArrayLike, test: Test = paired_p) -> Comparison:
         ValueError: not two axes, or no activation.
     """
     rows = _rows(values)
-    order = ranking_order(np.array([mean_of(row[np.isfinite(row)]) for row in rows]))
-    if not len(order):
+    if not len(rows):
         raise ValueError("at least one activation is needed")
+    order = ranking_order(rows)
     found = paired_against(values, int(order[0]), test)
     return replace(found, tied=found.tied | (found.difference < 0))
 
@@ -185,13 +187,18 @@ def probability_of_best(values: ArrayLike) -> Chances:
     return Chances(probability, seeds, rows.shape[1] - seeds)
 
 
-def ranking_order(means: Floats) -> NDArray[np.intp]:
-    """Return rows from the highest mean to the lowest; equal ones (to 12 decimals) keep their order, NaN comes last.
+def ranking_order(rows: Floats) -> NDArray[np.intp]:
+    """Return rows `[activations, seeds]` from the highest mean to the lowest; equal ones keep their order.
 
-    >>> ranking_order(np.array([0.8, float("nan"), 0.9, 0.8])).tolist()
-    [2, 0, 3, 1]
+    Those that lack a value come after all that have theirs: a network that has none failed, and its activation must not
+    lead by the mean of those that are left. Equal is what is so to 12 decimals.
+
+    >>> ranking_order(np.array([[0.8, 0.8], [np.nan, np.nan], [0.9, 0.7], [0.9, 0.9], [1.0, np.nan]])).tolist()
+    [3, 0, 2, 4, 1]
     """
-    return np.argsort(-np.round(means, 12), kind="stable")
+    present = np.isfinite(rows)
+    means = np.array([mean_of(row[kept]) for row, kept in zip(rows, present, strict=True)])
+    return np.lexsort((-np.round(means, 12), ~present.all(axis=1)))
 
 
 def _rows(values: ArrayLike) -> Floats:

@@ -1,14 +1,14 @@
 """Whether the answer survives other placements, observers and granularities: the ranking under each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from quantstudy.judge.bootstrap import Floats
-from quantstudy.judge.paired import mean_interval, paired_against_best, ranking_order
-from quantstudy.judge.seeds import by_seed, number, triples
+from quantstudy.judge.paired import paired_against_best
+from quantstudy.judge.seeds import by_seed, missing, number, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity")
 KEYS = ("activation", *SETTING)
@@ -20,6 +20,7 @@ def judge_placement(
     seeds: int,
     allowed_drop: float,
     default: Mapping[str, Any],
+    not_learned: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return, per scheme, the ranking under every setting and how often each activation is best, or tied with it.
 
@@ -29,12 +30,13 @@ def judge_placement(
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
         default: `placement`, `coordinates`, `observer` and `granularity` of the study itself.
+        not_learned: activations that are deployable nowhere.
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, "default", "best", "winner",
-        "tied_with", "deployable", "accuracy": {activation: T}, "behind": {activation: T}}], "best_share":
-        {activation: …}, "tied_share": {activation: …}}}`; `behind` is best − this one, paired by seed; shares are of
-        the settings.
+        "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy": {activation: T},
+        "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`; `behind` is best −
+        this one, paired by seed; shares are of the settings. Where no activation has a value `best` is null.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -45,7 +47,7 @@ def judge_placement(
         told = dict(
             zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
         )
-        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop)
+        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, not_learned)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
     for judged in found.values():
         judged |= {
@@ -55,19 +57,23 @@ def judge_placement(
     return found
 
 
-def _judged(activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float) -> dict[str, Any]:
-    mean = mean_interval(accuracy).mean
-    best = int(ranking_order(mean)[0])
+def _judged(
+    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, not_learned: Collection[str]
+) -> dict[str, Any]:
+    measured = np.isfinite(accuracy).any(axis=1)
     against = paired_against_best(accuracy)
-    tied = [name for name, equal in zip(activations, against.tied & np.isfinite(mean), strict=True) if equal]
-    losses = zip(activations, triples(drop), strict=True)
-    deployable = [name for name, loss in losses if loss["high"] is not None and loss["high"] <= allowed_drop]
-    name = activations[best]
+    tied = [name for name, equal in zip(activations, against.tied & measured, strict=True) if equal]
+    losses = dict(zip(activations, (three["high"] for three in triples(drop)), strict=True))
+    within = [name for name, high in losses.items() if high is not None and high <= allowed_drop]
+    deployable = [name for name in within if name not in not_learned]
+    name = activations[against.reference] if measured.any() else None
+    lost = {one: missing(*rows) for one, *rows in zip(activations, accuracy, drop, strict=True)}
     return {
         "best": name,
         "winner": name if tied == [name] and name in deployable else None,
         "tied_with": tied,
         "deployable": deployable,
+        "missing": {one: count for one, count in lost.items() if count},
         "accuracy": dict(zip(activations, triples(accuracy, 0.0), strict=True)),
         "behind": {
             name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))

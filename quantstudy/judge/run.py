@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
+from quantstudy.judge.parity import backend_differences
 from quantstudy.judge.placement import judge_placement
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.summary import summary
 from quantstudy.judge.verdict import judge
+from quantstudy.judge.words import marked
 
 if TYPE_CHECKING:
     from quantstudy.records import Run
@@ -24,30 +26,34 @@ def judge_run(run: "Run") -> dict[str, Any]:
         StudyFailure: a record is damaged.
     """
     config = run.config
+    names, schemes = config.activations, [str(scheme) for scheme in config.schemes]
     verdict = judge(
         run.summaries(),
-        activations=config.activations,
-        schemes=[str(scheme) for scheme in config.schemes],
+        activations=names,
+        schemes=schemes,
         allowed_drop=config.allowed_drop,
+        learned=config.learned,
+        differences=backend_differences(run.parity(), names, schemes, config.grid**2),
         cost=run.cost(),
         until_decided=config.until_decided,
     )
     if not config.quick:
-        verdict |= _beyond(run)
+        verdict |= _beyond(run, list(verdict["not_learned"]))
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices
-    return verdict | {"summary": summary(config, verdict)}
+    lines = summary(config, verdict)
+    return verdict | {"summary": [marked(line, verdict["not_learned"]) for line in lines]}
 
 
-def _beyond(run: "Run") -> dict[str, Any]:
+def _beyond(run: "Run", not_learned: list[str]) -> dict[str, Any]:
     names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
     chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer")}
     return {
         "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
         "placement": judge_placement(
-            run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}
+            run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}, not_learned
         ),
-        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed),
-        "cause": judge_cause(run.variation("cause"), names, seeds),
+        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned),
+        "cause": judge_cause(run.variation("cause"), names, seeds, not_learned),
     }

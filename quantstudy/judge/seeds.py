@@ -15,7 +15,7 @@ DIGITS = 12
 """Decimals kept of every number: beyond them is the rounding of float64, which must not decide at a limit."""
 
 Triple = dict[str, float | None]
-"""`mean`, `low` and `high` of a 95 % interval, None where there is none."""
+"""`mean`, `low` and `high` of a 95 % interval, None where there is none, and all three where a value is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +61,34 @@ def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -
 
 
 def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
-    """Return mean and 95 % interval of every row `[rows, seeds]`; NaN are left out.
+    """Return mean and 95 % interval of every row `[rows, seeds]`, None where one of its values is not finite.
+
+    Such a value is a network that failed, and a mean of the others would tell of another activation.
 
     Args:
         rows: fractions, or differences of fractions.
         least: no mean can be smaller than this (nor greater than 1), so the intervals end there.
 
-    >>> triples(np.array([[0.5, 0.5], [0.25, np.nan]]))
-    [{'mean': 0.5, 'low': 0.5, 'high': 0.5}, {'mean': 0.25, 'low': None, 'high': None}]
+    >>> triples(np.array([[0.5] * 5, [0.25, 0.25, 0.25, 0.25, np.nan]]))
+    [{'mean': 0.5, 'low': 0.5, 'high': 0.5}, {'mean': None, 'low': None, 'high': None}]
     >>> triples(np.array([[0.9, 1.0]]), least=0.0)
     [{'mean': 0.95, 'low': 0.314689763191, 'high': 1.0}]
     """
-    found = mean_interval(rows)
+    whole = np.isfinite(rows).all(axis=1, keepdims=True)
+    found = mean_interval(np.where(whole, rows, np.nan))
     low, high = (np.clip(end, least, 1.0) for end in (found.low, found.high))
     columns = [[number(value) for value in column] for column in (found.mean, low, high)]
     return [dict(zip(("mean", "low", "high"), three, strict=True)) for three in zip(*columns, strict=True)]
+
+
+def missing(*tables: Floats) -> int:
+    """Return at how many seeds a value of some rows `[..., seeds]` is not finite.
+
+    >>> missing(np.array([[0.5, np.nan, 0.5], [0.5, np.nan, np.inf]]))
+    2
+    """
+    lost = [(~np.isfinite(table)).any(axis=tuple(range(table.ndim - 1))) for table in tables]
+    return int(np.logical_or.reduce(lost).sum())
 
 
 def number(value: float) -> float | None:

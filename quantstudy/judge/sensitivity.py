@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.seeds import Triple, by_seed, triples
+from quantstudy.judge.seeds import Triple, by_seed, missing, triples
 
 VIEWS = ("isolated", "all_but_one", "accumulated", "shapley")
 """What is said of every layer."""
@@ -24,7 +24,8 @@ def judge_sensitivity(frame: pd.DataFrame, activations: Sequence[str], seeds: in
 
     Returns:
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
-        "shapley": T, "rank"}]}}}`, T = mean, low, high over the seeds, fractions. Rank 1 has the largest mean share.
+        "shapley": T, "rank"}], "missing": seeds without a finite value}}}`, T = mean, low, high over the seeds,
+        fractions, None where one is missing. Rank 1 has the largest mean share.
     """
     rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds).rows
     found: dict[tuple[str, str, str, int], Triple] = {}
@@ -34,7 +35,11 @@ def judge_sensitivity(frame: pd.DataFrame, activations: Sequence[str], seeds: in
     schemes = dict.fromkeys(scheme for scheme in map(str, frame["scheme"].unique()))
     return {
         scheme: {
-            name: {"total": found[scheme, name, "total", -1], "layers": _layers(found, scheme, name)}
+            name: {
+                "total": found[scheme, name, "total", -1],
+                "layers": _layers(found, scheme, name),
+                "missing": missing(*(row for key, row in rows.items() if key[:2] == (scheme, name))),
+            }
             for name in activations
         }
         for scheme in schemes

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.judge.words import LEARNED, limit, listing, points
+from quantstudy.judge.words import MOST_NAMES, disagreements, hindrance, limit, listing, lost_networks, points
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.subject.activations import BOUNDED
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 MOST_LINES = 8
 """Lines at most."""
-
-MOST_NAMES = 3
-"""More activations are counted, not named, so that lines stay short."""
 
 
 def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
@@ -43,9 +40,10 @@ def _width(bits: int, verdict: Mapping[str, Any]) -> str:
     for name, judged in found.items():
         alike.setdefault(_fate(judged), []).append(name)
     fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
-    missing = sum(sum(counts.values()) for judged in found.values() for counts in judged["missing"].values())
-    left_out = f" {missing} values are missing and left out." if missing else ""
-    return f"{bits} bits: {'; '.join(fates)}. {_best(f'w{bits}a{bits}', found[f'w{bits}a{bits}'], verdict)}{left_out}"
+    both = found[f"w{bits}a{bits}"]
+    apart = {name: what for judged in found.values() for name, what in judged["backends_differ"].items()}
+    said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
+    return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
 
 
 def _fate(judged: Mapping[str, Any]) -> str:
@@ -67,13 +65,16 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
     if best is None:
         return f"No accuracy was recorded at {scheme}."
     first = judged["ranking"][0]
-    loss = "an unknown loss"
-    if first["drop_low"] is not None:
-        interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
+    loss = "an unknown number of points"
+    if first["drop"] is not None:
+        interval = "(no interval)"
+        if first["drop_low"] is not None:
+            interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
         full = first["mean"] + first["drop"]
-        only = "only " if full < LEARNED else ""
+        only = "" if first["learned"] else "only "
         loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
-    allowed = "" if first["deployable"] else f"; {limit(verdict['allowed_drop'])} are allowed"
+    within = first["drop_high"] is not None and first["drop_high"] <= verdict["allowed_drop"]
+    allowed = hindrance(first) if within else f"; {limit(verdict['allowed_drop'])} are allowed"
     start = f"The best at {scheme}, {best}, loses {loss}{allowed}"
     if judged["winner"]:
         return f"{start}."
@@ -126,7 +127,13 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         f"interval holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
-        return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
+        tied = len(verdict["schemes"][_focus(config)]["tied_with"])
+        if tied == 1:
+            return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
+        return (
+            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {_focus(config)} was not yet "
+            "told apart from all others, by a test that allows for looking after every batch."
+        )
     waits = [
         (scheme, *pair["pair"], pair["seeds"])
         for scheme in (_focus(config), "w8a8")

@@ -1,6 +1,7 @@
 """From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -20,10 +21,10 @@ from quantstudy.judge.paired import (
 )
 from quantstudy.judge.power import more_seeds
 from quantstudy.judge.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.seeds import number
+from quantstudy.judge.seeds import missing, number
 from quantstudy.judge.sequential import anytime_p
 from quantstudy.judge.tie import tie_break
-from quantstudy.judge.words import reason
+from quantstudy.judge.words import marked, reason
 
 BACKEND = "simulated"
 """The backend that is judged: it runs every scheme."""
@@ -47,33 +48,41 @@ def judge(
     activations: Sequence[str],
     schemes: Sequence[str],
     allowed_drop: float,
+    learned: float = 0.0,
+    differences: Mapping[str, Mapping[str, Any]] | None = None,
     cost: Mapping[str, Any] | None = None,
     until_decided: bool = False,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
-    The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds; equal means keep the order of
-    `activations`. `drop` is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where
-    the upper end of the drop's 95 % interval is at most `allowed_drop`. The winner is the best if no other is tied with
-    it *and* it is deployable. With one seed there are no intervals: nothing is deployable and nobody wins.
+    The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
+    recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
+    is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
+    drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
+    is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
+    With one seed there are no intervals: nothing is deployable and nobody wins.
 
     Args:
         metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
         activations: names in the study's order; others in the metrics are ignored.
         schemes: names in the order of the verdict.
         allowed_drop: largest drop of accuracy that is still deployable, a fraction.
+        learned: least mean accuracy of the float networks that counts as having learned, a fraction.
+        differences: where the backends differ, see `parity.backend_differences`.
         cost: the cost table of the run, None if there is none.
         until_decided: seeds were added until the best was told apart, so that p-values must hold at every look.
 
     Returns:
-        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "coverage": how often a 95 %
-        interval holds the truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme
-        has `backend`, `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the
-        interquartile mean, `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected,
-        `improvement` how often the best is ahead of this one at the same seed), `best`, `winner`, `tied_with` (the best
-        included),
-        `more_seeds` (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is
-        reckoned with), `deployable`, `missing` (values left out: metric → activation → how many) and `reason` in words.
+        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ..., "not_learned":
+        {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the truth with
+        so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
+        `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
+        `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often
+        the best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough,
+        `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `more_seeds`
+        (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
+        `deployable`, `missing` (values left out: metric → activation → how many), `backends_differ` (`differences` of
+        this scheme) and `reason` in words.
         Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
         every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
 
@@ -100,17 +109,22 @@ def judge(
         return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
 
     full = table(FLOAT, "float", "float")
+    means = {name: number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
+    limits = Limits(allowed_drop, {name: mean for name, mean in means.items() if mean is None or mean < learned})
     judged = {}
     for scheme in schemes:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
-        found = _judge_scheme(activations, tables, allowed_drop, anytime_p if until_decided else paired_p)
+        apart = (differences or {}).get(scheme, {})
+        found = _judge_scheme(activations, tables, limits, apart, anytime_p if until_decided else paired_p)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
-        judged[scheme] = found | {"reason": reason(scheme, found, allowed_drop)}
+        judged[scheme] = found | {"reason": marked(reason(scheme, found, allowed_drop, learned), limits.not_learned)}
     return {
         "schemes": judged,
         "seeds": len(seeds),
         "allowed_drop": allowed_drop,
+        "learned": float(learned),
+        "not_learned": dict(limits.not_learned),
         "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
         "test": "anytime" if until_decided else "permutation",
     }
@@ -140,16 +154,28 @@ def _seed_table(
     return table
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What keeps an activation from being deployable at every scheme alike.
+
+    Attributes:
+        allowed_drop: largest drop of accuracy, a fraction.
+        not_learned: activations whose float networks have not learned, and their mean accuracy, None without one.
+    """
+
+    allowed_drop: float
+    not_learned: Mapping[str, float | None]
+
+
 def _judge_scheme(
-    activations: Sequence[str], tables: dict[str, Floats], allowed_drop: float, test: Test
+    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], test: Test
 ) -> dict[str, Any]:
-    mean = mean_interval(tables[RANKED]).mean
-    order = ranking_order(mean)
-    ranked = tables[RANKED][order]
-    accuracy, drop, flips = map(mean_interval, (ranked, tables[FLOAT][order] - ranked, tables[FLIPS][order]))
+    order = ranking_order(tables[RANKED])
+    ranked, full = tables[RANKED][order], tables[FLOAT][order]
+    accuracy, before, drop, flips = map(mean_interval, (ranked, full, full - ranked, tables[FLIPS][order]))
     names = [activations[row] for row in order]
     robust = iqm_interval(ranked)
-    against = _against_best(ranked[: np.isfinite(mean).sum()], test)
+    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], test)
     tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
     blank = dict.fromkeys(AGAINST)
     ranking: list[dict[str, Any]] = [
@@ -159,14 +185,19 @@ def _judge_scheme(
         | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
         | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
         | (against[row] if row < len(against) else blank)
+        | {"accuracy_float": number(before.mean[row]), "learned": name not in limits.not_learned}
+        | {"missing": missing(ranked[row], full[row])}
         for row, name in enumerate(names)
     ]
     for entry in ranking:
-        entry["deployable"] = entry["drop_high"] is not None and entry["drop_high"] <= allowed_drop
+        sound = entry["learned"] and not entry["missing"] and entry["activation"] not in apart
+        within = entry["drop_high"] is not None and entry["drop_high"] <= limits.allowed_drop
+        entry["deployable"] = bool(sound and within)
     deployable = [entry["activation"] for entry in ranking if entry["deployable"]]
     best = names[0] if against else None
     return {
         "backend": BACKEND,
+        "seeds": ranked.shape[1],
         "ranking": ranking,
         "best": best,
         "winner": best if tied == [best] and best in deployable else None,
@@ -174,6 +205,7 @@ def _judge_scheme(
         "more_seeds": _more_seeds(tied, dict(zip(names, ranked, strict=True)), len(against)),
         "deployable": deployable,
         "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
+        "backends_differ": dict(apart),
     }
 
 

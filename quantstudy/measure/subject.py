@@ -31,6 +31,7 @@ class Subject:
         masks: targets [seeds, grid, grid].
         stack: the float networks.
         maps: their maps over the plane.
+        whole: every parameter is finite, [seeds]; what other networks decide has no meaning, whatever comes out.
         float_folds: the float folds of each layer, once they were needed.
         float_creases: the float creases of each layer, once they were needed.
         displacements: crease displacements found so far, by what the pre-activation maps depend on.
@@ -40,6 +41,7 @@ class Subject:
     masks: NDArray[np.bool_]
     stack: Stack
     maps: FloatMaps
+    whole: NDArray[np.bool_]
     float_folds: dict[int, FloatFolds] = field(default_factory=dict)
     float_creases: dict[int, Contours] = field(default_factory=dict)
     displacements: dict[tuple[int, Any], dict[str, Any]] = field(default_factory=dict)
@@ -59,8 +61,9 @@ class Subject:
         return float_logits(self.logit(self.maps.logit), self.masks)
 
     def logit(self, tensor: Tensor) -> Maps:
-        """Return [models, 1, points] as maps [models, grid, grid]."""
-        return self.on_plane(tensor)[:, 0]
+        """Return [models, 1, points] as maps [models, grid, grid], NaN for the networks that are not `whole`."""
+        maps = self.on_plane(tensor)[:, 0]
+        return maps if self.whole.all() else np.where(self.whole[:, None, None], maps, np.float32(np.nan))
 
 
 @dataclass(frozen=True)
@@ -88,4 +91,6 @@ class Effect:
 def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_]) -> Subject:
     """Return the subject of a trained stack, its float maps evaluated over the masks' plane."""
     points = torch.from_numpy(plane(masks.shape[1])).to(stack.weights[0].device)
-    return Subject(seeds, masks, stack, float_maps(stack, points))
+    parameters = (part.flatten(1).isfinite().all(dim=1) for part in stack.parameters())
+    whole = torch.stack(list(parameters)).all(dim=0).cpu().numpy()
+    return Subject(seeds, masks, stack, float_maps(stack, points), whole)

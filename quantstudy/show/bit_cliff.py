@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from quantstudy.judge.words import marked
 from quantstudy.show.bit_cliff_cells import (
     LIMITS,
     PARTS,
@@ -65,7 +66,12 @@ def bit_cliff(run: "Run") -> Figure:
     left = labels + 0.7
     width = (BODY - left - APART * (len(found) - 1)) / len(found)
     table = HEAD + PANEL + AXIS
-    page = Page(table + TITLES + ROW * len(names), finding(run.config, found), _reading(run), _caption(run, found))
+    page = Page(
+        table + TITLES + ROW * len(names),
+        marked(finding(run.config, found), run.verdict()["not_learned"]),
+        _reading(run),
+        _caption(run, found),
+    )
     end = _top(found)
     places = _places(found[0].bits)
     for index, cliff in enumerate(found):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from quantstudy.judge.words import marked
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.cause_words import Entries, finding, sum_of_parts
 from quantstudy.show.page import BODY, Page, line_height, text_width, wrap
@@ -63,7 +64,7 @@ def cause(run: "Run") -> Figure:
     groups = _groups(sections[scheme])
     rows, headings, bottom = _placed(groups, {name: _by_key(sections[name]) for name in schemes})
     title = finding(scheme, groups, run.config.seeds)
-    page = Page(bottom + FOOT, title, _reading(run), _caption(run))
+    page = Page(bottom + FOOT, marked(title, run.verdict()["not_learned"]), _reading(run), _caption(run))
     _legend(page, run.config.seeds)
     for base, top in headings.items():
         page.canvas.plot([0.0, BODY], [top + 0.06] * 2, color=RULE, linewidth=0.8)

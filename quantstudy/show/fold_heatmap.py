@@ -12,7 +12,7 @@ from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.page import BODY, Page, shortened, text_width
 from quantstudy.show.style import BASE, HEADING, INK, MISSING, MUTED, SEQUENTIAL, SMALL, ink_on, styled
 from quantstudy.show.tiles import tiles
-from quantstudy.show.values import Floats, focus_scheme, layer_values
+from quantstudy.show.values import Floats, focus_scheme, layer_values, told
 from quantstudy.show.words import number, plural
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def heatmap_folds(run: "Run") -> Figure:
     finite = np.concatenate([cells[np.isfinite(cells)] for cells in table.values()] or [np.zeros(0)])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     high = high if high > low else low + 1.0
-    page = Page(SCALE + height * len(strips), _title(run, table), _reading(run), _caption(undefined))
+    page = Page(SCALE + height * len(strips), told(run, _title(run, table)), _reading(run), _caption(undefined))
     grids: list[tuple[str, str, float, float, Axes]] = []
     with page.draft():
         for index, (view, group) in enumerate(strips):

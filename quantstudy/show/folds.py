@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantstudy.show.page import BODY, Page, text_width, wrap
 from quantstudy.show.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
-from quantstudy.show.values import focus_scheme
+from quantstudy.show.values import focus_scheme, told
 from quantstudy.show.words import number, percent
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def folds(run: "Run") -> Figure:
     side = min(LARGEST, width / depth - GAP)
     block = HEAD + 3 * (side + GAP) + UNDER + BETWEEN
     limit = _limit(chains)
-    page = Page(STRIP + block * -(-len(chains) // across), _title(run, chains), _reading(), _caption(run))
+    page = Page(STRIP + block * -(-len(chains) // across), told(run, _title(run, chains)), _reading(), _caption(run))
     _scales(page, limit)
     for index, (name, links) in enumerate(chains.items()):
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)

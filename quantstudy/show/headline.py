@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from quantstudy.judge.words import hindrance, marked
 from quantstudy.show.values import focus_scheme
 from quantstudy.show.words import listed, number, plural, points, real
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 def outcome(judged: Mapping[str, Any]) -> str:
     """Return one scheme's verdict in a few words.
 
-    >>> outcome({"deployable": [], "winner": None, "best": "relu", "tied_with": ["relu", "silu"], "ranking": [{}, {}]})
+    >>> outcome({"deployable": [], "winner": None, "best": "relu", "tied_with": ["relu", "silu"], "seeds": 8,
+    ...          "ranking": [{}, {}]})
     'none deployable, 2 tied for best'
     """
     names = judged["deployable"]
@@ -30,11 +32,15 @@ def outcome(judged: Mapping[str, Any]) -> str:
 
 def one_seed(judged: Mapping[str, Any]) -> bool:
     """Return whether a scheme was measured on a single seed, which ranks nothing."""
-    return max((entry.get("seeds", 2) for entry in judged["ranking"]), default=0) == 1
+    return bool(judged["seeds"] == 1)
 
 
 def headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Return the verdict on the scheme that quantizes weights and activations at the first width asked for."""
+    return marked(_headline(config, verdict), verdict["not_learned"])
+
+
+def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     scheme = focus_scheme(config)
     judged = verdict["schemes"].get(scheme)
     if judged is None or not judged["best"]:
@@ -48,6 +54,8 @@ def headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         first = next(entry for entry in judged["ranking"] if entry["activation"] == best)
         drop, low, high = (real(first[key]) for key in ("drop", "drop_low", "drop_high"))
         loss = f"loses {number(100.0 * drop)} points {points(low, high)}".strip()
+        if high <= verdict["allowed_drop"]:
+            loss += hindrance(first)
         return f"No activation is deployable at {scheme}: the best, {best}, {loss}"
     shown = listed(deployable, 4)
     if len(tied) > 1:

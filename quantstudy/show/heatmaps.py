@@ -30,7 +30,7 @@ from quantstudy.show.style import (
     styled,
 )
 from quantstudy.show.tiles import tiles
-from quantstudy.show.values import SIMULATED, TORCHAO, focus_scheme, reference
+from quantstudy.show.values import SIMULATED, TORCHAO, focus_scheme, reference, told
 from quantstudy.show.words import listed, number, plural, span
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def heatmap_decision(run: "Run") -> Figure:
     labels = min(1.6, max(text_width(name, BASE) for name in names) + 0.12)
     parts = [_fitted(panel, labels) for panel in panels(run)]
     height = HEAD + ROW * len(names) + FOOT
-    page = Page(SCALE + height * max(1, len(parts)), _title(run, parts), _reading(run), _caption(run, parts))
+    page = Page(SCALE + height * max(1, len(parts)), told(run, _title(run, parts)), _reading(run), _caption(run, parts))
     tops = [SCALE + height * index for index in range(len(parts))]
     with page.draft():
         grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]

@@ -27,7 +27,7 @@ from quantstudy.show.style import (
     rgb,
     styled,
 )
-from quantstudy.show.values import focus_scheme
+from quantstudy.show.values import focus_scheme, told
 from quantstudy.show.words import percent
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def maps(run: "Run") -> Figure:
     size = min(1.9, (BODY - labels) / max(map(len, blocks)) - GAP)
     row = size + UNDER
     height = LEGEND + len(blocks) * (HEAD + row * len(names) + 0.15)
-    page = Page(height, _title(run, stored), _reading(run), _caption(run))
+    page = Page(height, told(run, _title(run, stored)), _reading(run), _caption(run))
     _legend(page, labels)
     top = LEGEND
     for columns in blocks:
@@ -91,12 +91,15 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
         if column == "target":
             _image(ax, target.astype(np.uint8), box)
             under = f"{percent(float(target.mean()), 0)} islands"
+        elif not np.isfinite(logit).all() or (quantized is not None and not np.isfinite(quantized).all()):
+            _nothing(ax, (left, bottom), size)
+            under = "not finite"
         elif column == "float":
             _image(ax, (logit > 0).astype(np.uint8), box)
             _outline(ax, logit, box, FLOAT_LINE)
             under = f"accuracy {percent(float(((logit > 0) == target).mean()))}"
-        elif quantized is None or not np.isfinite(quantized).all():
-            ax.add_patch(Rectangle((left, bottom), size, size, facecolor=MISSING, hatch="///", edgecolor=RULE))
+        elif quantized is None:
+            _nothing(ax, (left, bottom), size)
             under = "n/a"
         else:
             _image(ax, flips(logit, quantized), box)
@@ -104,6 +107,10 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
             _outline(ax, quantized, box, QUANTIZED_LINE)
             under = f"flips {percent(float(((logit > 0) != (quantized > 0)).mean()))}"
         ax.text(left + size / 2, bottom - 0.11, under, ha="center", va="center", size=SMALL, color=MUTED)
+
+
+def _nothing(ax: Axes, corner: tuple[float, float], size: float) -> None:
+    ax.add_patch(Rectangle(corner, size, size, facecolor=MISSING, hatch="///", edgecolor=RULE))
 
 
 def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
@@ -154,7 +161,7 @@ def _rates(run: "Run", stored: Maps) -> dict[str, float]:
     found = {}
     for name in run.config.activations:
         quantized = stored.get(f"{name}/{scheme}/logit")
-        if quantized is not None and np.isfinite(quantized).all():
+        if quantized is not None and np.isfinite([quantized, stored[f"{name}/float/logit"]]).all():
             found[name] = float(((stored[f"{name}/float/logit"] > 0) != (quantized > 0)).mean())
     return found
 

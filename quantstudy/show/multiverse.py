@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.judge.multiverse_words import caveats, dependence, finding, key_of, share, specifications
+from quantstudy.judge.words import marked
 from quantstudy.show.multiverse_choices import (
     BESIDE,
     COLOURS,
@@ -73,7 +74,7 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
     top = LEGEND + HEAD + CURVE + FOOT
     shares = top + height_of(rows) + APART
     height = shares + 0.5 + ROW * len(found["activations"])
-    page = Page(height, _whole(finding(found)), _reading(found), _caption(found))
+    page = Page(height, marked(_whole(finding(found)), found["not_learned"]["never"]), _reading(found), _caption(found))
     columns = _columns(found)
     _legend(page, found)
     for column in columns:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from quantstudy.judge.words import marked
 from quantstudy.show.page import BODY, Page, shortened, text_width
 from quantstudy.show.placement_cells import LEGEND, draw_cells, grid_of
 from quantstudy.show.placement_table import FACTORS, Mask, Table, finding, table_of
@@ -39,7 +40,12 @@ def placement(run: "Run") -> Figure:
         return Page(0.0, title, "This run quantized at its own setting only (as --quick does).").figure
     grid = grid_of(table)
     shares = HEAD + ROW * len(table.names) + APART
-    page = Page(shares + LEGEND + grid.height, finding(table), _reading(table), _caption(table))
+    page = Page(
+        shares + LEGEND + grid.height,
+        marked(finding(table), run.verdict()["not_learned"]),
+        _reading(table),
+        _caption(table),
+    )
     _shares(page, table)
     draw_cells(page, table, grid, shares)
     return page.figure

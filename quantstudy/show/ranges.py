@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from quantstudy.quantize.scheme import IntFormat
 from quantstudy.show.page import BODY, Page, text_width, wrap
 from quantstudy.show.style import BARS, BASE, INK, LEVELS, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.values import Floats, layer_values
+from quantstudy.show.values import Floats, layer_values, told
 from quantstudy.show.words import number, percent, plural, real
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def ranges(run: "Run") -> Figure:
     apart = 0.3 if layers <= 4 else 0.16
     width = (BODY - left - apart * (layers - 1)) / layers
     row = HEAD + PANEL + FOOT
-    page = Page(TOP + row * len(names), _title(run, measured, scheme), _reading(run, scheme), _caption(run))
+    page = Page(TOP + row * len(names), told(run, _title(run, measured, scheme)), _reading(run, scheme), _caption(run))
     _legend(page, left, scheme, 2**bits)
     for layer in range(layers):
         page.write(left + (width + apart) * layer + width / 2, TOP - 0.15, f"layer {layer}", ha="center", weight="bold")
@@ -92,7 +92,9 @@ def _levels(run: "Run", scheme: str) -> dict[tuple[str, int], Floats]:
             if len(rows):
                 form = IntFormat(int(rows["bits"].iloc[0]))
                 codes = np.arange(form.low, form.high + 1, dtype=np.float64)
-                found[name, layer] = (codes - real(rows["zero_point"].iloc[0])) * real(rows["scale"].iloc[0])
+                levels = (codes - real(rows["zero_point"].iloc[0])) * real(rows["scale"].iloc[0])
+                if np.isfinite(levels).all():  # a network that diverged has none
+                    found[name, layer] = levels
     return found
 
 
@@ -102,18 +104,22 @@ def _histogram(frame: "pd.DataFrame", name: str, layer: int, grid: Floats) -> Hi
     count = mine["count"].to_numpy(dtype=np.float64)
     if not count.sum() > 0:
         return None
-    first = np.round(mine["bin_left"].to_numpy(dtype=np.float64) / BIN).astype(np.int64)
+    first = np.round(
+        mine["bin_left"].to_numpy(dtype=np.float64) / BIN
+    )  # no whole type holds those of a diverged network
     order = np.argsort(first)
     first, shares = first[order], count[order] / count.sum()
     below = np.cumsum(shares)
     low = first[np.searchsorted(below, BEYOND)]
     high = first[min(int(np.searchsorted(below, 1.0 - BEYOND)), len(first) - 1)] + 1
     if grid.size:
-        low, high = min(low, int(np.floor(grid[0] / BIN))), max(high, int(np.ceil(grid[-1] / BIN)))
-    join = max(1, int(np.ceil((high - low) / MOST_BARS)))
+        low, high = min(low, np.floor(grid[0] / BIN)), max(high, np.ceil(grid[-1] / BIN))
+    join = max(1.0, np.ceil((high - low) / MOST_BARS))
     inside = (first >= low) & (first < high)
-    bars = np.bincount((first[inside] - low) // join, weights=shares[inside], minlength=-(-(high - low) // join))
-    return Histogram(low * BIN, join * BIN, np.asarray(bars, dtype=np.float64))
+    number = max(1, int(np.ceil((high - low) / join)))
+    places = np.minimum((first[inside] - low) // join, number - 1).astype(np.int64)
+    bars = np.bincount(places, weights=shares[inside], minlength=number)
+    return Histogram(float(low * BIN), float(join * BIN), np.asarray(bars, dtype=np.float64))
 
 
 def _draw(ax: Axes, found: Histogram | None, grid: Floats, width: float) -> None:

@@ -12,6 +12,7 @@ import jinja2
 
 from quantstudy.drift import catalogue
 from quantstudy.files import write_atomically
+from quantstudy.judge.words import UNLEARNED
 from quantstudy.provenance import described
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.show import figure_files
@@ -74,6 +75,7 @@ def report(run: "Run") -> str:
         seeds=plural(config.seeds, "seed"),
         one_seed=config.seeds == 1,
         allowed=number(100.0 * config.allowed_drop),
+        learned=percent(config.learned, 0),
         schemes=[_scheme(scheme, verdict["schemes"]) for scheme in config.schemes if str(scheme) in verdict["schemes"]],
         summary=verdict["summary"],
         figures=[_figure(path) for path in figure_files(run) if path.exists()],
@@ -110,14 +112,14 @@ def _in_words(scheme: Scheme) -> str:
 
 
 def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
-    value = {
-        key: real(kind) for key, kind in entry.items() if key not in {"activation", "deployable"} and _is_real(kind)
-    }
+    value = {key: real(kind) for key, kind in entry.items() if _is_real(kind)}
     places = 2 if abs(value["drop"]) < 0.02 else 1
     behind = number(100.0 * value["difference_to_best"], places)
+    name = entry["activation"]
     return {
-        "activation": entry["activation"],
+        "activation": name if entry["learned"] else f"{name} ({UNLEARNED})",
         "deployable": entry["deployable"],
+        "missing": f"{plural(entry['missing'], 'network')} without a finite value" if entry["missing"] else "",
         "tied": entry["activation"] in tied,
         "accuracy": percent(value["mean"], places),
         "accuracy_interval": points(value["low"], value["high"], places),
@@ -138,7 +140,7 @@ def _more_seeds(pair: dict[str, Any]) -> str:
 
 
 def _is_real(value: object) -> bool:
-    return value is None or isinstance(value, int | float)
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _figure(path: Path) -> Row:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from quantstudy.judge.words import marked
 from quantstudy.show.values import focus_scheme
 from quantstudy.show.words import number, percent, plural, points, real
 
@@ -22,7 +23,10 @@ def tables(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, list[
         verdict: verdict.json.
     """
     makers = {"bit_cliff": _bit_cliff, "placement": _placement, "sensitivity": _sensitivity, "cause": _cause}
-    return {name: make(config, verdict[name]) for name, make in makers.items() if verdict.get(name)}
+    made = {name: make(config, verdict[name]) for name, make in makers.items() if verdict.get(name)}
+    for row in (row for tables in made.values() for table in tables for row in table["rows"]):
+        row[0] = marked(row[0], verdict["not_learned"])
+    return made
 
 
 def _bit_cliff(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from quantstudy.judge.words import marked
 from quantstudy.show.page import BODY, Page, shortened, text_width
 from quantstudy.show.sensitivity_cells import Parts, finding, parts
 from quantstudy.show.sensitivity_table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
@@ -35,7 +36,12 @@ def sensitivity(run: "Run") -> Figure:
     layout = layout_of(found, names)
     bars, table = (HEAD + (block + APART) * len(names) for block in (layout.bars, layout.lines))
     height = LEGEND + bars + FOOT + (table if layout.below else 0.0)
-    page = Page(height, finding(run.config, found), _reading(run, found, layout), _caption(run, found))
+    page = Page(
+        height,
+        marked(finding(run.config, found), run.verdict()["not_learned"]),
+        _reading(run, found, layout),
+        _caption(run, found),
+    )
     colours = [colormaps[SEQUENTIAL](shade) for shade in np.linspace(0.97, 0.0, layers)]
     negative = any((part.shares < 0.0).any() for part in found)
     _legend(page, colours, one_seed=run.config.seeds == 1, negative=negative)

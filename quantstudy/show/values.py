@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.judge.paired import Intervals, mean_interval
+from quantstudy.judge.seeds import number
+from quantstudy.judge.verdict import FLOAT
+from quantstudy.judge.words import marked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +30,17 @@ def reference(config: "StudyConfig") -> str:
 def focus_scheme(config: "StudyConfig") -> str:
     """Return the scheme that titles speak of: weights and activations at the first width that was asked for."""
     return f"w{config.focus_bits}a{config.focus_bits}"
+
+
+def told(run: "Run", line: str) -> str:
+    """Return a line in which each activation that has not learned is told to be so, as in the verdict.
+
+    From the records, since some figures are drawn before there is a verdict.
+    """
+    frame = run.summaries()
+    full = mean_interval(_cube(run, frame[frame["metric"] == FLOAT], ())).mean
+    means = zip(run.config.activations, map(number, full), strict=True)
+    return marked(line, [name for name, mean in means if mean is None or mean < run.config.learned])
 
 
 def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:

@@ -108,6 +108,10 @@ class Stack:
             tuple(None if s is None else s.to(device) for s in self.slopes),
         )
 
+    def parameters(self) -> list[Tensor]:
+        """Return every parameter, [models, …] each: weights of all layers, biases of all layers, slopes."""
+        return [*self.weights, *self.biases, *(slope for slope in self.slopes if slope is not None)]
+
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return `layers.K.weight` [models, out, in], `layers.K.bias` and (PReLU) `prelu.K.slope` [models, out]."""
         named = {f"layers.{k}.weight": w for k, w in enumerate(self.weights)}

@@ -188,18 +188,14 @@ def _in_one_buffer(stack: Stack) -> tuple[Tensor, Stack]:
 
 def flattened(stack: Stack) -> Tensor:
     """Return all parameters as [models, parameters]: weights of all layers, biases of all layers, slopes."""
-    return torch.cat([part.flatten(1) for part in _parameters(stack)], dim=1)
+    return torch.cat([part.flatten(1) for part in stack.parameters()], dim=1)
 
 
 def unflattened(stack: Stack, flat: Tensor) -> Stack:
     """Return the stack of any number of networks of the stack's shape whose tensors are views of `flattened` ones."""
-    parts = _parameters(stack)
+    parts = stack.parameters()
     pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
     views = [piece.view(-1, *part.shape[1:]) for piece, part in zip(pieces, parts, strict=True)]
     layers = len(stack.weights)
     slopes = tuple(views[2 * layers :]) or (None,) * stack.hidden
     return Stack(stack.activation, tuple(views[:layers]), tuple(views[layers : 2 * layers]), slopes)
-
-
-def _parameters(stack: Stack) -> list[Tensor]:
-    return [*stack.weights, *stack.biases, *(slope for slope in stack.slopes if slope is not None)]

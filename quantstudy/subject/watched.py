@@ -24,6 +24,8 @@ def watched_accuracy(
 ) -> NDArray[np.float64]:
     """Return the accuracy over the plane after some of the steps of training, `[seeds, after]`, 0 … 1.
 
+    NaN where a network's logits are not all finite: it has diverged, and is not half right.
+
     The networks are those that the fused CPU trainer makes without being watched, and the logits those that a study
     measures, bit for bit.
 
@@ -51,6 +53,7 @@ def watched_accuracy(
     right = np.empty(kept.shape[:2])
     for model, snapshots in enumerate(kept):
         moments = unflattened(stack, torch.from_numpy(snapshots))
-        decisions = logits(moments.as_kernels_have_it(), points)[0, :, 0].numpy() > 0
-        right[model] = np.count_nonzero(decisions == islands[model], axis=1)
+        found = logits(moments.as_kernels_have_it(), points)[0, :, 0].numpy()
+        whole = np.isfinite(found).all(axis=1)
+        right[model] = np.where(whole, np.count_nonzero((found > 0) == islands[model], axis=1), np.nan)
     return right / islands.shape[1]

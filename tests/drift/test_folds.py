@@ -223,7 +223,7 @@ def test_maps_that_are_not_finite_are_nan_and_do_not_warn():
         assert np.isfinite(m[name]).tolist() == [False, False, False, True], name
     assert np.isnan(m["histogram_kl"][:3]).all()
     assert m["histogram_kl"][3] == divergence.histogram_kl(good, good + 0.5)
-    np.testing.assert_array_equal(m["newly_dead"], 0)
+    np.testing.assert_array_equal(m["newly_dead"], [np.nan, np.nan, np.nan, 0])
     np.testing.assert_array_equal(np.isnan(divergence.histogram_kl(x, y)), [True, True, True, False])
     assert np.isnan(divergence.histogram_kl(np.array([[-np.inf, 0.0]]), np.zeros((1, 2))))
 

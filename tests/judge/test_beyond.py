@@ -75,13 +75,15 @@ def test_the_layers_of_every_scheme(seeds: int) -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_undefined_rates_are_left_out_and_said_to_be_unknown() -> None:
-    frame = sensitivity(3, lambda: 0.25)
+def test_undefined_rates_have_no_mean_and_are_counted() -> None:
+    frame = sensitivity(5, lambda: 0.25)
     frame.loc[(frame["view"] == "total") & (frame["activation"] == "silu") & (frame["seed"] == 1), "value"] = np.nan
     frame.loc[(frame["view"] == "shapley") & (frame["activation"] == "relu"), "value"] = np.nan
-    found = judge_sensitivity(frame, NAMES, 3)["w4"]
-    assert found["silu"]["total"] == {"mean": 0.25, "low": 0.25, "high": 0.25}
-    assert found["relu"]["layers"][0]["shapley"] == {"mean": None, "low": None, "high": None}
+    found = judge_sensitivity(frame, NAMES, 5)["w4"]
+    nothing = {"mean": None, "low": None, "high": None}
+    assert found["silu"]["total"] == found["relu"]["layers"][0]["shapley"] == nothing
+    assert found["silu"]["layers"][0]["isolated"] == {"mean": 0.25, "low": 0.25, "high": 0.25}
+    assert [found[name]["missing"] for name in NAMES] == [{"relu": 5, "silu": 1}.get(name, 0) for name in NAMES]
     json.dumps(found, allow_nan=False)
 
 
@@ -157,10 +159,27 @@ def test_at_the_limit_itself_is_within_it() -> None:
     assert smallest(np.full((1, 3), 0.05), (4,), 0.05)["bits"] == 4
 
 
-def test_no_seed_with_all_widths() -> None:
-    assert smallest(np.full((2, 3), np.nan), (4, 5), 0.05) == {"bits": None, "low": None, "high": None}
-    one = np.array([[0.1, np.nan], [0.01, 0.2]])
-    assert smallest(one, (4, 5), 0.05) == {"bits": 5, "low": None, "high": None}
+def test_no_width_at_which_a_network_failed_is_within_a_limit() -> None:
+    nothing = {"bits": None, "low": None, "high": None}
+    assert smallest(np.full((2, 3), np.nan), (4, 5), 0.05) == nothing
+    one = np.array([[0.01, np.nan], [0.01, 0.02]])
+    assert smallest(one, (4, 5), 0.05) == {"bits": 5, "low": 5, "high": 5}
+    assert smallest(one[::-1], (4, 5), 0.05) == nothing  # at all wider ones, too
+    assert smallest(one[:, :1], (4, 5), 0.05) == {"bits": 4, "low": None, "high": None}
+
+
+def test_who_lacks_a_value_or_has_not_learned_is_deployable_at_no_width() -> None:
+    frame = cliff(6, (4, 8), lambda *_: 0.001)
+    assert judge_cliff(frame, NAMES, 6, 0.02)["both"]["relu"]["deployable"]["bits"] == 4
+    lost = (frame["activation"] == "relu") & (frame["quantized"] == "both") & (frame["bits"] == 8)
+    frame.loc[lost & (frame["seed"] == 2), "value"] = np.nan
+    found = judge_cliff(frame, NAMES, 6, 0.02, ["silu"])["both"]
+    assert found["relu"]["deployable"]["bits"] is None
+    assert found["relu"]["smallest"]["0.05"]["bits"] is None
+    assert found["relu"]["curve"][1] == {"bits": 8, "mean": None, "low": None, "high": None}
+    assert (found["relu"]["missing"], found["silu"]["missing"]) == (1, 0)
+    assert found["silu"]["deployable"]["bits"] is None
+    assert found["silu"]["smallest"]["0.05"]["bits"] == 4
 
 
 SETTINGS = list(product(("post", "pre"), (False, True), ("minmax", "mse"), ("tensor", "channel")))
@@ -315,9 +334,12 @@ def test_the_sentences_say_who_gains_and_who_loses() -> None:
 def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values = {key: row[:4] for key, row in networks(12, 0.0).items()}
     rows = judge_cause(cause(4, values), NAMES, 4)["w4a4"]
+    assert all(row["low"] is None for row in rows)  # four equal differences have no interval
+    values = {key: row[:5] for key, row in networks(12, 0.0).items()}
+    rows = judge_cause(cause(5, values), NAMES, 5)["w4a4"]
     clear = [row for row in rows if row["low"] > 0 or row["high"] < 0]
     assert clear  # by the intervals, which are points here
-    assert not any(row["differs"] for row in rows)  # but four seeds can never pass the test
+    assert not any(row["differs"] for row in rows)  # but five seeds can never pass the test
     values = networks(16)
     step = np.array([0.004] * 13 + [-0.016] * 3)
     values["silu", "calibrated"] = values["silu", "plain"] + step
@@ -344,7 +366,16 @@ def test_missing_networks_are_said() -> None:
     rows = judge_cause(cause(8, values), NAMES, 8)["w4a4"]
     missing = [row for row in rows if row["mean"] is None]
     assert {(row["of"], row["question"]) for row in missing} >= {("relu", "bound"), ("relu", "shape"), ("silu", "gap")}
-    assert all(row["sentence"].endswith("nothing was measured.") for row in missing)
+    assert all(row["sentence"].endswith("not known, a value is missing at 8 of 8 seeds.") for row in missing)
+    values = networks(8)
+    values["silu", "plain"][3] = np.nan
+    (gap,) = [
+        row
+        for row in judge_cause(cause(8, values), NAMES, 8)["w4a4"]
+        if (row["of"], row["question"]) == ("silu", "gap")
+    ]
+    assert (gap["missing"], gap["mean"], gap["differs"]) == (1, None, False)
+    assert gap["sentence"].endswith("not known, a value is missing at 1 of 8 seeds.")
     json.dumps(rows, allow_nan=False)
 
 

@@ -20,7 +20,7 @@ MADE = {"commit": "abc1234", "processor": "some", "device": "cpu", "versions": {
 
 def saying(schemes, **said):
     judged = {"winner": None, "best": "relu", "tied_with": ["relu"], "deployable": []} | said
-    return {"schemes": {str(scheme): dict(judged) for scheme in schemes}}
+    return {"schemes": {str(scheme): dict(judged) for scheme in schemes}, "not_learned": {}}
 
 
 @pytest.fixture

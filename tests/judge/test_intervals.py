@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from quantstudy.judge import intervals
 from quantstudy.judge.bootstrap import resample_indices
-from quantstudy.judge.intervals import COVERAGE, coverage, interval, tail, tails
+from quantstudy.judge.intervals import ALIKE, COVERAGE, coverage, interval, tail, tails
 
 rng = np.random.default_rng(7)
 floats = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))
@@ -152,10 +152,12 @@ def test_interval_may_reach_beyond_the_data():
 def test_interval_moves_and_scales_with_the_data_and_is_mirrored_with_them(row, scale, constant):
     mean, low, high = interval(row)
     moved = interval(row * scale + constant)
-    assert moved == pytest.approx((mean * scale + constant, low * scale + constant, high * scale + constant), abs=1e-7)
+    assert moved == pytest.approx(
+        (mean * scale + constant, low * scale + constant, high * scale + constant), abs=1e-7, nan_ok=True
+    )
     mirrored = interval(-row)
-    assert mirrored == pytest.approx((-mean, -high, -low), abs=1e-9)
-    assert low <= mean <= high
+    assert mirrored == pytest.approx((-mean, -high, -low), abs=1e-9, nan_ok=True)
+    assert low <= mean <= high or (len(row) < ALIKE and np.ptp(row) == 0)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
@@ -167,7 +169,10 @@ def test_interval_of_very_small_and_very_large_numbers(scale):
 
 def test_interval_without_spread_or_without_values():
     assert interval(np.full(16, 0.1)) == (0.1, 0.1, 0.1)
-    assert interval(np.zeros(2)) == (0.0, 0.0, 0.0)
+    assert interval(np.zeros(ALIKE)) == (0.0, 0.0, 0.0)
+    for few_equal in (2, ALIKE - 1):
+        mean, low, high = interval(np.full(few_equal, 0.4))
+        assert (mean, math.isnan(low), math.isnan(high)) == (0.4, True, True)
     mean, low, high = interval(np.array([0.4]))
     assert mean == 0.4
     assert math.isnan(low)
@@ -176,11 +181,12 @@ def test_interval_without_spread_or_without_values():
 
 
 def test_spread_of_the_size_of_rounding_is_none():
-    row = np.array([0.98 - 0.88, 0.97 - 0.87, 0.1])
+    row = np.array([0.98 - 0.88, 0.97 - 0.87, 0.1, 0.1, 0.1])
     assert len(set(row)) > 1
     assert len(set(interval(row))) == 1
-    low, high = interval(np.array([1e9, 1e9 - 1]))[1:]  # exactly at the limit: still none
-    assert low == high
+    low, high = interval(np.array([1e9, 1e9 - 1]))[1:]  # exactly at the limit: still none, and few are no interval
+    assert math.isnan(low)
+    assert math.isnan(high)
     low, high = interval(np.array([-1.0, -1.0 + 2e-9]))[1:]
     assert low < high
 

@@ -57,7 +57,7 @@ def silu_but_not_before(choice: Mapping[str, Any], name: str) -> float:
 
 
 def judged(score: Score, seeds: int = 12, names: tuple[str, ...] = NAMES, **settings: Any) -> dict[str, Any]:
-    found = judge_multiverse(frame(score, seeds, names, **settings), names, seeds, AXIS, OWN)
+    found = judge_multiverse(frame(score, seeds, names, **settings), names, seeds, AXIS, OWN, 0.9)
     json.dumps(found, allow_nan=False)
     return found
 
@@ -175,20 +175,20 @@ def test_one_activation() -> None:
     assert found["summary"] == ["Only gelu was studied: there is nothing to compare it with in 16 specifications."]
 
 
-def test_undefined_values_are_left_out_and_counted() -> None:
+def test_who_lacks_a_value_is_neither_best_nor_tied_and_counted() -> None:
     table = frame(silu_but_not_before, 12)
     gone = (table["activation"] == "silu") & (table["placement"] == "post") & (table["metric"] == "flip_rate")
     some = gone & (table["observer"] == "mse") & (table["seed"] < 2)
     table.loc[(gone & (table["observer"] == "minmax")) | some, "value"] = np.nan
-    found = judge_multiverse(table, NAMES, 12, AXIS, OWN)
+    found = judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9)
     json.dumps(found, allow_nan=False)
     complete = judged(silu_but_not_before)
-    assert found["mean_rank"]["silu"] == complete["mean_rank"]["silu"] + 2 * (3 - 1) / 16  # last where it has no value
+    assert found["mean_rank"]["silu"] == complete["mean_rank"]["silu"] + 4 * (3 - 1) / 16  # last where it lacks one
     assert found["undefined"] == {"values": 2 * 12 + 2 * 2, "of": 576, "specifications": 4}
-    assert found["share_best"]["silu"] == 6 / 16
+    assert found["share_best"]["silu"] == 4 / 16
     assert found["overall_best"] == "gelu"
     lost = [e for e in found["table"] if e["metric"] == "flip_rate" and e["placement"] == "post"]
-    assert ["silu" in entry["tied_with"] for entry in lost] == [False, True] * 2
+    assert ["silu" in entry["tied_with"] for entry in lost] == [False, False] * 2
     assert "28 of 576 values are undefined, in 4 specifications" in found["summary"][-1]
 
 
@@ -196,7 +196,7 @@ def test_too_few_seeds_rank_by_who_is_best_and_not_by_who_has_values() -> None:
     table = frame(lambda choice, name: 0.9 if name == "silu" else 0.8, 4)
     gone = (table["activation"] == "silu") & (table["lr"] == 0.1) & (table["observer"] == "mse")
     table.loc[gone, "value"] = np.nan
-    found = judge_multiverse(table, NAMES, 4, AXIS, OWN)
+    found = judge_multiverse(table, NAMES, 4, AXIS, OWN, 0.9)
     assert not found["tells"]
     assert found["overall_best"] == "silu"  # the best in three of four
 
@@ -204,7 +204,7 @@ def test_too_few_seeds_rank_by_who_is_best_and_not_by_who_has_values() -> None:
 def test_nothing_measured() -> None:
     table = frame(silu_but_not_before, 12)
     table["value"] = np.nan
-    found = judge_multiverse(table, NAMES, 12, AXIS, OWN)
+    found = judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9)
     json.dumps(found, allow_nan=False)
     assert found["overall_best"] is None
     assert set(found["share_best_or_tied"].values()) == {0.0}
@@ -219,10 +219,21 @@ def test_networks_that_did_not_learn_are_named_and_count() -> None:
     assert found["not_learned"] == {
         "specifications": 8,
         "networks": [{"lr": 0.1, "frequency": 3.0, "hidden": "8,8", "activation": "gelu", "accuracy_float": 0.85}],
+        "never": [],
     }
     assert found["share_best"] == judged(silu_but_not_before)["share_best"]
     assert "gelu at lr 0.1, frequency 3, hidden 8,8 (85.0 %)" in found["summary"][-1]
     assert short(found, "x")["not_learned"] == 8
+
+
+def test_who_never_learned_is_told_to_be_so_in_every_line() -> None:
+    failing: Score = lambda choice, name: 0.51 if name == "silu" else 0.99  # noqa: E731
+    found = judged(silu_but_not_before, full=failing)
+    assert found["not_learned"]["never"] == ["silu"]
+    naming = [line for line in found["summary"] if "silu" in line]
+    assert len(naming) > 2
+    assert all("silu (not learned)" in line for line in naming)
+    assert found["learned"] == 0.9
 
 
 def test_words() -> None:
@@ -238,7 +249,7 @@ def test_words() -> None:
 
 
 def test_an_own_choice_that_is_not_there() -> None:
-    found = judge_multiverse(frame(silu_but_not_before, 12), NAMES, 12, AXIS, OWN | {"metric": "accuracy_drop"})
+    found = judge_multiverse(frame(silu_but_not_before, 12), NAMES, 12, AXIS, OWN | {"metric": "accuracy_drop"}, 0.9)
     assert found["own"] is None
     assert not any("own choices" in line for line in found["summary"])
 

@@ -25,7 +25,8 @@ NAMES = ["relu", "silu", "gelu"]
 ENTRY = {
     "activation", "seeds", "mean", "low", "high", "drop", "drop_low", "drop_high", "deployable", "probability_best",
     "difference_to_best", "difference_low", "difference_high", "p_holm", "flip_rate", "flip_rate_low", "flip_rate_high",
-    "iqm", "iqm_low", "iqm_high", "improvement", "improvement_low", "improvement_high",
+    "iqm", "iqm_low", "iqm_high", "improvement", "improvement_low", "improvement_high", "accuracy_float", "learned",
+    "missing",
 }  # fmt: skip
 
 
@@ -55,13 +56,15 @@ def test_schema_and_order_of_schemes(metrics):
     values = {a: 0.9 + noise(6, seed=i) for i, a in enumerate(NAMES)}
     frame = metrics(values, {"w8": values, "a4": values, "w4": values})
     found = judge(frame, activations=NAMES, schemes=["w4", "w8", "a4"], allowed_drop=0.02)
-    assert list(found) == ["schemes", "seeds", "allowed_drop", "coverage", "test"]
-    assert (found["seeds"], found["allowed_drop"]) == (6, 0.02)
+    assert list(found) == [*("schemes", "seeds", "allowed_drop", "learned", "not_learned", "coverage", "test")]
+    assert (found["seeds"], found["allowed_drop"], found["learned"], found["not_learned"]) == (6, 0.02, 0.0, {})
     assert list(found["schemes"]) == ["w4", "w8", "a4"]
     for judged in found["schemes"].values():
         assert set(judged) == {
-            "backend", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing", "reason"
+            "backend", "seeds", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing",
+            "backends_differ", "reason"
         }  # fmt: skip
+        assert judged["seeds"] == 6
         assert judged["backend"] == "simulated"
         assert all(set(one) == ENTRY for one in judged["ranking"])
         assert judged["missing"] == {}
@@ -241,7 +244,7 @@ def test_two_seeds_name_no_winner(metrics):
 
 
 def test_intervals_end_where_no_mean_can_lie(metrics):
-    judged = run(metrics, {"relu": [0.2, 0.9], "silu": [0.99, 0.6]}, {"relu": [0.21, 1.0], "silu": [1.0, 0.61]})
+    judged = run(metrics, {"relu": [0.2, 0.9], "silu": [0.99, 0.6]}, {"relu": [0.21, 1.0], "silu": [1.0, 0.62]})
     for one in judged["ranking"]:
         assert (one["low"], one["high"], one["iqm_low"], one["iqm_high"]) == (0, 1, 0, 1)
         assert -1 <= one["drop_low"] <= one["drop_high"] <= 1
@@ -265,7 +268,46 @@ def test_missing_values_are_counted(metrics):
     assert entry(judged, "silu")["seeds"] == 14
     assert entry(judged, "silu")["mean"] == pytest.approx(np.delete(quantized["silu"], [1, 3]).mean(), abs=1e-11)
     assert entry(judged, "relu")["drop"] == pytest.approx(0.99 - quantized["relu"][1:].mean(), abs=1e-11)
-    assert judged["winner"] == "relu"
+    assert [entry(judged, name)["missing"] for name in NAMES] == [{"relu": 1, "silu": 2}.get(name, 0) for name in NAMES]
+    assert "relu" not in judged["deployable"]
+    assert "silu" not in judged["deployable"]
+    assert judged["winner"] is None  # relu alone is best, and a float network of it failed
+
+
+def test_a_failed_network_is_neither_left_out_of_the_best_nor_of_what_is_deployable(metrics):
+    quantized = {"relu": 0.97 + noise(16, seed=1), "silu": 0.99 + noise(16, seed=2)}
+    quantized["silu"][5] = NAN
+    judged = run(metrics, quantized, {a: np.full(16, 0.99) for a in quantized}, allowed_drop=0.05)
+    assert (judged["best"], judged["deployable"], judged["winner"]) == ("relu", ["relu"], None)
+    assert judged["tied_with"] == ["relu", "silu"]  # silu is ahead wherever it has a value
+    assert "silu in 1 of 16 networks" in judged["reason"]
+
+
+def test_what_has_not_learned_is_never_deployable(metrics):
+    full = {"relu": np.full(16, 0.51), "silu": np.full(16, 0.9), "gelu": np.full(16, 0.899999)}
+    frame = metrics(full, {"w4": full})
+    found = judge(frame, activations=list(full), schemes=["w4"], allowed_drop=0.02, learned=0.9)
+    judged = found["schemes"]["w4"]
+    assert judged["deployable"] == ["silu"]
+    assert found["not_learned"] == {"relu": 0.51, "gelu": 0.899999}
+    assert {one["activation"]: one["learned"] for one in judged["ranking"]} == {"relu": 0, "silu": 1, "gelu": 0}
+    assert entry(judged, "relu")["accuracy_float"] == 0.51
+    alone = judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.9)["schemes"]["w4"]
+    assert (alone["best"], alone["winner"], alone["deployable"]) == ("relu", None, [])
+    assert alone["reason"].startswith("None is deployable at w4: the best, relu (not learned), loses 0.0 points")
+    assert judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.5)["not_learned"] == {}
+
+
+def test_where_the_backends_differ_nothing_is_deployable(metrics):
+    values = {"relu": 0.98 + noise(16, seed=1), "silu": 0.99 + noise(16, seed=2)}
+    frame = metrics(values, {"w4": values, "a4": values})
+    apart = {"w4": {"silu": {"share": 0.2761, "at": "w4"}}, "a4": {}}
+    options = {"activations": list(values), "schemes": ["w4", "a4"], "allowed_drop": 0.05, "differences": apart}
+    found = judge(frame, **options)["schemes"]
+    assert (found["w4"]["deployable"], found["w4"]["winner"]) == (["relu"], None)
+    assert found["a4"]["deployable"] == ["silu", "relu"]
+    assert "torchao decides 27.61 % of the pixels of silu otherwise than the simulated path" in found["w4"]["reason"]
+    assert (found["w4"]["backends_differ"], found["a4"]["backends_differ"]) == (apart["w4"], {})
 
 
 def test_rows_that_are_not_there_count_as_missing(metrics):
@@ -389,8 +431,12 @@ def test_what_always_holds(activations, seeds, key, gap, allowed, holes):
         for one in measured[1:]:
             assert one["p_holm"] <= 0.05
             assert one["difference_low"] > 0
+    whole = [one["missing"] == 0 for one in ranking]
+    assert whole == sorted(whole, reverse=True)
     for one in ranking:
-        assert one["deployable"] == (one["drop_high"] is not None and one["drop_high"] <= allowed)
+        within = one["drop_high"] is not None and one["drop_high"] <= allowed
+        assert one["deployable"] == (within and one["missing"] == 0)
+        assert one["seeds"] + one["missing"] == seeds
         assert one["deployable"] == (one["activation"] in judged["deployable"])
         assert (one["low"] is None) == (one["seeds"] < 2)
     assert judged["reason"]

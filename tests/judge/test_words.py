@@ -17,10 +17,10 @@ COST = "no winner, and no cost was measured to break the tie."
 def say(metrics):
     """Return the reason of one scheme; accuracies are `{activation: [seeds]}`, the float ones 1 unless given."""
 
-    def build(quantized, full=None, allowed=0.02, scheme="w4", cost=None):
+    def build(quantized, full=None, allowed=0.02, scheme="w4", **options):
         full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
         frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
-        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, cost=cost)
+        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, **options)
         return found["schemes"][scheme]["reason"]
 
     return build
@@ -53,20 +53,20 @@ def test_none_deployable_and_tied(say):
         scheme="w4a4",
     )
     best = "loses 10.0 points (95 % CI 9.8 to 10.2), more than the allowed 2.0"
-    assert reason == (f"None is deployable at w4a4: the best (silu) {best}. silu, gelu and prelu are tied: {COST}")
+    assert reason == (f"None is deployable at w4a4: the best, silu, {best}. silu, gelu and prelu are tied: {COST}")
 
 
 def test_none_deployable_and_ahead(say):
     reason = say({"silu": np.full(16, 0.9), "relu": np.full(16, 0.8)})
     assert reason == (
-        "None is deployable at w4: the best (silu) loses 10.0 points (95 % CI 10.0 to 10.0), more than the allowed "
+        "None is deployable at w4: the best, silu, loses 10.0 points (95 % CI 10.0 to 10.0), more than the allowed "
         "2.0. silu is ahead of all others but not deployable: no winner."
     )
 
 
 def test_a_loss_that_may_be_too_large(say):
     assert say({"silu": 0.985 + 20 * SPREAD}).startswith(
-        "None is deployable at w4: the best (silu) loses 1.5 points (95 % CI 0.3 to 2.7), which may be more than the "
+        "None is deployable at w4: the best, silu, loses 1.5 points (95 % CI 0.3 to 2.7), which may be more than the "
         "allowed 2.0."
     )
 
@@ -140,7 +140,7 @@ def test_the_best_is_not_deployable_but_another_is(say):
     full = {"silu": np.ones(16), "relu": np.full(16, 0.9)}
     reason = say({"silu": np.full(16, 0.95), "relu": np.full(16, 0.9)}, full)
     assert reason == (
-        "Deployable at w4, within the allowed 2.0 points: relu; the best (silu) is not: it loses 5.0 points "
+        "Deployable at w4, within the allowed 2.0 points: relu; the best, silu, is not: it loses 5.0 points "
         "(95 % CI 5.0 to 5.0), more than the allowed 2.0. silu is ahead of all others but not deployable: no winner."
     )
 
@@ -162,11 +162,12 @@ def test_few_seeds(say):
     assert "seeds" not in say({"silu": five})
 
 
-def test_the_seeds_of_the_fullest_count(say):
+def test_the_seeds_that_were_run_count_and_not_those_that_have_a_value(say):
     reason = say({"silu": np.full(6, 0.9), "relu": [0.9, NAN, NAN, NAN, NAN, NAN]})
     assert "seed" not in reason
     reason = say({"silu": [0.9, NAN], "relu": [NAN, 0.9]})
-    assert reason.startswith("One seed: no interval")
+    assert "One seed" not in reason
+    assert "No finite value: silu in 1 of 2 networks and relu in 1 of 2 networks; not deployable" in reason
 
 
 def test_missing_values(say):
@@ -175,7 +176,8 @@ def test_missing_values(say):
     quantized["relu"][:2] = quantized["gelu"][0] = NAN
     reason = say(quantized, full)
     assert reason.endswith(
-        " Values missing or not finite and left out: accuracy_quantized (relu 2, gelu 1) and accuracy_float (relu 1)."
+        " No finite value: relu in 2 of 16 networks and gelu in 1 of 16 networks; not deployable, and a mean is that "
+        "of the others."
     )
 
 
@@ -183,15 +185,16 @@ def test_nothing_recorded(say):
     reason = say({"silu": [NAN, NAN]})
     assert reason == (
         "No accuracy was recorded at w4: there is nothing to judge. "
-        "Values missing or not finite and left out: accuracy_quantized (silu 2)."
+        "Only 2 seeds: the intervals are rough. "
+        "No finite value: silu in 2 of 2 networks; not deployable, and a mean is that of the others."
     )
 
 
 def test_no_float_accuracy(say):
     reason = say({"silu": np.full(16, 0.99)}, {"silu": np.full(16, NAN)})
     assert reason.startswith(
-        "None is deployable at w4: the best (silu) has no interval for its loss, so it cannot be held against the "
-        "allowed 2.0."
+        "None is deployable at w4: the best, silu (not learned), has no interval for its loss, so it cannot be held "
+        "against the allowed 2.0."
     )
 
 
@@ -208,7 +211,35 @@ def test_small_words():
 def test_networks_that_did_not_learn(say):
     quantized = {"relu": np.full(16, 0.5), "silu": np.full(16, 0.89), "gelu": np.full(16, 0.9)}
     full = {"relu": np.full(16, 0.5), "silu": np.full(16, 0.899), "gelu": np.full(16, 0.9)}
-    reason = say(quantized, full)
+    reason = say(quantized, full, learned=0.9)
+    assert reason.startswith("Deploy gelu at w4: it loses 0.0 points")
+    assert "of the next (silu (not learned)) by" in reason
     assert reason.endswith(
-        "Not well learned even in float: silu (89.9 %) and relu (50.0 %); a small loss there means little."
+        "Less than 90.0 % right in float is not learned, and not deployable, however little it loses: silu gets 89.9 % "
+        "and relu (not learned) gets 50.0 %."
+    )
+
+
+def test_who_has_not_learned_is_told_to_be_so_where_it_is_named_first():
+    line = "relu@3, leaky_relu, relu and mine:relu lead; relu is next, then hardgelu and gelu."
+    marked = words.marked(line, ["relu", "gelu", "mine:relu"])
+    assert marked == (
+        "relu@3, leaky_relu, relu (not learned) and mine:relu (not learned) lead; relu is next, then hardgelu and gelu "
+        "(not learned)."
+    )
+    assert words.marked(marked, ["relu", "gelu", "mine:relu"]) == marked
+    assert words.marked("relu: 3", ["relu"]) == "relu (not learned): 3"
+    assert words.marked(line, []) == line
+
+
+def test_backends_that_differ(say):
+    apart = {"w4": {"silu": {"share": 0.2761, "at": "w4"}}}
+    reason = say({"silu": np.full(16, 0.99), "relu": np.full(16, 0.99)}, differences=apart)
+    assert reason.endswith(
+        "torchao decides 27.61 % of the pixels of silu otherwise than the simulated path (at w4): one of the two does "
+        "not compute this network, so it is not deployable."
+    )
+    assert reason.startswith(
+        "Deployable at w4, within the allowed 2.0 points: relu; the best, silu, is not: it loses 1.0 points (95 % CI "
+        "1.0 to 1.0), within the allowed 2.0, but the backends differ."
     )

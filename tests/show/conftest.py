@@ -55,6 +55,9 @@ class SyntheticRun:
     def plans(self) -> pd.DataFrame:
         return self.tables["plans"]
 
+    def parity(self) -> pd.DataFrame:
+        return self.plans()[lambda frame: frame["flips"].notna()]
+
     def maps(self) -> dict[str, Any]:
         return self.arrays
 

@@ -76,7 +76,7 @@ def section(config: StudyConfig, missing: float = 0.0) -> dict[str, Any]:
 def make(missing: float = 0.0, made: dict[str, Any] | None = None, **settings: Any) -> Any:
     config = StudyConfig(**settings)
     found = section(config, missing) if made is None else made
-    return SimpleNamespace(config=config, verdict=lambda: {"bit_cliff": found})
+    return SimpleNamespace(config=config, verdict=lambda: {"bit_cliff": found, "not_learned": {}})
 
 
 def study(both: dict[str, list[float | None]], seeds: int = 16, **settings: Any) -> Any:

@@ -44,12 +44,12 @@ def _set(run: Any, activation: str, scheme: str, backend: str, metric: str, valu
 
 
 def test_decision_cells_say_rate_difference_and_interval(make_run: Callable[..., Any]) -> None:
-    run = make_run(activations=("silu", "relu", "gelu"), seeds=4)
+    run = make_run(activations=("silu", "relu", "gelu"), seeds=6)
     for backend in ("simulated", "torchao"):
-        _set(run, "relu", "w4", backend, "flip_rate", [0.10, 0.12, 0.10, 0.12])
-        _set(run, "silu", "w4", backend, "flip_rate", [0.15, 0.17, 0.15, 0.17])
-        _set(run, "gelu", "w4", backend, "flip_rate", [0.09, 0.11, 0.09, 0.11])
-    _set(run, "gelu", "w4", "torchao", "flip_rate", [0.20, 0.22, 0.20, 0.22])
+        _set(run, "relu", "w4", backend, "flip_rate", [0.10, 0.12] * 3)
+        _set(run, "silu", "w4", backend, "flip_rate", [0.15, 0.17] * 3)
+        _set(run, "gelu", "w4", backend, "flip_rate", [0.09, 0.11] * 3)
+    _set(run, "gelu", "w4", "torchao", "flip_rate", [0.20, 0.22] * 3)
     panel = panels(run)[0]
     simulated, torchao = (next(c for c in panel.of(name) if c.scheme == "w4") for name in ("simulated", "torchao"))
     plain = [tuple(line.replace("\u00a0", " ") for line in cell) for cell in simulated.cells]

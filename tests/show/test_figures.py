@@ -84,7 +84,12 @@ def test_dead_layers_and_missing_maps_are_said(
     assert any("is dead" in text for text in words(FIGURES["folds"](run)))
     run.arrays["silu/w4a4/logit"][:] = np.nan
     del run.arrays["relu/w4/logit"]
-    assert words(FIGURES["maps"](run)).count("n/a") == 2
+    run.arrays["relu/w4a8dyn/logit"][0, 0] = np.inf
+    said = words(FIGURES["maps"](run))
+    assert (said.count("n/a"), said.count("not finite")) == (1, 2)
+    run.arrays["relu/float/logit"][:] = np.nan
+    said = words(FIGURES["maps"](run))
+    assert (said.count("n/a"), said.count("not finite")) == (0, 6)  # without float maps there is nothing to compare
 
 
 def test_undefined_values_are_counted_in_the_caption(

@@ -66,7 +66,8 @@ def build(missing: float = 0.0, failed: int = 0, axes: dict[str, Any] | None = N
             ]
             for axis, values in asked.axes.items()
         },
-        "not_learned": {"specifications": 36 if failed else 0, "networks": networks * failed},
+        "not_learned": {"specifications": 36 if failed else 0, "networks": networks * failed, "never": []},
+        "learned": 0.9,
         "undefined": {"values": 3 if missing else 0, "of": 99, "specifications": 2 if missing else 0},
         "table": table,
     }

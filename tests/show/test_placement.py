@@ -81,7 +81,7 @@ def build(missing: float = 0.0, **settings: Any) -> SimpleNamespace:
     section = {}
     for bits in dict.fromkeys((*config.bits, 8)):
         section[f"w{bits}a{bits}"] = {"settings": plausible(config, random, missing)}
-    return SimpleNamespace(config=config, verdict=lambda: {"placement": section})
+    return SimpleNamespace(config=config, verdict=lambda: {"placement": section, "not_learned": {}})
 
 
 STUDIES: dict[str, dict[str, Any]] = {
@@ -117,7 +117,9 @@ def run_of(accuracy: Callable[..., list[float]], **settings: Any) -> SimpleNames
     """A run of relu, silu and gelu at w4a4 whose accuracies are a function of the four choices."""
     config = StudyConfig(**{"activations": ("relu", "silu", "gelu"), "seeds": 8} | settings)
     made = [setting(config, key, np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
-    return SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}})
+    return SimpleNamespace(
+        config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}, "not_learned": {}}
+    )
 
 
 def table(run: SimpleNamespace) -> Table:

@@ -78,7 +78,7 @@ def section(config: StudyConfig, missing: float = 0.0) -> dict[str, Any]:
 def make(missing: float = 0.0, made: dict[str, Any] | None = None, **settings: Any) -> Any:
     config = StudyConfig(**settings)
     found = section(config, missing) if made is None else made
-    return SimpleNamespace(config=config, verdict=lambda: {"sensitivity": found})
+    return SimpleNamespace(config=config, verdict=lambda: {"sensitivity": found, "not_learned": {}})
 
 
 def study(shares: dict[str, dict[str, list[float | None]]], seeds: int = 16, width: float = 0.1) -> Any:
