@@ -168,6 +168,8 @@ def fold_drift(
 ) -> dict[str, Floats]:
     """Every per-map measure of this file at once, in few passes over the data (``quantstudy_kernels.cpu.folds``).
 
+    All NaN where a value of one of the two maps is not finite.
+
     Args:
         x: float folds.
         y: quantized folds ``[..., N, N]``, same shape.
@@ -192,7 +194,7 @@ def fold_drift(
         x_range = (x.histogram.high - x.histogram.low).reshape(lead)
         y_range = sums.high - sums.low
     clipping = ratio(sums.clipped, sums.noise)
-    return {
+    measures = {
         "sqnr_db": _sqnr(sums.signal, sums.noise),
         "nmse": ratio(sums.noise, sums.signal),
         "cosine": _cosine(sums.product, sums.signal, sums.quantized),
@@ -203,3 +205,5 @@ def fold_drift(
         "clipping_share": clipping,
         "histogram_kl": kl_of_counts(x.histogram.counts.reshape(sums.counts.shape), sums.counts),
     }
+    whole = np.isfinite(x_range) & np.isfinite(y_range)
+    return measures if whole.all() else {name: where_defined(whole, values) for name, values in measures.items()}

@@ -247,7 +247,7 @@ def test_histograms_count_every_output_of_every_model(on, to_frame):
 
 def test_each_crease_map_is_measured_once_and_as_if_it_were_not_remembered(on, effects, monkeypatch, every_row):
     """Without the memo, straight from the maps; and the memo must save something."""
-    fresh = Subject(on.seeds, on.masks, on.stack, on.maps)
+    fresh = Subject(on.seeds, on.masks, on.stack, on.maps, on.whole)
     calls = []
     plain = contours.crease_measures
     monkeypatch.setattr(drift_rows.contours, "crease_measures", lambda x, y: calls.append(1) or plain(x, y))
