@@ -54,6 +54,15 @@ def test_of_equal_ones_the_lowest(right, rates):
     assert tuned_rate(replace(TINY, grid=8), "silu", rates, (0, 1)) == 0.1
 
 
+def test_a_rate_at_which_a_network_diverges_is_the_last_choice(monkeypatch):
+    means = {0.01: 0.5, 0.1: float("nan"), 0.3: float("nan")}
+    monkeypatch.setattr(
+        "quantstudy.claims.tuning.rate_accuracies", lambda c, a, rates, s: np.array([*map(means.get, rates)])
+    )
+    assert tuned_rate(TINY, "silu", (0.3, 0.1, 0.01), (0, 1)) == 0.01
+    assert tuned_rate(TINY, "silu", (0.3, 0.1), (0, 1)) == 0.1
+
+
 def test_the_networks_are_those_that_training_makes(monkeypatch):
     found = rate_accuracies(TINY, "gelu", (0.001, 0.05), (3, 5))
     masks = island_masks(range(3, 5), 24, TINY.frequency)

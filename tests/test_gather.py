@@ -16,7 +16,7 @@ from quantstudy.cells import SEEDS_PER_CELL, Cell, cell, cells
 from quantstudy.config import StudyConfig
 from quantstudy.errors import StudyFailure
 from quantstudy.files import file_sha256
-from quantstudy.gather import finish, gather, median_seeds
+from quantstudy.gather import finish, focus_accuracies, gather, median_seeds
 from quantstudy.records import Run, load_cell, npz, start_run, store_cell
 from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, metric_rows, rows, to_parquet, variant_rows
 
@@ -156,6 +156,15 @@ def test_one_cell_at_a_time_is_held(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_lower_median_seed_of_the_focus_scheme(run: Run) -> None:
     assert dict(median_seeds(run)) == {"relu": 2, "gelu": 4}  # of 0.1 … 0.6 the third, of equal ones the later seed
+
+
+def test_the_median_of_the_seeds_that_have_a_value(run: Run) -> None:
+    rates = {"relu": [np.nan, 0.5, np.nan, 0.1, 0.3, np.nan], "gelu": [np.nan] * 6}
+    for unit in cells("measure", STUDY):
+        store_cell(run.folder, unit.key, measured(unit, dict(enumerate(rates[unit.activation]))))
+    assert dict(median_seeds(run)) == {"relu": 4, "gelu": 0}
+    found = focus_accuracies(run)
+    np.testing.assert_array_equal(found, [rates["relu"]])  # gelu has nothing that could be compared
 
 
 def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ def test_imports_and_length(path):
         "contrasts",
         "intervals",
         "paired",
+        "parity",
         "power",
         "robust",
         "seeds",

@@ -13,6 +13,7 @@ from quantstudy import study, work
 from quantstudy import trained as trained_stacks
 from quantstudy.config import StudyConfig
 from quantstudy.judge.paired import paired_against_best
+from quantstudy.judge.run import judge_run
 from quantstudy.judge.sequential import anytime_p
 from quantstudy.records import Run, open_run
 from quantstudy.study import run_study
@@ -64,6 +65,17 @@ def test_it_gives_up_at_the_most_seeds(tmp_path: Path, trained: list, undrawn: N
     run = run_study(TWINS, tmp_path / "run")
     assert run.looks == (4, 20, 21)
     assert len(trained) == len(set(trained)) == 6
+    said = " ".join(judge_run(run)["summary"])
+    assert "at 21 seeds, as many as were allowed, the best at w8a8 was not yet told apart from all others" in said
+    assert "until decided" not in said
+
+
+def test_who_has_no_finite_value_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path, CLEAR)
+    values = np.array([np.full(16, 0.9), np.full(16, 0.8), np.full(16, np.nan)])
+    for rows, decided in ((values, True), (values[[0, 0, 2]], False), (values[2:], True)):
+        monkeypatch.setattr("quantstudy.gather._focus", lambda run, metric, rows=rows: rows)
+        assert study._decided(run) is decided
 
 
 def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -> None:
