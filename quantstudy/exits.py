@@ -1,6 +1,5 @@
 """How a command ends: an exit code, and one line on standard error for every problem; no traceback."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from quantstudy import advice, streams
 from quantstudy.errors import BadInput, StudyFailure
 
 
@@ -28,6 +28,7 @@ class _Interrupted(StudyFailure):
 
 def run_and_exit(app: typer.Typer) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; problems are told in one line."""
+    streams.prepare()
     with _one_interrupt():
         code = _run(app)
     sys.exit(code)
@@ -61,15 +62,16 @@ def _run(app: typer.Typer) -> int:
         code = _complain(f"{' '.join(error.format_message().split())} ({known} tells what is allowed)", 2)
     except KeyboardInterrupt:
         code = _complain("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _complain(f"{where}{error.strerror or error}; what is finished is kept, run the same command again", 1)
+        if error.filename == streams.OUTPUT:
+            streams.give_up_output()
+        unread = isinstance(error, BrokenPipeError) and error.filename == streams.OUTPUT  # as in `| head`: no failure
+        code = 1 if unread else _complain(advice.told(error), 1)
+    except MemoryError as error:
+        code = _complain(f"memory ran out ({error or 'in Python'}); use fewer processes (--jobs 1): {advice.AGAIN}", 1)
     return code if isinstance(code, int) else 0
 
 
 def _complain(line: str, code: int) -> int:
-    print(f"quantstudy: {line}", file=sys.stderr)
+    streams.notify(line)
     return code

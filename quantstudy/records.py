@@ -234,8 +234,10 @@ def begin(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
     """Make a run's folder ready: clear away what a killed process left, write study file and manifest if it is new."""
     folder = run.folder
     for place in (folder, *(folder / inner for inner in OUR_FOLDERS)):
-        for half_written in place.glob(".*.part"):
-            if half_written.is_file():  # left by a process that was killed; nobody else writes while we hold the folder
+        for half_written in place.glob(".*.part"):  # left by a process that was killed; nobody writes while we hold it
+            if half_written.is_dir():
+                shutil.rmtree(half_written, ignore_errors=True)
+            else:
                 half_written.unlink()
     if not (folder / "manifest.json").exists():
         write_atomically(folder / "study.toml", study)

@@ -69,7 +69,7 @@ def run_study(
     else:
         require_same_study(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, notify):
         if fresh:
             empty_run(folder)
         run = start_run(folder, config, provenance(config))

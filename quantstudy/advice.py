@@ -1,0 +1,37 @@
+"""What to do about an error of the operating system: the same command again helps against few of them."""
+
+import errno
+
+from quantstudy.streams import OUTPUT
+
+AGAIN = "what is finished is kept, run the same command again"
+
+_FREE = f"free some space: {AGAIN}"
+_ELSEWHERE = "choose another folder with --out, or allow to write there"
+_MORE_FILES = "raise their number (ulimit -n), or use fewer processes (--jobs 1)"
+_A_FILE = "a folder on the way is none: choose another folder with --out"
+
+WAYS = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EFBIG: f"raise the size that a file may have (ulimit -f): {AGAIN}",
+    errno.EROFS: _ELSEWHERE,
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EMFILE: _MORE_FILES,
+    errno.ENFILE: _MORE_FILES,
+    errno.ENOMEM: f"use fewer processes (--jobs 1): {AGAIN}",
+    errno.ENAMETOOLONG: "choose a shorter path with --out",
+    errno.ENOTDIR: _A_FILE,
+    errno.ELOOP: _A_FILE,
+}
+"""Ways round by the error's number."""
+
+
+def told(error: OSError) -> str:
+    """Return an error of the operating system and the way round it in one line, its path first."""
+    reason = error.strerror or str(error)
+    if error.filename == OUTPUT:
+        return f"{OUTPUT}: {reason}"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{reason}; {WAYS.get(error.errno or 0, AGAIN)}"
