@@ -73,7 +73,7 @@ class Workers(Executor):
         """
         if self._pool is None:
             self.get_ready()
-            with starting():
+            with starting(place="/dev/shm" if sys.platform == "linux" else ""):  # semaphores
                 self._pool = ProcessPoolExecutor(
                     self._jobs,
                     mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),

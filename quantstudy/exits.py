@@ -64,7 +64,7 @@ def _run(app: typer.Typer) -> int:
         code = _complain("interrupted", 130)
     except OSError as error:
         if error.filename == streams.OUTPUT:
-            streams.give_up_output()
+            streams.give_up(sys.stdout)
         unread = isinstance(error, BrokenPipeError) and error.filename == streams.OUTPUT  # as in `| head`: no failure
         code = 1 if unread else _complain(advice.told(error), 1)
     except MemoryError as error:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 OUTPUT = "standard output"
 """What an error names that standard output has raised."""
@@ -44,15 +45,17 @@ def prepare() -> None:
 
 def notify(line: str) -> None:
     """Print one line for the user on standard error; that it can't be printed is no failure."""
-    with contextlib.suppress(OSError):
-        print(f"quantstudy: {line}", file=sys.stderr)
+    try:
+        print(f"quantstudy: {line}", file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
 
 
-def give_up_output() -> None:
-    """Let what is still to be printed on standard output go nowhere, so that ending the process fails no more."""
+def give_up(stream: TextIO) -> None:
+    """Let what is still to be printed on a stream go nowhere, so that ending the process fails no more."""
     with contextlib.suppress(OSError, ValueError):  # a stream that is no file
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

@@ -31,8 +31,11 @@ def leave_if_imported_by_a_worker() -> None:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting(place: str = "") -> Iterator[None]:
     """Say why worker processes can't be started, where the system refuses that inside the block, and the way round.
+
+    Args:
+        place: where what they need is made, for errors that name no path.
 
     Raises:
         StudyFailure: it does.
@@ -40,16 +43,17 @@ def starting() -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, ImportError, NotImplementedError) as error:
-        raise _why_not(error) from None
+        raise _why_not(error, place) from None
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
             raise
-        raise _why_not(error) from None
+        raise _why_not(error, place) from None
 
 
-def _why_not(error: Exception) -> StudyFailure:
+def _why_not(error: Exception, place: str) -> StudyFailure:
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    path = getattr(error, "filename", None) or place
     way = "--jobs 1 does without them"
     if "AF_UNIX path too long" in reason:
         reason = f"the path of a socket in {tempfile.gettempdir()} is too long"
@@ -58,6 +62,8 @@ def _why_not(error: Exception) -> StudyFailure:
         way = "set TMPDIR to a folder that can be written"
     elif number in (errno.EMFILE, errno.ENFILE):
         way = "raise the number of open files (ulimit -n), or use --jobs 1"
+    elif number is not None and path:
+        reason = f"{path}: {reason}"
     elif isinstance(error, ImportError | NotImplementedError):
         reason = "this system has no semaphores"
     return StudyFailure(f"worker processes can't be started ({reason}); {way}")
