@@ -23,6 +23,7 @@ WAYS = {
     errno.ENOMEM: f"use fewer processes (--jobs 1): {AGAIN}",
     errno.ENAMETOOLONG: "choose a shorter path with --out",
     errno.ENOTDIR: _A_FILE,
+    errno.EEXIST: "something else stands in its place: choose another folder with --out",
     errno.ELOOP: _A_FILE,
 }
 """Ways round by the error's number."""
@@ -34,4 +35,5 @@ def told(error: OSError) -> str:
     if error.filename == OUTPUT:
         return f"{OUTPUT}: {reason}"
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{reason}; {WAYS.get(error.errno or 0, AGAIN)}"
+    way = "" if error.errno is None else f"; {WAYS.get(error.errno, AGAIN)}"
+    return f"{where}{reason}{way}"

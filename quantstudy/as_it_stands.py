@@ -43,8 +43,7 @@ def judged_run(folder: Path) -> Run:
 
     Raises:
         BadInput: no run there, an unfinished one, or one of another version.
-        StudyFailure: a record is missing or damaged.
-        OSError, ValueError: so is the verdict.
+        StudyFailure: a record or the verdict is missing or damaged.
     """
     run = open_run(folder)
     run.verdict()

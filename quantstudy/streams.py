@@ -18,6 +18,9 @@ IN_ASCII = {
 }
 """What is printed for a sign that the encoding of a stream has no code for; any other is printed as its number."""
 
+_SEEN = {number: f"\\x{number:02x}" for number in (*range(32), 127)} | {ord("\n"): "\\n"}
+"""What the names of files may hold and would break a line or colour it."""
+
 _IN_OTHER_SIGNS = "quantstudy.in_other_signs"
 
 
@@ -46,7 +49,7 @@ def prepare() -> None:
 def notify(line: str) -> None:
     """Print one line for the user on standard error; that it can't be printed is no failure."""
     try:
-        print(f"quantstudy: {line}", file=sys.stderr, flush=True)
+        print(f"quantstudy: {line.translate(_SEEN)}", file=sys.stderr, flush=True)
     except OSError:
         give_up(sys.stderr)
 
