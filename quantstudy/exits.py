@@ -62,14 +62,23 @@ def _run(app: typer.Typer) -> int:
         code = _complain(f"{' '.join(error.format_message().split())} ({known} tells what is allowed)", 2)
     except KeyboardInterrupt:
         code = _complain("interrupted", 130)
+    except SystemExit as left:  # by which typer answers a broken pipe, whichever it is
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        code = _failed(left.__context__)
     except OSError as error:
-        if error.filename == streams.OUTPUT:
-            streams.give_up(sys.stdout)
-        unread = isinstance(error, BrokenPipeError) and error.filename == streams.OUTPUT  # as in `| head`: no failure
-        code = 1 if unread else _complain(advice.told(error), 1)
+        code = _failed(error)
     except MemoryError as error:
         code = _complain(f"memory ran out ({error or 'in Python'}); use fewer processes (--jobs 1): {advice.AGAIN}", 1)
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: OSError) -> int:
+    if error.filename == streams.OUTPUT:
+        streams.give_up(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return 1  # nobody reads on, as in `| head`, and nobody need be told
+    return _complain(advice.told(error), 1)
 
 
 def _complain(line: str, code: int) -> int:
