@@ -69,7 +69,8 @@ def _run(app: typer.Typer) -> int:
     except OSError as error:
         code = _failed(error)
     except MemoryError as error:
-        code = _complain(f"memory ran out ({error or 'in Python'}); use fewer processes (--jobs 1): {advice.AGAIN}", 1)
+        asked = str(error) or "in Python"
+        code = _complain(f"memory ran out ({asked}); use fewer processes (--jobs 1): {advice.AGAIN}", 1)
     return code if isinstance(code, int) else 0
 
 
