@@ -37,3 +37,14 @@ def told(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     way = "" if error.errno is None else f"; {WAYS.get(error.errno, AGAIN)}"
     return f"{where}{reason}{way}"
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """Return in one line what is told of memory that ran out, None if an error tells of something else."""
+    _, by_torch, asked = str(error).partition("can't allocate memory: ")
+    if not isinstance(error, MemoryError) and not by_torch:
+        return None
+    reason = asked.partition("\n")[0] or str(error) or "in Python"
+    return (
+        f"memory ran out ({reason}); what is finished is kept, run the same command again with --jobs 1 or more memory"
+    )

@@ -68,9 +68,11 @@ def _run(app: typer.Typer) -> int:
         code = _failed(left.__context__)
     except OSError as error:
         code = _failed(error)
-    except MemoryError as error:
-        asked = str(error) or "in Python"
-        code = _complain(f"memory ran out ({asked}); use fewer processes (--jobs 1): {advice.AGAIN}", 1)
+    except (MemoryError, RuntimeError) as error:
+        line = advice.out_of_memory(error)
+        if line is None:
+            raise
+        code = _complain(line, 1)
     return code if isinstance(code, int) else 0
 
 

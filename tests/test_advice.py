@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import advice
+from quantstudy import advice, cli
 
 AGAIN = "what is finished is kept, run the same command again"
 
@@ -60,17 +60,40 @@ def test_an_error_that_is_no_systems_has_no_way_round() -> None:
     )
 
 
-@pytest.mark.parametrize("said", ["Unable to allocate 3. TiB for an array", ""])
+BY_TORCH = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 3. TiB for an array"), "Unable to allocate 3. TiB for an array"),
+        (MemoryError(), "in Python"),
+        (RuntimeError(f"{BY_TORCH} allocate 6 bytes.\nHere is more"), "you tried to allocate 6 bytes."),
+    ],
+)
 def test_memory_that_ran_out_is_one_line(
-    said: str, command: Callable[..., Any], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    said: str,
+    command: Callable[..., Any],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
-        raise MemoryError(said)
+        raise error
 
     monkeypatch.setattr("quantstudy.run_command.run_study", fail)
     assert command("run", "--jobs", "1") == 1
-    line = f"memory ran out ({said or 'in Python'}); use fewer processes (--jobs 1): {AGAIN}"
-    assert capfd.readouterr().err == f"quantstudy: {line}\n"
+    assert capfd.readouterr().err == f"quantstudy: memory ran out ({said}); {AGAIN} with --jobs 1 or more memory\n"
+
+
+def test_a_fault_of_ours_is_not_called_one_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("quantstudy.run_command.run_study", fail)
+    monkeypatch.setattr(sys, "argv", ["quantstudy", "run", "--jobs", "1"])
+    with pytest.raises(RuntimeError, match="a fault"):
+        cli.main()
 
 
 def alone(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
