@@ -20,8 +20,15 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def cache_folder() -> Path:
-    """Return `$XDG_CACHE_HOME/quantstudy`, by default `~/.cache/quantstudy`."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quantstudy"
+    """Return `$XDG_CACHE_HOME/quantstudy`, by default `~/.cache/quantstudy`.
+
+    Raises:
+        OSError: there is no home.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quantstudy"
+    except RuntimeError:  # a user that the system knows nothing of, as containers have them
+        raise OSError("this user has no home: set XDG_CACHE_HOME") from None
 
 
 def stack_key(settings: Mapping[str, Any]) -> str:
@@ -43,8 +50,8 @@ Notify = Callable[[str], None]
 
 def load_stack(key: str, notify: Notify) -> Arrays | None:
     """Return the arrays stored under a key, or None where there are none or they are damaged (which is told)."""
-    path = _path(key)
     try:
+        path = _path(key)
         data = path.read_bytes()
     except OSError:
         return None

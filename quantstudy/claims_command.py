@@ -14,6 +14,7 @@ from quantstudy.executors import collect_rarely, workers
 from quantstudy.files import locked, write_atomically
 from quantstudy.folders import is_folder
 from quantstudy.judge.claims import Judged
+from quantstudy.streams import notify
 from quantstudy.terminal import print_claim, print_claims, stage_progress
 
 
@@ -37,7 +38,7 @@ def do_claims(names: Sequence[str], seeds: int, out: Path | None, jobs: int, *, 
     folder = root() / "results" / "claims" if out is None else out
     _require_own(folder)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, notify):
         with stage_progress() as progress, workers(jobs) as executor:
             for name in names:
                 run_claim(name, seeds, folder, executor=executor, fresh=fresh, progress=progress)

@@ -123,28 +123,30 @@ def run(
         raise BadInput("max_seeds", max_seeds, "only together with --until-decided")
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
-    folder = Path(out) if out else Path("results") / config.run_name
-    _run(config, folder, _jobs(config, jobs), fresh=fresh, as_json=as_json)
+    folder, processes = Path(out) if out else Path("results") / config.run_name, _jobs(config, jobs)
+    with resumable(lambda: _command(config, folder)):
+        from quantstudy.run_command import do_run
+
+        if config.device == "cuda":
+            _require_cuda()
+        do_run(config, folder, processes, fresh=fresh, as_json=as_json)
 
 
 @app.command()
 def report(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    jobs: Annotated[str | None, _option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
-    """Judge and draw a finished run again from its records, without training."""
-    from quantstudy.executors import available_cores, collect_rarely, workers
-    from quantstudy.files import locked
+    """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is."""
+    from quantstudy.executors import available_cores
     from quantstudy.records import open_run
-    from quantstudy.study import redo
-    from quantstudy.terminal import stage_progress
 
-    collect_rarely()
+    processes = _whole("jobs", jobs, min(available_cores(), 2), 256)
     finished = open_run(Path(folder))
-    drawing = workers(min(available_cores(), 2), preload="quantstudy.show.figures")  # loads no torch
-    with locked(finished.folder), stage_progress() as progress, drawing as executor:
-        redo(finished, progress=progress, executor=executor)
-    _print_result(finished, as_json)
+    from quantstudy.run_command import do_report
+
+    do_report(finished, processes, as_json=as_json)
 
 
 @app.command("activations")
@@ -174,21 +176,15 @@ def measure_cost(
     """Measure what each activation costs: GPU instructions (no GPU needed), bytes kept for backward, time."""
     names = None if activations is None else tuple(part.strip() for part in activations.split(","))
     asked = _DEFAULT.with_options(activations=names).activations
-    if out is None:
-        _print_cost(_measure(asked), as_json)
-        return
-    from quantstudy.files import locked
-    from quantstudy.records import open_run, write_json
-    from quantstudy.study import redo
-    from quantstudy.terminal import stage_progress
+    finished = None
+    if out is not None:
+        from quantstudy.records import open_run
 
-    finished = open_run(Path(out), "out")
-    with locked(finished.folder):
-        table = _measure(finished.config.activations if names is None else asked)
-        write_json(finished.folder / "cost.json", table)
-        with stage_progress() as progress:
-            redo(finished, progress=progress)
-    _print_cost(table, as_json)
+        finished = open_run(Path(out), "out")
+        asked = finished.config.activations if names is None else asked
+    from quantstudy.cost_command import do_cost
+
+    do_cost(asked, finished, as_json=as_json)
 
 
 @app.command()
@@ -297,27 +293,6 @@ def _claims(
         do_claims(names, paired, None if out is None else Path(out), processes, fresh=fresh, as_json=as_json)
 
 
-def _measure(names: tuple[str, ...]) -> dict[str, Any]:
-    from quantstudy.cost.table import cost_table
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.terminal import notify, stage_progress
-
-    with stage_progress() as progress:
-        table = cost_table([parse_activation(name) for name in names], progress=progress)
-    if not table["counted"]:
-        notify("Triton is not installed here (it exists for Linux only): no instructions are counted")
-    return table
-
-
-def _print_cost(table: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(table, indent=1))
-    else:
-        from quantstudy.cost_terminal import print_cost
-
-        print_cost(table)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"quantstudy {version('quantstudy')}")
@@ -331,29 +306,6 @@ def _global_options(
     ] = False,
 ) -> None:
     pass
-
-
-def _run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
-    with resumable(lambda: _command(config, folder)):
-        from quantstudy.executors import collect_rarely, workers
-        from quantstudy.study import run_study
-        from quantstudy.terminal import notify, stage_progress
-
-        collect_rarely()
-        if config.device == "cuda":
-            _require_cuda()
-        with stage_progress() as progress, workers(jobs) as executor:
-            finished = run_study(config, folder, executor=executor, fresh=fresh, progress=progress, notify=notify)
-        _print_result(finished, as_json)
-
-
-def _print_result(finished: Any, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps({"run": str(finished.folder), **finished.verdict()}, indent=1))
-    else:
-        from quantstudy.terminal import print_verdict
-
-        print_verdict(finished)
 
 
 def _jobs(config: StudyConfig, given: str | None) -> int:

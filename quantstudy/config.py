@@ -226,7 +226,7 @@ def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
         BadInput: no such file, a folder, not readable as TOML (with the line).
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark first that tells the order of bytes
     except FileNotFoundError:
         raise BadInput(field, str(path), "there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver, resource_tracker
 from typing import Any, ParamSpec, TypeVar
 
 from quantstudy.errors import StudyFailure
 from quantstudy.interrupts import interrupts_wait
+from quantstudy.worker_failures import leave_if_imported_by_a_worker, starting, why_broken
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,24 +51,36 @@ class Workers(Executor):
         self._pool: ProcessPoolExecutor | None = None
 
     def get_ready(self) -> None:
-        """Let what workers need be loaded; returns at once, where the first `submit` would wait for that."""
+        """Let what workers need be loaded; returns at once, where the first `submit` would wait for that.
+
+        Raises:
+            StudyFailure: the system refuses to start processes.
+        """
         if sys.platform == "linux":
+            from multiprocessing import forkserver, resource_tracker
+
             multiprocessing.set_forkserver_preload([self._preload])
-            resource_tracker.ensure_running()  # it would let interrupts through again
-            with interrupts_wait():
-                forkserver.ensure_running()
+            with starting():
+                resource_tracker.ensure_running()  # it would let interrupts through again
+                with interrupts_wait():
+                    forkserver.ensure_running()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Hand the call to a worker."""
+        """Hand the call to a worker.
+
+        Raises:
+            StudyFailure: the system refuses to start processes.
+        """
         if self._pool is None:
             self.get_ready()
-            self._pool = ProcessPoolExecutor(
-                self._jobs,
-                mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),
-                initializer=_settle_in,
-                initargs=(dict(os.environ),),
-            )
-        with interrupts_wait():  # each call may start one more worker
+            with starting(place="/dev/shm" if sys.platform == "linux" else ""):  # semaphores
+                self._pool = ProcessPoolExecutor(
+                    self._jobs,
+                    mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),
+                    initializer=_settle_in,
+                    initargs=(dict(os.environ),),
+                )
+        with starting(), interrupts_wait():  # each call may start one more worker
             return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -82,6 +94,12 @@ class Workers(Executor):
         # Killed or not, its thread is waited for: left alone, it may close what Python writes to when the process ends.
         pool.shutdown(wait=wait or cancel_futures, cancel_futures=cancel_futures)
 
+    def failure(self) -> StudyFailure:
+        """Wait until all workers have ended, of which one has before its work was done; return what is told of that."""
+        started = [] if self._pool is None else [*(self._pool._processes or {}).values()]
+        self.shutdown()
+        return why_broken(started)
+
 
 @contextlib.contextmanager
 def workers(jobs: int, preload: str = "quantstudy.preload") -> Iterator[Executor]:
@@ -92,15 +110,16 @@ def workers(jobs: int, preload: str = "quantstudy.preload") -> Iterator[Executor
         preload: module that all of them need; the default is what cells need.
 
     Raises:
-        StudyFailure: a worker was killed from outside, for example because memory ran out.
+        StudyFailure: no worker can be started; one was killed from outside, for example because memory ran out.
     """
+    leave_if_imported_by_a_worker()
     executor = ThisProcess() if jobs == 1 else Workers(jobs, preload)
     try:
         yield executor
     except BaseException as error:
+        if isinstance(error, BrokenProcessPool) and isinstance(executor, Workers):
+            raise executor.failure() from None
         executor.shutdown(cancel_futures=True)
-        if isinstance(error, BrokenProcessPool):
-            raise StudyFailure("a worker process was killed (out of memory?); run the same command again") from None
         raise
     executor.shutdown()
 

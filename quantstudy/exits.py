@@ -1,6 +1,5 @@
 """How a command ends: an exit code, and one line on standard error for every problem; no traceback."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from quantstudy import advice, streams
 from quantstudy.errors import BadInput, StudyFailure
 
 
@@ -28,6 +28,7 @@ class _Interrupted(StudyFailure):
 
 def run_and_exit(app: typer.Typer) -> NoReturn:
     """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; problems are told in one line."""
+    streams.prepare()
     with _one_interrupt():
         code = _run(app)
     sys.exit(code)
@@ -61,15 +62,28 @@ def _run(app: typer.Typer) -> int:
         code = _complain(f"{' '.join(error.format_message().split())} ({known} tells what is allowed)", 2)
     except KeyboardInterrupt:
         code = _complain("interrupted", 130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+    except SystemExit as left:  # by which typer answers a broken pipe, whichever it is
+        if not isinstance(left.__context__, BrokenPipeError):
+            raise
+        code = _failed(left.__context__)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        code = _complain(f"{where}{error.strerror or error}; what is finished is kept, run the same command again", 1)
+        code = _failed(error)
+    except (MemoryError, RuntimeError) as error:
+        line = advice.out_of_memory(error)
+        if line is None:
+            raise
+        code = _complain(line, 1)
     return code if isinstance(code, int) else 0
 
 
+def _failed(error: OSError) -> int:
+    if error.filename == streams.OUTPUT:
+        streams.give_up(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return 1  # nobody reads on, as in `| head`, and nobody need be told
+    return _complain(advice.told(error), 1)
+
+
 def _complain(line: str, code: int) -> int:
-    print(f"quantstudy: {line}", file=sys.stderr)
+    streams.notify(line)
     return code

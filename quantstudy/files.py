@@ -2,16 +2,23 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import platform
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from quantstudy.errors import StudyFailure
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+NOT_OFFERED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What file systems say, most of them in a network, that have no locks or can't sync a folder."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -39,7 +46,7 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     try:
         with beside.open("wb") as file:
             with contextlib.suppress(OSError):  # there are file systems without locks
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as it is written, for `_remove_left`
+                _lock(file)  # as long as it is written, for `_remove_left`
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -60,12 +67,14 @@ def _remove_left(folder: Path, ours: str) -> None:
         if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
             # a container has processes of its own, which may write here under our name and are none of ours
             with contextlib.suppress(OSError), (folder / name).open("rb") as left:
-                fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(left)
                 (folder / name).unlink()
 
 
 def _runs(beside: str) -> bool:
     """Whether a process runs that has the number with which a file's name goes on."""
+    if os.name != "posix":
+        return True  # to ask by a signal would send one
     try:
         os.kill(int(beside.removesuffix(".part")), 0)
     except ProcessLookupError:
@@ -76,10 +85,16 @@ def _runs(beside: str) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut."""
+    """Make renames inside `folder` survive a power cut, where its file system can promise that."""
+    if os.name != "posix":
+        return  # no folder can be opened there
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            error.filename = str(folder)
+            raise
     finally:
         os.close(descriptor)
 
@@ -99,20 +114,42 @@ def file_sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, notify: Callable[[str], None]) -> Iterator[None]:
     """Hold the folder for this process; the operating system lets go of it when the process ends, however it ends.
+
+    Args:
+        folder: what to hold.
+        notify: told, in one line, where the file system has no locks: it is gone on without one.
 
     Raises:
         StudyFailure: another process holds it.
+        OSError: read-only folder, or locks that fail in another way.
     """
     with (folder / ".lock").open("a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
+            if error.errno in NOT_OFFERED:
+                notify(f"{folder} can't be locked ({error.strerror}): start no second run in it while this one goes on")
+            elif error.errno in (errno.EAGAIN, errno.EACCES):
+                in_use = f"{folder} is in use by another run; wait for it or choose another --out"
+                raise StudyFailure(in_use) from None
+            else:
+                error.filename = file.name
                 raise
-            raise StudyFailure(f"{folder} is in use by another run; wait for it or choose another --out") from None
         yield
+
+
+def _lock(file: IO[Any]) -> None:
+    """Lock an open file for as long as it is open.
+
+    Raises:
+        BlockingIOError: another process holds it.
+        OSError: one of NOT_OFFERED where there are no locks.
+    """
+    if fcntl is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def resume_command(folder: Path, study: Path | None = None, *, command: str = "run") -> str:

@@ -132,9 +132,11 @@ def is_folder(path: Path, field: str) -> bool:
     """Whether a path is a folder; False if it can become one.
 
     Raises:
-        BadInput: it, or what it should be made in, is a file.
+        BadInput: it, or what it should be made in, is a file, or a link to nothing.
     """
-    there = next(above for above in (path, *path.parents, Path("/")) if above.exists())
+    there = next(above for above in (path, *path.parents, Path("/")) if above.exists() or above.is_symlink())
+    if not there.exists():
+        raise BadInput(field, str(path), f"a folder is needed, and {there} is a link to nothing")
     if not there.is_dir():
         raise BadInput(field, str(path), f"a folder is needed, and {there} is a file")
     return there == path

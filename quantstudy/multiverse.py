@@ -60,7 +60,7 @@ def run_multiverse(
     else:
         _require_same(folder, multiverse)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, notify):
         if fresh:
             empty_run(folder)
         _require_same(folder, multiverse)
@@ -98,6 +98,7 @@ def quote(
     folder: Path,
     *,
     progress: Progress = lambda stage, done, total: None,
+    notify: Notify = lambda line: None,
 ) -> None:
     """Leave the short form of a multiverse in a run's folder and judge and draw the run again, unless that is done.
 
@@ -106,6 +107,7 @@ def quote(
         found: what `run_multiverse` returned.
         folder: the multiverse's.
         progress: told how far each stage is.
+        notify: told what the user should know.
 
     Raises:
         StudyFailure: the run's folder is in use.
@@ -115,7 +117,7 @@ def quote(
 
     path, page = run.folder / "multiverse.json", run.folder / "report.html"
     told = short(found, resume_command(folder, run.folder / "study.toml", command="multiverse"))
-    with locked(run.folder):
+    with locked(run.folder, notify):
         if not path.exists() or run.multiverse() != told:
             write_json(path, told)
         elif page.exists() and page.stat().st_mtime_ns >= path.stat().st_mtime_ns:  # the page is drawn last of all

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from quantstudy.as_it_stands import DENIED, as_it_stands, finished_multiverse
 from quantstudy.executors import collect_rarely, workers
 from quantstudy.multiverse import quote, quoting_run, run_multiverse
 from quantstudy.multiverse_config import Multiverse
-from quantstudy.terminal import notify, print_multiverse, stage_progress
+from quantstudy.streams import notify
+from quantstudy.terminal import print_multiverse, stage_progress
 
 
 def do_multiverse(multiverse: Multiverse, study: Path, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
@@ -28,10 +30,22 @@ def do_multiverse(multiverse: Multiverse, study: Path, folder: Path, jobs: int, 
     collect_rarely()
     with stage_progress() as progress:
         quoting = quoting_run(study, notify)
-        with workers(jobs) as executor:
-            found = run_multiverse(multiverse, folder, executor=executor, fresh=fresh, progress=progress, notify=notify)
+        try:
+            with workers(jobs) as executor:
+                found = run_multiverse(
+                    multiverse, folder, executor=executor, fresh=fresh, progress=progress, notify=notify
+                )
+        except OSError as error:
+            if fresh:
+                raise
+            found = as_it_stands(folder, error, lambda: finished_multiverse(multiverse, folder), notify)
         if quoting is not None:
-            quote(quoting, found, folder, progress=progress)
+            try:
+                quote(quoting, found, folder, progress=progress, notify=notify)
+            except OSError as error:
+                if error.errno not in DENIED:
+                    raise
+                notify(f"{error.filename}: {error.strerror}: the verdict in {quoting.folder} will not quote this")
     if as_json:
         print(json.dumps({"multiverse": str(folder), **found}, indent=1))
     else:

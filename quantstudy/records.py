@@ -18,6 +18,7 @@ from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import file_sha256, resume_command, sha256, sync_folder, write_atomically
 from quantstudy.folders import FORMAT, OUR_FOLDERS, held_study, require_same_study
+from quantstudy.frames import frame, is_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +52,16 @@ class Run:
         return _json(self.folder / "manifest.json")
 
     def verdict(self) -> dict[str, Any]:
-        """Return verdict.json."""
-        return _json(self.folder / "verdict.json")
+        """Return verdict.json.
+
+        Raises:
+            StudyFailure: it is missing or damaged.
+        """
+        again = f"make it again with quantstudy report {shlex.quote(str(self.folder))}"
+        verdict = self._beside("verdict.json", "schemes", dict, again)
+        if verdict is None:
+            raise StudyFailure(f"{self.folder / 'verdict.json'} is missing; {again}")
+        return verdict
 
     def cost(self) -> dict[str, Any] | None:
         """Return cost.json, None where no cost was measured.
@@ -73,7 +82,7 @@ class Run:
         return self._beside("multiverse.json", "share_best", float, again)
 
     def _beside(self, name: str, key: str, kind: type, again: str) -> dict[str, Any] | None:
-        """Return a JSON file that another command left; under one of its keys are values of one kind by activation."""
+        """Return a JSON file that may be missing or damaged; under one of its keys are values of one kind by name."""
         path = self.folder / name
         if not path.exists():
             return None
@@ -97,7 +106,7 @@ class Run:
         import pyarrow as pa
 
         groups = self._groups(("activation", "seed", "scheme", "backend", "scope", "layer", "metric", "value"))
-        return _frame(pa.concat_tables([group.filter(_is_in(group["metric"], SUMMARIES)) for group in groups]))
+        return frame(pa.concat_tables([group.filter(is_in(group["metric"], SUMMARIES)) for group in groups]))
 
     def undefined(self) -> "pd.DataFrame":
         """Return how many values of networks and layers are NaN (`undefined`), of how many (`count`).
@@ -113,7 +122,7 @@ class Run:
             flags = pc.is_nan(group["value"]).cast(pa.int64())
             part = group.select(keys).append_column("undefined", flags)
             parts.append(part.group_by(keys, use_threads=False).aggregate(counted))
-        found = _frame(pa.concat_tables(parts)).groupby(keys, observed=True).sum().reset_index()
+        found = frame(pa.concat_tables(parts)).groupby(keys, observed=True).sum().reset_index()
         return found.rename(columns={"undefined_sum": "undefined", "undefined_count": "count"})
 
     def histograms(self) -> "pd.DataFrame":
@@ -160,17 +169,19 @@ class Run:
     def _table(self, name: str) -> "pd.DataFrame":
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.folder / name) as file:
-            return _frame(file.read())
+        # a name that is no text, as Linux allows it, is none that pyarrow opens
+        with (self.folder / name).open("rb") as file:
+            return frame(pq.ParquetFile(file).read())
 
     def _groups(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
         """Yield the rows of metrics.parquet that speak of networks and layers, a row group at a time."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.folder / "metrics.parquet") as file:
-            for number in range(file.num_row_groups):
-                group = file.read_row_group(number, columns)
-                yield group.filter(_is_in(group["scope"], ("network", "layer")))
+        with (self.folder / "metrics.parquet").open("rb") as file:
+            table = pq.ParquetFile(file)
+            for number in range(table.num_row_groups):
+                group = table.read_row_group(number, columns)
+                yield group.filter(is_in(group["scope"], ("network", "layer")))
 
 
 def reading_once(run: Run) -> Run:
@@ -179,26 +190,6 @@ def reading_once(run: Run) -> Run:
     readers = {name: functools.cache(getattr(run, name)) for name in tables}
     others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost", "multiverse")}
     return cast("Run", SimpleNamespace(folder=run.folder, config=run.config, **readers, **others))
-
-
-def _frame(table: "pa.Table") -> "pd.DataFrame":
-    import pandas as pd
-    import pyarrow as pa
-
-    nullable = {pa.int16(): pd.Int16Dtype()}
-    return table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
-
-
-def _is_in(column: "pa.ChunkedArray", names: Sequence[str]) -> "pa.Array":
-    """Return whether each value of a dictionary-encoded column is among some names, looked up in its dictionary."""
-    import numpy as np
-    import pyarrow as pa
-
-    flags = []
-    for chunk in column.chunks:
-        wanted = np.isin(np.array(chunk.dictionary.to_pylist(), dtype=object), names)
-        flags.append(wanted[chunk.indices.to_numpy()])
-    return pa.array(np.concatenate(flags) if flags else np.zeros(0, dtype=bool))
 
 
 def open_run(folder: Path, field: str = "DIR") -> Run:
@@ -247,8 +238,10 @@ def begin(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
     """Make a run's folder ready: clear away what a killed process left, write study file and manifest if it is new."""
     folder = run.folder
     for place in (folder, *(folder / inner for inner in OUR_FOLDERS)):
-        for half_written in place.glob(".*.part"):
-            if half_written.is_file():  # left by a process that was killed; nobody else writes while we hold the folder
+        for half_written in place.glob(".*.part"):  # left by a process that was killed; nobody writes while we hold it
+            if half_written.is_dir():
+                shutil.rmtree(half_written, ignore_errors=True)
+            else:
                 half_written.unlink()
     if not (folder / "manifest.json").exists():
         write_atomically(folder / "study.toml", study)

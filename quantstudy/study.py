@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from quantstudy.cells import Cell, CellStatus, cell, cells
 from quantstudy.config import StudyConfig
+from quantstudy.errors import StudyFailure
 from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
@@ -69,7 +70,7 @@ def run_study(
     else:
         require_same_study(folder, config)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder, notify):
         if fresh:
             empty_run(folder)
         run = start_run(folder, config, provenance(config))
@@ -320,11 +321,9 @@ def _simulated_only(config: StudyConfig) -> Iterator[str]:
 
 
 def _readable_verdict(run: Run) -> bool:
-    try:
-        run.verdict()
-    except ValueError:
-        return False
-    return True
+    with suppress(StudyFailure):
+        return bool(run.verdict())
+    return False
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What a person sees in a terminal: progress per stage, the verdict, the table of traits."""
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,11 +34,6 @@ SHOWN = 12
 
 COMPARED = 8
 """Activations in the table of a comparison at most; compare.json holds all."""
-
-
-def notify(line: str) -> None:
-    """Print one line for the user on standard error."""
-    print(f"quantstudy: {line}", file=sys.stderr)
 
 
 @contextmanager

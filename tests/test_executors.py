@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from quantstudy.config import StudyConfig
-from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.errors import BadInput
 from quantstudy.executors import ThisProcess, Workers, available_cores, workers
 from quantstudy.interrupts import as_they_finish
 
@@ -99,11 +99,6 @@ def test_workers_call_elsewhere_and_hand_exceptions_on() -> None:
         pids = [child.pid for child in multiprocessing.active_children() if child.pid]
         assert pids
     assert not wait_for_the_end_of(pids)
-
-
-def test_a_killed_worker_is_told_in_words() -> None:
-    with pytest.raises(StudyFailure, match="a worker process was killed"), workers(2) as executor:
-        executor.submit(os._exit, 3).result(timeout=60)
 
 
 def test_leaving_by_an_exception_ends_the_workers_at_once() -> None:

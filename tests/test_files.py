@@ -14,16 +14,34 @@ import pytest
 
 from quantstudy import cli, files
 from quantstudy.errors import StudyFailure
-from quantstudy.files import file_sha256, locked, opened_atomically, resume_command, sha256, write_atomically
+from quantstudy.files import (
+    file_sha256,
+    locked,
+    opened_atomically,
+    resume_command,
+    sha256,
+    sync_folder,
+    write_atomically,
+)
 
 HOLD = """
 import sys, time
 from pathlib import Path
 from quantstudy.files import locked
-with locked(Path(sys.argv[1])):
+with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(60)
 """
+
+
+class Elsewhere:
+    """The module os of a system on which a folder can't be opened and to ask for a process would send it a signal."""
+
+    name = "nt"
+
+    def __getattr__(self, name: str) -> Any:
+        assert name not in ("kill", "open"), name
+        return getattr(os, name)
 
 
 def full(*_: Any, **__: Any) -> None:
@@ -195,28 +213,86 @@ def ended(process: subprocess.Popen[str]) -> None:
 def test_a_second_process_is_refused_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     process = holder(tmp_path)
     try:
-        with pytest.raises(StudyFailure, match="is in use by another run"), locked(tmp_path):
+        with pytest.raises(StudyFailure, match="is in use by another run"), locked(tmp_path, pytest.fail):
             pytest.fail("two hold the folder")
     finally:
         ended(process)
-    with locked(tmp_path):
+    with locked(tmp_path, pytest.fail):
         pass
 
 
 def test_the_lock_is_let_go_after_an_exception(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), locked(tmp_path):
+    with pytest.raises(ZeroDivisionError), locked(tmp_path, pytest.fail):
         raise ZeroDivisionError
-    with locked(tmp_path):
+    with locked(tmp_path, pytest.fail):
         pass
 
 
 def test_other_errors_of_the_lock_come_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_locks(*_: Any) -> None:
-        raise OSError(errno.ENOLCK, "no locks on this file system")
+    def broken(*_: Any) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
 
-    monkeypatch.setattr(files.fcntl, "flock", no_locks)
-    with pytest.raises(OSError, match="no locks"), locked(tmp_path):
+    monkeypatch.setattr(files.fcntl, "flock", broken)
+    with pytest.raises(OSError, match="the disk is broken") as told, locked(tmp_path, pytest.fail):
         pass
+    assert told.value.filename == str(tmp_path / ".lock")
+
+
+NO_LOCKS = ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"]
+
+
+@pytest.mark.parametrize("name", [*NO_LOCKS, "Windows"])
+def test_where_there_are_no_locks_it_goes_on_without_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    number = getattr(errno, name, errno.ENOSYS)
+
+    def no_locks(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "fcntl", None) if name == "Windows" else monkeypatch.setattr(
+        files.fcntl, "flock", no_locks
+    )
+    told: list[str] = []
+    with locked(tmp_path, told.append):
+        write_atomically(tmp_path / "file", b"whole")
+    no_second = "start no second run in it while this one goes on"
+    assert told == [f"{tmp_path} can't be locked ({os.strerror(number)}): {no_second}"]
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("name", NO_LOCKS)
+def test_a_folder_that_its_file_system_can_not_sync_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def only_files(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            raise OSError(getattr(errno, name), "no folders")
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_atomically(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_folder_that_is_not_synced_for_another_reason_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as told:
+        sync_folder(tmp_path)
+    assert told.value.filename == str(tmp_path)
+
+
+def test_elsewhere_than_on_posix_no_folder_is_opened_and_nobody_is_signalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".file.{platform.node()}.{ended.pid}.part"
+    left.write_bytes(b"half")
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(files, "os", Elsewhere())
+    write_atomically(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    assert left.exists()
 
 
 def test_run_and_report_on_a_held_folder(

@@ -40,7 +40,7 @@ def read_claim(folder: Path, name: str) -> tuple[pd.DataFrame, dict[str, Any]] |
     if not path.exists():
         return None
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(io.BytesIO(path.read_bytes()))
     except (pa.ArrowException, OSError) as error:
         raise StudyFailure(f"{path} is damaged ({error}); measure it again: quantstudy claim {name}") from None
     if table.schema.names != CLAIM.names or KEY not in (table.schema.metadata or {}):

@@ -13,7 +13,7 @@ from quantstudy.judge.compare_words import caveat, fields, pair_name, rows_of, v
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
 from quantstudy.show.page import BODY, Page, line_height, shortened, text_width, wrap
 from quantstudy.show.style import BASE, BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import decimals, listed, number, plural, real
+from quantstudy.show.words import decimals, drawable, listed, number, plural, real
 
 ROW, HEAD, FOOT, LEGEND, SECTION, SAME, GAP = 0.27, 0.55, 0.62, 0.42, 0.42, 0.4, 0.22
 """Inches: an activation, what stands above and below the rows, the legend, a section's title, a line that says that all
@@ -206,7 +206,7 @@ def _legend(page: Page, found: Mapping[str, Any]) -> None:
 
 def _title(found: Mapping[str, Any]) -> str:
     a, b = (found["runs"][key]["folder"].rstrip("/").rpartition("/")[2] or "run" for key in ("a", "b"))
-    between = f"{b} (B) against {a} (A)"
+    between = f"{drawable(b)} (B) against {drawable(a)} (A)"
     rows = [row for row in found["comparisons"] if row["metric"] == RANKED]
     if found["same"]:
         return f"{between}: no differences"

@@ -57,7 +57,7 @@ def write_report(run: "Run") -> Path:
         OSError: disk full, read-only folder.
     """
     path = run.folder / "report.html"
-    write_atomically(path, report(run).encode("utf-8"))
+    write_atomically(path, report(run).encode("utf-8", "backslashreplace"))  # its folder's name may be no text
     return path
 
 

@@ -7,6 +7,17 @@ MINUS = "−"
 NO_BREAK = "\u00a0"
 
 
+def drawable(name: str) -> str:
+    """Return the name of a file or folder in signs that the font of the figures has; others stand as their numbers.
+
+    >>> drawable("café 2"), drawable("\N{GRINNING FACE}\\n\\udcff")
+    ('café 2', '\\\\U0001f600\\\\n\\\\udcff')
+    """
+    known = [sign.isprintable() and ord(sign) < 0x2000 for sign in name]
+    signs = [sign if plain else sign.encode("unicode_escape").decode() for sign, plain in zip(name, known, strict=True)]
+    return "".join(signs)
+
+
 def decimals(values: Iterable[float]) -> int:
     """Return how many decimals a set of percentages needs: two where all of them are small, else one."""
     sizes = [abs(value) for value in values if math.isfinite(value)]

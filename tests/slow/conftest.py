@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cli, study
+from quantstudy import cli, run_command, study
 from quantstudy.config import StudyConfig
 from quantstudy.records import Run
 from quantstudy.study import run_study
@@ -147,7 +147,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
             patched.setattr(sys, "argv", words)
             if not draw:
                 patched.setattr(study, "redo", lambda run, **_: None)
-                patched.setattr(cli, "_print_result", lambda *_: None)
+                patched.setattr(run_command, "print_result", lambda *_: None)
             with pytest.raises(SystemExit) as left:
                 cli.main()
         told = capfd.readouterr()

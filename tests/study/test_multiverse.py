@@ -235,7 +235,7 @@ def test_a_folder_of_another_multiverse_or_of_a_run_is_refused(copied: Path, tmp
     with pytest.raises(BadInput, match="a new or empty folder"):
         run_multiverse(SMALL, tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]  # not even a lock
-    with locked(copied), pytest.raises(StudyFailure, match="in use"):
+    with locked(copied, pytest.fail), pytest.raises(StudyFailure, match="in use"):
         run_multiverse(SMALL, copied)
 
 
@@ -315,7 +315,7 @@ def test_the_verdict_of_the_study_s_own_run_is_made_again(
     assert len(redone) == 2
     quote(run, {**found, "seeds": 3}, made)
     assert len(redone) == 3
-    with locked(run.folder), pytest.raises(StudyFailure, match="in use"):
+    with locked(run.folder, pytest.fail), pytest.raises(StudyFailure, match="in use"):
         quote(run, found, made)
     assert told == []
     assert open_run(run.folder) == quoting

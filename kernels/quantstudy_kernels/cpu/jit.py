@@ -46,7 +46,11 @@ def cache_problem() -> str | None:
 
 
 def cache_folder() -> Path:
-    """Return where machine code is kept: a folder of its own for every state of these sources."""
+    """Return where machine code is kept: a folder of its own for every state of these sources.
+
+    Raises:
+        OSError: there is no home.
+    """
     given = os.environ.get("NUMBA_CACHE_DIR")
     if given:
         return Path(given)
@@ -54,15 +58,18 @@ def cache_folder() -> Path:
     here = Path(__file__).parent
     for source in sorted([*here.glob("*.py"), *here.parent.glob("*.py")]):  # constants of both are compiled in
         digest.update(source.read_bytes())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user that the system knows nothing of, as containers have them
+        raise OSError("this user has no home: set XDG_CACHE_HOME") from None
     return home / "quantstudy" / "compiled" / digest.hexdigest()[:16]
 
 
 @functools.cache
 def _usable_folder() -> Path | None:
     """Return `cache_folder()` if it can be written, looked at once; refused only later, Numba would take another."""
-    folder = cache_folder()
     try:
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
