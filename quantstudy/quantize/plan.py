@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from quantstudy.quantize.calibrate import OBSERVERS
-from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, range_quantizer, weight_quantizer
+from quantstudy.quantize.quantizer import (
+    FLOAT32_EPSILON,
+    SMALLEST_NORMAL,
+    Quantizer,
+    TokenQuantizer,
+    range_quantizer,
+    weight_quantizer,
+)
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
 from quantstudy.subject.network import Stack
 
@@ -125,8 +132,9 @@ def activation_quantizers(
         return (None,) * len(values)
     if scheme.dynamic:
         # torchao's 8-bit config is symmetric per token, its config for narrower weights asymmetric
-        symmetric = scheme.weights is not None and scheme.weights.bits >= MAX_TORCHAO_BITS
-        return (TokenQuantizer(scheme.activations, symmetric),) * len(values)
+        bits = scheme.weights.bits if scheme.weights is not None else 0
+        least = FLOAT32_EPSILON if bits == MAX_TORCHAO_BITS else SMALLEST_NORMAL
+        return (TokenQuantizer(scheme.activations, bits >= MAX_TORCHAO_BITS, least),) * len(values)
     return static_quantizers(values, observer, per_neuron=per_neuron)(scheme.activations)
 
 

@@ -49,7 +49,7 @@ def quantizer(q: Quantizer | TokenQuantizer | None) -> Fixed | PerPoint | None:
     if q is None:
         return None
     if isinstance(q, TokenQuantizer):
-        return PerPoint(q.format.low, q.format.high, q.symmetric)
+        return PerPoint(q.format.low, q.format.high, q.symmetric, q.least)
     return Fixed(q.scale, q.zero_point, q.format.low, q.format.high)
 
 

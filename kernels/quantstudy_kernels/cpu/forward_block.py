@@ -41,7 +41,6 @@ FIELDS = (
 _DOES, _SOURCE, _TO, _ROWS, _PADDED, *_OPERANDS = range(len(FIELDS))
 _WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FIRST, _LAST, _SLOPE, _QUANTIZER, _ADDRESS, _STRIDE = _OPERANDS
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
-_EPSILON, _SMALLEST = np.finfo(np.float32).eps, np.finfo(np.float32).smallest_normal
 _AT = types.intp
 
 _activate = loops("activation_forward", (FORWARD,))
@@ -101,8 +100,9 @@ def _round_row(
 
 
 @compiled(inline=True)
-def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmetric: Any, scale: Any) -> None:
+def _choose(b: Any, at: Any, rows: Any, points: Any, ends: Any, symmetric: Any, scale: Any) -> None:
     """Choose scale, reciprocal and zero point of every point: three rows from `scale` on, and two more to work in."""
+    low, high, smallest = ends[0], ends[1], ends[2]
     reciprocal, zero, least, wrong = scale + PITCH, scale + 2 * PITCH, scale + 3 * PITCH, scale + 4 * PITCH
     for p in range(points):
         poke(b, scale + p, _ZERO)  # holds the greatest values first
@@ -119,9 +119,9 @@ def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmet
             poke(b, wrong + p, peek(b, wrong + p) + v * _ZERO)  # NaN where a value is not finite
     for p in range(points):
         top, bottom = peek(b, scale + p), peek(b, least + p)
-        step, smallest = (top - bottom) / (high - low), _SMALLEST
+        step = (top - bottom) / (high - low)
         if symmetric:
-            step, smallest = top / ((high - low) * _HALF), _EPSILON
+            step = top / ((high - low) * _HALF)
         step = step if step > smallest else smallest
         place = low - np.rint(bottom / step)
         place = low if place < low else place
@@ -140,7 +140,7 @@ def _round(
     low, high = ends[0], ends[1]
     scale, reciprocal, zero = spare, spare + PITCH, spare + 2 * PITCH
     if kind != FIXED:
-        _choose(b, source, rows, points, low, high, kind == SYMMETRIC, spare)
+        _choose(b, source, rows, points, ends, kind == SYMMETRIC, spare)
     for row in range(rows):
         if kind == FIXED:
             for lane in range(LANES):
@@ -173,7 +173,7 @@ def run_model(
         spare: where five rows begin that quantizers use.
         inputs: float32 [2, points].
         kinds: int64 [quantizers].
-        ends: float32 [quantizers, 2], their lowest and highest codes.
+        ends: float32 [quantizers, 3], their lowest and highest codes and, per point, their least scales.
         scales: float32 [quantizers, widest], of the FIXED ones.
         zeros: likewise, zero points.
         activation: value of `kinds.KINDS`.
