@@ -8,7 +8,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
-from quantstudy_kernels.cpu.affine import affine_rows
+from quantstudy_kernels.cpu.affine import affine_rows, clear_rows, keep_zeros
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
@@ -24,7 +24,7 @@ FIELDS = (
     "source",  # where the rows that it works on begin in the buffer
     "to",  # where those that it writes do, the same rows or others
     "rows",
-    "padded",  # rows with those behind that fill up a tile: products of zeros, which go along as they are
+    "padded",  # rows with those behind that fill up a tile, of zeros at every step
     "weights",  # of AFFINE: tiles [tile out][tile in][output][input]
     "bias",
     "tiles_in",
@@ -192,6 +192,8 @@ def run_model(
             elif does == AFFINE:
                 wide, high, first, last = step[_TILES_IN], step[_TILES_OUT], step[_FIRST] == 1, step[_LAST] == 1
                 affine_rows(b, source, to, step[_WEIGHTS], step[_BIAS], wide, high, first, last, points)
+                if not last:
+                    keep_zeros(b, to, rows, step[_PADDED], points)
             elif does == ACTIVATE:
                 for row in range(rows):
                     x, y, slope = source + row * PITCH, to + row * PITCH, b[step[_SLOPE] + row]
@@ -204,6 +206,4 @@ def run_model(
                 for row in range(rows):
                     _copy_out(b, source + row * PITCH, address + 4 * (row * total + begin), valid)
             if does in (ACTIVATE, ROUND) and source != to:
-                for row in range(rows, step[_PADDED]):
-                    for p in range(points):
-                        poke(b, to + row * PITCH + p, peek(b, source + row * PITCH + p))
+                clear_rows(b, to, rows, step[_PADDED], points)

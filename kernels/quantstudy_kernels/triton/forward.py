@@ -129,9 +129,10 @@ def forward_kernel(  # type: ignore[no-untyped-def]
         h = rounded(z, real, 2 * k + 1, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 1], W)
         h = activated(h, slope_ptr + layer * W, cap, NAME, W)
         h = rounded(h, real, 2 * k + 2, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 2], W)
+        h = tl.where(real, h, 0.0)  # zeros times infinity are NaN
         tl.store(maps_ptr + tl.load(starts_ptr + 2 * k + 1) + where, h, mask=kept)
         if ISOLATED:
-            h = activated(exact, slope_ptr + layer * W, cap, NAME, W)
+            h = tl.where(real, activated(exact, slope_ptr + layer * W, cap, NAME, W), 0.0)
             exact = affine(h, float_ptr + (layer + 1) * W * W, bias_ptr + (layer + 1) * W, W, W)
         z = affine(h, weights_ptr + (layer + 1) * W * W, bias_ptr + (layer + 1) * W, W, W)
     where = model * points + at[None, :]
