@@ -10,7 +10,7 @@ from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.paired import mean_interval, paired_against_best, ranking_order
 from quantstudy.judge.seeds import by_seed, number, triples
 
-SETTING = ("scheme", "placement", "coordinates", "observer", "granularity")
+SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
 
 
@@ -28,11 +28,11 @@ def judge_placement(
         activations: names in the study's order.
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
-        default: `placement`, `coordinates`, `observer` and `granularity` of the study itself.
+        default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
 
     Returns:
-        `{scheme: {"settings": [{placement, coordinates, observer, granularity, "default", "best", "winner",
-        "tied_with", "deployable", "accuracy": {activation: T}, "behind": {activation: T}}], "best_share":
+        `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
+        "winner", "tied_with", "deployable", "accuracy": {activation: T}, "behind": {activation: T}}], "best_share":
         {activation: …}, "tied_share": {activation: …}}}`; `behind` is best − this one, paired by seed; shares are of
         the settings.
     """

@@ -50,6 +50,7 @@ class Plan:
         preactivations: per hidden layer, before the activation function (placements `pre` and `both`).
         outputs: per hidden layer, after it (placements `post` and `both`).
         coordinates: of the network's input.
+        weight_observer: how the scales of the weights were chosen, see `quantizer.weight_quantizer`.
     """
 
     scheme: Scheme
@@ -57,6 +58,7 @@ class Plan:
     preactivations: tuple[ActivationQuantizer, ...]
     outputs: tuple[ActivationQuantizer, ...]
     coordinates: ActivationQuantizer = None
+    weight_observer: str = "symmetric"
 
 
 def float_maps(stack: Stack, points: Tensor) -> FloatMaps:
@@ -83,6 +85,7 @@ def build_plan(
     *,
     placement: str = "post",
     observer: str = "minmax",
+    weight_observer: str = "symmetric",
     coordinates: bool = False,
     granularity: str = "channel",
 ) -> Plan:
@@ -94,6 +97,7 @@ def build_plan(
         scheme: what is quantized, to how many bits.
         placement: `post` quantizes hidden outputs, `pre` what goes into the activation function, `both` both.
         observer: key of `calibrate.OBSERVERS`.
+        weight_observer: see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
         granularity: one of GRANULARITIES; ranges per token are what they are in all of them.
     """
@@ -104,17 +108,21 @@ def build_plan(
     nothing: tuple[ActivationQuantizer, ...] = (None,) * stack.hidden
     return Plan(
         scheme,
-        weight_quantizers(stack, scheme, per_channel=granularity != "tensor"),
+        weight_quantizers(stack, scheme, weight_observer, per_channel=granularity != "tensor"),
         quantizers(maps.preactivations) if placement in ("pre", "both") else nothing,
         quantizers(maps.outputs) if placement in ("post", "both") else nothing,
-        *(quantizers([maps.points.unsqueeze(0)]) if coordinates else (None,)),
+        quantizers([maps.points.unsqueeze(0)])[0] if coordinates else None,
+        weight_observer,
     )
 
 
-def weight_quantizers(stack: Stack, scheme: Scheme, *, per_channel: bool = True) -> tuple[Quantizer | None, ...]:
-    """Return the quantizer of each layer's weights, None where the scheme leaves them float."""
-    form = scheme.weights
-    return tuple(None if form is None else weight_quantizer(w, form, per_channel=per_channel) for w in stack.weights)
+def weight_quantizers(
+    stack: Stack, scheme: Scheme, observer: str, *, per_channel: bool = True
+) -> tuple[Quantizer | None, ...]:
+    """Return the quantizer of each layer's weights, None where the scheme leaves them float; see `weight_quantizer`."""
+    if (form := scheme.weights) is None:
+        return (None,) * len(stack.weights)
+    return tuple(weight_quantizer(w, form, observer=observer, per_channel=per_channel) for w in stack.weights)
 
 
 def activation_quantizers(

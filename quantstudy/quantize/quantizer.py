@@ -105,14 +105,14 @@ def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
     return Quantizer(format, scale.view(-1, 1, 1), zero_point.view(-1, 1, 1))
 
 
-def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, mapping: str) -> Quantizer:
+def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str) -> Quantizer:
     """Return the quantizer of every block of a tensor by torchao's own primitive, its scale at least `least`."""
     if math.prod(block) == 1:  # torchao 0.18 takes blocks of one element for one block of all
-        return _from_ends(x, x, block, format, least, mapping)
+        return _from_ends(x, x, block, format, least, kind)
     primitives = quantization().quant_primitives
     found = primitives.choose_qparams_affine(
         x,
-        _mapping(mapping),
+        mapping(kind),
         block,
         torch.int32,
         format.low,
@@ -125,14 +125,14 @@ def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, 
 
 
 def _from_ends(
-    low: Tensor, high: Tensor, block: tuple[int, ...], format: IntFormat, least: float, mapping: str
+    low: Tensor, high: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str
 ) -> Quantizer:
     """Return the quantizers of ranges [low, high], elementwise, by torchao's own primitive."""
     primitives = quantization().quant_primitives
     found = primitives.choose_qparams_affine_with_min_max(
         low,
         high,
-        _mapping(mapping),
+        mapping(kind),
         block,
         torch.int32,
         format.low,
@@ -149,11 +149,12 @@ def _or_nan(format: IntFormat, scale: Tensor, zero_point: Tensor) -> Quantizer:
     return Quantizer(format, torch.where(finite, scale, math.nan), torch.where(finite, zero_point, 0))
 
 
-def _mapping(name: str) -> Any:
+def mapping(kind: str) -> Any:
     """Return torchao's name of a mapping: `symmetric`, `no_clipping` (see `weight_quantizer`) or `affine`."""
     kinds = quantization().quant_primitives.MappingType
-    return {
+    named = {
         "symmetric": kinds.SYMMETRIC,
         "no_clipping": kinds.SYMMETRIC_NO_CLIPPING_ERR,
         "affine": kinds.ASYMMETRIC,
-    }[name]
+    }
+    return named[kind]
