@@ -32,7 +32,9 @@ class Oracle:
     def codes(cls, x, scale, zero, bits: int):
         low, high = cls.ends(bits)
         reciprocal = F32(1) / np.asarray(scale, F32)
-        return np.clip(np.rint(np.asarray(x, F32) * reciprocal) + np.asarray(zero, F32), F32(low), F32(high))
+        with np.errstate(over="ignore"):  # far beyond a narrow range: infinity, then the last code
+            free = np.rint(np.asarray(x, F32) * reciprocal) + np.asarray(zero, F32)
+        return np.clip(free, F32(low), F32(high))
 
     @classmethod
     def values(cls, x, scale, zero, bits: int):

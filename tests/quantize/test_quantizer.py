@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from quantstudy.config import WEIGHT_OBSERVERS
 from quantstudy.quantize.plan import activation_quantizers
 from quantstudy.quantize.quantizer import (
     FLOAT32_EPSILON,
@@ -58,11 +59,26 @@ def test_weights_are_the_oracles(bits, oracle):
     assert same_bits(quantizer(torch.from_numpy(w)), oracle.values(w, scale, zero, bits))
 
 
-@given(float_arrays((2, 3, 4)), widths)
+@given(float_arrays((2, 3, 4)), widths, st.sampled_from(WEIGHT_OBSERVERS))
 @quick
-def test_any_weights_are_the_oracles(oracle, w, bits):
-    quantizer = weight_quantizer(torch.from_numpy(w), IntFormat(bits))
-    assert same_bits(quantizer(torch.from_numpy(w)), oracle.rounded_weights(w, bits))
+def test_any_weights_are_the_oracles(oracle, w, bits, observer):
+    quantizer = weight_quantizer(torch.from_numpy(w), IntFormat(bits), observer=observer)
+    assert same_bits(quantizer(torch.from_numpy(w)), oracle.rounded_weights(w, bits, observer))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_scales_that_clip_nothing_round_no_weight_beyond_the_last_code(bits):
+    w = torch.from_numpy(rows_with_every_extreme(bits)[:, :100])
+    low, high = IntFormat(bits).low, IntFormat(bits).high
+    clipping, quantizer = (weight_quantizer(w, IntFormat(bits), observer=name) for name in WEIGHT_OBSERVERS)
+    free = w / quantizer.scale
+    assert (free.amin(-1) >= low * (1 + 1e-6)).all()
+    assert (free.amax(-1) <= high * (1 + 1e-6)).all()
+    assert torch.minimum((free.amin(-1) - low).abs(), (free.amax(-1) - high).abs()).max() <= 1e-6 * 2**bits  # the least
+    assert ((quantizer(w) - w).abs() <= quantizer.scale * (0.5 + 3e-7 * 2**bits)).all()
+    assert (clipping.scale != quantizer.scale).all()
+    expected = torch.maximum(w.amax(-1).clamp(min=0) / high, w.amin(-1).clamp(max=0) / low)
+    assert torch.equal(quantizer.scale[..., 0], expected)
 
 
 @pytest.mark.parametrize(("bits", "half"), [(2, 1.5), (3, 3.5), (4, 7.5), (8, 127.5), (16, 32767.5)])
