@@ -16,6 +16,7 @@ from quantstudy.subject.activations import BOUNDED, CAPPED_BASES, DEFAULT_ACTIVA
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
+WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
 SEEDS_PER_LOOK = 16
 """Seeds that a study until decided adds at a time."""
 
@@ -40,6 +41,7 @@ class StudyConfig:
         frequency: Perlin noise cells along one side of the plane.
         placement: where activations are quantized: after the activation function, before it, or both.
         observer: how static activation ranges are chosen from the float network's outputs.
+        weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
         allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
         learned: least mean accuracy in float (a fraction) of an activation that may be deployable at all.
@@ -62,6 +64,7 @@ class StudyConfig:
     frequency: float = 3.0
     placement: str = "post"
     observer: str = "minmax"
+    weight_observer: str = "symmetric"
     coordinates: bool = False
     allowed_drop: float = 0.02
     learned: float = 0.9
@@ -182,6 +185,7 @@ NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
 CHOICES: dict[str, tuple[str, ...]] = {
     "placement": PLACEMENTS,
     "observer": OBSERVERS,
+    "weight_observer": WEIGHT_OBSERVERS,
     "device": DEVICES,
     "trainer": TRAINERS,
 }

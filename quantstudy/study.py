@@ -18,7 +18,6 @@ from quantstudy.interrupts import as_they_finish
 from quantstudy.origins import provenance, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
-from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
 from quantstudy.records import (
     Run,
     as_it_was_run,
@@ -29,6 +28,7 @@ from quantstudy.records import (
     write_json,
     write_manifest,
 )
+from quantstudy.simulated_only import simulated_only
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
@@ -88,7 +88,7 @@ def run_study(
 def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
     """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
     config = run.config
-    for line in (*_simulated_only(config), *notices(config)):
+    for line in (*simulated_only(config), *notices(config)):
         notify(line)
     seconds: dict[str, float] = {}
 
@@ -300,24 +300,6 @@ def finished(run: Run, notify: Notify) -> bool:
         notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
         write_manifest(run, manifest | {"state": "running", "files": {}})
     return not damaged
-
-
-def _simulated_only(config: StudyConfig) -> Iterator[str]:
-    """Yield why torchao takes no part where a user would expect it to."""
-    wide = [str(bits) for bits in config.bits if bits > MAX_TORCHAO_BITS]
-    if wide:
-        yield (
-            f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
-            "only the simulated path runs"
-        )
-    if 1 in config.hidden:
-        widths = ",".join(map(str, config.hidden))
-        yield f"hidden {widths}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
-    if not config.quantizes_hidden_outputs_only:
-        yield (
-            f"placement {config.placement}, coordinates {str(config.coordinates).lower()}: torchao quantizes the "
-            "outputs of hidden layers and nothing else, only the simulated path runs"
-        )
 
 
 def _readable_verdict(run: Run) -> bool:

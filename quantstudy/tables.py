@@ -71,6 +71,7 @@ PLACEMENT = pa.schema(
         ("coordinates", pa.bool_()),
         ("observer", _TEXT),
         ("granularity", _TEXT),
+        ("weight_observer", _TEXT),
         *_MEASURED,
     ]
 )

@@ -28,10 +28,13 @@ from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import Effect, Subject, subject
 from quantstudy.measure.variation import plan_of
 from quantstudy.portability import device_of
+from quantstudy.quantize.int8_products import INEXACT, exact_products, multiplies_integers
+from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
 from quantstudy.quantize.simulated import accumulated, isolated
-from quantstudy.quantize.torchao_backend import run_torchao
+from quantstudy.quantize.torchao_backend import RealResult, run_torchao
 from quantstudy.records import load_cell, npz, store_cell
+from quantstudy.simulated_only import runs_in_torchao
 from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import Stack, from_arrays, initial_stack
@@ -68,13 +71,13 @@ def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notif
 
 def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack by every scheme and backend and measure the drift; → the cell's share of the tables."""
-    return _measured(subject(*_trained(folder, config, unit, device)), config)
+    return _measured(subject(*_trained(folder, config, unit, device)), config, notify)
 
 
-def _measured(on: Subject, config: StudyConfig) -> Files:
+def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
     metrics, plans = float_rows(on), []
     for scheme in config.schemes:
-        effect = quantize(on, config, scheme)
+        effect = quantize(on, config, scheme, notify=notify)
         for analysis in ANALYSES.values():
             metrics += analysis(on, effect)
         plans += plan_rows(on, effect)
@@ -142,19 +145,25 @@ def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tupl
     return chosen.to(device), unit.seeds, island_masks(unit.seeds, config.grid, config.frequency)
 
 
-def quantize(on: Subject, config: StudyConfig, scheme: Scheme, *, with_torchao: bool = True) -> Effect:
+def quantize(
+    on: Subject,
+    config: StudyConfig,
+    scheme: Scheme,
+    *,
+    with_torchao: bool = True,
+    notify: Notify = lambda line: None,
+) -> Effect:
     """Return what one scheme does to the subject, by the simulated path and, where it has the scheme, by torchao."""
     plan = plan_of(on.stack, on.maps, config, scheme)
-    real = run_torchao(on.stack, plan, on.maps.points) if with_torchao and runs_in_torchao(config, scheme) else None
+    real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
     return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
 
 
-def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
-    """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …).
-
-    Nor can it where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all.
-    """
-    return scheme.in_torchao and config.quantizes_hidden_outputs_only and 1 not in config.hidden
+def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
+    if multiplies_integers(plan.scheme) and not exact_products(on.stack, on.maps.points):
+        notify(INEXACT)
+        return None
+    return run_torchao(on.stack, plan, on.maps.points)
 
 
 def prepare_to_measure() -> None:
@@ -162,7 +171,7 @@ def prepare_to_measure() -> None:
     config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
     stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
     with one_thread(), torch.no_grad():
-        _measured(subject(stack, (0,), island_masks((0,), config.grid, config.frequency)), config)
+        _measured(subject(stack, (0,), island_masks((0,), config.grid, config.frequency)), config, lambda line: None)
 
 
 def _about_compiling() -> list[str]:

@@ -21,6 +21,7 @@ OTHER: dict[str, Any] = {
     "frequency": 2.0,
     "placement": "pre",
     "observer": "mse",
+    "weight_observer": "no_clipping",
     "coordinates": True,
     "allowed_drop": 0.05,
     "device": "cpu",

@@ -38,7 +38,7 @@ ROOMS = (
     ("quantstudy.show",),
     ("quantstudy.compare",),
     ("quantstudy.worker_failures", "quantstudy.executors"),
-    ("quantstudy.portability", "quantstudy.origins"),
+    ("quantstudy.portability", "quantstudy.simulated_only", "quantstudy.origins"),
     ("quantstudy.cells",),
     ("quantstudy.trained",),
     ("quantstudy.work", "quantstudy.preload"),
@@ -63,7 +63,7 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.streams", 
             "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
             "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
             "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse", "quantstudy.portability",
-            "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal", "quantstudy.multiverse_command",
+            "quantstudy.simulated_only",             "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal", "quantstudy.multiverse_command",
             "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from quantstudy_kernels.reference import activation_forward, fake_quantize
 
+SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
+
 
 @dataclass(frozen=True)
 class Network:
@@ -77,29 +79,31 @@ class Fixed:
 class PerPoint:
     """A quantizer that chooses scale and zero point anew for every point (token), from the values of all neurons there.
 
-    As torchao's `choose_qparams_affine` for signed codes. Symmetric: scale = max|x| / ((high − low)/2), at least
-    float32's epsilon, zero point 0. Else: scale = (max − min) / (high − low), 0 included, at least the smallest normal
-    float, zero point low − round(min/scale). Where a value is not finite, all of the point's results are NaN.
+    As torchao's `choose_qparams_affine` for signed codes. Symmetric: scale = max|x| / ((high − low)/2), zero point 0.
+    Else: scale = (max − min) / (high − low), 0 included, zero point low − round(min/scale). Where a value is not
+    finite, all of the point's results are NaN.
 
     Attributes:
         low: smallest code.
         high: largest code.
         symmetric: see above.
+        least: the smallest scale there is, at least the smallest normal float.
     """
 
     low: int
     high: int
     symmetric: bool
+    least: float = SMALLEST_NORMAL
 
     def at(self, x: Tensor) -> Fixed:
         """Return the quantizer of every point of x [models, width, points]; its scale is [models, 1, points]."""
         bottom, top = x.amin(1, keepdim=True).clamp(max=0), x.amax(1, keepdim=True).clamp(min=0)
         levels = self.high - self.low
         if self.symmetric:
-            scale = (torch.maximum(-bottom, top) / (levels / 2)).clamp(min=torch.finfo(torch.float32).eps)
+            scale = (torch.maximum(-bottom, top) / (levels / 2)).clamp(min=self.least)
             scale = torch.where(scale.isfinite(), scale, math.nan)
             return Fixed(scale, torch.zeros_like(scale, dtype=torch.int32), self.low, self.high)
-        scale = ((top - bottom) / levels).clamp(min=torch.finfo(torch.float32).smallest_normal)
+        scale = ((top - bottom) / levels).clamp(min=self.least)
         scale = torch.where(scale.isfinite(), scale, math.nan)
         zero = (self.low - (bottom / scale).round()).clamp(self.low, self.high)
         return Fixed(scale, zero.nan_to_num(0.0).to(torch.int32), self.low, self.high)

@@ -10,7 +10,7 @@ from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.paired import paired_against_best
 from quantstudy.judge.seeds import by_seed, missing, number, triples
 
-SETTING = ("scheme", "placement", "coordinates", "observer", "granularity")
+SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
 
 
@@ -29,12 +29,12 @@ def judge_placement(
         activations: names in the study's order.
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
-        default: `placement`, `coordinates`, `observer` and `granularity` of the study itself.
+        default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
         not_learned: activations that are deployable nowhere.
 
     Returns:
-        `{scheme: {"settings": [{placement, coordinates, observer, granularity, "default", "best", "winner",
-        "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy": {activation: T},
+        `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
+        "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy": {activation: T},
         "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`; `behind` is best −
         this one, paired by seed; shares are of the settings. Where no activation has a value `best` is null.
     """

@@ -48,7 +48,7 @@ def judge_run(run: "Run") -> dict[str, Any]:
 
 def _beyond(run: "Run", not_learned: list[str]) -> dict[str, Any]:
     names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
-    chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer")}
+    chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
     return {
         "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
         "placement": judge_placement(

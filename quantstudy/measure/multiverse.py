@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
-from quantstudy.measure.placement import settings
+from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.measure.placement import settings, ways
 from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import static_schemes
 from quantstudy.tables import MULTIVERSE, variant_rows
@@ -12,9 +12,10 @@ from quantstudy.tables import MULTIVERSE, variant_rows
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of every placement × observer, weights and activations quantized to the first width of the study."""
     scheme = static_schemes(config.focus_bits)["both"]
+    choices = ways(PLACEMENTS, (config.coordinates,), OBSERVERS, ("channel",), config.weight_observer)
     trained = {"lr": config.lr, "frequency": config.frequency, "hidden": ",".join(map(str, config.hidden))}
     variants = [
         ({**trained, "scheme": str(scheme), **what}, values)
-        for what, values in settings(subject, [scheme], ("channel",), (config.coordinates,))[scheme]
+        for what, values in settings(subject, [scheme], choices)[scheme]
     ]
     return variant_rows(MULTIVERSE, subject.activation, subject.seeds, variants)

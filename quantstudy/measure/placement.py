@@ -1,12 +1,12 @@
 """Whether the answer depends on what is quantized, how ranges are chosen, and how many values share a scale."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS, StudyConfig
 from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
@@ -14,52 +14,80 @@ from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.tables import PLACEMENT, variant_rows
 
+Choice = Mapping[str, Any]
+"""One way to quantize: placement, coordinates, observer, granularity, weight_observer."""
+
 
 def placement_rows(subject: Subject, config: StudyConfig) -> pa.Table:
-    """Rows of every placement × coordinates × observer × granularity, weights and activations quantized."""
+    """Rows of every placement × coordinates × observer × granularity, weights and activations quantized.
+
+    Weight scales without clipping are tried where activations are quantized as in the study itself.
+    """
     schemes = [static_schemes(bits)["both"] for bits in config.widths]
-    found = settings(subject, schemes)
+    choices = [
+        *ways(PLACEMENTS, (False, True), OBSERVERS, GRANULARITIES),
+        *ways((config.placement,), (config.coordinates,), (config.observer,), GRANULARITIES, "no_clipping"),
+    ]
+    found = settings(subject, schemes, choices)
     variants = [({"scheme": str(s), **what}, values) for s, own in found.items() for what, values in own]
     return variant_rows(PLACEMENT, subject.activation, subject.seeds, variants)
 
 
-def settings(
-    subject: Subject,
-    schemes: Sequence[Scheme],
-    granularities: Sequence[str] = GRANULARITIES,
-    coordinates_too: Sequence[bool] = (False, True),
-) -> dict[Scheme, list[Variant]]:
-    """Return what every placement × observer does at these granularities, the coordinates quantized or not.
+def ways(
+    placements: Sequence[str],
+    coordinates: Sequence[bool],
+    observers: Sequence[str],
+    granularities: Sequence[str],
+    weight_observer: str = "symmetric",
+) -> list[Choice]:
+    """Return every combination of these."""
+    return [
+        {
+            "placement": placement,
+            "coordinates": too,
+            "observer": observer,
+            "granularity": granularity,
+            "weight_observer": weight_observer,
+        }
+        for observer, granularity, placement, too in product(observers, granularities, placements, coordinates)
+    ]
+
+
+def settings(subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choice]) -> dict[Scheme, list[Variant]]:
+    """Return what every way to quantize does, scheme by scheme and in the order given.
 
     The maps are looked at once for all widths and placements, and all networks are run together.
     """
     stack, maps = subject.stack, subject.maps
     tensors = [*maps.preactivations, *maps.outputs, maps.points.unsqueeze(0)]
-    tried: list[tuple[Scheme, dict[str, Any], Plan]] = []
-    for observer, per_neuron in product(OBSERVERS, sorted({granularity == "neuron" for granularity in granularities})):
+    ranges: dict[tuple[str, bool], dict[Scheme, tuple[Quantizer, ...]]] = {}
+    for observer, per_neuron in dict.fromkeys((one["observer"], one["granularity"] == "neuron") for one in choices):
         quantizers = static_quantizers(tensors, observer, per_neuron=per_neuron)
-        shared = [granularity for granularity in granularities if (granularity == "neuron") == per_neuron]
-        for scheme, granularity in product(schemes, shared):
-            weights = weight_quantizers(stack, scheme, per_channel=granularity != "tensor")
-            assert scheme.activations is not None
-            ranges = quantizers(scheme.activations)
-            for placement, coordinates in product(PLACEMENTS, coordinates_too):
-                plan = _placed(scheme, weights, ranges, placement, coordinates)
-                what = {"placement": placement, "coordinates": coordinates}
-                tried.append((scheme, {**what, "observer": observer, "granularity": granularity}, plan))
-    effects = effects_of(subject, [plan for _, _, plan in tried])
+        ranges[observer, per_neuron] = {s: quantizers(s.activations) for s in schemes if s.activations is not None}
+    weights = {
+        (scheme, per_channel, observer): weight_quantizers(stack, scheme, observer, per_channel=per_channel)
+        for scheme, per_channel, observer in product(schemes, (False, True), WEIGHT_OBSERVERS)
+    }
+    plans = [
+        _placed(
+            scheme,
+            weights[scheme, one["granularity"] != "tensor", one["weight_observer"]],
+            ranges[one["observer"], one["granularity"] == "neuron"][scheme],
+            one,
+        )
+        for one in choices
+        for scheme in schemes
+    ]
+    effects = iter(effects_of(subject, plans))
     found: dict[Scheme, list[Variant]] = {scheme: [] for scheme in schemes}
-    for (scheme, what, _), values in zip(tried, effects, strict=True):
-        found[scheme].append((what, values))
+    for one in choices:
+        for scheme in schemes:
+            found[scheme].append((one, next(effects)))
     return found
 
 
 def _placed(
-    scheme: Scheme,
-    weights: tuple[Quantizer | None, ...],
-    ranges: tuple[Quantizer, ...],
-    placement: str,
-    coordinates: bool,
+    scheme: Scheme, weights: tuple[Quantizer | None, ...], ranges: tuple[Quantizer, ...], chosen: Choice
 ) -> Plan:
     """Return a plan with those of the static quantizers (before, after the activations, inputs) that are placed."""
     hidden = len(weights) - 1
@@ -68,7 +96,8 @@ def _placed(
     return Plan(
         scheme,
         weights,
-        before if placement != "post" else nothing,
-        after if placement != "pre" else nothing,
-        inputs if coordinates else None,
+        before if chosen["placement"] != "post" else nothing,
+        after if chosen["placement"] != "pre" else nothing,
+        inputs if chosen["coordinates"] else None,
+        chosen["weight_observer"],
     )

@@ -76,4 +76,5 @@ def restricted(plan: Plan, layers: Set[int]) -> Plan:
         return tuple(quantizer if layer in layers else None for layer, quantizer in enumerate(quantizers))
 
     coordinates = plan.coordinates if 0 in layers else None
-    return Plan(plan.scheme, kept(plan.weights), kept(plan.preactivations), kept(plan.outputs), coordinates)
+    kept_ones = kept(plan.weights), kept(plan.preactivations), kept(plan.outputs)
+    return Plan(plan.scheme, *kept_ones, coordinates, plan.weight_observer)

@@ -27,6 +27,7 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
         scheme,
         placement=config.placement,
         observer=config.observer,
+        weight_observer=config.weight_observer,
         coordinates=config.coordinates,
     )
 

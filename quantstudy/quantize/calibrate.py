@@ -1,5 +1,6 @@
 """Observers: which range of a float tensor a static quantizer should cover."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -33,17 +34,20 @@ def minmax(values: Tensor) -> Ranges:
 
 
 def percentile(values: Tensor) -> Ranges:
-    """Return what tells the 0.1 and 99.9 percentiles of each model (linear between ranks); see `minmax`."""
+    """Return what tells the 0.1 and 99.9 percentiles of each model (linear between ranks); see `minmax`.
+
+    NaN where a value is NaN.
+    """
     flat = values.flatten(1)
     last = flat.shape[1] - 1
     position = PERCENTILE * last
     below, share = int(position), position - int(position)
     outer = last - below  # values beyond the rank below; a full sort would take ten times as long
-    (low, lower), (high, higher) = (
-        (ends[:, outer], ends[:, max(outer - 1, 0)])
-        for ends in (flat.topk(outer + 1, largest=largest).values for largest in (False, True))
-    )
-    found = low + share * (lower - low), high + share * (higher - high)
+    lowest, highest = (flat.topk(outer + 1, largest=largest).values for largest in (False, True))
+    (low, lower), (high, higher) = ((ends[:, outer], ends[:, max(outer - 1, 0)]) for ends in (lowest, highest))
+    wrong = highest[:, 0].isnan()  # topk takes NaN for the largest
+    ends = low + share * (lower - low), high + share * (higher - high)
+    found = torch.where(wrong, math.nan, ends[0]), torch.where(wrong, math.nan, ends[1])
     return lambda form: found
 
 

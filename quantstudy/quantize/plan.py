@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from quantstudy.quantize.calibrate import OBSERVERS
-from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, range_quantizer, weight_quantizer
+from quantstudy.quantize.quantizer import (
+    FLOAT32_EPSILON,
+    SMALLEST_NORMAL,
+    Quantizer,
+    TokenQuantizer,
+    range_quantizer,
+    weight_quantizer,
+)
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
 from quantstudy.subject.network import Stack
 
@@ -43,6 +50,7 @@ class Plan:
         preactivations: per hidden layer, before the activation function (placements `pre` and `both`).
         outputs: per hidden layer, after it (placements `post` and `both`).
         coordinates: of the network's input.
+        weight_observer: how the scales of the weights were chosen, see `quantizer.weight_quantizer`.
     """
 
     scheme: Scheme
@@ -50,6 +58,7 @@ class Plan:
     preactivations: tuple[ActivationQuantizer, ...]
     outputs: tuple[ActivationQuantizer, ...]
     coordinates: ActivationQuantizer = None
+    weight_observer: str = "symmetric"
 
 
 def float_maps(stack: Stack, points: Tensor) -> FloatMaps:
@@ -76,6 +85,7 @@ def build_plan(
     *,
     placement: str = "post",
     observer: str = "minmax",
+    weight_observer: str = "symmetric",
     coordinates: bool = False,
     granularity: str = "channel",
 ) -> Plan:
@@ -87,6 +97,7 @@ def build_plan(
         scheme: what is quantized, to how many bits.
         placement: `post` quantizes hidden outputs, `pre` what goes into the activation function, `both` both.
         observer: key of `calibrate.OBSERVERS`.
+        weight_observer: see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
         granularity: one of GRANULARITIES; ranges per token are what they are in all of them.
     """
@@ -97,17 +108,21 @@ def build_plan(
     nothing: tuple[ActivationQuantizer, ...] = (None,) * stack.hidden
     return Plan(
         scheme,
-        weight_quantizers(stack, scheme, per_channel=granularity != "tensor"),
+        weight_quantizers(stack, scheme, weight_observer, per_channel=granularity != "tensor"),
         quantizers(maps.preactivations) if placement in ("pre", "both") else nothing,
         quantizers(maps.outputs) if placement in ("post", "both") else nothing,
-        *(quantizers([maps.points.unsqueeze(0)]) if coordinates else (None,)),
+        quantizers([maps.points.unsqueeze(0)])[0] if coordinates else None,
+        weight_observer,
     )
 
 
-def weight_quantizers(stack: Stack, scheme: Scheme, *, per_channel: bool = True) -> tuple[Quantizer | None, ...]:
-    """Return the quantizer of each layer's weights, None where the scheme leaves them float."""
-    form = scheme.weights
-    return tuple(None if form is None else weight_quantizer(w, form, per_channel=per_channel) for w in stack.weights)
+def weight_quantizers(
+    stack: Stack, scheme: Scheme, observer: str, *, per_channel: bool = True
+) -> tuple[Quantizer | None, ...]:
+    """Return the quantizer of each layer's weights, None where the scheme leaves them float; see `weight_quantizer`."""
+    if (form := scheme.weights) is None:
+        return (None,) * len(stack.weights)
+    return tuple(weight_quantizer(w, form, observer=observer, per_channel=per_channel) for w in stack.weights)
 
 
 def activation_quantizers(
@@ -125,8 +140,9 @@ def activation_quantizers(
         return (None,) * len(values)
     if scheme.dynamic:
         # torchao's 8-bit config is symmetric per token, its config for narrower weights asymmetric
-        symmetric = scheme.weights is not None and scheme.weights.bits >= MAX_TORCHAO_BITS
-        return (TokenQuantizer(scheme.activations, symmetric),) * len(values)
+        bits = scheme.weights.bits if scheme.weights is not None else 0
+        least = FLOAT32_EPSILON if bits == MAX_TORCHAO_BITS else SMALLEST_NORMAL
+        return (TokenQuantizer(scheme.activations, bits >= MAX_TORCHAO_BITS, least),) * len(values)
     return static_quantizers(values, observer, per_neuron=per_neuron)(scheme.activations)
 
 

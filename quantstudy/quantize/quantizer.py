@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from quantstudy_kernels import dispatch
@@ -11,7 +12,13 @@ from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat
 from quantstudy.quantize.torchao_import import quantization
 
 FLOAT32_EPSILON = float(torch.finfo(torch.float32).eps)
+"""The least step of torchao's 8-bit configs (its Int8Tensor passes it on): taken at that width and nowhere else."""
+
 SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
+"""The least step of everything else, torchao's Intx configs among it: below it float32 has fewer digits."""
+
+LARGEST = 3.4e38
+"""What a code of a static range stands for at most: just below the end of float32."""
 
 
 @dataclass(frozen=True)
@@ -44,31 +51,40 @@ class TokenQuantizer:
     Attributes:
         format: the integers.
         symmetric: scale = max|x|/((high − low)/2) and zero point 0; otherwise affine over [min, max] with 0 included.
+        least: smallest scale, see `FLOAT32_EPSILON` and `SMALLEST_NORMAL`.
     """
 
     format: IntFormat
     symmetric: bool
+    least: float = SMALLEST_NORMAL
 
     def at(self, x: Tensor) -> Quantizer:
         """Return the quantizer of every token of x [models, width, points]; its scale is [models, 1, points]."""
-        # the two torchao configs differ: Int8Tensor passes float32's epsilon, the Intx path leaves the default
-        least = FLOAT32_EPSILON if self.symmetric else SMALLEST_NORMAL
-        return _chosen(x, (1, x.shape[1], 1), self.format, least, symmetric=self.symmetric)
+        return _chosen(x, (1, x.shape[1], 1), self.format, self.least, "symmetric" if self.symmetric else "affine")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x rounded to each token's values, of x's shape."""
         return self.at(x)(x)
 
 
-def weight_quantizer(weights: Tensor, format: IntFormat, *, per_channel: bool = True) -> Quantizer:
-    """Return the symmetric quantizer of weights [models, out, in].
+def weight_quantizer(
+    weights: Tensor, format: IntFormat, *, per_channel: bool = True, observer: str = "symmetric"
+) -> Quantizer:
+    """Return the quantizer of weights [models, out, in], zero point 0, from torchao's own `choose_qparams_affine`.
 
-    The scale is max|w| / ((high − low)/2), from torchao's own `choose_qparams_affine`: one per output channel
-    [models, out, 1], or one per model [models, 1, 1].
+    The scale is one per output channel [models, out, 1], or one per model [models, 1, 1]. It is at least float32's
+    epsilon where torchao's 8-bit config does that (8 bits, `symmetric`), at least the smallest normal float elsewhere.
+
+    Args:
+        weights: float32.
+        format: the integers.
+        per_channel: see above.
+        observer: `symmetric`, max|w| / ((high − low)/2), which rounds an extreme beyond the last code and clamps it, or
+            `no_clipping`, max(max w / high, min w / low), the least scale that clamps nothing.
     """
     block = (1, 1 if per_channel else weights.shape[1], weights.shape[2])
-    least = FLOAT32_EPSILON if format.bits >= MAX_TORCHAO_BITS else SMALLEST_NORMAL
-    return _chosen(weights, block, format, least, symmetric=True)
+    least = FLOAT32_EPSILON if (format.bits, observer) == (MAX_TORCHAO_BITS, "symmetric") else SMALLEST_NORMAL
+    return _chosen(weights, block, format, least, observer)
 
 
 def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
@@ -76,33 +92,69 @@ def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
 
     Scale and zero point come from torchao's `choose_qparams_affine_with_min_max` in float32 and nowhere else: on a
     range such as [−1, 1] the zero point is a tie, and another precision would move every code by one.
+
+    The scale is at least the smallest normal float, which no width reaches with values that matter; a range without
+    any width (of a dead neuron, say), where every code stands for 0, has float32's epsilon. It is so small that every
+    code stands for a finite value. Where an end is not finite it is NaN, and so is all that it rounds.
     """
-    primitives = quantization().quant_primitives
-    scale, zero_point = primitives.choose_qparams_affine_with_min_max(
-        low,
-        high,
-        primitives.MappingType.ASYMMETRIC,
-        (),
-        torch.int32,
-        format.low,
-        format.high,
-        eps=FLOAT32_EPSILON,
-        zero_point_dtype=torch.int32,
-    )
+    width = high.clamp(min=0) - low.clamp(max=0)
+    part = torch.where(width.isinf(), 0.5, 1.0)  # the difference of its ends may be more than float32 holds
+    found = _from_ends(low * part, high * part, (), format, SMALLEST_NORMAL, "affine")
+    scale, zero_point = torch.where(width == 0, FLOAT32_EPSILON, found.scale / part), found.zero_point
+    scale = torch.minimum(scale, LARGEST / torch.maximum(zero_point - format.low, format.high - zero_point))
     return Quantizer(format, scale.view(-1, 1, 1), zero_point.view(-1, 1, 1))
 
 
-def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, *, symmetric: bool) -> Quantizer:
+def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str) -> Quantizer:
     """Return the quantizer of every block of a tensor by torchao's own primitive, its scale at least `least`."""
-    primitives = quantization().quant_primitives
-    mapping = primitives.MappingType.SYMMETRIC if symmetric else primitives.MappingType.ASYMMETRIC
-    ends = (torch.int32, format.low, format.high)
     if math.prod(block) == 1:  # torchao 0.18 takes blocks of one element for one block of all
-        found = primitives.choose_qparams_affine_with_min_max(
-            x, x, mapping, block, *ends, eps=least, zero_point_dtype=torch.int32
-        )
-    else:
-        found = primitives.choose_qparams_affine(
-            x, mapping, block, *ends, eps=least, zero_point_dtype=torch.int32, keepdim=True
-        )
-    return Quantizer(format, *found)
+        return _from_ends(x, x, block, format, least, kind)
+    primitives = quantization().quant_primitives
+    found = primitives.choose_qparams_affine(
+        x,
+        mapping(kind),
+        block,
+        torch.int32,
+        format.low,
+        format.high,
+        eps=least,
+        zero_point_dtype=torch.int32,
+        keepdim=True,
+    )
+    return _or_nan(format, *found)
+
+
+def _from_ends(
+    low: Tensor, high: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str
+) -> Quantizer:
+    """Return the quantizers of ranges [low, high], elementwise, by torchao's own primitive."""
+    primitives = quantization().quant_primitives
+    found = primitives.choose_qparams_affine_with_min_max(
+        low,
+        high,
+        mapping(kind),
+        block,
+        torch.int32,
+        format.low,
+        format.high,
+        eps=least,
+        zero_point_dtype=torch.int32,
+    )
+    return _or_nan(format, *found)
+
+
+def _or_nan(format: IntFormat, scale: Tensor, zero_point: Tensor) -> Quantizer:
+    """Return the quantizer that these make; where the scale is not finite it is NaN, so that it makes NaN of all."""
+    finite = scale.isfinite()
+    return Quantizer(format, torch.where(finite, scale, math.nan), torch.where(finite, zero_point, 0))
+
+
+def mapping(kind: str) -> Any:
+    """Return torchao's name of a mapping: `symmetric`, `no_clipping` (see `weight_quantizer`) or `affine`."""
+    kinds = quantization().quant_primitives.MappingType
+    named = {
+        "symmetric": kinds.SYMMETRIC,
+        "no_clipping": kinds.SYMMETRIC_NO_CLIPPING_ERR,
+        "affine": kinds.ASYMMETRIC,
+    }
+    return named[kind]

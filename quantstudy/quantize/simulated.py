@@ -94,7 +94,7 @@ def rounding(plan: Plan) -> Rounding:
 
 def _as_kernels_have_it(quantizer: ActivationQuantizer) -> Fixed | PerPoint | None:
     if isinstance(quantizer, TokenQuantizer):
-        return PerPoint(quantizer.format.low, quantizer.format.high, quantizer.symmetric)
+        return PerPoint(quantizer.format.low, quantizer.format.high, quantizer.symmetric, quantizer.least)
     return None if quantizer is None else _fixed(quantizer)
 
 

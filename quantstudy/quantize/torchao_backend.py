@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.plan import Plan
-from quantstudy.quantize.quantizer import Quantizer
+from quantstudy.quantize.quantizer import Quantizer, mapping
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 from quantstudy.quantize.torchao_import import quantization
 from quantstudy.subject.network import Stack
@@ -27,19 +27,20 @@ class Network(nn.Module):
         layers: list[nn.Module] = []
         self.slopes = [None if s is None else s[model] for s in stack.slopes]
         for weight, bias in zip(stack.weights, stack.biases, strict=True):
-            layers.append(_linear(weight[model].clone(), bias[model].squeeze(-1).clone()))
+            layers.append(linear(weight[model].clone(), bias[model].squeeze(-1).clone()))
         self.layers = nn.ModuleList(layers)
 
     def forward(self, points: Tensor) -> Tensor:
         """Return the logit of every point."""
-        values = points
+        values, wrong = points, points.isnan().any(dim=1, keepdim=True)
         for layer, slope in zip(self.layers[:-1], self.slopes, strict=True):
             values = self.activation(layer(values).T, slope).T
+            wrong = wrong | values.isnan().any(dim=1, keepdim=True)
         logit: Tensor = self.layers[-1](values)
-        return logit
+        return logit.masked_fill(wrong, torch.nan)  # the integer that a NaN becomes is a number
 
 
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+def linear(weight: Tensor, bias: Tensor) -> nn.Linear:
     """Return the Linear of these parameters, without the draw of others that its own constructor would begin with."""
     linear = nn.Linear.__new__(nn.Linear)
     nn.Module.__init__(linear)
@@ -84,23 +85,17 @@ def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
 
 def quantize_network(network: Network, plan: Plan, model: int) -> None:
     """Quantize one network in place by torchao's `quantize_`, one call per layer whose configuration differs."""
-    ao = quantization()
     scheme = plan.scheme
-    quantize_(network, "layers.0", _weight_only(scheme))
+    quantize_(network, "layers.0", _weight_only(scheme, plan.weight_observer))
     if scheme.activations is None:
-        quantize_(network, None, _weight_only(scheme))
+        quantize_(network, None, _weight_only(scheme, plan.weight_observer))
     elif scheme.dynamic:
-        quantize_(network, None, _dynamic(scheme))
+        quantize_(network, None, _dynamic(scheme, plan.weight_observer))
     else:
         for layer, quantizer in enumerate(plan.outputs, start=1):
             assert isinstance(quantizer, Quantizer)
-            config = ao.quant_api.Int8StaticActivationInt8WeightConfig(
-                act_quant_scale=quantizer.scale[model].view(1, 1).cpu(),
-                act_quant_zero_point=quantizer.zero_point[model].view(1, 1).to("cpu", torch.int8),
-                granularity=[ao.granularity.PerTensor(), ao.granularity.PerRow()],
-                act_mapping_type=ao.quant_primitives.MappingType.ASYMMETRIC,
-            )
-            quantize_(network, f"layers.{layer}", config)
+            scale, zero_point = (part[model].view(1, 1).cpu() for part in (quantizer.scale, quantizer.zero_point))
+            quantize_(network, f"layers.{layer}", static_int8(scale, zero_point.to(torch.int8)))
 
 
 def quantize_(network: nn.Module, name: str | None, config: Any) -> None:
@@ -152,25 +147,44 @@ def _dequantized(weight: Any) -> Tensor:
     return tensor
 
 
-def _weight_only(scheme: Scheme) -> Any:
+def static_int8(scale: Tensor, zero_point: Tensor) -> Any:
+    """Return torchao's configuration for 8-bit weights and inputs of one fixed scale and zero point, [1, 1] each."""
     ao = quantization()
-    bits = _torchao_bits(scheme)
-    if bits == MAX_TORCHAO_BITS:
-        return ao.Int8WeightOnlyConfig(version=2)
-    return ao.IntxWeightOnlyConfig(weight_dtype=getattr(torch, f"int{bits}"), granularity=ao.granularity.PerAxis(0))
-
-
-def _dynamic(scheme: Scheme) -> Any:
-    ao = quantization()
-    bits = _torchao_bits(scheme)
-    if bits == MAX_TORCHAO_BITS:
-        return ao.Int8DynamicActivationInt8WeightConfig()
-    return ao.Int8DynamicActivationIntxWeightConfig(
-        weight_dtype=getattr(torch, f"int{bits}"), weight_granularity=ao.granularity.PerAxis(0)
+    return ao.quant_api.Int8StaticActivationInt8WeightConfig(
+        act_quant_scale=scale,
+        act_quant_zero_point=zero_point,
+        granularity=[ao.granularity.PerTensor(), ao.granularity.PerRow()],
+        act_mapping_type=mapping("affine"),
     )
 
 
-def _torchao_bits(scheme: Scheme) -> int:
+def _weight_only(scheme: Scheme, observer: str = "symmetric") -> Any:
+    ao = quantization()
+    bits = _torchao_bits(scheme, observer)
+    if bits == MAX_TORCHAO_BITS:
+        return ao.Int8WeightOnlyConfig(version=2)
+    return ao.IntxWeightOnlyConfig(
+        weight_dtype=getattr(torch, f"int{bits}"),
+        granularity=ao.granularity.PerAxis(0),
+        mapping_type=mapping(observer),
+    )
+
+
+def _dynamic(scheme: Scheme, observer: str = "symmetric") -> Any:
+    ao = quantization()
+    bits = _torchao_bits(scheme, observer)
+    if bits == MAX_TORCHAO_BITS:
+        return ao.Int8DynamicActivationInt8WeightConfig()
+    return ao.Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=getattr(torch, f"int{bits}"),
+        weight_granularity=ao.granularity.PerAxis(0),
+        weight_mapping_type=mapping(observer),
+    )
+
+
+def _torchao_bits(scheme: Scheme, observer: str) -> int:
     if not scheme.in_torchao or scheme.weights is None:
         raise ValueError(f"scheme: torchao has no configuration for {scheme}")
+    if scheme.weights.bits == MAX_TORCHAO_BITS and observer != "symmetric":
+        raise ValueError(f"weight_observer: torchao has no {observer} in its {MAX_TORCHAO_BITS}-bit configurations")
     return scheme.weights.bits

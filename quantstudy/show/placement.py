@@ -115,7 +115,8 @@ def _caption(table: Table) -> str:
         "Quantized after the activation: its output; before: its input; both: the two. Coordinates: the network's "
         "input. Ranges: smallest to largest value, 0.1 to 99.9 percentile, or the range of least squared error.",
         "One scale per tensor (weights too), per output channel of the weights, or per channel and an activation range "
-        "per neuron.",
+        "per neuron. Weight scales: symmetric, the largest weight on half the codes, or such that they clip nothing, "
+        "tried at the study's own placement alone.",
     ]
     if table.seeds > 1 and len(table.names) > 1:
         said.append(

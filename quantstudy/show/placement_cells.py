@@ -22,8 +22,12 @@ ROWS = {False: "float", True: "quantized"}
 """Levels that are called otherwise left of the rows than in the shares."""
 LABELS = {"coordinates": (0.0, "coordinates"), "observer": (0.98, "ranges"), "granularity": (1.72, "scale per")}
 """What is written left of the rows: its left edge in inches, and what stands above."""
+CHOICE = ("weight_observer", *LABELS)
+"""What tells rows apart."""
 EDGE = 2.5
 """Inches: where the columns of the first panel begin."""
+GAP = 0.3
+"""Inches: between the settings and those whose weight scales clip nothing, with a line of its own."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Grid:
 
     Attributes:
         levels: placements, one panel each.
-        choices: (coordinates, observer, granularity), one row each.
+        choices: (weight_observer, coordinates, observer, granularity), one row each: those that occur.
         stacked: the panels stand below each other, not side by side.
         step: from one panel to the next.
         column: width of a column.
@@ -54,6 +58,10 @@ class Grid:
     end: float
     beyond: bool
 
+    def line(self, row: int) -> float:
+        """Return how far below the first row another one begins."""
+        return CELL * row + (GAP if self.choices[row][0] != self.choices[0][0] else 0.0)
+
 
 def grid_of(table: Table) -> Grid:
     """Return where everything of a table with at least one setting stands.
@@ -62,14 +70,15 @@ def grid_of(table: Table) -> Grid:
     break down do not make all others look alike.
     """
     levels, count = table.levels("placement"), len(table.names)
-    choices = tuple(product(*(table.levels(key) for key in LABELS)))
+    made = {tuple(setting[key] for key in CHOICE) for setting in table.settings}
+    choices = tuple(one for one in product(*(table.levels(key) for key in CHOICE)) if one in made)
     beside = (BODY - EDGE - APART * (len(levels) - 1)) / len(levels)
     stacked = beside / count < NARROWEST
     column = min(WIDEST, (BODY - EDGE if stacked else beside) / count)
     longest = max(text_width(shortened(name, 1.45), BASE) for name in table.names)
     turned = longest + 0.08 > column
     head = 0.4 + (longest if turned else 0.18)
-    panel = head + CELL * len(choices) + APART
+    panel = head + CELL * len(choices) + (GAP if len({one[0] for one in choices}) > 1 else 0.0) + APART
     finite = table.behind[np.isfinite(table.behind)]
     end = max(float(np.percentile(finite, 95.0)) if finite.size else 0.0, 0.1)
     return Grid(
@@ -125,7 +134,11 @@ def _label(page: Page, left: float, line: float, text: str) -> float:
 def _labels(page: Page, grid: Grid, top: float) -> None:
     """Write each choice once beside the rows that share it, with a hairline wherever one of them changes."""
     top += grid.head
-    for place, (key, (left, head)) in enumerate(LABELS.items()):
+    for row, (one, before) in enumerate(zip(grid.choices[1:], grid.choices, strict=False), start=1):
+        if one[0] != before[0]:
+            said = "with weight scales that clip nothing:"
+            page.write(0.0, top + grid.line(row) - 0.08, said, size=SMALL, color=MUTED, va="baseline")
+    for place, (key, (left, head)) in enumerate(LABELS.items(), start=1):
         page.write(left, top - 0.08, head, size=SMALL, color=MUTED, va="baseline")
         starts = [
             row
@@ -135,9 +148,9 @@ def _labels(page: Page, grid: Grid, top: float) -> None:
         for start, end in pairwise([*starts, len(grid.choices)]):
             level = grid.choices[start][place]
             text = ROWS.get(level) or FACTORS[key].levels[level].head
-            page.write(left, top + CELL * (start + end) / 2, text, size=SMALL)
-            if place < 2 and start:
-                page.canvas.plot([left, BODY], [top + CELL * start] * 2, color=RULE, linewidth=0.8)
+            page.write(left, top + (grid.line(start) + grid.line(end - 1) + CELL) / 2, text, size=SMALL)
+            if place < 3 and start and grid.choices[start][0] == grid.choices[start - 1][0]:
+                page.canvas.plot([left, BODY], [top + grid.line(start)] * 2, color=RULE, linewidth=0.8)
 
 
 def _panel(page: Page, table: Table, grid: Grid, level: str, place: tuple[float, float]) -> None:
@@ -153,8 +166,8 @@ def _panel(page: Page, table: Table, grid: Grid, level: str, place: tuple[float,
         )
     row_of = {choice: row for row, choice in enumerate(grid.choices)}
     for setting in np.flatnonzero(table.made("placement", level)).tolist():
-        row = row_of[tuple(table.settings[setting][key] for key in LABELS)]
-        _row(page, table, grid, setting, (left, top + grid.head + CELL * row))
+        row = row_of[tuple(table.settings[setting][key] for key in CHOICE)]
+        _row(page, table, grid, setting, (left, top + grid.head + grid.line(row)))
 
 
 def _row(page: Page, table: Table, grid: Grid, setting: int, place: tuple[float, float]) -> None:

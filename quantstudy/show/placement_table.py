@@ -62,6 +62,13 @@ FACTORS: dict[str, Factor] = {
             "neuron": Level("neuron", "taking one activation range per neuron"),
         },
     ),
+    "weight_observer": Factor(
+        "weight scales",
+        {
+            "symmetric": Level("symm.", "taking symmetric weight scales"),
+            "no_clipping": Level("unclipped", "taking weight scales that clip nothing"),
+        },
+    ),
 }
 """The factors of a setting by their keys in verdict.json; they and their levels in the order of the figure."""
 

@@ -18,7 +18,13 @@ from quantstudy.judge.seeds import by_seed
 from quantstudy.judge.sensitivity import judge_sensitivity
 
 NAMES = ("relu", "silu", "hardgelu")
-DEFAULT = {"placement": "post", "coordinates": False, "observer": "minmax", "granularity": "channel"}
+DEFAULT = {
+    "placement": "post",
+    "coordinates": False,
+    "observer": "minmax",
+    "granularity": "channel",
+    "weight_observer": "symmetric",
+}
 
 
 def categorical(frame: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +188,8 @@ def test_who_lacks_a_value_or_has_not_learned_is_deployable_at_no_width() -> Non
     assert found["silu"]["smallest"]["0.05"]["bits"] == 4
 
 
-SETTINGS = list(product(("post", "pre"), (False, True), ("minmax", "mse"), ("tensor", "channel")))
+SETTINGS = list(product(("post", "pre"), (False, True), ("minmax", "mse"), ("tensor", "channel"), ("symmetric",)))
+SETTINGS.insert(2, ("post", False, "minmax", "channel", "no_clipping"))
 
 
 def placement(seeds: int, accuracy: dict[Any, np.ndarray]) -> pd.DataFrame:
@@ -193,7 +200,7 @@ def placement(seeds: int, accuracy: dict[Any, np.ndarray]) -> pd.DataFrame:
         for seed, value in enumerate(row)
         for metric in ("accuracy_quantized", "accuracy_drop")
     ]
-    columns = ["activation", "scheme", "placement", "coordinates", "observer", "granularity", "seed", "metric", "value"]
+    columns = ["activation", "scheme", *DEFAULT, "seed", "metric", "value"]
     return categorical(pd.DataFrame(rows, columns=columns))
 
 
@@ -205,12 +212,9 @@ def test_the_ranking_under_every_setting() -> None:
         base[number % 3] += 0.05 if number % 4 else 0.0
         accuracy[setting] = base
     found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
-    entries = {
-        (entry["placement"], entry["coordinates"], entry["observer"], entry["granularity"]): entry
-        for entry in found["settings"]
-    }
+    entries = {tuple(entry[key] for key in DEFAULT): entry for entry in found["settings"]}
     assert list(entries) == SETTINGS  # in the order of the records
-    assert [setting for setting in entries if entries[setting]["default"]] == [("post", False, "minmax", "channel")]
+    assert [setting for setting in entries if entries[setting]["default"]] == [tuple(DEFAULT.values())]
     best = []
     for setting, entry in entries.items():
         values = accuracy[setting]

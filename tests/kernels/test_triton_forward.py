@@ -88,6 +88,19 @@ def test_interpreted_it_quantizes_per_point(symmetric, triton_forward):
             torch.testing.assert_close(a, b, rtol=0, atol=0, equal_nan=True)
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_interpreted_what_is_infinite_stays_away_from_what_fills_up_a_power_of_two(alone, triton_forward):
+    network = draw_network("relu", (3, 5, 3))
+    first, *others = network.weights
+    network = Network("relu", (first.abs() * 3e38, *(-w.abs() for w in others)), network.biases)
+    tenth = Fixed(torch.full((1, 1, 1), 0.1), torch.zeros(1, 1, 1, dtype=torch.int32), -8, 7)
+    for rounding in (FLOAT, Rounding(preactivations=(None, tenth, tenth))):
+        got, want = (m.forward(network, POINTS.abs(), rounding, isolated=alone) for m in (triton_forward, slow))
+        assert torch.isinf(want.outputs[0]).any()
+        for a, b in zip(tensors(got), tensors(want), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
 def test_triton_refuses_what_the_reference_refuses(triton_forward):
     network = draw_network("relu", (4, 4))
     with pytest.raises(ValueError, match=r"rounding.outputs: 1 of them; allowed: 0 or 2"):

@@ -13,10 +13,11 @@ from quantstudy.drift.decision import decision_measures
 from quantstudy.measure import variation
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import CLIFF_BITS, cliff_rows
+from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.subject import subject
-from quantstudy.measure.variation import effects_of
+from quantstudy.measure.variation import effects_of, plan_of
 from quantstudy.quantize.calibrate import OBSERVERS as FUNCTIONS
 from quantstudy.quantize.plan import GRANULARITIES, build_plan
 from quantstudy.quantize.quantizer import range_quantizer
@@ -147,14 +148,46 @@ def test_every_setting_of_placement(on):
     table = placement_rows(on, STUDY)
     assert table.schema == PLACEMENT
     frame = table.to_pandas()
-    assert len(frame) == 2 * 54 * 4 * 2
-    settings = list(product(PLACEMENTS, (False, True), OBSERVERS, ("tensor", "channel", "neuron")))
-    for placement, coordinates, observer, granularity in settings:
-        options = {"placement": placement, "coordinates": coordinates, "observer": observer}
-        plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), **options, granularity=granularity)
-        found = values(frame, scheme="w3a3", granularity=granularity, **options)
+    assert len(frame) == 2 * 57 * 4 * 2
+    settings = list(product(PLACEMENTS, (False, True), OBSERVERS, ("tensor", "channel", "neuron"), ("symmetric",)))
+    own = (STUDY.placement, STUDY.coordinates, STUDY.observer)
+    settings += [(*own, granularity, "no_clipping") for granularity in GRANULARITIES]
+    keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")
+    for setting in settings:
+        options = dict(zip(keys, setting, strict=True))
+        plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), **options)
+        found = values(frame, scheme="w3a3", **options)
         same(found, drift(on, accumulated(on.stack, plan, on.maps.points).logit))
     assert GRANULARITIES == ("tensor", "channel", "neuron")
+    assert len(frame[list(keys)].drop_duplicates()) == 57
+
+
+def test_scales_that_clip_nothing_are_tried_where_the_study_quantizes(on):
+    config = STUDY.with_options(placement="both", observer="mse", weight_observer="no_clipping")
+    frame = placement_rows(on, config).to_pandas()
+    frame = frame[frame["weight_observer"] == "no_clipping"]
+    assert set(frame["placement"]) == {"both"}
+    assert set(frame["observer"]) == {"mse"}
+    assert len(frame[["granularity", "coordinates"]].drop_duplicates()) == 3
+    (first, *_) = config.widths
+    scheme = f"w{first}a{first}"
+    plan = plan_of(on.stack, on.maps, config, parse_scheme(scheme))
+    assert plan.weight_observer == "no_clipping"
+    found = values(frame, scheme=scheme, granularity="channel")
+    same(found, drift(on, accumulated(on.stack, plan, on.maps.points).logit))
+
+
+def test_a_multiverse_takes_the_studys_weight_scales_and_no_others(on):
+    symmetric, other = (
+        multiverse_rows(on, STUDY.with_options(weight_observer=name)).to_pandas()
+        for name in ("symmetric", "no_clipping")
+    )
+    assert len(symmetric) == len(other) == 9 * 4 * 2
+    plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), placement="pre", weight_observer="no_clipping")
+    same(
+        values(other, placement="pre", observer="minmax"), drift(on, accumulated(on.stack, plan, on.maps.points).logit)
+    )
+    assert not symmetric["value"].equals(other["value"])
 
 
 def test_what_shares_a_scale(on):

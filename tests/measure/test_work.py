@@ -10,7 +10,9 @@ from quantstudy import cache, work
 from quantstudy.cells import CellStatus, cell, cells
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import parse_scheme
+from quantstudy.quantize.simulated import quantized_stack
 from quantstudy.records import load_cell
+from quantstudy.simulated_only import runs_in_torchao
 from quantstudy.subject.activations import parse_activation
 from quantstudy.subject.islands import island_masks
 from quantstudy.subject.network import initial_stack
@@ -217,11 +219,15 @@ def test_prelu_keeps_its_slopes_through_the_records(place, tiny):
         ("w8a8", {"placement": "both"}, False),
         ("w4a8dyn", {"coordinates": True}, False),
         ("w8a8", {"observer": "mse"}, True),
+        ("w8", {"weight_observer": "no_clipping"}, False),
+        ("w8a8dyn", {"weight_observer": "no_clipping"}, False),
+        ("w4", {"weight_observer": "no_clipping"}, True),
+        ("w4a8dyn", {"weight_observer": "no_clipping"}, True),
     ],
 )
 def test_where_torchao_runs(scheme, options, runs, tiny, on):
     config = tiny.with_options(**options)
-    assert work.runs_in_torchao(config, parse_scheme(scheme)) is runs
+    assert runs_in_torchao(config, parse_scheme(scheme)) is runs
     effect = work.quantize(on, config, parse_scheme(scheme))
     assert (effect.real is not None) is runs
     assert effect.scheme == scheme
@@ -235,6 +241,31 @@ def test_the_observer_reaches_the_plan_and_both_backends(tiny, on):
     assert not torch.equal(plain.plan.outputs[0].scale, other.plan.outputs[0].scale)
     assert not torch.equal(plain.real.logit, other.real.logit)
     assert (other.real.logit - other.accumulated.logit).abs().max() < 1e-4
+
+
+def test_weight_scales_that_clip_nothing_reach_both_backends(on, tiny):
+    for scheme in map(parse_scheme, ("w4", "w4a8dyn")):
+        plain, other = (
+            work.quantize(on, tiny.with_options(weight_observer=name), scheme) for name in ("symmetric", "no_clipping")
+        )
+        assert not torch.equal(plain.real.weights[1], other.real.weights[1])
+        for effect in (plain, other):
+            for ours, theirs in zip(quantized_stack(on.stack, effect.plan).weights, effect.real.weights, strict=True):
+                assert torch.equal(ours, theirs)
+
+
+def test_where_products_of_integers_are_not_exact_torchao_is_left_out_with_one_line(on, tiny, monkeypatch):
+    monkeypatch.setattr(work, "exact_products", lambda stack, points: False)
+    told: list[str] = []
+    real = {
+        scheme: work.quantize(on, tiny, parse_scheme(scheme), notify=told.append).real is not None
+        for scheme in ("w4", "w8", "w4a8dyn", "w8a8", "w8a8dyn", "a8", "w4a4")
+    }
+    assert real == dict.fromkeys(("w4", "w8", "w4a8dyn"), True) | dict.fromkeys(
+        ("w8a8", "w8a8dyn", "a8", "w4a4"), False
+    )
+    assert set(told) == {work.INEXACT}
+    assert "\n" not in work.INEXACT
 
 
 def test_one_thread_puts_the_number_of_threads_back_even_after_an_error():

@@ -133,7 +133,7 @@ def judged(seeds):
     metrics = pd.DataFrame(everything, columns=verdict.COLUMNS)
     layer = {"scheme": ["w4"], "view": [*sensitivity.VIEWS, "total"], "layer": [0, 1]}
     settings = {"scheme": ["w4"], "placement": ["post", "pre"], "coordinates": [False], "observer": ["minmax"],
-                "granularity": ["channel"]}  # fmt: skip
+                "granularity": ["channel"], "weight_observer": ["symmetric"]}  # fmt: skip
     return {
         "means": [bootstrap.resampled_means(values).sum(), bootstrap.paired_p(gaps), *map(float, gaps)],
         "intervals": [intervals.interval(row) for row in values] + [intervals.tail(seeds)],

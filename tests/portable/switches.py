@@ -16,7 +16,7 @@ PREFIXES = ("NUMBA_CPU", "MKL_CBWR", "ATEN_", "ONEDNN_", "NPY_", "OPENBLAS_", "P
 def clean():
     """The environment of a process in which nothing is switched yet, and which finds this checkout."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
-    return kept | {"PYTHONPATH": str(ROOT)}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}
 
 
 def blas_core():

@@ -32,7 +32,9 @@ class Oracle:
     def codes(cls, x, scale, zero, bits: int):
         low, high = cls.ends(bits)
         reciprocal = F32(1) / np.asarray(scale, F32)
-        return np.clip(np.rint(np.asarray(x, F32) * reciprocal) + np.asarray(zero, F32), F32(low), F32(high))
+        with np.errstate(over="ignore"):  # far beyond a narrow range: infinity, then the last code
+            free = np.rint(np.asarray(x, F32) * reciprocal) + np.asarray(zero, F32)
+        return np.clip(free, F32(low), F32(high))
 
     @classmethod
     def values(cls, x, scale, zero, bits: int):
@@ -53,25 +55,37 @@ class Oracle:
         return scale, np.clip(low - np.rint(bottom / scale), low, high).astype(np.int32)
 
     @classmethod
-    def weights(cls, w, bits: int):
-        """Symmetric, one scale per row of the last axis; torchao's 8-bit config has another least scale."""
-        return cls.symmetric(w, -1, bits, EPSILON if bits >= 8 else SMALLEST_NORMAL)
+    def range(cls, smallest, largest, bits: int):
+        """Static: affine, the least scale is the smallest normal float, and float32's epsilon without any width."""
+        scale, zero = cls.affine(smallest, largest, bits, SMALLEST_NORMAL)
+        dead = np.minimum(smallest, F32(0)) == np.maximum(largest, F32(0))
+        return np.where(dead, EPSILON, scale), zero
 
     @classmethod
-    def rounded_weights(cls, w, bits: int):
-        return cls.values(w, *cls.weights(w, bits), bits)
+    def weights(cls, w, bits: int, observer: str = "symmetric"):
+        """One scale per row of the last axis; torchao's 8-bit config, which is symmetric, has another least scale."""
+        if observer == "symmetric":
+            return cls.symmetric(w, -1, bits, EPSILON if bits == 8 else SMALLEST_NORMAL)
+        low, high = cls.ends(bits)
+        below, above = (np.clip(-w, 0, None) / F32(-low), np.clip(w, 0, None) / F32(high))
+        scale = np.maximum(np.maximum(below, above).max(axis=-1, keepdims=True), SMALLEST_NORMAL)
+        return scale, np.zeros(scale.shape, np.int32)
+
+    @classmethod
+    def rounded_weights(cls, w, bits: int, observer: str = "symmetric"):
+        return cls.values(w, *cls.weights(w, bits, observer), bits)
 
     @classmethod
     def per_tensor(cls, x, bits: int):
         """Static: one affine range per model of x [models, width, points], zero included."""
         smallest, largest = x.min(axis=(1, 2), keepdims=True), x.max(axis=(1, 2), keepdims=True)
-        return cls.affine(smallest, largest, bits, EPSILON)
+        return cls.range(smallest, largest, bits)
 
     @classmethod
     def per_token(cls, x, weight_bits: int):
-        """Dynamic, 8 bits: symmetric beside 8-bit weights (max|x|/127.5), affine beside narrower ones."""
+        """Dynamic, 8 bits: symmetric beside weights of 8 bits and more (max|x|/127.5), affine beside narrower ones."""
         if weight_bits >= 8:
-            return cls.symmetric(x, 1, 8, EPSILON)
+            return cls.symmetric(x, 1, 8, EPSILON if weight_bits == 8 else SMALLEST_NORMAL)
         return cls.affine(x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True), 8, SMALLEST_NORMAL)
 
 

@@ -71,12 +71,16 @@ def test_the_default_placement_is_post_and_the_default_observer_minmax(stack, ma
 
 
 @pytest.mark.parametrize(
-    ("text", "symmetric"),
-    [("w8a8dyn", True), ("w9a8dyn", True), ("w7a8dyn", False), ("w2a8dyn", False), ("a8dyn", False)],
+    ("text", "symmetric", "least"),
+    [
+        ("w8a8dyn", True, 2.0**-23),
+        *((text, True, 2.0**-126) for text in ("w9a8dyn", "w16a8dyn")),
+        *((text, False, 2.0**-126) for text in ("w7a8dyn", "w2a8dyn", "a8dyn")),
+    ],
 )
-def test_dynamic_activations_follow_torchaos_config_of_the_weights_width(text, symmetric, stack, maps):
+def test_dynamic_activations_follow_torchaos_config_of_the_weights_width(text, symmetric, least, stack, maps):
     plan = build_plan(stack, maps, parse_scheme(text), placement="both", coordinates=True)
-    expected = TokenQuantizer(IntFormat(8), symmetric)
+    expected = TokenQuantizer(IntFormat(8), symmetric, least)
     assert plan.outputs == plan.preactivations == (expected,) * 3
     assert plan.coordinates == expected
     assert (plan.weights[0] is None) is (text == "a8dyn")

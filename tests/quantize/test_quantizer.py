@@ -7,8 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, range_quantizer, weight_quantizer
-from quantstudy.quantize.scheme import IntFormat
+from quantstudy.config import WEIGHT_OBSERVERS
+from quantstudy.quantize.plan import activation_quantizers
+from quantstudy.quantize.quantizer import (
+    FLOAT32_EPSILON,
+    SMALLEST_NORMAL,
+    Quantizer,
+    TokenQuantizer,
+    range_quantizer,
+    weight_quantizer,
+)
+from quantstudy.quantize.scheme import IntFormat, parse_scheme
 
 WIDTHS = range(2, 17)
 quick = settings(deadline=None, database=None, derandomize=True, max_examples=40)
@@ -30,7 +39,7 @@ def rows_with_every_extreme(bits: int) -> np.ndarray:
     w = np.random.default_rng(bits).normal(size=(3, 120, 6)).astype(np.float32)
     w[:, 0:100, 2] = -np.abs(w[:, :100]).max(axis=-1) * np.float32(1.01)
     w[:, 100] = 0.0
-    w[:, 101] = np.float32(1e-7)  # below float32's epsilon: 8 bits and more have another least scale than fewer
+    w[:, 101] = np.float32(1e-7)  # below float32's epsilon, the least scale at 8 bits and nowhere else
     w[:, 102] = np.float32(1e-41)
     w[:, 103] = -np.abs(w[:, 103])
     return w
@@ -50,11 +59,26 @@ def test_weights_are_the_oracles(bits, oracle):
     assert same_bits(quantizer(torch.from_numpy(w)), oracle.values(w, scale, zero, bits))
 
 
-@given(float_arrays((2, 3, 4)), widths)
+@given(float_arrays((2, 3, 4)), widths, st.sampled_from(WEIGHT_OBSERVERS))
 @quick
-def test_any_weights_are_the_oracles(oracle, w, bits):
-    quantizer = weight_quantizer(torch.from_numpy(w), IntFormat(bits))
-    assert same_bits(quantizer(torch.from_numpy(w)), oracle.rounded_weights(w, bits))
+def test_any_weights_are_the_oracles(oracle, w, bits, observer):
+    quantizer = weight_quantizer(torch.from_numpy(w), IntFormat(bits), observer=observer)
+    assert same_bits(quantizer(torch.from_numpy(w)), oracle.rounded_weights(w, bits, observer))
+
+
+@pytest.mark.parametrize("bits", WIDTHS)
+def test_scales_that_clip_nothing_round_no_weight_beyond_the_last_code(bits):
+    w = torch.from_numpy(rows_with_every_extreme(bits)[:, :100])
+    low, high = IntFormat(bits).low, IntFormat(bits).high
+    clipping, quantizer = (weight_quantizer(w, IntFormat(bits), observer=name) for name in WEIGHT_OBSERVERS)
+    free = w / quantizer.scale
+    assert (free.amin(-1) >= low * (1 + 1e-6)).all()
+    assert (free.amax(-1) <= high * (1 + 1e-6)).all()
+    assert torch.minimum((free.amin(-1) - low).abs(), (free.amax(-1) - high).abs()).max() <= 1e-6 * 2**bits  # the least
+    assert ((quantizer(w) - w).abs() <= quantizer.scale * (0.5 + 3e-7 * 2**bits)).all()
+    assert (clipping.scale != quantizer.scale).all()
+    expected = torch.maximum(w.amax(-1).clamp(min=0) / high, w.amin(-1).clamp(max=0) / low)
+    assert torch.equal(quantizer.scale[..., 0], expected)
 
 
 @pytest.mark.parametrize(("bits", "half"), [(2, 1.5), (3, 3.5), (4, 7.5), (8, 127.5), (16, 32767.5)])
@@ -92,7 +116,7 @@ RANGES += [(-0.1875, 3.0), (-0.2784645, 11.7), (1e-9, 2e-9), (-1e-9, 0.0), (-1e4
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_ranges_are_the_oracles(bits, oracle):
     low, high = np.array(RANGES, np.float32).T.copy()
-    scale, zero = oracle.affine(low, high, bits, oracle.EPSILON)
+    scale, zero = oracle.range(low, high, bits)
     quantizer = range_quantizer(torch.from_numpy(low), torch.from_numpy(high), IntFormat(bits))
     assert quantizer.format == IntFormat(bits)
     assert quantizer.scale.shape == quantizer.zero_point.shape == (len(RANGES), 1, 1)
@@ -109,7 +133,7 @@ def test_ranges_are_the_oracles(bits, oracle):
 @quick
 def test_any_range_is_the_oracles(oracle, ends, x, bits):
     low, high = np.array(ends, np.float32)[:, None]
-    scale, zero = oracle.affine(low, high, bits, oracle.EPSILON)
+    scale, zero = oracle.range(low, high, bits)
     quantizer = range_quantizer(torch.from_numpy(low), torch.from_numpy(high), IntFormat(bits))
     assert same_bits(quantizer.scale, scale.reshape(1, 1, 1))
     assert same_bits(quantizer.zero_point, zero.reshape(1, 1, 1))
@@ -127,19 +151,20 @@ def test_four_bit_ranges_by_hand(low, high, step, zero):
     assert quantizer.zero_point.item() == zero
 
 
+@pytest.mark.parametrize("least", [FLOAT32_EPSILON, SMALLEST_NORMAL])
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize("bits", [4, 8])
-def test_tokens_are_the_oracles(symmetric, bits, oracle):
+def test_tokens_are_the_oracles(symmetric, bits, least, oracle):
     x = np.random.default_rng(bits).normal(size=(3, 5, 200)).astype(np.float32)
     x[0, :, :10], x[1, :, 10:20], x[2, :, 20:30] = 0.0, np.abs(x[1, :, 10:20]), -np.abs(x[2, :, 20:30])
     x[:, :, 40:50] *= np.float32(1e-9)
     x[:, 1, 50:100] = -np.abs(x[:, :, 50:100]).max(axis=1) * np.float32(1.25)
     scale, zero = (
-        oracle.symmetric(x, 1, bits, oracle.EPSILON)
+        oracle.symmetric(x, 1, bits, np.float32(least))
         if symmetric
-        else oracle.affine(x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True), bits, oracle.SMALLEST_NORMAL)
+        else oracle.affine(x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True), bits, np.float32(least))
     )
-    tokens = TokenQuantizer(IntFormat(bits), symmetric)
+    tokens = TokenQuantizer(IntFormat(bits), symmetric, least)
     quantizer = tokens.at(torch.from_numpy(x))
     assert isinstance(quantizer, Quantizer)
     assert quantizer.format == IntFormat(bits)
@@ -150,11 +175,12 @@ def test_tokens_are_the_oracles(symmetric, bits, oracle):
     assert same_bits(tokens(torch.from_numpy(x)), oracle.values(x, scale, zero, bits))
 
 
-@given(float_arrays((2, 3, 4)), st.booleans())
+@given(float_arrays((2, 3, 4)), widths)
 @quick
-def test_any_tokens_are_the_oracles(oracle, x, symmetric):
-    scale, zero = oracle.per_token(x, 8 if symmetric else 4)
-    got = TokenQuantizer(IntFormat(8), symmetric)(torch.from_numpy(x))
+def test_any_tokens_are_the_oracles(oracle, x, weight_bits):
+    scale, zero = oracle.per_token(x, weight_bits)
+    (tokens,) = activation_quantizers([x], parse_scheme(f"w{weight_bits}a8dyn"), "minmax")
+    got = tokens(torch.from_numpy(x))
     assert same_bits(got, oracle.values(x, scale, zero, 8))
 
 

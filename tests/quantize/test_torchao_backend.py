@@ -73,6 +73,38 @@ def test_both_backends_hold_the_same_weights_and_give_the_same_logit(text, small
     assert all(torch.equal(a, b) for a, b in zip(before, small.weights, strict=True))
 
 
+@pytest.mark.parametrize("text", [text for text in REAL if "w8" not in text])
+@pytest.mark.parametrize("activation", ["relu", "prelu"])
+def test_weight_scales_that_clip_nothing_are_torchaos_bit_for_bit(text, activation, make_stack, points):
+    stack = make_stack(activation, (8, 3))
+    stack.weights[1][0, 0], stack.weights[1][0, 1] = -stack.weights[1][0, 0].abs(), stack.weights[1][0, 1].abs()
+    maps = float_maps(stack, points)
+    plan = build_plan(stack, maps, parse_scheme(text), weight_observer="no_clipping")
+    real = run_torchao(stack, plan, points)
+    for ours, theirs in zip(quantized_stack(stack, plan).weights, real.weights, strict=True):
+        assert torch.equal(ours, theirs)
+    symmetric = quantized_stack(stack, plan_of(text, stack, maps)).weights
+    assert not any(torch.equal(a, b) for a, b in zip(real.weights, symmetric, strict=True))
+    simulated = accumulated(stack, plan, points).logit
+    assert (real.logit - simulated).abs().max() <= 1e-5 * simulated.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("text", ["w8", "w8a8dyn"])
+def test_torchaos_8_bits_take_no_other_weight_scales(text, small, small_maps, points):
+    plan = build_plan(small, small_maps, parse_scheme(text), weight_observer="no_clipping")
+    with pytest.raises(ValueError, match=r"^weight_observer: torchao has no no_clipping in its 8-bit"):
+        run_torchao(small, plan, points)
+
+
+@pytest.mark.parametrize("text", REAL)
+def test_a_nan_is_a_nan_logit_though_an_integer_cannot_be_one(text, small, small_maps, points):
+    plan = plan_of(text, small, small_maps)
+    broken = points.clone()
+    broken[1, 7] = torch.nan
+    logit = run_torchao(small, plan, broken).logit
+    assert torch.equal(logit.isnan()[:, 0], broken.isnan().any(dim=0).expand(2, -1))
+
+
 @pytest.mark.parametrize("text", ["w4a8dyn", "w8a8"])
 @pytest.mark.parametrize("activation", ["prelu", "hardgelu"])
 def test_odd_widths_and_other_activations(text, activation, make_stack, points, request):

@@ -185,9 +185,12 @@ def _cliff(config: StudyConfig, random: np.random.Generator, missing: float) -> 
 
 
 def _placement(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
-    settings = itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",))
+    settings = [
+        *itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",), ("symmetric",)),
+        (config.placement, config.coordinates, config.observer, "channel", "no_clipping"),
+    ]
     every = itertools.product(config.widths, settings, config.activations, range(config.seeds))
-    keys = ("placement", "coordinates", "observer", "granularity")
+    keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")
     rows = [
         {"activation": name, "scheme": f"w{bits}a{bits}", "seed": seed, "rate": _noise(bits)}
         | dict(zip(keys, setting, strict=True))

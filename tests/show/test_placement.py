@@ -23,6 +23,7 @@ from quantstudy.show.style import BEST, SEQUENTIAL, WIDTH
 from quantstudy.show.style import LEVELS as CODES
 
 LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
+KEYS = ("placement", "coordinates", "observer", "granularity", "weight_observer")
 SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
 TWENTY = (
     *SEVEN,
@@ -48,8 +49,8 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
     deployable = [name for name, value in zip(names, accuracy, strict=True) if value > 0.97 and not one]
     best = names[top] if measured else None
     return {
-        **dict(zip(("placement", "coordinates", "observer", "granularity"), key, strict=True)),
-        "default": key == (config.placement, config.coordinates, config.observer, "channel"),
+        **dict(zip(KEYS, key, strict=True)),
+        "default": key == (config.placement, config.coordinates, config.observer, "channel", config.weight_observer),
         "best": best,
         "winner": best if len(tied) == 1 and best in deployable else None,
         "tied_with": tied,
@@ -60,9 +61,10 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
 
 
 def plausible(config: StudyConfig, random: np.random.Generator, missing: float) -> list[dict[str, Any]]:
-    """54 settings: the last activation leads, but the first one does where its input is quantized."""
-    found = []
-    for key in itertools.product(*LEVELS):
+    """57 settings: the last activation leads, but the first one does where its input is quantized."""
+    found, own = [], (config.placement, config.coordinates, config.observer)
+    unclipped = ((*own, granularity, "no_clipping") for granularity in LEVELS[3])
+    for key in (*itertools.product(*LEVELS, ("symmetric",)), *unclipped):
         rank = np.arange(len(config.activations)) / max(1, len(config.activations) - 1)
         skill = 1.0 - rank if key[0] == "pre" else rank
         height = 0.86 - 0.3 * (key[0] == "both") - 0.05 * key[1] + 0.06 * LEVELS[3].index(key[3])
@@ -116,7 +118,7 @@ def test_no_text_is_cut_off_or_on_other_text(looks: Callable[[Figure], list[str]
 def run_of(accuracy: Callable[..., list[float]], **settings: Any) -> SimpleNamespace:
     """A run of relu, silu and gelu at w4a4 whose accuracies are a function of the four choices."""
     config = StudyConfig(**{"activations": ("relu", "silu", "gelu"), "seeds": 8} | settings)
-    made = [setting(config, key, np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
+    made = [setting(config, (*key, "symmetric"), np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
     return SimpleNamespace(
         config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}, "not_learned": {}}
     )
@@ -222,13 +224,14 @@ def test_shares_are_those_of_the_settings() -> None:
         *(["67 %", "33 %", "11 %"],) * 2,  # coordinates
         *(["67 %", "33 %", "0 %"], ["67 %", "33 %", "0 %"], ["67 %", "33 %", "33 %"]),  # ranges
         *(["67 %", "33 %", "11 %"],) * 3,  # granularity
+        ["67 %", "33 %", "11 %"],  # weight scales
     ]
     light = [box for box in boxes(figure) if box.get_alpha() == 0.45][1:]  # without the legend's
     dark = [box for box in boxes(figure) if to_hex(box.get_facecolor()) == to_hex(BEST)][1:]
     assert [box.get_width() / BAR for box in light[:3]] == pytest.approx([36 / 54, 18 / 54, 6 / 54])
     assert [box.get_width() / BAR for box in dark[:3]] == pytest.approx([36 / 54, 18 / 54, 0.0])
-    assert sum(box.get_width() > 0.0 for box in light) == 11 + 10 + 8
-    assert sum(box.get_width() > 0.0 for box in dark) == 11 + 10
+    assert sum(box.get_width() > 0.0 for box in light) == 12 + 11 + 9
+    assert sum(box.get_width() > 0.0 for box in dark) == 12 + 11
 
 
 def test_cells_marks_and_the_frame() -> None:
@@ -255,6 +258,34 @@ def test_cells_marks_and_the_frame() -> None:
     widest = max(frames, key=lambda box: box.get_width())
     ring = max(line.get_ydata()[0] for line in marks if line.get_markerfacecolor() == "none")  # below the legend's
     assert widest.get_y() < ring < widest.get_y() + widest.get_height()
+
+
+def unclipped(*key: Any) -> list[float]:
+    return [0.9, 0.5, 0.95] if key[4] == "no_clipping" else [0.9, 0.5, 0.8]
+
+
+@pytest.mark.parametrize("own", ["symmetric", "no_clipping"])
+def test_weight_scales_that_clip_nothing_are_rows_of_their_own(own: str) -> None:
+    config = StudyConfig(activations=("relu", "silu", "gelu"), seeds=8, weight_observer=own)
+    more = [("post", False, "minmax", granularity, "no_clipping") for granularity in LEVELS[3]]
+    keys = [*((*key, "symmetric") for key in itertools.product(*LEVELS)), *more]
+    made = [setting(config, key, np.array(unclipped(*key))) for key in keys]
+    run = SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}})
+    said = (
+        "relu is best or tied in 54 of 57 settings at w4a4; taking weight scales that clip nothing puts gelu ahead (3 "
+        "of 3 against 0)"
+    )
+    assert finding(table(run)) == said
+    figure = placement(run)
+    assert "with weight scales that clip nothing:" in texts(figure)
+    assert {"weight scales", "symm.", "unclipped"} <= set(texts(figure))
+    (frame,) = (box for box in boxes(figure) if to_hex(box.get_edgecolor()) == to_hex(CODES) and box.get_width() > 0.5)
+    (line,) = (text for text in figure.texts if text.get_text() == "with weight scales that clip nothing:")
+    numbers = [text for text in figure.texts if text.get_text().replace(".", "").isdigit()]
+    height = line.get_position()[1]
+    below = [text for text in numbers if text.get_position()[1] < height]
+    assert sorted(text.get_text() for text in below) == sorted(["0.0", "5.0", "45"] * 3)
+    assert (frame.get_window_extent().y0 < height * figure.bbox.height) == (own == "no_clipping")
 
 
 def test_a_study_whose_setting_is_none_of_these_has_no_frame() -> None:

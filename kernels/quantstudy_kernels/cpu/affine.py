@@ -2,15 +2,42 @@
 
 from typing import Any
 
+import numpy as np
+
 from quantstudy_kernels.cpu import tiles
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
+from quantstudy_kernels.cpu.vectors import peek, poke
+
+_ZERO = np.float32(0)
 
 first_tile = tiles.affine(TILE, 2, add=False)
 middle_tile = tiles.affine(TILE, TILE, add=False)
 middle_tile_add = tiles.affine(TILE, TILE, add=True)
 last_tile = tiles.affine(1, TILE, add=False)
 last_tile_add = tiles.affine(1, TILE, add=True)
+
+
+@compiled(inline=True)
+def clear_rows(b: Any, at: Any, rows: Any, padded: Any, points: Any) -> None:
+    """Write zeros to the rows that fill up the last tile, behind `rows` of them that begin at `at`."""
+    for row in range(rows, padded):
+        for p in range(points):
+            poke(b, at + row * PITCH + p, _ZERO)
+
+
+@compiled(inline=True)
+def keep_zeros(b: Any, at: Any, rows: Any, padded: Any, points: Any) -> None:
+    """Clear those rows after a product: their weights are zeros, but zeros times infinity are NaN.
+
+    All of them hold the same sum, so that looking at the first one is enough.
+    """
+    if rows < padded:
+        wrong = False
+        for p in range(points):
+            wrong |= peek(b, at + rows * PITCH + p) != _ZERO
+        if wrong:
+            clear_rows(b, at, rows, padded, points)
 
 
 @compiled(inline=True)

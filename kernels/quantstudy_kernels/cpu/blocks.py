@@ -88,7 +88,8 @@ def loss_rows(
             inside = builder.icmp_signed("<", here, ends)
             e = exp_of_negative(0 - magnitude(x))
             part = 1.0 / (1.0 + e)
-            sigma = choose(">=", x, 0, part, e * part)  # not by the sign bit: that of a NaN is the compiler's choice
+            # not by the sign bit: that of a NaN is the compiler's choice, and its gradient is NaN
+            sigma = choose(">=", x, 0, part, choose("<", x, 0, e * part, x))
             gradient = builder.select(inside, (shares * (sigma - t)).value, zero())
             store(builder, gradient, builder.gep(g, [point]))
             above = choose(">", x, 0, x, 0.0)

@@ -8,7 +8,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
-from quantstudy_kernels.cpu.affine import affine_rows
+from quantstudy_kernels.cpu.affine import affine_rows, clear_rows, keep_zeros
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
@@ -24,7 +24,7 @@ FIELDS = (
     "source",  # where the rows that it works on begin in the buffer
     "to",  # where those that it writes do, the same rows or others
     "rows",
-    "padded",  # rows with those behind that fill up a tile: products of zeros, which go along as they are
+    "padded",  # rows with those behind that fill up a tile, of zeros at every step
     "weights",  # of AFFINE: tiles [tile out][tile in][output][input]
     "bias",
     "tiles_in",
@@ -41,7 +41,6 @@ FIELDS = (
 _DOES, _SOURCE, _TO, _ROWS, _PADDED, *_OPERANDS = range(len(FIELDS))
 _WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FIRST, _LAST, _SLOPE, _QUANTIZER, _ADDRESS, _STRIDE = _OPERANDS
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
-_EPSILON, _SMALLEST = np.finfo(np.float32).eps, np.finfo(np.float32).smallest_normal
 _AT = types.intp
 
 _activate = loops("activation_forward", (FORWARD,))
@@ -101,8 +100,9 @@ def _round_row(
 
 
 @compiled(inline=True)
-def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmetric: Any, scale: Any) -> None:
+def _choose(b: Any, at: Any, rows: Any, points: Any, ends: Any, symmetric: Any, scale: Any) -> None:
     """Choose scale, reciprocal and zero point of every point: three rows from `scale` on, and two more to work in."""
+    low, high, smallest = ends[0], ends[1], ends[2]
     reciprocal, zero, least, wrong = scale + PITCH, scale + 2 * PITCH, scale + 3 * PITCH, scale + 4 * PITCH
     for p in range(points):
         poke(b, scale + p, _ZERO)  # holds the greatest values first
@@ -119,9 +119,9 @@ def _choose(b: Any, at: Any, rows: Any, points: Any, low: Any, high: Any, symmet
             poke(b, wrong + p, peek(b, wrong + p) + v * _ZERO)  # NaN where a value is not finite
     for p in range(points):
         top, bottom = peek(b, scale + p), peek(b, least + p)
-        step, smallest = (top - bottom) / (high - low), _SMALLEST
+        step = (top - bottom) / (high - low)
         if symmetric:
-            step, smallest = top / ((high - low) * _HALF), _EPSILON
+            step = top / ((high - low) * _HALF)
         step = step if step > smallest else smallest
         place = low - np.rint(bottom / step)
         place = low if place < low else place
@@ -140,7 +140,7 @@ def _round(
     low, high = ends[0], ends[1]
     scale, reciprocal, zero = spare, spare + PITCH, spare + 2 * PITCH
     if kind != FIXED:
-        _choose(b, source, rows, points, low, high, kind == SYMMETRIC, spare)
+        _choose(b, source, rows, points, ends, kind == SYMMETRIC, spare)
     for row in range(rows):
         if kind == FIXED:
             for lane in range(LANES):
@@ -173,7 +173,7 @@ def run_model(
         spare: where five rows begin that quantizers use.
         inputs: float32 [2, points].
         kinds: int64 [quantizers].
-        ends: float32 [quantizers, 2], their lowest and highest codes.
+        ends: float32 [quantizers, 3], their lowest and highest codes and, per point, their least scales.
         scales: float32 [quantizers, widest], of the FIXED ones.
         zeros: likewise, zero points.
         activation: value of `kinds.KINDS`.
@@ -192,6 +192,8 @@ def run_model(
             elif does == AFFINE:
                 wide, high, first, last = step[_TILES_IN], step[_TILES_OUT], step[_FIRST] == 1, step[_LAST] == 1
                 affine_rows(b, source, to, step[_WEIGHTS], step[_BIAS], wide, high, first, last, points)
+                if not last:
+                    keep_zeros(b, to, rows, step[_PADDED], points)
             elif does == ACTIVATE:
                 for row in range(rows):
                     x, y, slope = source + row * PITCH, to + row * PITCH, b[step[_SLOPE] + row]
@@ -204,6 +206,4 @@ def run_model(
                 for row in range(rows):
                     _copy_out(b, source + row * PITCH, address + 4 * (row * total + begin), valid)
             if does in (ACTIVATE, ROUND) and source != to:
-                for row in range(rows, step[_PADDED]):
-                    for p in range(points):
-                        poke(b, to + row * PITCH + p, peek(b, source + row * PITCH + p))
+                clear_rows(b, to, rows, step[_PADDED], points)

@@ -14,6 +14,7 @@ FIELDS = (
     "tiles_out",  # tiles along the outputs
     "width_in",  # inputs of one tile
     "width_out",  # outputs of one tile
+    "neurons",  # outputs, without those that fill up the last tile
     "x",  # rows below (the inputs of this layer)
     "z",  # rows of pre-activations
     "d",  # rows of derivatives
@@ -76,6 +77,7 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
         wide, high = padded[k], padded[k + 1]
         row[FIELD["width_in"]], row[FIELD["width_out"]] = min(wide, TILE), min(high, TILE)
         row[FIELD["tiles_in"]], row[FIELD["tiles_out"]] = -(-wide // TILE), -(-high // TILE)
+        row[FIELD["neurons"]] = widths[k + 1]
         row[FIELD["x"]], row[FIELD["z"]] = below, take(high * PITCH)
         row[FIELD["d"]], row[FIELD["g"]] = take(high * PITCH), shared[k % 2]
         row[FIELD["h"]] = below = take(high * PITCH) if learned_slope else row[FIELD["z"]]

@@ -141,11 +141,13 @@ class Program:
     def _tables(self, widest: int) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
         """Return the quantizers' kinds, ends, and per model their scales and zero points, as `run_model` has them."""
         number = len(self._quantizers)
-        kinds, ends = np.zeros(number, np.int64), np.zeros((number, 2), np.float32)
+        kinds, ends = np.zeros(number, np.int64), np.zeros((number, 3), np.float32)
         scales, zeros = (np.ones((self._network.models, number, widest), np.float32) for _ in range(2))
         for place, quantizer in self._quantizers.values():
-            kinds[place], ends[place] = kind(quantizer), (quantizer.low, quantizer.high)
-            if isinstance(quantizer, Fixed):  # one scale for all rows is repeated, rows that there are not are not read
+            kinds[place], ends[place, :2] = kind(quantizer), (quantizer.low, quantizer.high)
+            if isinstance(quantizer, PerPoint):
+                ends[place, 2] = quantizer.least
+            else:  # one scale for all rows is repeated, rows that there are not are not read
                 rows = slice(quantizer.scale.shape[1]) if quantizer.scale.shape[1] > 1 else slice(None)
                 scales[:, place, rows] = quantizer.scale[:, :, 0].numpy()
                 zeros[:, place, rows] = quantizer.zero_point[:, :, 0].numpy()

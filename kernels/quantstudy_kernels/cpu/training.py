@@ -10,7 +10,7 @@ import numpy as np
 
 from quantstudy_kernels.checks import LEAKY_SLOPE
 from quantstudy_kernels.cpu import blocks, tiles
-from quantstudy_kernels.cpu.affine import affine_rows, middle_tile, middle_tile_add
+from quantstudy_kernels.cpu.affine import affine_rows, keep_zeros, middle_tile, middle_tile_add
 from quantstudy_kernels.cpu.draws import draw_points, draw_words
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.kinds import KINDS
@@ -29,6 +29,7 @@ _outer_middle = tiles.outer(TILE, TILE, with_bias=True)
 _outer_last = tiles.outer(1, TILE, with_bias=False)  # its bias is added up with the loss
 
 _TILES_IN, _TILES_OUT, _WIDTH_IN, _WIDTH_OUT = (FIELD[n] for n in ("tiles_in", "tiles_out", "width_in", "width_out"))
+_NEURONS = FIELD["neurons"]
 _X, _Z, _H, _D, _G = (FIELD[n] for n in ("x", "z", "h", "d", "g"))
 _WEIGHTS, _TURNED, _BIAS, _SLOPE = (FIELD[n] for n in ("weights", "turned", "bias", "slope"))
 _SUM_WEIGHTS, _SUM_BIAS, _SUM_SLOPE = (FIELD[n] for n in ("sum_weights", "sum_bias", "sum_slope"))
@@ -74,6 +75,7 @@ def _forward(b: Any, layers: Any, kind: Any, signs: Any, cap: Any, points: Any) 
         affine_rows(b, row[_X], z, row[_WEIGHTS], row[_BIAS], wide, high, k == 0, k == depth - 1, points)
         if k < depth - 1:
             rows = row[_TILES_OUT] * TILE
+            keep_zeros(b, z, row[_NEURONS], rows, points)
             if signs:
                 blocks.activate_by_sign(b, kind, cap, row[_SLOPE], z, row[_H], rows, points)
             else:
@@ -162,6 +164,9 @@ def _step(
         valid = min(BLOCK, batch - start)
         points = (valid + LANES - 1) // LANES * LANES
         draw_points(b, first[_X], first[_X] + PITCH, label, words, start, valid, islands, grid)
+        for axis in range(2):  # behind the end the last point: what is left there may be infinite where no point is
+            for p in range(valid, points):
+                b[first[_X] + axis * PITCH + p] = b[first[_X] + axis * PITCH + valid - 1]
         _forward(b, layers, kind, signs, cap, points)
         blocks.loss_rows(b, last[_Z], label, loss, last[_G], last[_SUM_BIAS], valid, points, np.float32(1.0 / batch))
         _backward(b, layers, kind, signs, zeros, spare, points)

@@ -25,7 +25,7 @@ PRODUCTS = 4096
 
 @triton.jit  # type: ignore[untyped-decorator]
 def rounded(  # type: ignore[no-untyped-def]
-    h, real, stage, low_ptr, high_ptr, scale_ptr, zero_ptr, KIND: tl.constexpr, W: tl.constexpr
+    h, real, stage, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KIND: tl.constexpr, W: tl.constexpr
 ):
     """Round h [neurons, points] as the quantizer of one stage says, KIND as `kind` has it; `real`: no padding."""
     if KIND == 0:
@@ -38,13 +38,14 @@ def rounded(  # type: ignore[no-untyped-def]
             scale = tl.load(scale_ptr + neuron)[:, None]
             zero = tl.load(zero_ptr + neuron)[:, None]
         else:
+            least = tl.load(least_ptr + stage)
             seen = tl.where(real, h, 0.0)
             wrong = tl.sum(seen * 0.0, axis=0)[None, :]  # NaN where a value is not finite
             clean = tl.where(wrong == 0.0, seen, 0.0)
             if KIND == 2:
                 top = tl.max(tl.abs(clean), axis=0)[None, :]
                 scale = tl.div_rn(top, (high - low) * 0.5 + tl.zeros_like(top))
-                scale = tl.where(scale < 1.1920928955078125e-07, 1.1920928955078125e-07, scale) + wrong
+                scale = tl.where(scale < least, least, scale) + wrong
                 zero = tl.zeros_like(scale)
             else:
                 bottom = tl.min(clean, axis=0)[None, :]
@@ -52,7 +53,7 @@ def rounded(  # type: ignore[no-untyped-def]
                 top = tl.max(clean, axis=0)[None, :]
                 top = tl.where(top < 0.0, 0.0, top)
                 scale = tl.div_rn(top - bottom, high - low + tl.zeros_like(top))
-                scale = tl.where(scale < 1.1754943508222875e-38, 1.1754943508222875e-38, scale)
+                scale = tl.where(scale < least, least, scale)
                 zero = low - _round(tl.div_rn(bottom, scale))
                 zero = tl.where(zero < low, low, zero)
                 zero = tl.where(zero > high, high, zero)
@@ -91,6 +92,7 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     slope_ptr,
     low_ptr,
     high_ptr,
+    least_ptr,
     scale_ptr,
     zero_ptr,
     widths_ptr,
@@ -114,7 +116,7 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     scale_ptr += model * (2 * HIDDEN + 1) * W
     zero_ptr += model * (2 * HIDDEN + 1) * W
     raw = tl.load(points_ptr + tl.arange(0, 2)[:, None] * points + at[None, :], mask=inside[None, :], other=0.0)
-    h = rounded(raw, tl.arange(0, 2)[:, None] < 2, 0, low_ptr, high_ptr, scale_ptr, zero_ptr, KINDS[0], W)
+    h = rounded(raw, tl.arange(0, 2)[:, None] < 2, 0, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[0], W)
     z = affine(h, weights_ptr + first * W * W, bias_ptr + first * W, 2, W)
     exact = affine(raw, float_ptr + first * W * W, bias_ptr + first * W, 2, W)
     for k in tl.static_range(HIDDEN):
@@ -124,12 +126,13 @@ def forward_kernel(  # type: ignore[no-untyped-def]
         where = (model * width + rows) * points + at[None, :]
         kept = real & inside[None, :]
         tl.store(maps_ptr + tl.load(starts_ptr + 2 * k) + where, z, mask=kept)
-        h = rounded(z, real, 2 * k + 1, low_ptr, high_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 1], W)
+        h = rounded(z, real, 2 * k + 1, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 1], W)
         h = activated(h, slope_ptr + layer * W, cap, NAME, W)
-        h = rounded(h, real, 2 * k + 2, low_ptr, high_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 2], W)
+        h = rounded(h, real, 2 * k + 2, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 2], W)
+        h = tl.where(real, h, 0.0)  # zeros times infinity are NaN
         tl.store(maps_ptr + tl.load(starts_ptr + 2 * k + 1) + where, h, mask=kept)
         if ISOLATED:
-            h = activated(exact, slope_ptr + layer * W, cap, NAME, W)
+            h = tl.where(real, activated(exact, slope_ptr + layer * W, cap, NAME, W), 0.0)
             exact = affine(h, float_ptr + (layer + 1) * W * W, bias_ptr + (layer + 1) * W, W, W)
         z = affine(h, weights_ptr + (layer + 1) * W * W, bias_ptr + (layer + 1) * W, W, W)
     where = model * points + at[None, :]
@@ -193,8 +196,8 @@ def _stacked(parts: list[Tensor], shape: tuple[int, ...], layers: int = 0) -> Te
 
 
 def _tables(quantizers: list[Quantizer], widths: list[int], number: int, wide: int, like: Tensor) -> tuple[Any, ...]:
-    """Return lowest and highest codes [stages] and scales and zero points [models, stages, wide] of the quantizers."""
-    low, high = (torch.zeros(len(quantizers)) for _ in range(2))
+    """Return lowest, highest codes and least scales [stages], scales and zero points [models, stages, wide]."""
+    low, high, least = (torch.zeros(len(quantizers)) for _ in range(3))
     scale, zero = (like.new_full((number, len(quantizers), wide), value) for value in (1.0, 0.0))
     for stage, (quantizer, width) in enumerate(zip(quantizers, widths, strict=True)):
         if quantizer is not None:
@@ -202,4 +205,6 @@ def _tables(quantizers: list[Quantizer], widths: list[int], number: int, wide: i
         if isinstance(quantizer, Fixed):
             scale[:, stage, :width] = quantizer.scale.expand(number, width, 1)[:, :, 0]
             zero[:, stage, :width] = quantizer.zero_point.expand(number, width, 1)[:, :, 0]
-    return low.to(like.device), high.to(like.device), scale, zero
+        elif quantizer is not None:
+            least[stage] = quantizer.least
+    return low.to(like.device), high.to(like.device), least.to(like.device), scale, zero
