@@ -144,7 +144,7 @@ class Run:
         columns = ["activation", "seed", "scheme", "flips"]
         with pq.ParquetFile(self.folder / "plans.parquet") as file:
             groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
-        return _frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
+        return frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
 
     def variation(self, name: str) -> "pd.DataFrame":
         """Return the table of one of VARIATIONS: sensitivity.parquet and so on.

@@ -63,8 +63,8 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.streams", 
             "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
             "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
             "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse", "quantstudy.portability",
-            "quantstudy.simulated_only",             "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal", "quantstudy.multiverse_command",
-            "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
+            "quantstudy.simulated_only", "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal",
+            "quantstudy.multiverse_command", "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"

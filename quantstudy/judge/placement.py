@@ -34,9 +34,10 @@ def judge_placement(
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
-        "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy": {activation: T},
-        "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`; `behind` is best −
-        this one, paired by seed; shares are of the settings. Where no activation has a value `best` is null.
+        "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
+        {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`;
+        `behind` is best − this one, paired by seed; shares are of the settings. Where no activation has a value `best`
+        is null.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
