@@ -270,7 +270,7 @@ def test_weight_scales_that_clip_nothing_are_rows_of_their_own(own: str) -> None
     more = [("post", False, "minmax", granularity, "no_clipping") for granularity in LEVELS[3]]
     keys = [*((*key, "symmetric") for key in itertools.product(*LEVELS)), *more]
     made = [setting(config, key, np.array(unclipped(*key))) for key in keys]
-    run = SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}})
+    run = SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}, "not_learned": {}})
     said = (
         "relu is best or tied in 54 of 57 settings at w4a4; taking weight scales that clip nothing puts gelu ahead (3 "
         "of 3 against 0)"
