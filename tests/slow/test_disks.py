@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,13 +90,44 @@ def test_a_read_only_disk(
     assert command(line, draw=True)[::2] == (0, "")
     same_records(folder)
     disk("ro")
-    for again in (f"{line} --fresh", f"quantstudy report {folder}"):
-        code, out, err = command(again)
-        assert (code, out) == (1, "")
+    for again in (f"{line} --fresh", line, f"quantstudy report {folder}", f"quantstudy report {folder} --jobs 1"):
+        code, out, err = command(again, draw=True)
+        shown = not again.endswith("--fresh")
+        assert code == (0 if shown else 1)
+        assert (str(folder / "report.html") in out) == shown
         assert len(err.splitlines()) == 1
-        assert "Read-only file system" in err
-        assert str(folder) in err
+        assert err.startswith(f"quantstudy: {folder / '.lock'}: Read-only file system")
     same_records(folder)
+
+
+@pytest.mark.parametrize("options", ["ro", "size=4k"])
+def test_no_room_for_semaphores(tmp_path: Path, start: Callable[..., Any], options: str) -> None:
+    """Workers need them, and Linux keeps them in a folder in memory."""
+    full = f"mount -t tmpfs -o {options} tmpfs /dev/shm && (echo > /dev/shm/full; true) 2>/dev/null"
+    line = f"{sys.executable} -m quantstudy.cli run small.toml --out run --jobs"
+    for jobs, code in ((2, 1), (1, 0)):
+        done = subprocess.run(
+            ["unshare", "-m", "bash", "-c", f"{full} && exec {line} {jobs} || exit 77"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+        )
+        if done.returncode == 77:
+            pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
+        assert done.returncode == code, done.stderr
+    assert done.stderr == ""
+
+
+def test_few_open_files(tmp_path: Path, start: Callable[..., Any]) -> None:
+    line = f"{sys.executable} -m quantstudy.cli run small.toml --out run --jobs 2"
+    for most, code in ((12, 1), (64, 0)):
+        done = subprocess.run(
+            ["bash", "-c", f"ulimit -n {most}; exec {line}"], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.returncode == code, done.stderr
+        assert len(done.stderr.splitlines()) == code
+        assert ("Too many open files" in done.stderr) == ("ulimit -n" in done.stderr) == (code == 1)
 
 
 def test_the_number_of_threads_changes_no_bit(
