@@ -29,6 +29,6 @@ torch's matrix products, sums and functions (gelu, sigmoid) decide no such recor
 Importing this file loads nothing: what starts cells and reads records asks for it, long before torch or Numba is there.
 """
 
-REVISION = 2
+REVISION = 3
 """Raised whenever a change makes any portable result another: what was computed before is then not found any more, or
 refused, and never mixed with what is computed now."""
