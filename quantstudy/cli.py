@@ -137,10 +137,11 @@ def report(
     from quantstudy.files import locked
     from quantstudy.records import open_run
     from quantstudy.study import redo
-    from quantstudy.terminal import stage_progress
+    from quantstudy.terminal import stage_progress, tell_changes
 
     collect_rarely()
     finished = open_run(Path(folder))
+    tell_changes(finished)
     drawing = workers(min(available_cores(), 2), preload="quantstudy.show.figures")  # loads no torch
     with locked(finished.folder), stage_progress() as progress, drawing as executor:
         redo(finished, progress=progress, executor=executor)
@@ -178,13 +179,16 @@ def measure_cost(
         _print_cost(_measure(asked), as_json)
         return
     from quantstudy.files import locked
+    from quantstudy.origins import require_same_functions
     from quantstudy.records import open_run, write_json
     from quantstudy.study import redo
     from quantstudy.terminal import stage_progress
 
     finished = open_run(Path(out), "out")
+    measured = finished.config.activations if names is None else asked
+    require_same_functions(finished, measured, "cost would be that of the new one")
     with locked(finished.folder):
-        table = _measure(finished.config.activations if names is None else asked)
+        table = _measure(measured)
         write_json(finished.folder / "cost.json", table)
         with stage_progress() as progress:
             redo(finished, progress=progress)
@@ -201,16 +205,16 @@ def compare(
     """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
     from quantstudy.compare import compare_runs
     from quantstudy.records import open_run
+    from quantstudy.terminal import print_comparison, tell_changes
 
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
     runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
+    tell_changes(*runs)
     found, folder = compare_runs(*runs, None if out is None else Path(out))
     if as_json:
         print(json.dumps({"compare": str(folder), **found}, indent=1))
     else:
-        from quantstudy.terminal import print_comparison
-
         print_comparison(found, folder)
 
 
@@ -303,7 +307,7 @@ def _measure(names: tuple[str, ...]) -> dict[str, Any]:
     from quantstudy.terminal import notify, stage_progress
 
     with stage_progress() as progress:
-        table = cost_table([parse_activation(name) for name in names], progress=progress)
+        table = cost_table([parse_activation(name).bare for name in names], progress=progress)
     if not table["counted"]:
         notify("Triton is not installed here (it exists for Linux only): no instructions are counted")
     return table

@@ -14,7 +14,7 @@ from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
 from quantstudy.interrupts import as_they_finish
-from quantstudy.origins import provenance, require_same_functions
+from quantstudy.origins import provenance, require_functions, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
@@ -59,11 +59,12 @@ def run_study(
         notify: told what the user should know.
 
     Raises:
-        BadInput: the folder holds another study, or something else.
+        BadInput: the folder holds another study, or something else, or an activation is none.
         StudyFailure: the folder is in use, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
     executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(config)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:

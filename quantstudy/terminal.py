@@ -13,6 +13,7 @@ from rich.text import Text
 
 from quantstudy.judge.claims import Judged
 from quantstudy.layout import console, plain_table, print_rows, say
+from quantstudy.origins import changes
 from quantstudy.records import Run
 from quantstudy.show.words import plural
 from quantstudy.subject.activations import ACTIVATIONS, ALIASES
@@ -39,6 +40,12 @@ COMPARED = 8
 def notify(line: str) -> None:
     """Print one line for the user on standard error."""
     print(f"quantstudy: {line}", file=sys.stderr)
+
+
+def tell_changes(*runs: Run) -> None:
+    """Say of every function from outside that finished runs were made with, if it is another one today."""
+    for line in dict.fromkeys(line for run in runs for line in changes(run)):
+        notify(line)
 
 
 @contextmanager

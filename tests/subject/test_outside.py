@@ -65,8 +65,7 @@ def outside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     yield tmp_path / "outside.py"
     sys.modules.pop("outside", None)
-    functions._activation_at.cache_clear()
-    functions.named.cache_clear()
+    functions.look_again()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -205,8 +204,7 @@ def test_another_function_of_the_same_name_has_other_cells(outside):
     assert first == [cell(stage, config, "outside:hinge", 0, 2).key for stage in ("train", "measure")]
     outside.write_text(MODULE.replace("2 * x - 1.4", "3.0 * x - 2.10"))
     sys.modules.pop("outside")
-    functions._activation_at.cache_clear()
-    functions.named.cache_clear()
+    functions.look_again()
     second = [cell(stage, config, "outside:hinge", 0, 2).key for stage in ("train", "measure")]
     assert not set(first) & set(second)
 

@@ -1,0 +1,198 @@
+"""A function from outside, called so that whatever it does wrong stays with its own networks.
+
+It gets a copy of the values, prints to standard error, and finds torch's settings as they are put back after it. Where
+it raises, changes what it was given, or returns what an elementwise function does not, all that it returns is NaN: its
+networks then count as missing, and those of every other activation are what they would have been.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+
+import torch
+from torch import Tensor
+
+from quantstudy.errors import StudyFailure
+
+Function = Callable[[Tensor], Tensor]
+
+PASSED_ON = (MemoryError, torch.OutOfMemoryError, torch.AcceleratorError)
+"""What is the machine's failure, not the function's."""
+
+SAMPLE = 16
+"""Values of each call that the function is asked for again, on their own."""
+
+SENTINELS = (-29.3, -5.1, -1.3, -0.37, 0.21, 0.93, 4.7, 13.9)
+"""Inputs at which it must give, at every call, what it gave at first."""
+
+CLOSE = 1e-5
+"""How far two values of one input may lie apart, as a share of 1 + their size: vector code has its own rounding."""
+
+MOST = 64
+"""Values that lie apart and are looked at more closely."""
+
+MIX = 2654435761
+"""Knuth's multiplicative hash: numbers one after the other are spread over everything."""
+
+_failures: dict[str, str] = {}
+
+
+class Misbehaved(ValueError):
+    """The function did what no elementwise function of a tensor does; the message says what."""
+
+
+class Guarded:
+    """A function of one tensor that returns NaN where the function in it fails; why is kept until it is asked for."""
+
+    def __init__(self, name: str, function: Function) -> None:
+        self.name, self.function = name, function
+        self.calls = 0
+        self.expected: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return f(x), of x's shape, or NaN everywhere."""
+        try:
+            with undisturbed():
+                y = checked(self.function, x)
+                with torch.no_grad():
+                    self._ask_again(x.detach(), y.detach())
+        except PASSED_ON:
+            raise
+        except (Exception, SystemExit) as error:
+            return self._failed(error, x)
+        return y if torch.is_grad_enabled() else y.detach()
+
+    def gradient(self, y: Tensor, x: Tensor) -> Tensor:
+        """Return the derivative of y = f(x), found by autograd, or NaN everywhere."""
+        try:
+            with undisturbed():
+                (found,) = torch.autograd.grad(y, x, torch.ones_like(y))
+        except PASSED_ON:
+            raise
+        except (Exception, SystemExit) as error:
+            return self._failed(error, x.detach())
+        return found
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed since `failures` was asked last."""
+        return self.name in _failures
+
+    def bare(self, x: Tensor) -> Tensor:
+        """Return f(x) at what it costs, nothing checked.
+
+        Raises:
+            StudyFailure: it failed.
+        """
+        try:
+            return self.function(x)
+        except PASSED_ON:
+            raise
+        except (Exception, SystemExit) as error:
+            raise StudyFailure(f"{self.name} failed when it was called ({_reason(error)})") from error
+
+    def _ask_again(self, x: Tensor, y: Tensor) -> None:
+        """Check some of the values of a call, in the shape that it really had, and that no state has changed it."""
+        if not x.numel():
+            return
+        self.calls += 1
+        at = (torch.arange(SAMPLE) + self.calls * SAMPLE) * MIX % x.numel()
+        at = at.to(x.device)
+        sentinels = torch.tensor(SENTINELS, dtype=x.dtype, device=x.device)
+        again = checked(self.function, torch.cat([x.take(at), sentinels]))
+        require_same(self.function, x.take(at), y.take(at), again[:SAMPLE])
+        expected = self.expected.setdefault((x.device, x.dtype), again[SAMPLE:])
+        require_same(self.function, sentinels, expected, again[SAMPLE:], "it gives other values than at first")
+
+    def _failed(self, error: BaseException, x: Tensor) -> Tensor:
+        _failures.setdefault(self.name, _reason(error))
+        return x * torch.nan
+
+
+def failures() -> list[str]:
+    """Return a line for every function that has failed since this was asked last."""
+    told = [
+        f"{name} failed when it was called ({why}): its networks count as missing" for name, why in _failures.items()
+    ]
+    _failures.clear()
+    return told
+
+
+def checked(function: Function, x: Tensor) -> Tensor:
+    """Return f(x), called with a copy.
+
+    Raises:
+        Misbehaved: it changes its input, or another shape or type comes out.
+    """
+    given = x.clone()
+    graded = given.requires_grad
+    y = function(given)
+    if given.shape != x.shape or given.dtype != x.dtype or given.requires_grad != graded or not _same_bits(given, x):
+        raise Misbehaved("it changes its input")
+    if not isinstance(y, Tensor) or (y.shape, y.dtype, y.device, y.layout) != (x.shape, x.dtype, x.device, x.layout):
+        raise Misbehaved("shape or type of its result is another")
+    return y.as_subclass(Tensor) if type(y) is not Tensor else y
+
+
+def require_same(
+    function: Function,
+    x: Tensor,
+    one: Tensor,
+    other: Tensor,
+    why: str = "what it gives for a value depends on other values",
+    close: float = CLOSE,
+) -> None:
+    """Check that two results for the same values are the same, be it that rounding has moved one across a jump.
+
+    Args:
+        function: what gave them.
+        x: the values, [values].
+        one: a result, in whatever shape it was asked for, [values].
+        other: what the function gives for the values on their own, [values].
+        why: what the message says.
+        close: how far they may lie apart, as a share of 1 + their size.
+
+    Raises:
+        Misbehaved: they are not.
+    """
+    if torch.equal(one, other):
+        return
+    near_enough = (one - other).abs() <= close * (1 + torch.minimum(one.abs(), other.abs()))
+    apart = torch.nonzero(~(near_enough | (one == other) | (one.isnan() & other.isnan()))).ravel()
+    if not len(apart):
+        return
+    some = apart[:: -(-len(apart) // MOST)]  # few at a time: a function may look at how many values there are
+    x, one = x[some], one[some]
+    near = 8 * torch.finfo(x.dtype).eps
+    beside = torch.stack([function((x * (1 + side * near)).clone()).detach() for side in (-1, -0.5, 0, 0.5, 1)])
+    low, high = beside.amin(0), beside.amax(0)
+    slack = close * (1 + torch.maximum(low.abs(), high.abs()))
+    between = (one >= low - slack) & (one <= high + slack)
+    if not bool((between | (one.isnan() & beside.isnan().any(0))).all()):
+        raise Misbehaved(why)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put back what a function, or the import of its module, may set for all; what it prints is no result."""
+    kind, graded, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        torch.set_grad_enabled(graded)
+        if torch.get_default_dtype() != kind:
+            torch.set_default_dtype(kind)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[other.element_size()]
+    return torch.equal(one.detach().view(whole), other.detach().view(whole))
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, Misbehaved):
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())[:160]
