@@ -1,5 +1,6 @@
 """The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -34,6 +35,8 @@ Progress = Callable[[str, int, int], None]
 
 Notify = Callable[[str], None]
 """Called with one line for the user."""
+
+BRACKETS = re.compile(r"\(.*\)")
 
 NOTES = 64
 """How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
@@ -270,12 +273,13 @@ def _load_the_rest() -> None:
 
 
 def once(notify: Notify) -> Notify:
-    """Tell every line once: a cache that can't be written is noticed by every cell."""
+    """Tell every line once, whatever it says in brackets: a cache that can't be written is noticed by every cell."""
     told: set[str] = set()
 
     def tell(line: str) -> None:
-        if line not in told:
-            told.add(line)
+        said = BRACKETS.sub("", line)
+        if said not in told:
+            told.add(said)
             notify(line)
 
     return tell

@@ -5,7 +5,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,7 @@ def _require_no_parameters(found: Any, function: Any) -> None:
 
 def _at(where: str) -> Any:
     module, _, name = where.partition(":")
-    with _current_folder():
+    with _current_folder(), redirect_stdout(sys.stderr):
         found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
