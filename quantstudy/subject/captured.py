@@ -39,6 +39,7 @@ MOST = 20_000
 DEEPEST = 4
 """Modules within modules that are looked into: those that import each other have no end."""
 
+SCRIPTS = (torch.jit.ScriptFunction, torch.jit.ScriptModule)
 MODULE_FIELDS = frozenset(vars(torch.nn.Module()))
 
 Parts = dict[str, Any]
@@ -67,9 +68,18 @@ def made_of(found: object, home: str) -> dict[str, str]:
     return told
 
 
-def digest_of(told: Mapping[str, str]) -> str:
-    """Return 16 hex digits that change with what `made_of` returned."""
-    return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
+def digest_of(told: Mapping[str, str], later: Mapping[str, str] | None = None) -> str:
+    """Return 16 hex digits that change with what a function is made of.
+
+    Args:
+        told: what `made_of` returned.
+        later: what it returned after the function was called: what calls change is its state, and left out.
+    """
+    state = {where for where, text in told.items() if later is not None and later.get(where) != text}
+    kept = {
+        where: text for where, text in told.items() if not any(f"{where}/".startswith(f"{held}/") for held in state)
+    }
+    return hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()[:16]
 
 
 def rounded(values: NDArray[Any]) -> str:
@@ -100,14 +110,14 @@ def _described(value: Any, home: str) -> tuple[str, Parts]:
         return _function(value, home)
     if isinstance(value, type):
         return _class(value, home)
-    for kinds, parts in CONTAINERS.items():
+    for kinds, parts_of in CONTAINERS.items():
         if isinstance(value, kinds):
-            return _name(type(value)), parts(value)
+            parts = parts_of(value)
+            return f"{_name(type(value))} of {len(parts)}", parts
     if isinstance(value, torch.Tensor | np.ndarray):
         return _array(value), {}
-    if hasattr(value, "__name__") and not hasattr(value, "__wrapped__"):  # a function in C
-        return _name(value), {}
-    return _object(value, home)
+    in_c = hasattr(value, "__name__") and not isinstance(value, SCRIPTS) and not hasattr(value, "__wrapped__")
+    return (_name(value), {}) if in_c else _object(value, home)
 
 
 def _of_mapping(value: Mapping[Any, Any]) -> Parts:
@@ -177,7 +187,7 @@ def _class(value: type, home: str) -> tuple[str, Parts]:
     held = {
         name: part
         for name, part in vars(value).items()
-        if isinstance(part, FunctionType) or not name.startswith(("__", "_abc_"))
+        if (source_of(part) if isinstance(part, FunctionType) else not name.startswith(("__", "_abc_")))
     }
     return _name(value), {**held, **{f"base {n}": base for n, base in enumerate(value.__bases__)}}
 
@@ -185,9 +195,8 @@ def _class(value: type, home: str) -> tuple[str, Parts]:
 def _object(value: Any, home: str) -> tuple[str, Parts]:
     """Return what an object is: its class and attributes; of other packages' only those that are plain or a user's."""
     kind, held = _name(type(value)), dict(getattr(value, "__dict__", {}))
-    if isinstance(value, torch.jit.ScriptFunction | torch.jit.ScriptModule):
-        buffers = dict(value.named_buffers()) if isinstance(value, torch.jit.ScriptModule) else {}
-        return f"{kind} {value.code}", {"buffers": buffers}
+    if isinstance(value, SCRIPTS):
+        return str(value.code), dict(value.named_buffers()) if isinstance(value, torch.jit.ScriptModule) else {}
     if isinstance(value, torch.nn.Module):
         hooks = {name: part for name, part in held.items() if "hook" in name and part}
         inner = {name: held[name] for name in ("_parameters", "_buffers", "_modules", "training")}

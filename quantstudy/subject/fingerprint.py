@@ -35,6 +35,9 @@ FAR = torch.cat([-_OCTAVES.flip(0), _OCTAVES])
 BETWEEN = torch.cat([1.5 * FAR, torch.arange(-64 * 8, 64 * 8 + 1, dtype=torch.float64) / 8])
 """More of them, for keys: between those of FAR, and every 0.125 as far as ±64."""
 
+UNTIED = 1.6180339887498949
+"""What values are multiplied by before they are rounded: squares and cubes of POINTS lie at ties by the dozen."""
+
 CONDITION = 1e-12
 """Relative error of an input whose effect on a value far out is forgiven: sin(exp(30)) differs between processors."""
 
@@ -47,7 +50,7 @@ def digest(activation: Activation) -> str:
     """
     if activation.kernel is None:
         found = [part for x in (POINTS, FAR, BETWEEN) for part in activation.with_derivative(x)]
-        data = " ".join([activation.made_of, *(rounded(part.numpy()) for part in found)])
+        data = " ".join([activation.made_of, *(rounded(part.numpy() * UNTIED) for part in found)])
     else:
         data = repr((activation.kernel, activation.cap, activation.kinks, activation.learned_slope))
     return hashlib.sha256(data.encode()).hexdigest()[:16]

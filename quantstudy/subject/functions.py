@@ -101,10 +101,8 @@ def _activation_at(where: str) -> Activation:
     _require_no_parameters(found, function)
     home = where.partition(".")[0].partition(":")[0]
     try:
-        before = made_of(found, home)
-        if isinstance(function, str):
-            function = named(function)
-            before |= {f"function{key}": text for key, text in made_of(function, home).items()}
+        function = named(function) if isinstance(function, str) else function
+        before = made_of((found, function), home)
         if function is not None:
             require_elementwise(function)
         return _made(where, found, function, before, home)
@@ -127,9 +125,7 @@ def _made(where: str, found: Any, function: Function | None, before: dict[str, s
         bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
         made = replace(bare, function=function)
         made = replace(made, **traits(made))
-    after = made_of(found, home)
-    kept = {key: text for key, text in before.items() if after.get(key, text) == text}  # what calls change is its state
-    made = replace(made, made_of=digest_of(kept))
+    made = replace(made, made_of=digest_of(before, made_of((found, function), home)))
     if function is not None:
         made = replace(made, function=Guarded(where, function))
         made(torch.zeros(1))

@@ -1,8 +1,8 @@
 """A function from outside, called so that whatever it does wrong stays with its own networks.
 
 It gets a copy of the values, what it prints is dropped (a study calls it ten thousand times), and what it sets of torch
-for all is put back. Where it raises, changes what it was given, or returns what an elementwise function does not, all that it returns is NaN: its
-networks then count as missing, and those of every other activation are what they would have been.
+for all is put back. Where it raises, changes what it was given, or returns what an elementwise function does not, all
+that it returns is NaN: its networks then count as missing, and those of every other activation are what they would be.
 """
 
 import io
@@ -27,9 +27,6 @@ SENTINELS = (-29.3, -5.1, -1.3, -0.37, 0.21, 0.93, 4.7, 13.9)
 
 CLOSE = 1e-5
 """How far two values of one input may lie apart, as a share of 1 + their size: vector code has its own rounding."""
-
-MOST = 64
-"""Values that lie apart and are looked at more closely."""
 
 MIX = 2654435761
 """Knuth's multiplicative hash: numbers one after the other are spread over everything."""
@@ -106,13 +103,13 @@ class Guarded:
         if not x.numel():
             return
         self.calls += 1
-        at = (torch.arange(SAMPLE) + self.calls * SAMPLE) * MIX % x.numel()
-        at = at.to(x.device)
-        sentinels = torch.tensor(SENTINELS, dtype=x.dtype, device=x.device)
-        again = checked(self.function, torch.cat([x.take(at), sentinels]))
-        require_same(self.function, x.take(at), y.take(at), again[:SAMPLE])
-        expected = self.expected.setdefault((x.device, x.dtype), again[SAMPLE:])
-        require_same(self.function, sentinels, expected, again[SAMPLE:], "it gives other values than at first")
+        at = ((torch.arange(SAMPLE) + self.calls * SAMPLE) * MIX % x.numel()).to(x.device)
+        asked = torch.cat([x.take(at), torch.tensor(SENTINELS, dtype=x.dtype, device=x.device)])
+        first = checked(self.function, asked)
+        places = torch.arange(len(asked), device=x.device)
+        require_same(self.function, asked, first, places[:SAMPLE], y.take(at))
+        expected = self.expected.setdefault((x.device, x.dtype), first[SAMPLE:])
+        require_same(self.function, asked, first, places[SAMPLE:], expected, "it gives other values than at first")
 
     def _failed(self, error: BaseException, x: Tensor) -> Tensor:
         _failures.setdefault(self.name, _reason(error))
@@ -147,38 +144,40 @@ def checked(function: Function, x: Tensor) -> Tensor:
 def require_same(
     function: Function,
     x: Tensor,
-    one: Tensor,
-    other: Tensor,
+    first: Tensor,
+    at: Tensor,
+    again: Tensor,
     why: str = "what it gives for a value depends on other values",
     close: float = CLOSE,
 ) -> None:
-    """Check that two results for the same values are the same, be it that rounding has moved one across a jump.
+    """Check that what a function gives elsewhere is what it gave at first, be it that rounding moves it across a jump.
 
     Args:
         function: what gave them.
-        x: the values, [values].
-        one: a result, in whatever shape it was asked for, [values].
-        other: what the function gives for the values on their own, [values].
+        x: values [values].
+        first: what the function gives for them, [values].
+        at: which of them were asked for elsewhere, [places].
+        again: what it gave there, in whatever shape, [places].
         why: what the message says.
         close: how far they may lie apart, as a share of 1 + their size.
 
     Raises:
-        Misbehaved: they are not.
+        Misbehaved: they are not the same.
     """
-    if torch.equal(one, other):
+    one = first[at]
+    if torch.equal(one, again):
         return
-    near_enough = (one - other).abs() <= close * (1 + torch.minimum(one.abs(), other.abs()))
-    apart = torch.nonzero(~(near_enough | (one == other) | (one.isnan() & other.isnan()))).ravel()
-    if not len(apart):
+    near = (one - again).abs() <= close * (1 + torch.minimum(one.abs(), again.abs()))
+    apart = ~(near | (one == again) | (one.isnan() & again.isnan()))
+    if not bool(apart.any()):
         return
-    some = apart[:: -(-len(apart) // MOST)]  # few at a time: a function may look at how many values there are
-    x, one = x[some], one[some]
-    near = 8 * torch.finfo(x.dtype).eps
-    beside = torch.stack([function((x * (1 + side * near)).clone()).detach() for side in (-1, -0.5, 0, 0.5, 1)])
-    low, high = beside.amin(0), beside.amax(0)
+    at, again = at[apart], again[apart]
+    nudge = 8 * torch.finfo(x.dtype).eps
+    beside = torch.stack([first, *(function((x * (1 + side * nudge)).clone()).detach() for side in (-1, -0.5, 0.5, 1))])
+    low, high = beside.amin(0)[at], beside.amax(0)[at]
     slack = close * (1 + torch.maximum(low.abs(), high.abs()))
-    between = (one >= low - slack) & (one <= high + slack)
-    if not bool((between | (one.isnan() & beside.isnan().any(0))).all()):
+    between = (again >= low - slack) & (again <= high + slack)
+    if not bool((between | (again.isnan() & beside.isnan().any(0)[at])).all()):
         raise Misbehaved(why)
 
 
