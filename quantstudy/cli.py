@@ -307,7 +307,7 @@ def _measure(names: tuple[str, ...]) -> dict[str, Any]:
     from quantstudy.terminal import notify, stage_progress
 
     with stage_progress() as progress:
-        table = cost_table([parse_activation(name).bare for name in names], progress=progress)
+        table = cost_table([parse_activation(name) for name in names], progress=progress)
     if not table["counted"]:
         notify("Triton is not installed here (it exists for Linux only): no instructions are counted")
     return table

@@ -199,7 +199,7 @@ def _object(value: Any, home: str) -> tuple[str, Parts]:
         return str(value.code), dict(value.named_buffers()) if isinstance(value, torch.jit.ScriptModule) else {}
     if isinstance(value, torch.nn.Module):
         hooks = {name: part for name, part in held.items() if "hook" in name and part}
-        inner = {name: held[name] for name in ("_parameters", "_buffers", "_modules", "training")}
+        inner = {name: held.get(name) for name in ("_parameters", "_buffers", "_modules", "training")}
         held = {name: part for name, part in held.items() if name not in MODULE_FIELDS} | hooks | inner
     elif not (_is_users(type(value).__module__, home) or isinstance(value, Activation | SimpleNamespace)):
         pythons = type(value).__module__.partition(".")[0] in sys.stdlib_module_names  # whose state may be anything

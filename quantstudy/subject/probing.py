@@ -14,6 +14,8 @@ GRID = torch.arange(-120_000, 120_001, dtype=torch.float64) / 2000.0
 """Inputs that are looked at, SPACING apart: 0 and all whole numbers among them, where formulas divide 0 by 0."""
 FAR = torch.tensor([1e3, 1e6, 1e12], dtype=torch.float64)
 """Distances at which boundedness is told."""
+AROUND = 1 + torch.arange(16, dtype=torch.float64) / 20
+"""What each is multiplied by: a wave that grows is told by its highest value there."""
 HALF_LINE = 6.0
 """A function that is exactly 0 from here outwards is so by its formula; further out torch rounds even gelu to 0."""
 MOST = 256
@@ -44,7 +46,7 @@ def traits(activation: Activation) -> dict[str, Any]:
         if not bool(found.isfinite().all()):
             raise Unfit(f"finite values are needed, it gives one that is not at {_first(x, found):g}")
     kinks, beside = _kinks(activation)
-    left, right = (_far(activation, side * FAR) for side in (-1, 1))
+    left, right = (_far(activation, side * FAR[:, None] * AROUND) for side in (-1, 1))
     changes = torch.diff(y)
     highest, lowest = (max(_peak(activation, y, sign), float((sign * beside).amax())) for sign in (1, -1))
     return {
@@ -63,16 +65,16 @@ def _values(activation: Activation, x: Tensor) -> Tensor:
 
 
 def _far(activation: Activation, x: Tensor) -> Tensor:
-    """Return what the function gives far out, one value at a time; NaN where it fails."""
+    """Return what the function gives far out, of x's shape, one value at a time; NaN where it fails."""
     found = []
-    for value in x:
+    for value in x.ravel():
         try:
             found.append(_values(activation, value[None]))
         except MemoryError:
             raise
         except Exception:  # what it does there is told where it happens (`guarded`)
             found.append(torch.full((1,), torch.nan, dtype=x.dtype))
-    return torch.cat(found)
+    return torch.cat(found).view(x.shape)
 
 
 def _first(x: Tensor, y: Tensor) -> float:
@@ -117,7 +119,8 @@ def _peak(activation: Activation, y: Tensor, sign: int) -> float:
 
 
 def _top(y: Tensor, left: Tensor, right: Tensor, highest: float) -> float:
-    """Return the least upper bound, +inf if there is none."""
+    """Return the least upper bound, +inf if there is none; `left` and `right` are the values at FAR × AROUND."""
+    left, right = left.amax(1), right.amax(1)
     for far, end in ((left, y[0]), (right, y[-1])):
         steps = torch.diff(torch.cat([end[None], far]))
         rising = (steps[-1] > 0) & (far[-1] > y.max() + 1e-9 * (1 + y.max().abs()))

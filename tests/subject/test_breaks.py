@@ -48,6 +48,8 @@ def measured(function):
         (lambda x: torch.exp(x.float()).to(x.dtype), (), 0, INF, True, False),
         (lambda x: 0 * x + 3, (), 3, 3, True, False),
         (torch.abs, (0.0,), 0, INF, False, False),
+        (lambda x: x * torch.sin(x), (), -INF, INF, False, False),
+        (lambda x: torch.sin(x) / (1 + x * x), (), -0.437414158, 0.437414158, False, False),
     ],
 )
 def test_traits_of_functions_that_jump_and_of_some_that_do_not(function, kinks, floor, top, monotonic, gates):
