@@ -13,6 +13,7 @@ from quantstudy import study
 from quantstudy.cells import cell
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.multiverse import quoting_run
 from quantstudy.origins import require_same_functions
 from quantstudy.records import open_run
 from quantstudy.study import once, run_study
@@ -118,6 +119,16 @@ def test_a_run_of_a_function_that_has_changed_is_not_gone_on_with(drawn, mine, c
         f"quantstudy: mine_too:f is another function today than when {folder} was made, which shows it as it was then"
     )
     require_same_functions(drawn, ["relu"])  # as where relu's cost alone is asked for
+
+
+def test_a_verdict_quotes_no_multiverse_of_another_function(drawn, mine):
+    told = []
+    assert quoting_run(drawn.folder / "study.toml", told.append) == drawn
+    mine(CLAMP.replace("13", "1000"))
+    assert quoting_run(drawn.folder / "study.toml", told.append) is None
+    (line,) = told
+    assert "will not quote this" in line
+    assert line.endswith("mine_too:f was another function when it was made; this is about the new one")
 
 
 def test_two_functions_of_one_name_are_told_in_a_comparison(drawn, mine, command, capfd, tmp_path):

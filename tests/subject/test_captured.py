@@ -82,8 +82,8 @@ CHANGED = {
     "a helper of another module": ("def f(x): return helpers.clip(x)", None, None),
     "a value of another module": ("def f(x): return x.clamp(0, helpers.LIMIT)", None, None),
     "what another module gave": ("from helpers import clip\nf = clip", None, None),
-    "what is imported when it is called": ("def f(x):\n    from helpers import clip\n    return clip(x)", None, None),
-    "a module imported when it is called": ("def f(x):\n    import helpers as h\n    return h.clip(x)", None, None),
+    "what is imported when it is called": ("def f(x):\n    from shapes import clip\n    return clip(x)", None, None),
+    "a module imported when it is called": ("def f(x):\n    import shapes as h\n    return h.clip(x)", None, None),
     "what a decorator holds": (
         "def to(top):\n    def wrap(g):\n        @functools.wraps(g)\n        def h(x): return g(x).clamp(max=top)\n"
         "        return h\n    return wrap\n@to(13)\ndef f(x): return torch.relu(x)",
@@ -115,15 +115,15 @@ def told(name="mine:f"):
 @pytest.mark.parametrize("what", CHANGED)
 def test_a_function_that_was_changed_is_another_one(modules, what):
     text, old, new = CHANGED[what]
-    modules(mine=HEAD + text, helpers=HELPERS)
+    modules(mine=HEAD + text, helpers=HELPERS, shapes=HELPERS)
     before = told()
-    modules(mine=HEAD + text, helpers=HELPERS)
+    modules(mine=HEAD + text, helpers=HELPERS, shapes=HELPERS)
     assert told() == before
     if old is None:
-        modules(mine=HEAD + text, helpers=HELPERS.replace("13", "1000"))
+        modules(mine=HEAD + text, **dict.fromkeys(("helpers", "shapes"), HELPERS.replace("13", "1000")))
     else:
         assert text.count(old) == 1
-        modules(mine=HEAD + text.replace(old, new), helpers=HELPERS)
+        modules(mine=HEAD + text.replace(old, new), helpers=HELPERS, shapes=HELPERS)
     after = told()
     assert after[0] != before[0]
     assert after[1] != before[1]
@@ -145,9 +145,9 @@ PLAIN = HEAD + "TOP = 13\nOTHER = 1\ndef g(x): return x.clamp(0, TOP)\ndef f(x):
     ids=["line endings", "comments", "a docstring", "annotations", "another global", "spaces"],
 )
 def test_what_changes_nothing_is_not_seen(modules, text):
-    modules(mine=PLAIN, helpers=HELPERS)
+    modules(mine=PLAIN, helpers=HELPERS, shapes=HELPERS)
     before = told()
-    modules(mine=text, helpers=HELPERS)
+    modules(mine=text, helpers=HELPERS, shapes=HELPERS)
     assert told() == before
 
 
