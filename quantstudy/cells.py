@@ -9,6 +9,7 @@ from itertools import pairwise
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config import StudyConfig
+from quantstudy.folders import file_name
 from quantstudy.portability import device_of, origin
 from quantstudy.provenance import version
 from quantstudy.subject.activations import parse_activation
@@ -34,6 +35,7 @@ class Cell:
         key: names its folder: what it is and a digest of everything that its numbers depend on.
         trained: key of the `train` cell that its networks are in, its own if it is one.
         place: number of its first seed there.
+        made_of: digest of what the activation is made of, if it comes from outside: it must be the same where it runs.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class Cell:
     key: str
     trained: str
     place: int
+    made_of: str = ""
 
     @property
     def seeds(self) -> range:
@@ -98,7 +101,8 @@ def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int
     start += (first - start) // together * together
     trained = _key("train", config, activation, start, min(start + together, end))
     key = trained if stage == "train" else _key(stage, config, activation, first, last)
-    return Cell(stage, activation, first, last, key, trained, first - start)
+    made_of = parse_activation(activation).made_of
+    return Cell(stage, activation, first, last, key, trained, first - start, made_of)
 
 
 COMPUTE = ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
@@ -119,4 +123,4 @@ def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int
         **origin(activation, config.trainer, device_of(config.device)),
     }
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
-    return f"{stage}-{activation}-{first}-{last}-{digest}"
+    return f"{stage}-{file_name(activation)}-{first}-{last}-{digest}"

@@ -197,16 +197,16 @@ def compare(
     """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
     from quantstudy.compare import compare_runs
     from quantstudy.records import open_run
+    from quantstudy.terminal import print_comparison, tell_changes
 
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
     runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
+    tell_changes(*runs)
     found, folder = compare_runs(*runs, None if out is None else Path(out))
     if as_json:
         print(json.dumps({"compare": str(folder), **found}, indent=1))
     else:
-        from quantstudy.terminal import print_comparison
-
         print_comparison(found, folder)
 
 

@@ -12,7 +12,14 @@ from typing import Any
 
 from quantstudy.errors import BadInput, choices
 from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_schemes, studied_widths
-from quantstudy.subject.activations import BOUNDED, CAPPED_BASES, DEFAULT_ACTIVATIONS, UNBOUNDED, parse_activation
+from quantstudy.subject.activations import (
+    ACTIVATIONS,
+    BOUNDED,
+    CAPPED_BASES,
+    DEFAULT_ACTIVATIONS,
+    UNBOUNDED,
+    canonical_name,
+)
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
@@ -31,7 +38,9 @@ class StudyConfig:
     Attributes:
         name: names the run folder; letters, digits, `_`, `-` and `.`.
         bits: widths to study; 8 always runs beside as the reference.
-        activations: canonical names (`relu`, `relu@3`), in the order of every figure.
+        activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Functions from
+            outside are looked for when the study is run (`origins.require_functions`), so that a finished one can be
+            read without them.
         seeds: number of seeds; they are 0 … seeds − 1.
         steps: Adam steps of training.
         batch: pixels per step, drawn afresh with replacement.
@@ -122,7 +131,7 @@ class StudyConfig:
         if not self.asks_cause:
             return ()
         bases = [name for name in CAPPED_BASES if name in self.activations]
-        capped = [parse_activation(f"{name}@{parse_activation(BOUNDED).cap:g}").name for name in bases]
+        capped = [canonical_name(f"{name}@{ACTIVATIONS[BOUNDED].cap:g}") for name in bases]
         return tuple(name for name in (*capped, UNBOUNDED) if name not in self.activations)
 
     @property
@@ -251,7 +260,7 @@ def _names(given: Any) -> tuple[str, ...]:
     for text in given:
         if not isinstance(text, str):
             raise BadInput("activations", text, "names such as relu or relu@3")
-        name = parse_activation(text).name
+        name = canonical_name(text)  # whether a function from outside is there matters where it is run, not read
         if name in canonical:
             raise BadInput("activations", text, f"each activation once; {name} is already named")
         canonical[name] = text

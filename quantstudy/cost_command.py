@@ -6,6 +6,7 @@ from typing import Any
 from quantstudy.cost.table import cost_table
 from quantstudy.cost_terminal import print_cost
 from quantstudy.files import locked
+from quantstudy.origins import require_same_functions
 from quantstudy.records import Run, write_json
 from quantstudy.streams import notify
 from quantstudy.study import redo
@@ -22,12 +23,14 @@ def do_cost(names: tuple[str, ...], run: Run | None, *, as_json: bool) -> None:
         as_json: print JSON and nothing else on standard output.
 
     Raises:
+        BadInput: a function from outside is another one than when the run was made.
         StudyFailure: the folder of the run is in use.
         OSError: disk full, read-only folder.
     """
     if run is None:
         table = _measured(names)
     else:
+        require_same_functions(run, names, "cost would be that of the new one")
         with locked(run.folder, notify):
             table = _measured(names)
             write_json(run.folder / "cost.json", table)

@@ -11,7 +11,7 @@ from quantstudy.config import StudyConfig, read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import file_sha256
 
-FORMAT = 3
+FORMAT = 4
 """Version of the run directory's layout; a folder of another one is refused."""
 
 VARIATIONS = ("sensitivity", "placement", "cliff", "cause")
@@ -30,6 +30,20 @@ OURS = (
 
 OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
 """Folders inside the run folder, and how the names of what a run writes there end."""
+
+
+def file_name(activation: str) -> str:
+    """Return what files of an activation are named after: no name has a dash, and not every file system has a colon.
+
+    >>> file_name("mine:wave@3")
+    'mine-wave@3'
+    """
+    return activation.replace(":", "-")
+
+
+def weights_file(activation: str) -> str:
+    """Return where in a run folder the weights of an activation lie."""
+    return f"weights/{file_name(activation)}.safetensors"
 
 
 def held_study(folder: Path, field: str = "out") -> StudyConfig | None:

@@ -14,6 +14,7 @@ from safetensors import numpy as safetensors
 from quantstudy.cells import Cell, cells
 from quantstudy.errors import StudyFailure
 from quantstudy.files import file_sha256, opened_atomically
+from quantstudy.folders import weights_file
 from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records import Run, load_cell, npz, write_records
 from quantstudy.subject.islands import island_masks
@@ -74,7 +75,7 @@ def gather(run: Run) -> dict[str, str]:
         "histograms.parquet": to_parquet([_pooled(histograms)], HISTOGRAMS),
     }
     for activation in config.activations:
-        files[f"weights/{activation}.safetensors"] = _weights(run, activation)
+        files[weights_file(activation)] = _weights(run, activation)
     return digests | write_records(run, files)
 
 

@@ -16,7 +16,7 @@ from quantstudy.executors import ThisProcess
 from quantstudy.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
 from quantstudy.folders import empty_run, held_file, require_emptiable
 from quantstudy.multiverse_config import Multiverse, held_multiverse
-from quantstudy.origins import provenance
+from quantstudy.origins import provenance, require_functions, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
 from quantstudy.records import Run, begin, drop_cells, load_cell, open_run, write_json, write_manifest
@@ -50,11 +50,12 @@ def run_multiverse(
         The content of multiverse.json: see `judge.multiverse.judge_multiverse`.
 
     Raises:
-        BadInput: the folder holds another multiverse, or something else; nothing is written.
+        BadInput: the folder holds another multiverse, or something else, or an activation is none; nothing is written.
         StudyFailure: the folder is in use.
         OSError: disk full, read-only folder.
     """
     executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(multiverse.base)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:
@@ -86,10 +87,12 @@ def quoting_run(study: Path, notify: Notify) -> Run | None:
     if study.name != "study.toml" or not (folder / "manifest.json").is_file() or "multiverse" in toml_values(study):
         return None
     try:
-        return open_run(folder, "STUDY.toml")
+        run = open_run(folder, "STUDY.toml")
+        require_same_functions(run, way_out="this is about the new one")
     except (BadInput, StudyFailure) as error:
         notify(f"the verdict in {folder} will not quote this: {error}")
         return None
+    return run
 
 
 def quote(

@@ -10,7 +10,7 @@ from quantstudy.files import locked
 from quantstudy.records import Run
 from quantstudy.streams import notify
 from quantstudy.study import redo, run_study
-from quantstudy.terminal import print_verdict, stage_progress
+from quantstudy.terminal import print_verdict, stage_progress, tell_changes
 
 
 def do_run(config: StudyConfig, folder: Path, jobs: int, *, fresh: bool, as_json: bool) -> None:
@@ -52,6 +52,7 @@ def do_report(run: Run, jobs: int, *, as_json: bool) -> None:
         OSError: disk full.
     """
     collect_rarely()
+    tell_changes(run)
     try:
         drawing = workers(jobs, preload="quantstudy.show.figures")  # loads no torch
         with locked(run.folder, notify), stage_progress() as progress, drawing as executor:

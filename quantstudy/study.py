@@ -1,5 +1,6 @@
 """The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -15,7 +16,7 @@ from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
 from quantstudy.interrupts import as_they_finish
-from quantstudy.origins import provenance, require_same_functions
+from quantstudy.origins import provenance, require_functions, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
 from quantstudy.records import (
@@ -35,6 +36,8 @@ Progress = Callable[[str, int, int], None]
 
 Notify = Callable[[str], None]
 """Called with one line for the user."""
+
+BRACKETS = re.compile(r"\(.*\)")
 
 NOTES = 64
 """How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
@@ -60,11 +63,12 @@ def run_study(
         notify: told what the user should know.
 
     Raises:
-        BadInput: the folder holds another study, or something else.
+        BadInput: the folder holds another study, or something else, or an activation is none.
         StudyFailure: the folder is in use, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
     executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(config)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:
@@ -274,12 +278,13 @@ def _load_the_rest() -> None:
 
 
 def once(notify: Notify) -> Notify:
-    """Tell every line once: a cache that can't be written is noticed by every cell."""
+    """Tell every line once, whatever it says in brackets: a cache that can't be written is noticed by every cell."""
     told: set[str] = set()
 
     def tell(line: str) -> None:
-        if line not in told:
-            told.add(line)
+        said = BRACKETS.sub("", line)
+        if said not in told:
+            told.add(said)
             notify(line)
 
     return tell

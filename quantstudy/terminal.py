@@ -13,8 +13,10 @@ from rich.text import Text
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.words import UNLEARNED, marked
 from quantstudy.layout import console, plain_table, print_rows, say
+from quantstudy.origins import changes
 from quantstudy.records import Run
 from quantstudy.show.words import plural
+from quantstudy.streams import notify
 from quantstudy.subject.activations import ACTIVATIONS, ALIASES
 
 STAGES = {
@@ -34,6 +36,12 @@ SHOWN = 12
 
 COMPARED = 8
 """Activations in the table of a comparison at most; compare.json holds all."""
+
+
+def tell_changes(*runs: Run) -> None:
+    """Say of every function from outside that finished runs were made with, if it is another one today."""
+    for line in dict.fromkeys(line for run in runs for line in changes(run)):
+        notify(line)
 
 
 @contextmanager

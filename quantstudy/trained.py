@@ -65,7 +65,8 @@ def trained_arrays(
             threads=threads,
         )
         arrays = trained.arrays()
-        cache.store_stack(key, arrays, notify)
+        if not function.failed:  # the next time it may work
+            cache.store_stack(key, arrays, notify)
     return arrays
 
 

@@ -51,12 +51,14 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     notices: list[str] = []
     device = device_of(config.device)
     with one_thread(), torch.no_grad():
+        if parse_activation(unit.activation).made_of != unit.made_of:
+            raise StudyFailure(f"{unit.activation} is another function now than when the run was begun; run again")
         try:
             files = STAGES[unit.stage](folder, config, unit, device, notices.append)
         except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
             raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
-    notices += _about_compiling()
+    notices += [*_about_compiling(), *_about_functions()]
     store_cell(folder, unit.key, files)
     pa.default_memory_pool().release_unused()
     return_memory()
@@ -179,6 +181,12 @@ def _about_compiling() -> list[str]:
     jit = sys.modules.get("quantstudy_kernels.cpu.jit")
     problem = jit.cache_problem() if jit else None
     return [problem] if problem else []
+
+
+def _about_functions() -> list[str]:
+    """What the user should know about functions from outside, if any were called."""
+    guarded = sys.modules.get("quantstudy.subject.guarded")
+    return guarded.failures() if guarded else []
 
 
 def _threads() -> int:

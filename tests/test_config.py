@@ -1,4 +1,5 @@
 import math
+import sys
 import tomllib
 from dataclasses import asdict, fields
 from itertools import pairwise
@@ -439,3 +440,15 @@ def test_what_is_trained_beside_the_study() -> None:
 def test_the_widths_of_a_study() -> None:
     assert StudyConfig(bits=(4, 16)).widths == (4, 16, 8)
     assert StudyConfig(bits=(8, 4)).widths == (8, 4)
+
+
+def test_functions_from_outside_are_named_and_not_looked_for() -> None:
+    config = StudyConfig(activations=("not.there:wave@3.0", "Swish", "not.there:wave"))
+    assert config.activations == ("not.there:wave@3", "silu", "not.there:wave")
+    for names in (("not.there:wave@3", "not.there:wave@3.00"), ("not.there:wave", "not.there:wave")):
+        with pytest.raises(BadInput, match="each activation once"):
+            StudyConfig(activations=names)
+    for name in ("not-there:wave", "not.there:", ":wave", "a:b:c", "a b:c", "mine:wave@0", "mine:wave@x"):
+        with pytest.raises(BadInput):
+            StudyConfig(activations=(name,))
+    assert not any(name.startswith("not") for name in sys.modules)

@@ -20,9 +20,15 @@ ROOMS = (
     (
         "quantstudy.subject.activation",
         "quantstudy.subject.beyond",
+        "quantstudy.subject.breaks",
+        "quantstudy.subject.captured",
+        "quantstudy.subject.elementwise",
         "quantstudy.subject.fingerprint",
         "quantstudy.subject.functions",
+        "quantstudy.subject.guarded",
         "quantstudy.subject.probing",
+        "quantstudy.subject.sameness",
+        "quantstudy.subject.syntax",
     ),
     ("quantstudy.subject.activations", "quantstudy.quantize.scheme"),
     ("quantstudy.config",),
@@ -58,6 +64,7 @@ ROOMS = (
 NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.streams", "quantstudy.advice",
             "quantstudy.worker_failures", "quantstudy.as_it_stands", "quantstudy.run_command",
             "quantstudy.subject.activation", "quantstudy.subject.beyond", "quantstudy.subject.activations",
+            "quantstudy.subject.sameness", "quantstudy.subject.syntax",
             "quantstudy.quantize.scheme", "quantstudy.config", "quantstudy.files", "quantstudy.frames",
             "quantstudy.folders", "quantstudy.records", "quantstudy.tables", "quantstudy.cache",
             "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
@@ -208,7 +215,7 @@ def test_drift_knows_arrays_only(module: str) -> None:
 @for_each([name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
 def test_judge_and_show_know_no_models(module: str) -> None:
     models = ("quantstudy.subject", "quantstudy.quantize", "quantstudy.measure", "quantstudy.work", "quantstudy.study")
-    leaves = ("quantstudy.subject.activations", "quantstudy.quantize.scheme")
+    leaves = ("quantstudy.subject.activations", "quantstudy.subject.sameness", "quantstudy.quantize.scheme")
     for name in imports(module):
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
 

@@ -10,13 +10,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy import folders, records
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.files import sha256
-from quantstudy.folders import FORMAT, empty_run, held_study, require_emptiable, require_same_study
+from quantstudy.folders import (
+    FORMAT,
+    empty_run,
+    file_name,
+    held_study,
+    require_emptiable,
+    require_same_study,
+    weights_file,
+)
 from quantstudy.records import (
     Run,
     drop_cells,
@@ -363,3 +373,13 @@ def test_json_is_strict(tmp_path: Path, bad: float) -> None:
         write_json(path, {"mean": [bad]})
     assert json.loads(path.read_text()) == {"mean": 0.5, "winner": None}
     assert [p.name for p in tmp_path.iterdir()] == ["verdict.json"]
+
+
+NAMES = st.from_regex(r"[a-z_]+(\.[a-z_]+)?(:[a-z_]+)?(@[0-9.]+)?", fullmatch=True)
+
+
+@given(NAMES, NAMES)
+def test_files_are_named_after_activations_without_colons_and_each_by_another_name(one: str, other: str) -> None:
+    assert ":" not in file_name(one)
+    assert (file_name(one) == file_name(other)) == (one == other)
+    assert weights_file(one) == f"weights/{file_name(one)}.safetensors"

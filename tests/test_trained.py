@@ -24,8 +24,7 @@ def outside(tmp_path, monkeypatch):
 
 def forget() -> None:
     sys.modules.pop("outside_here", None)
-    functions._activation_at.cache_clear()
-    functions.named.cache_clear()
+    functions.look_again()
 
 
 @pytest.fixture

@@ -29,8 +29,9 @@ def cost_table(
         one call, rounds, what ratios are taken to) and `versions`.
 
     Raises:
-        StudyFailure: Triton could not compile the kernels.
+        StudyFailure: Triton could not compile the kernels, or a function from outside failed.
     """
+    activations = [activation.bare for activation in activations]
     steps = 4
 
     def step(done: int) -> None:

@@ -5,7 +5,7 @@ whatever else differs: bits, learning rate, widths of layers, commit. Method: th
 Holm's correction runs over all comparisons of one metric.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from quantstudy.judge.intervals import interval
 from quantstudy.judge.seeds import number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
 from quantstudy.quantize.scheme import schemes_for
+from quantstudy.subject.sameness import same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     interval leaves out 0; with fewer than two pairs it has neither. NaN is left out and counted.
 
     Returns:
-        `settings` and `made_with`: what differs, field → `{"a", "b"}`.
+        `settings` and `made_with`: what differs, field → `{"a", "b"}`. `functions`: the activations from outside that
+        are another function in B, name → `{"a", "b"}` (fingerprints): their differences are no effect of settings, so
+        none of them is tested.
         `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
         `schemes`: pairs `{"a", "b"}`, those compared by role first.
         `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
@@ -96,13 +99,15 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     seeds = min(len(a.masks), len(b.masks))
     _require_same_islands(a, b, seeds)
     pairs = scheme_pairs(a.config, b.config)
-    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs)
+    functions = _functions(a.manifest, b.manifest, both)
+    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions)
     verdicts = [_verdicts(a, b, pair, both) for pair in pairs]
     settings, made_with = _settings(a.config, b.config), _made_with(a.manifest, b.manifest)
     changed = any(entry["changed"] for entry in verdicts) or not all(row["same"] for row in rows)
     return {
         "settings": settings,
         "made_with": made_with,
+        "functions": functions,
         "seeds": {"paired": seeds, "only_a": len(a.masks) - seeds, "only_b": len(b.masks) - seeds},
         "activations": {
             "paired": both,
@@ -114,7 +119,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         "families": {metric: _family([row for row in rows if row["metric"] == metric]) for metric in HIGHER_IS_BETTER},
         "verdicts": verdicts,
         "not_learned": {side: list(of.verdict["not_learned"]) for side, of in (("a", a), ("b", b))},
-        "same": not (settings or made_with or changed),
+        "same": not (settings or made_with or functions or changed),
     }
 
 
@@ -166,6 +171,16 @@ def _made_with(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
     return _differing(of_a, of_b)
 
 
+def _functions(a: Mapping[str, Any], b: Mapping[str, Any], both: Sequence[str]) -> dict[str, Row]:
+    """Return the activations that are one function from outside in A and another one in B."""
+    of_a, of_b = (side.get("functions", {}) for side in (a, b))
+    return {
+        name: {"a": of_a[name]["fingerprint"], "b": of_b[name]["fingerprint"]}
+        for name in both
+        if name in of_a and name in of_b and not same(of_a[name], of_b[name])
+    }
+
+
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
     keys = dict.fromkeys(chain(a, b))
     return {key: {"a": _plain(a.get(key)), "b": _plain(b.get(key))} for key in keys if a.get(key) != b.get(key)}
@@ -188,8 +203,10 @@ def _values(side: Side, seeds: int) -> Values:
     return values
 
 
-def _comparisons(a: Values, b: Values, activations: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[Row]:
-    """Return the rows of every metric, Holm-adjusted within it."""
+def _comparisons(
+    a: Values, b: Values, activations: Sequence[str], pairs: Sequence[tuple[str, str]], others: Container[str]
+) -> list[Row]:
+    """Return the rows of every metric, Holm-adjusted within it; those of `others` have no p-values."""
     rows: list[Row] = []
     empty = np.full(len(next(iter(a.values()))), np.nan)
     for metric, higher_is_better in HIGHER_IS_BETTER.items():
@@ -199,6 +216,8 @@ def _comparisons(a: Values, b: Values, activations: Sequence[str], pairs: Sequen
             for one, other in ([("float", "float")] if metric == FLOAT else pairs)
             for name in activations
         ]
+        for row in family:
+            row["p"] = None if row["activation"] in others else row["p"]
         tested = [row for row in family if row["p"] is not None]
         for row, adjusted in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
             row["p_holm"] = number(adjusted)

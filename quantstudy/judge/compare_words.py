@@ -31,7 +31,7 @@ SAID = {"winner": "winner", "best": "best", "tied_with": "tied for best", "deplo
 
 
 def comparison_lines(comparison: Mapping[str, Any]) -> list[str]:
-    """Return at most sixteen lines: what differs between two runs, which differences are real, and what is missing.
+    """Return at most seventeen lines: what differs between two runs, which differences are real, and what is missing.
 
     Args:
         comparison: what `compare` returned, or the content of compare.json.
@@ -46,6 +46,7 @@ def _lines(comparison: Mapping[str, Any]) -> list[str]:
     lines = [
         f"settings: {fields(comparison['settings'])}",
         f"made with: {fields(comparison['made_with'])}",
+        *other_functions(comparison["functions"]),
         f"B − A in points, paired by seed: {_pairing(comparison)}{_unpaired(comparison)}",
         f"float: {_float_line(_rows(comparison, FLOAT))}",
     ]
@@ -115,11 +116,19 @@ def caveat(comparison: Mapping[str, Any]) -> str:
     if seeds == 1:
         return "One common seed: no interval, so nothing is called real."
     needed, count = (comparison["families"][RANKED][key] for key in ("seeds_needed", "comparisons"))
-    if seeds < needed and not all(row["same"] for row in _rows(comparison, RANKED)):
+    if count and seeds < needed and not all(row["same"] for row in _rows(comparison, RANKED)):
         return (
             f"{seeds} common seeds are too few to call any of {count} differences of accuracy real: it takes {needed}."
         )
     return ""
+
+
+def other_functions(functions: Mapping[str, Any]) -> list[str]:
+    """Return a line on activations from outside that are other functions in run B, if there are any."""
+    if not functions:
+        return []
+    another, their = ("is another function", "its") if len(functions) == 1 else ("are other functions", "their")
+    return [f"{listing(list(functions))} {another} in B: {their} differences are no effect of settings, none is tested"]
 
 
 def _rows(comparison: Mapping[str, Any], metric: str) -> list[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.judge.compare import HIGHER_IS_BETTER
-from quantstudy.judge.compare_words import caveat, fields, pair_name, rows_of, verdict_changes
+from quantstudy.judge.compare_words import caveat, fields, other_functions, pair_name, rows_of, verdict_changes
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
 from quantstudy.show.page import BODY, Page, line_height, shortened, text_width, wrap
 from quantstudy.show.style import BASE, BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
@@ -107,6 +107,7 @@ def _changes(found: Mapping[str, Any]) -> list[str]:
     """Return the lines beside the float accuracies: settings, then where the verdicts differ."""
     width = BODY - 1.45 - GAP - (BODY - 1.45) / PANELS - 2 * GAP
     texts = [f"settings: {fields(found['settings'])}", f"made with: {fields(found['made_with'])}"]
+    texts += other_functions(found["functions"])
     if found["seeds"]["paired"] > 1:
         said: dict[str, list[str]] = {}
         for entry in (entry for entry in found["verdicts"] if entry["changed"]):

@@ -18,7 +18,7 @@ from quantstudy.quantize.scheme import Scheme
 from quantstudy.show import figure_files
 from quantstudy.show.headline import headline, outcome
 from quantstudy.show.report_tables import tables
-from quantstudy.show.words import listed, number, percent, plural, points, real
+from quantstudy.show.words import listed, number, percent, plural, points, real, traits_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -215,7 +215,8 @@ def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
         found["processor"] = described(manifest["processor"])
     if manifest.get("trained_by_reference"):
         found["no kernel, trained by the reference trainer"] = _shown(manifest["trained_by_reference"])
-    found |= {f"fingerprint of {name}": told["fingerprint"] for name, told in manifest.get("functions", {}).items()}
+    for name, told in manifest.get("functions", {}).items():
+        found |= {f"fingerprint of {name}": told["fingerprint"], f"traits of {name}": traits_of(told)}
     found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": _shown(value) for key, value in seconds.items()}  # drawing isn't over yet

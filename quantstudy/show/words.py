@@ -1,7 +1,8 @@
 """Numbers and lists as a reader sees them."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 MINUS = "−"
 NO_BREAK = "\u00a0"
@@ -100,3 +101,20 @@ def plural(count: int, noun: str) -> str:
 def real(value: object) -> float:
     """Return a number of a JSON file as a float; null is NaN."""
     return math.nan if value is None else float(value)  # type: ignore[arg-type]
+
+
+def traits_of(function: Mapping[str, Any]) -> str:
+    """Return the traits of a function from outside, as a manifest tells them, in words.
+
+    >>> traits_of({"bends": [-1.0, 0.5], "floor": "-inf", "ceiling": 1.0, "monotonic": True, "gates": False})
+    'bends at −1, 0.5; from −∞ to 1; never falls'
+    """
+    bends, few = function["bends"], 6
+    low, high, *places = (
+        "∞" if value == "inf" else f"{MINUS}∞" if value == "-inf" else f"{value:g}".replace("-", MINUS)
+        for value in (function["floor"], function["ceiling"], *bends[:few])
+    )
+    more = f" and {len(bends) - few} more" if len(bends) > few else ""
+    said = [f"bends at {', '.join(places)}{more}" if bends else "smooth", f"from {low} to {high}"]
+    said += ["never falls"] if function["monotonic"] else []
+    return "; ".join([*said, "exactly 0 on a half line"] if function["gates"] else said)

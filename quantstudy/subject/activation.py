@@ -16,7 +16,8 @@ class Activation:
     Attributes:
         name: canonical name, also the key of columns and files.
         kernel: name under which `quantstudy_kernels` knows the function (without its cap); None where it has none.
-        kinks: inputs x at which the uncapped function has a kink (f' jumps), ascending; empty where it is smooth.
+        kinks: inputs x at which the uncapped function breaks (f' or f itself jumps), ascending; empty where it is
+            smooth.
         identity_from: f(x) = x from this x on (below the cap); +inf where that never holds exactly.
         monotonic: f never falls.
         gates: f is exactly 0 on a half line, so that one neuron can switch itself off.
@@ -28,7 +29,9 @@ class Activation:
         top: least upper bound of the uncapped f, +inf if there is none.
         function: what has no kernel, as a torch function of one tensor, elementwise and differentiable, or where that
             is, `module:name`. It runs everywhere, operation by operation; the reference trainer trains it.
-        fingerprint: digest of the function's values, if it comes from outside; empty for those of this package.
+        fingerprint: digest of what the function is made of and of its values, if it comes from outside; empty for those
+            of this package.
+        made_of: digest of what it is made of alone, its source and the values it has captured: the same everywhere.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Activation:
     top: float = math.inf
     function: "Callable[[Tensor], Tensor] | str | None" = None
     fingerprint: str = ""
+    made_of: str = ""
 
     @property
     def ceiling(self) -> float:
@@ -58,12 +62,12 @@ class Activation:
 
     @property
     def smooth(self) -> bool:
-        """Whether f' is continuous everywhere."""
+        """Whether f and f' are continuous everywhere."""
         return not self.bends
 
     @property
     def bends(self) -> tuple[float, ...]:
-        """Every x at which f has a kink, the point where the cap binds included; empty for a smooth function."""
+        """Every x at which f breaks, the points where the cap binds included; empty for a smooth function."""
         if self.cap >= self.top:
             return self.kinks
         if self.kernel is None:
@@ -85,12 +89,23 @@ class Activation:
     def _bends_of_any_function(self) -> tuple[float, ...]:
         import torch
 
+        from quantstudy.subject.breaks import apart
         from quantstudy.subject.probing import crossings
 
         uncapped = replace(self, cap=math.inf)
-        heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist()
+        heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist() if self.kinks else []
         kept = (kink for kink, height in zip(self.kinks, heights, strict=True) if height < self.cap)
-        return tuple(sorted((*kept, *crossings(uncapped, self.cap))))
+        return apart((*kept, *crossings(uncapped, self.cap)))  # where f jumps across the cap, both tell of it
+
+    @property
+    def failed(self) -> bool:
+        """Whether a function from outside has failed since its failures were told last (`guarded.failures`)."""
+        return bool(getattr(self.function, "failed", False))
+
+    @property
+    def bare(self) -> "Activation":
+        """The same function without the checks that calls of one from outside are under, to measure what it costs."""
+        return replace(self, function=getattr(self.function, "bare", self.function))
 
     def __call__(self, x: "Tensor", slope: "Tensor | None" = None) -> "Tensor":
         """Return f(x), of x's shape; `slope` must broadcast against x (PReLU only)."""
@@ -115,7 +130,8 @@ class Activation:
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             y = self(leaf)
-            (derivative,) = torch.autograd.grad(y, leaf, torch.ones_like(y))
+            guarded = getattr(self._torch_function(), "gradient", None)
+            derivative = guarded(y, leaf) if guarded else torch.autograd.grad(y, leaf, torch.ones_like(y))[0]
         return y.detach(), derivative
 
     def _torch_function(self) -> "Callable[[Tensor], Tensor]":

@@ -6,6 +6,7 @@ min(f(x), CAP), with the cap in its shortest form (`relu@3.0` is `relu@3`).
 """
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -21,9 +22,13 @@ __all__ = [
     "DEFAULT_ACTIVATIONS",
     "UNBOUNDED",
     "Activation",
+    "canonical_name",
     "capped",
     "parse_activation",
 ]
+
+SPELLED = re.compile(r"(?=.{3,100}$)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+"""What `module:name` looks like; files are named after it (`folders.file_name`)."""
 
 _RECTIFIER: dict[str, Any] = {"kinks": (0.0,), "identity_from": 0.0}
 _SMOOTH: dict[str, Any] = {"kinks": (), "identity_from": math.inf, "monotonic": False, "gates": False}
@@ -108,25 +113,52 @@ def parse_activation(text: str, field: str = "activations") -> Activation:
     >>> parse_activation("torch.nn.functional:softsign").ceiling
     1.0
     """
+    base, cap = _parts(text, field)
+    found = _outside(base, field) if ":" in base else ACTIVATIONS[base]
+    return found if cap is None else capped(found, cap)
+
+
+def canonical_name(text: str, field: str = "activations") -> str:
+    """Return the name of the activation that `text` names; what is from outside is not looked for.
+
+    Raises:
+        BadInput: unknown name, one that is not spelled `module:function`, or a cap that is none.
+
+    >>> canonical_name("Swish@3.0"), canonical_name("not.there:yet@2")
+    ('silu@3', 'not.there:yet@2')
+    """
+    base, cap = _parts(text, field)
+    return base if cap is None else _capped_name(base, cap)
+
+
+def _parts(text: str, field: str) -> tuple[str, float | None]:
+    """Return the canonical name without its cap, and the cap."""
     base, at, cap_text = text.strip().partition("@")
-    found = _outside(base, field) if ":" in base else _ours(base.lower(), text, field)
+    base = _spelled(base, field) if ":" in base else _ours(base.lower(), text, field)
     if not at:
-        return found
+        return base, None
     try:
         cap = float(cap_text)
     except ValueError:
         cap = math.nan
     if not (math.isfinite(cap) and cap >= 1e-6 and cap <= 1e9):
         raise BadInput(field, text, "the cap after @ must be a number from 1e-06 to 1e+09")
-    return capped(found, cap)
+    return base, cap
 
 
-def _ours(name: str, text: str, field: str) -> Activation:
+def _spelled(name: str, field: str) -> str:
+    if not SPELLED.fullmatch(name):
+        allowed = "a function is given as module:function, at most 100 letters, digits, '_', '.' and one ':'"
+        raise BadInput(field, name, allowed)
+    return name
+
+
+def _ours(name: str, text: str, field: str) -> str:
     name = ALIASES.get(name, name)
     if name not in ACTIVATIONS:
         known = choices(name, [*ACTIVATIONS, *ALIASES])
         raise BadInput(field, text, f"{known}, or NAME@CAP, or module:function")
-    return ACTIVATIONS[name]
+    return name
 
 
 def _outside(name: str, field: str) -> Activation:
@@ -143,8 +175,10 @@ def capped(activation: Activation, cap: float) -> Activation:
     >>> capped(ACTIVATIONS["hardswish"], 4).bends
     (-3.0, 3.0, 4.0)
     """
+    name, binding = _capped_name(activation.name, cap), min(activation.cap, float(cap))
+    return replace(activation, name=name, cap=binding, formula=f"min({name.rpartition('@')[2]}, {activation.formula})")
+
+
+def _capped_name(name: str, cap: float) -> str:
     short = f"{cap:.9f}".rstrip("0").rstrip(".")
-    binding = min(activation.cap, float(cap))
-    return replace(
-        activation, name=f"{activation.name}@{short}", cap=binding, formula=f"min({short}, {activation.formula})"
-    )
+    return f"{name}@{short}"

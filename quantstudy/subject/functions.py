@@ -2,11 +2,10 @@
 
 import functools
 import importlib
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from torch import Tensor
 
 from quantstudy.errors import BadInput
 from quantstudy.subject.activation import Activation
+from quantstudy.subject.captured import digest_of, made_of
+from quantstudy.subject.elementwise import require_elementwise
 from quantstudy.subject.fingerprint import digest
-from quantstudy.subject.probing import NotElementwise, traits
-
-SPELLED = re.compile(r"(?=.{3,100}$)[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-"""What `module:name` looks like; files are named after it."""
+from quantstudy.subject.guarded import PASSED_ON, Guarded, Misbehaved, failures, undisturbed
+from quantstudy.subject.probing import Unfit, traits
 
 Function = Callable[[Tensor], Tensor]
 
@@ -58,21 +57,30 @@ def named(where: str) -> Function:
 def activation_at(where: str, field: str = "activations") -> Activation:
     """Return the activation at `module:name`: an `Activation`, or a function whose traits are measured (`probing`).
 
-    Its name is `module:name`, so that records lead back to it, and its fingerprint a digest of its values: networks
-    trained with another version of it are not taken for its own.
+    Its name is `module:name`, so that records lead back to it, and its fingerprint a digest of what it is made of and
+    of its values: networks trained with another version of it are not taken for its own. It is looked at once
+    (`look_again`), and whatever it does wrong later on makes its own values NaN (`guarded`).
 
     Args:
         where: a module that can be imported, or lies in the current folder, and a name in it; dots lead on inside.
         field: what the message of a refusal begins with.
 
     Raises:
-        BadInput: there is no such thing, or it is no elementwise function, finite with its derivative on [-60, 60].
+        BadInput: there is no such thing, or it is no elementwise function, finite with its derivative on [-60, 60], or
+            has parameters, which nothing would train.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a function that is about to be refused
+        with warnings.catch_warnings(action="ignore"), undisturbed():  # of a function that is about to be refused
+            torch.set_num_threads(1)  # as where cells compute
             return _activation_at(where)
     except _Refused as refused:
         raise BadInput(field, where, str(refused)) from None
+
+
+def look_again() -> None:
+    """Forget what functions from outside were: since they were looked at, they may have been given other values."""
+    _activation_at.cache_clear()
+    named.cache_clear()
 
 
 class _Refused(ValueError):
@@ -81,32 +89,66 @@ class _Refused(ValueError):
 
 @functools.cache
 def _activation_at(where: str) -> Activation:
-    if not SPELLED.fullmatch(where):
-        raise _Refused("a function is given as module:function, at most 100 letters, digits, '_', '.' and one ':'")
     try:
         found = _at(where)
+    except PASSED_ON:
+        raise
     except (Exception, SystemExit) as error:  # whatever importing a module of the user's may raise
         raise _Refused(f"module:function must be importable ({type(error).__name__}: {error})") from None
     if not (isinstance(found, Activation) or callable(found)):
         raise _Refused(f"an Activation or a function of one tensor is needed, not {type(found).__name__}")
+    function = found if not isinstance(found, Activation) else found.function if found.kernel is None else None
+    _require_no_parameters(found, function)
+    home = where.partition(".")[0].partition(":")[0]
     try:
-        if isinstance(found, Activation):
-            made = replace(found, name=where)
-            traits(made)
-        else:
-            bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
-            made = replace(bare, function=where)
-            made = replace(made, **traits(made))
-        return replace(made, fingerprint=digest(made))
-    except NotElementwise as error:
+        function = named(function) if isinstance(function, str) else function
+        before = made_of((found, function), home)
+        if function is not None:
+            require_elementwise(function)
+        return _made(where, found, function, before, home)
+    except PASSED_ON:
+        raise
+    except Misbehaved as error:
+        raise _Refused(f"an elementwise function is needed: {error}") from None
+    except Unfit as error:
         raise _Refused(str(error)) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _Refused(f"a function of one tensor is needed; it failed ({type(error).__name__}: {error})") from None
+
+
+def _made(where: str, found: Any, function: Function | None, before: dict[str, str], home: str) -> Activation:
+    """Return the activation, its traits measured; an entry has its own, and is only looked at."""
+    if isinstance(found, Activation):
+        made = replace(found, name=where, function=function)
+        traits(made)
+    else:
+        bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
+        made = replace(bare, function=function)
+        made = replace(made, **traits(made))
+    made = replace(made, made_of=digest_of(before, made_of((found, function), home)))
+    if function is not None:
+        made = replace(made, function=Guarded(where, function))
+        made(torch.zeros(1))
+    made = replace(made, fingerprint=digest(made))
+    failures()  # what it does far out is told where that happens
+    return made
+
+
+def _require_no_parameters(found: Any, function: Any) -> None:
+    if isinstance(found, type):
+        raise _Refused(f"a function of one tensor is needed, and this is a class; {found.__name__}() may be one")
+    if isinstance(found, Activation) and found.learned_slope and found.kernel != "prelu":
+        raise _Refused("learned slopes would stay frozen: the kernel prelu alone has them trained")
+    if isinstance(function, torch.nn.Module):
+        names = [name for name, parameter in function.named_parameters() if parameter.requires_grad]
+        if names:
+            told = ", ".join(names[:3])
+            raise _Refused(f"its parameters ({told}) would stay frozen, only weights and biases are trained")
 
 
 def _at(where: str) -> Any:
     module, _, name = where.partition(":")
-    with _current_folder():
+    with _current_folder(), redirect_stdout(sys.stderr):
         found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)

@@ -7,30 +7,34 @@ import torch
 from torch import Tensor
 
 from quantstudy.subject.activation import Activation
+from quantstudy.subject.breaks import breaks
 
+SPACING = 1 / 2000
 GRID = torch.arange(-120_000, 120_001, dtype=torch.float64) / 2000.0
-"""Inputs that are looked at, 0.0005 apart: 0 and all whole numbers among them, where formulas divide 0 by 0."""
+"""Inputs that are looked at, SPACING apart: 0 and all whole numbers among them, where formulas divide 0 by 0."""
 FAR = torch.tensor([1e3, 1e6, 1e12], dtype=torch.float64)
 """Distances at which boundedness is told."""
+AROUND = 1 + torch.arange(16, dtype=torch.float64) / 20
+"""What each is multiplied by: a wave that grows is told by its highest value there."""
 HALF_LINE = 6.0
 """A function that is exactly 0 from here outwards is so by its formula; further out torch rounds even gelu to 0."""
-KINK = 1e-3
-"""Least jump of the derivative that is a kink, as a share of 1 + |f'|."""
+MOST = 256
+"""Kinks and jumps that are told of: at each of them the maps of every neuron are traced."""
 
 
-class NotElementwise(ValueError):
-    """The function is no elementwise function of one tensor with finite values."""
+class Unfit(ValueError):
+    """The function has a value or a derivative on [-60, 60] that is not finite, or breaks too often."""
 
 
 def traits(activation: Activation) -> dict[str, Any]:
     """Return `kinks`, `identity_from`, `monotonic`, `gates`, `floor` and `top` of the uncapped function.
 
-    Kinks closer than 0.001 to each other count as one; bounds that are only approached at infinity are told from values
-    at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a factor of 100 each time.
+    Kinks are where the derivative or the value itself jumps (`breaks`). Bounds that are only approached at infinity are
+    told from values at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a factor of 100 each time.
+    That the function is elementwise is taken for granted (`elementwise`).
 
     Raises:
-        NotElementwise: another shape or type comes out, a value or derivative on [-60, 60] is not finite, or a value
-            depends on others.
+        Unfit: a value or derivative on [-60, 60] is not finite, or there are more kinks than can be told of.
 
     >>> import quantstudy.subject.activations as known
     >>> found = traits(known.ACTIVATIONS["hardtanh"])
@@ -38,30 +42,39 @@ def traits(activation: Activation) -> dict[str, Any]:
     ((-1.0, 1.0), -1.0, 1.0, True)
     """
     y = _values(activation, GRID)
-    mixed = torch.arange(len(GRID) - 1).view(-1, 4) * 7919 % len(GRID)  # 7919 is prime: no value twice
-    if not torch.allclose(_values(activation, GRID[mixed]), y[mixed], rtol=1e-9, atol=1e-12):
-        raise NotElementwise("an elementwise function is needed: what it gives for a value depends on other values")
-    _values(activation, GRID[mixed[:8]].float())
-    left, right = (_values(activation, side * FAR, finite=False) for side in (-1, 1))
+    for x, found in ((GRID, y), (GRID.float(), _values(activation, GRID.float()))):
+        if not bool(found.isfinite().all()):
+            raise Unfit(f"finite values are needed, it gives one that is not at {_first(x, found):g}")
+    kinks, beside = _kinks(activation)
+    left, right = (_far(activation, side * FAR[:, None] * AROUND) for side in (-1, 1))
     changes = torch.diff(y)
+    highest, lowest = (max(_peak(activation, y, sign), float((sign * beside).amax())) for sign in (1, -1))
     return {
-        "kinks": _kinks(activation),
-        "identity_from": _identity_from(y, bool((right == FAR).all())),
+        "kinks": kinks,
+        "identity_from": _identity_from(y, bool((_far(activation, FAR + 1 / 3) == FAR + 1 / 3).all())),
         "monotonic": bool((changes >= -1e-15 * (1 + y[1:].abs())).all()),
         "gates": bool((y[GRID <= -HALF_LINE] == 0).all() or (y[GRID >= HALF_LINE] == 0).all()),
-        "floor": 0.0 - _top(-y, -left, -right),
-        "top": _top(y, left, right),
+        "floor": 0.0 - _top(-y, -left, -right, lowest),
+        "top": _top(y, left, right, highest),
     }
 
 
-def _values(activation: Activation, x: Tensor, *, finite: bool = True) -> Tensor:
+def _values(activation: Activation, x: Tensor) -> Tensor:
     slope = torch.tensor(0.25, dtype=x.dtype) if activation.learned_slope else None
-    y = activation(x.clone(), slope)
-    if not isinstance(y, Tensor) or y.shape != x.shape or y.dtype != x.dtype:
-        raise NotElementwise("an elementwise function is needed: shape or type of its result is another")
-    if finite and not bool(y.isfinite().all()):
-        raise NotElementwise(f"finite values are needed, it gives one that is not at {_first(x, y):g}")
-    return y
+    return activation(x.clone(), slope).detach()
+
+
+def _far(activation: Activation, x: Tensor) -> Tensor:
+    """Return what the function gives far out, of x's shape, one value at a time; NaN where it fails."""
+    found = []
+    for value in x.ravel():
+        try:
+            found.append(_values(activation, value[None]))
+        except MemoryError:
+            raise
+        except Exception:  # what it does there is told where it happens (`guarded`)
+            found.append(torch.full((1,), torch.nan, dtype=x.dtype))
+    return torch.cat(found).view(x.shape)
 
 
 def _first(x: Tensor, y: Tensor) -> float:
@@ -87,26 +100,33 @@ def crossings(activation: Activation, level: float) -> tuple[float, ...]:
 
 def _crossings(activation: Activation, level: float, x: Tensor) -> list[float]:
     """Return the value nearest to each crossing between two of x at which the level is reached."""
-    reached = _values(activation, x, finite=False) >= level
+    reached = _values(activation, x) >= level
     at = torch.nonzero(reached[1:] != reached[:-1]).ravel()
     inside, outside = torch.where(reached[at], x[at], x[at + 1]), torch.where(reached[at], x[at + 1], x[at])
-    for _ in range(80):
+    for _ in range(80 if len(at) else 0):
         middle = 0.5 * (inside + outside)
-        there = _values(activation, middle, finite=False) >= level
+        there = _values(activation, middle) >= level
         inside, outside = torch.where(there, middle, inside), torch.where(there, outside, middle)
     found: list[float] = inside.tolist()
     return found
 
 
-def _top(y: Tensor, left: Tensor, right: Tensor) -> float:
-    """Return the least upper bound, +inf if there is none."""
+def _peak(activation: Activation, y: Tensor, sign: int) -> float:
+    """Return the greatest value of f, or of −f, around where it is greatest on GRID."""
+    at = GRID[(sign * y).argmax()]
+    near = at + torch.linspace(-SPACING, SPACING, 4001, dtype=torch.float64)
+    return float((sign * _values(activation, near.clamp(GRID[0], GRID[-1]))).amax())
+
+
+def _top(y: Tensor, left: Tensor, right: Tensor, highest: float) -> float:
+    """Return the least upper bound, +inf if there is none; `left` and `right` are the values at FAR × AROUND."""
+    left, right = left.amax(1), right.amax(1)
     for far, end in ((left, y[0]), (right, y[-1])):
         steps = torch.diff(torch.cat([end[None], far]))
         rising = (steps[-1] > 0) & (far[-1] > y.max() + 1e-9 * (1 + y.max().abs()))
-        if not bool(far.isfinite().all()) or bool(rising & (steps[-1] > 0.01 * steps[-2])):
+        if bool((far.isnan() | far.isposinf()).any() | (rising & (steps[-1] > 0.01 * steps[-2]))):
             return math.inf
-    highest = float(torch.cat([y, left, right]).max())
-    return round(highest, 9) + 0.0
+    return round(max(highest, float(torch.cat([left, right]).max())), 9) + 0.0
 
 
 def _identity_from(y: Tensor, far_too: bool) -> float:
@@ -116,24 +136,20 @@ def _identity_from(y: Tensor, far_too: bool) -> float:
     return round(float(GRID[other[-1] + 1]), 3) + 0.0 if len(other) else -math.inf
 
 
-def _kinks(activation: Activation) -> tuple[float, ...]:
-    """Return where the derivative jumps: intervals in which it does are halved until only a jump can be left."""
+def _kinks(activation: Activation) -> tuple[tuple[float, ...], Tensor]:
+    """Return where derivative or value jump, and what the function gives on either side of there."""
 
-    def derivative(x: Tensor) -> Tensor:
+    def both(x: Tensor) -> tuple[Tensor, Tensor]:
         slope = torch.full((1, 1), 0.25, dtype=x.dtype) if activation.learned_slope else None
-        return activation.with_derivative(x[None], slope)[1][0]
+        value, derivative = activation.with_derivative(x[None], slope)
+        return value[0], derivative[0]
 
     inside = GRID + 1.234e-4  # no kink of a known function lies on such a point
-    d = derivative(inside)
-    for x, slopes in ((inside, d), (GRID, derivative(GRID))):
+    for x in (inside, GRID):
+        slopes = both(x)[1]
         if not bool(slopes.isfinite().all()):
-            raise NotElementwise(f"finite derivatives are needed, it has one that is not at {_first(x, slopes):g}")
-    at = torch.nonzero(torch.diff(d).abs() > KINK * (1 + d[1:].abs())).ravel()
-    low, high = inside[at], inside[at + 1]
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        d_low, d_middle, d_high = derivative(low), derivative(middle), derivative(high)
-        in_left = (d_middle - d_low).abs() >= (d_high - d_middle).abs()
-        low, high = torch.where(in_left, low, middle), torch.where(in_left, middle, high)
-    jumps = (derivative(high) - derivative(low)).abs() > KINK * (1 + derivative(high).abs())
-    return tuple(sorted({round(float(x), 6) + 0.0 for x in high[jumps]}))
+            raise Unfit(f"finite derivatives are needed, it has one that is not at {_first(x, slopes):g}")
+    found, beside = breaks(both, inside)
+    if len(found) > MOST:
+        raise Unfit(f"at most {MOST} kinks and jumps on [-60, 60] can be told of, it has {len(found)}")
+    return found, beside

@@ -336,3 +336,39 @@ def test_every_metric_knows_which_way_is_better():
         "flip_rate": False,
     }
     assert pair_name("w4", "w4") == "w4"
+
+
+def function(fingerprint, made_of="m", trace=("1 1",)):
+    return MADE | {"functions": {"mine:f": {"fingerprint": fingerprint, "made_of": made_of, "trace": list(trace)}}}
+
+
+def test_two_functions_of_one_name_differ_by_no_setting(side):
+    values = {"relu": normal(24), "mine:f": normal(24)}
+    worse = {name: row - 0.1 for name, row in values.items()}
+    settings = {"activations": ("relu", "mine:f")}
+    a = side(values, manifest=function("one"), **settings)
+    b = side(worse, manifest=function("two", made_of="n"), lr=0.03, **settings)
+    found = compare(a, b)
+    assert found["functions"] == {"mine:f": {"a": "one", "b": "two"}}
+    row = at(found, name="mine:f")
+    assert (row["p"], row["p_holm"], row["real"], row["better"]) == (None, None, False, None)
+    assert row["difference"] == pytest.approx(-0.1)
+    assert at(found, name="relu")["real"]
+    alone = compare(side({"relu": values["relu"]}), side({"relu": worse["relu"]}, lr=0.03))
+    assert at(found, name="relu")["p_holm"] == at(alone, name="relu")["p_holm"]  # nor are they corrected for
+    assert "mine:f is another function in B: its differences are no effect of settings, none is tested" in (
+        comparison_lines(found)
+    )
+
+
+def test_the_same_function_rounded_elsewhere_is_the_same(side):
+    values = {"mine:f": normal(4)}
+    a, b = (side(values, manifest=function(one, trace=[trace])) for one, trace in (("x", "1 1"), ("y", "1.0000001 1")))
+    found = compare(a, b)
+    assert found["functions"] == {}
+    assert found["same"]
+    c = side(values, manifest=function("y", trace=["1.001 1"]))
+    found = compare(a, c)
+    assert list(found["functions"]) == ["mine:f"]
+    assert not found["same"]
+    assert not any("too few" in line for line in comparison_lines(found))

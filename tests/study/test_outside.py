@@ -76,7 +76,7 @@ def test_a_function_from_outside_works_everywhere(run, here, tmp_path):
     refused = run("run", "--activations", ",".join(names), *SMALL, code=2)
     (line,) = refused.stderr.splitlines()
     assert line == (
-        "quantstudy: out: 'run' is not allowed; outside:wave gave other values when it was made; "
+        "quantstudy: out: 'run' is not allowed; outside:wave was another function when it was made; "
         "choose another folder, or --fresh to empty it"
     )
     assert pd.read_parquet(tmp_path / "run" / "metrics.parquet").equals(metrics)

@@ -9,11 +9,16 @@ import torch
 from quantstudy.subject import fingerprint
 from quantstudy.subject.activation import Activation
 from quantstudy.subject.activations import ACTIVATIONS
-from quantstudy.subject.fingerprint import POINTS, agrees, digest, trace
+from quantstudy.subject.fingerprint import BETWEEN, FAR, POINTS, digest, trace
+from quantstudy.subject.sameness import agree, same
 
 
 def activation(function):
     return Activation("here:f", None, (), math.inf, False, False, 0.0, "f(x)", "here", function=function)
+
+
+def agrees(found, told):
+    return agree(trace(found), told)
 
 
 def hinge(at):
@@ -27,6 +32,13 @@ SMOOTH = {
     "cube": lambda x: x**3,
     "tail": lambda x: 1 - torch.erf(x),  # what is left far out is rounding alone
 }
+
+
+def test_points_far_out_are_exact_and_as_far_as_a_million():
+    assert torch.equal(FAR.abs().log2(), FAR.abs().log2().round())
+    assert (FAR.max(), FAR[FAR > 0].min(), -FAR.min()) == (2.0**20, 2.0**-20, 2.0**20)
+    assert {25.0, 48.0, -1.5 * 2**20} <= set(BETWEEN.tolist())
+    assert torch.equal(BETWEEN.float().double(), BETWEEN)
 
 
 def test_points_are_exact():
@@ -44,9 +56,8 @@ def test_other_last_bits_are_the_same_function(function):
     def rounded(x):
         return function(x) * (1 + ulp * torch.sin(1e4 * x).detach().sign())
 
-    assert digest(activation(rounded)) != digest(activation(function))
-    for same in (function, rounded, lambda x: function(x.float()).double()):
-        assert agrees(activation(same), told)
+    for alike in (function, rounded, lambda x: function(x.float()).double()):
+        assert agrees(activation(alike), told)
 
 
 @pytest.mark.parametrize("function", SMOOTH.values(), ids=SMOOTH)
@@ -71,11 +82,58 @@ def test_a_kink_elsewhere_is_another_function():
     assert not agrees(activation(lambda x: hinge(0.7)(x).clamp(max=11.9)), told)
 
 
+@pytest.mark.parametrize("name", ["tanh", "cube", "exp"])
+def test_other_last_bits_give_the_same_digest(name):
+    """Values that are no ties: rounded to ten digits they are the same text, so that keys are the same."""
+    function = {"tanh": torch.tanh, "cube": lambda x: x**3 / 7, "exp": torch.exp}[name]
+    found = [digest(activation(lambda x, ulps=ulps: function(x) * (1 + ulps * 2.0**-52))) for ulps in (0, 1, -1)]
+    assert sum(one == found[0] for one in found) >= 2
+    assert digest(activation(lambda x: function(x) * (1 + 1e-8))) not in found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.clamp(0, 1000),
+        lambda x: torch.where(x < -1e5, torch.nan, x.clamp(0, 13)),
+        lambda x: torch.where(x > 20, torch.inf, x.clamp(0, 13)),
+        lambda x: torch.where(x < -30, 1e-3 * x, x.clamp(0, 13)),
+        lambda x: torch.where(x.abs() < 1e-5, 2 * x, x.clamp(0, 13)),
+    ],
+)
+def test_what_changes_far_out_is_seen(change):
+    told, now = activation(lambda x: x.clamp(0, 13)), activation(change)
+    assert digest(now) != digest(told)
+    if now(torch.tensor([1e-6])) < 1.5e-6:  # a trace allows for what rounding does near 0
+        assert not agrees(now, trace(told))
+
+
+def test_a_negative_zero_is_a_zero():
+    assert digest(activation(lambda x: x * 0.0)) == digest(activation(lambda x: x.abs() * 0.0))
+
+
+@pytest.mark.parametrize("function", [lambda x: torch.sin(torch.exp(x)), torch.exp, torch.sinh, lambda x: x**9])
+def test_what_rounding_decides_far_out_is_forgiven(function):
+    told = trace(activation(function))
+    nudged = activation(lambda x: function(x * (1 + 2.0**-52)))
+    assert agree(trace(nudged), told)
+
+
+def test_the_same_function_is_what_was_made_of_the_same_and_gives_the_same():
+    one = {"fingerprint": "a", "made_of": "m", "trace": ["1 1", "nan nan"]}
+    assert same(one, one)
+    assert same(one, one | {"trace": ["2 1"]})  # the fingerprint tells it exactly
+    assert same(one, one | {"fingerprint": "b", "trace": ["1.0000001 1", "nan nan"]})
+    assert not same(one, one | {"fingerprint": "b", "trace": ["1.0001 1", "nan nan"]})
+    assert not same(one, one | {"fingerprint": "b", "trace": ["1 1", "3 3"]})
+    assert not same(one, one | {"fingerprint": "b", "made_of": "n"})
+
+
 def test_a_trace_goes_through_json():
     import json
 
     told = trace(activation(torch.tanh))
-    assert len(told) == 2 * fingerprint.INTERVALS
+    assert len(told) == 2 * (fingerprint.INTERVALS + len(FAR))
     assert agrees(activation(torch.tanh), json.loads(json.dumps(told)))
 
 
