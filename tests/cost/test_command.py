@@ -27,6 +27,7 @@ TIED = StudyConfig(
     grid=9,
     hidden=(3,),
     allowed_drop=1.0,
+    learned=0.0,
     quick=True,
 )
 
