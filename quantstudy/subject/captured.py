@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 
 from quantstudy.subject.activation import Activation
-from quantstudy.subject.syntax import imported_by, names_of, source_of, written_by
+from quantstudy.subject.syntax import imported_by, names_of, source_of
 
 KNOWN = sys.stdlib_module_names | {"torch", "numpy", "quantstudy", "quantstudy_kernels"}
 """Packages of which names tell all; so do those of others that were installed."""
@@ -156,7 +156,7 @@ def _function(function: FunctionType, home: str) -> tuple[str, Parts]:
         return _name(function), {k: part for k, part in held.items() if _is_users(_module(part), home)}
     defaults = dict[object, Any](enumerate(function.__defaults__ or ()))
     defaults.update(function.__kwdefaults__ or {})
-    names = names_of(function.__code__) - written_by(function)
+    names = names_of(function.__code__)
     held = {name: part for name, part in function.__globals__.items() if name in names and not name.startswith("__")}
     parts: Parts = {
         **{f"default {name}": part for name, part in defaults.items()},

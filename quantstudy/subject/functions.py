@@ -70,7 +70,8 @@ def activation_at(where: str, field: str = "activations") -> Activation:
             has parameters, which nothing would train.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), undisturbed():  # of a function that is about to be refused
+        # of a function that is about to be refused nothing is heard; what it imports when it is called lies there, too
+        with warnings.catch_warnings(action="ignore"), undisturbed(), _current_folder():
             torch.set_num_threads(1)  # as where cells compute
             return _activation_at(where)
     except _Refused as refused:

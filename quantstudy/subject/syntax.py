@@ -30,12 +30,6 @@ def names_of(code: CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*inner)
 
 
-def written_by(function: FunctionType) -> set[str]:
-    """Return the globals that a function itself sets: they are its state, and no part of what it was made of."""
-    nodes = (node for found in _definitions(function) for node in ast.walk(found))
-    return {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
-
-
 def imported_by(function: FunctionType) -> dict[str, Any]:
     """Return the modules, and what of them, that a function imports where it is called, by their full names."""
     found: dict[str, Any] = {}
