@@ -25,6 +25,15 @@ def test_every_file_of_the_design(full: Run) -> None:
     assert (full.folder / "study.toml").read_text() == full.config.to_toml()
 
 
+def test_one_setting_of_each_scheme_is_the_studys_own(full: Run) -> None:
+    keys = ("placement", "coordinates", "observer", "weight_observer")
+    own = {key: getattr(full.config, key) for key in keys} | {"granularity": "channel"}
+    for scheme, judged in full.verdict()["placement"].items():
+        assert len(judged["settings"]) == 57, scheme
+        (found,) = (one for one in judged["settings"] if one["default"])
+        assert {key: found[key] for key in own} == own
+
+
 def test_the_manifest(full: Run) -> None:
     manifest = full.manifest()
     assert manifest["format"] == FORMAT
