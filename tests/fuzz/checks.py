@@ -79,5 +79,5 @@ def _judged_again(folder: Folder, case: Case, here: Path) -> None:
         answer = alone(("report", "found"), here)
         assert answer.code == 0, f"report ended with {answer}"
     else:
-        report(folder.path, case.figures)
+        report(folder.path)
     assert (folder.path / "verdict.json").read_bytes() == before, "report gives another verdict than run"

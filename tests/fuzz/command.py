@@ -85,10 +85,10 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
     return Answer(code, out.getvalue(), error.getvalue())
 
 
-def report(folder: Path, figures: Sequence[str]) -> None:
-    """Judge and draw a finished run again, as the command `report` does."""
+def report(folder: Path) -> None:
+    """Judge a finished run and write its page again, as the command `report` does, without figures."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(show, "figure_names", _some(figures))
+        patched.setattr(show, "figure_names", _some(()))
         redo(open_run(folder))
 
 

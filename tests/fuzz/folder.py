@@ -1,6 +1,7 @@
 """A run folder, read by nothing of the package; and whether all that lies in it can be read."""
 
 import json
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-import tomllib
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import load_file
@@ -143,9 +143,9 @@ def drawn(path: Path) -> None:
     """Check that a picture opens and shows something."""
     with Image.open(path) as picture:
         picture.load()
-        shown = np.asarray(picture.convert("RGB"))
-    assert min(shown.shape[:2]) > 50, f"{path.name} is {shown.shape}"
-    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 2, f"{path.name} is blank"
+        shades = sum(count > 0 for count in picture.convert("L").histogram())
+    assert min(picture.size) > 50, f"{path.name} has {picture.size} pixels"
+    assert shades > 2, f"{path.name} is blank"
 
 
 class _Page(HTMLParser):

@@ -14,7 +14,6 @@ UNIT = 2.0**-24
 """Half a unit in the last place of a float32, as a share of it."""
 
 
-
 @dataclass(frozen=True)
 class Formula:
     """An activation without its cap.
@@ -158,7 +157,7 @@ ZOO: dict[str, Formula] = {
     "top_13": _plain(lambda x: np.clip(x, 0.0, 13.0)),
     "constant": _plain(lambda x: np.full_like(x, 0.5)),
     "flat": _plain(lambda x: x * 0.0 + 0.5),
-    **dict.fromkeys(("prints", "counts", "without_gradient", "counts_to_100"), _plain(_relu)),
+    **dict.fromkeys(("prints", "counts", "without_gradient"), _plain(_relu)),
 }
 """Those of the zoo whose values are known whenever they have some."""
 

@@ -112,7 +112,9 @@ def _ranks(facts: _Facts, scheme: str, judged: Judged) -> None:
 def _an_interval(entry: Judged, low: str, middle: str, high: str, where: str) -> None:
     three = [entry[key] for key in (low, middle, high)]
     if three[0] is not None:
-        assert three[0] - CLOSE <= three[1] <= three[2] + CLOSE, f"{where}: {middle} {three[1]} of {three[0]}…{three[2]}"
+        assert three[0] - CLOSE <= three[1] <= three[2] + CLOSE, (
+            f"{where}: {middle} {three[1]} of {three[0]}…{three[2]}"
+        )
 
 
 def _deploys(facts: _Facts, scheme: str, judged: Judged) -> None:
@@ -206,7 +208,7 @@ def _placement(facts: _Facts) -> None:
     """Check what is called deployable where quantizers are placed otherwise, and who leads there."""
     frame = facts.folder.table("placement")
     keys: Sequence[str] = [key for key in SETTING if key in frame]
-    rows = {key: of for key, of in frame.groupby(["scheme", *keys, "metric", "activation"], observed=True)}
+    rows = dict(iter(frame.groupby(["scheme", *keys, "metric", "activation"], observed=True)))
     for scheme, judged in facts.folder.verdict["placement"].items():
         for entry in judged["settings"]:
             place = (scheme, *(entry[key] for key in keys))
@@ -216,7 +218,8 @@ def _placement(facts: _Facts) -> None:
             values = {n: rows[*place, "accuracy_quantized", n]["value"].to_numpy() for n in facts.names}
             if entry["winner"] is not None:
                 alone = entry["tied_with"] == [entry["best"]] == [entry["winner"]]
-                assert alone and entry["winner"] in entry["deployable"], f"placement {place}: {entry['winner']} wins"
+                assert alone, f"placement {place}: {entry['winner']} wins, {entry['tied_with']} are tied"
+                assert entry["winner"] in entry["deployable"], f"placement {place}: {entry['winner']} wins"
             whole = [n for n in facts.names if np.isfinite(values[n]).all()]
             if whole:
                 best = max(whole, key=lambda n: round(values[n].mean(), 12))

@@ -30,9 +30,9 @@ def check_range(seen: Values, scale: float, zero: int, bits: int, observer: str,
         return
     shrunk = np.arange(SHRINKS, 0, -1) / SHRINKS
     errors = np.array([error(values, *quantizer(f * low, f * high, bits), bits) for f in shrunk])
-    slack = apart * np.sqrt(values.size)
+    slack = (apart + SHARE * np.abs(values).max()) * np.sqrt(values.size)
     own = error(values, float(scale), zero, bits)
-    most = (errors.min() + 2 * slack) * 1.001 + 1e-6 * np.abs(values).max()
+    most = (errors.min() + 2 * slack) * 1.001
     assert own <= most, f"{where}: an error of {own:g}, the best of the ranges gives {errors.min():g}"
     fitting = np.abs([quantizer(f * low, f * high, bits)[0] - scale for f in shrunk]).min()
     step = (max(high, 0) - min(low, 0)) / (2**bits - 1)
@@ -50,7 +50,9 @@ def _covers(low: float, high: float, apart: float, scale: float, zero: int, bits
     own, off = max((high - low) / levels, SMALLEST), 2 * apart / levels
     assert abs(scale - own) <= off + SHARE * own, f"{where}: scale {scale:g}, not {own:g} for [{low:g}, {high:g}]"
     first, last = ends(bits)
-    places = [first - np.rint(end / scale * share) for end in (low - apart, low + apart) for share in (1 - SHARE, 1 + SHARE)]
+    places = [
+        first - np.rint(end / scale * share) for end in (low - apart, low + apart) for share in (1 - SHARE, 1 + SHARE)
+    ]
     least, most = np.clip([min(places), max(places)], first, last)
     assert least <= zero <= most, f"{where}: zero point {zero}, not {least:g} to {most:g}"
 

@@ -21,10 +21,12 @@ class Recomputed:
     """How much of a run was compared.
 
     Attributes:
+        ran: the study was not refused.
         unsure: per comparison of one network's rate, the share of its pixels that could be of the other class.
         unknown: activations without a formula here.
     """
 
+    ran: bool = False
     unsure: list[float] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -40,7 +42,7 @@ def recompute(folder: Folder) -> Recomputed:
     Raises:
         AssertionError: one is another than the weights give.
     """
-    done = Recomputed()
+    done = Recomputed(ran=True)
     for name in folder.study["activations"]:
         known = formula(name)
         if known is None:
@@ -48,7 +50,25 @@ def recompute(folder: Folder) -> Recomputed:
             continue
         with np.errstate(all="ignore"):
             _activation(folder, name, known, done)
+    if not folder.study["quick"]:
+        _other_tables(folder)
     return done
+
+
+def _other_tables(folder: Folder) -> None:
+    """Check that the tables beyond the schemes say the same of the study's own schemes as the metrics."""
+    own = {key: folder.study[key] for key in ("placement", "coordinates", "observer")}
+    own |= {"granularity": "channel", "weight_observer": folder.study.get("weight_observer", "symmetric")}
+    for table, key in (("cliff", {}), ("placement", own), ("sensitivity", {"view": "total"})):
+        frame = folder.table(table)
+        for column in key.keys() & frame.keys():
+            frame = frame[frame[column] == key[column]]
+        for (metric, scheme, name), rows in frame.groupby(["metric", "scheme", "activation"]):
+            known = folder.values.get((metric, "simulated", scheme, name))
+            if known is not None:
+                told = rows.sort_values("seed")["value"].to_numpy()
+                same = np.array_equal(told, known, equal_nan=True)
+                assert same, f"{table}.parquet: {metric} of {name} at {scheme} is {told}, in metrics.parquet {known}"
 
 
 def _activation(folder: Folder, name: str, known: Formula, done: Recomputed) -> None:

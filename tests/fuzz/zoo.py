@@ -80,7 +80,7 @@ def counts(x: Tensor) -> Tensor:
     return torch.relu(x)
 
 
-def made_leaky(slope: float):  # noqa: ANN201
+def made_leaky(slope: float):
     def leaky(x: Tensor) -> Tensor:
         return torch.where(x > 0, x, slope * x)
 
