@@ -59,7 +59,7 @@ def _ask(case: Case, here: Path) -> Answer:
 def _speaks_in_lines(answer: Answer) -> None:
     """Check that standard error has lines for the user and nothing else."""
     assert answer.code in (0, 1, 2), f"it ended with {answer.code}:\n{answer.error}"
-    strange = [line for line in answer.error.splitlines() if not line.startswith("quantstudy: ")]
+    strange = [line for line in answer.error.splitlines() if not line.startswith(("quantstudy: ", "zoo: "))]
     assert not strange, f"on standard error:\n{answer.error}"
     if answer.code == 2:
         assert len(answer.error.splitlines()) == 1, answer.error

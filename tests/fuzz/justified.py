@@ -175,11 +175,11 @@ def _bare(name: str) -> str:
 
 
 def _says_not_learned(facts: _Facts, text: str) -> None:
-    """Check that a line says so of each activation that it names and that has not learned."""
+    """Check that a line says so of each activation that has not learned, where it first names it."""
     for name in facts.unlearned:
-        for found in _named(name, text):
-            after = text[found.end() :]
-            assert re.match(r"('s)? \(not learned", after), f"{name} has not learned, and this does not say so: {text}"
+        found = next(_named(name, text), None)
+        told = found is None or re.match(r"('s)? \(not learned", text[found.end() :])
+        assert told, f"{name} has not learned, and this does not say so: {text}"
 
 
 def _named(name: str, text: str) -> Iterator[re.Match[str]]:

@@ -22,6 +22,8 @@ Singles = NDArray[np.float32]
 Arrays = Mapping[str, NDArray[Any]]
 
 EPSILON, SMALLEST = np.finfo(np.float32).eps, np.finfo(np.float32).smallest_normal
+"""The least steps: of what torchao's 8-bit configurations choose, and of everything else."""
+
 TIE = 8 * UNIT
 """How far from a tie torchao's own quantizers may still round another way, as a share of the value."""
 
@@ -84,7 +86,7 @@ def ends(bits: int) -> tuple[int, int]:
 def weight_scale(weights: Singles, bits: int, no_clipping: bool = False) -> Singles:
     """Return the scale of every output channel, [models, out, 1]."""
     low, high = ends(bits)
-    least = EPSILON if bits == 8 else SMALLEST
+    least = EPSILON if bits == 8 and not no_clipping else SMALLEST
     if no_clipping:
         below, above = np.minimum(weights, 0).min(2, keepdims=True), np.maximum(weights, 0).max(2, keepdims=True)
         found = np.maximum(below / np.float32(low), above / np.float32(high))
@@ -176,16 +178,17 @@ def per_point(x: Values, how: Setting) -> Values:
     assert how.activations is not None
     low, high = ends(how.activations)
     symmetric = how.weights is not None and how.weights >= 8
+    least = EPSILON if how.weights == 8 else SMALLEST
     off = np.asarray(x.apart.max(1, keepdims=True), np.float32)
     top, bottom = np.maximum(x.value.max(1, keepdims=True), 0), np.minimum(x.value.min(1, keepdims=True), 0)
     chosen: list[tuple[Singles, Any]] = []
     for up, down in [(0, 0), *(product((-1, 1), repeat=2) if off.any() else ())]:
         above, below = np.maximum(top + up * off, 0), np.minimum(bottom - down * off, 0)
         if symmetric:
-            step = np.maximum(np.maximum(above, -below) / np.float32((high - low) / 2), EPSILON)
+            step = np.maximum(np.maximum(above, -below) / np.float32((high - low) / 2), least)
             chosen.append((step, 0))
         else:
-            step = np.maximum((above - below) / np.float32(high - low), SMALLEST)
+            step = np.maximum((above - below) / np.float32(high - low), least)
             chosen.append((step, np.clip(low - np.rint(below / step), low, high)))
     return _corners(x, _distance(x, how), chosen, how)
 
