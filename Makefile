@@ -1,10 +1,11 @@
 # Everything runs in .venv, made from constraints.txt: the versions that the reference results were made with.
 PYTHON ?= python3
+MINUTES ?= 30
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help study test slow lint mutants results clean
+.PHONY: help study test slow fuzz lint mutants results clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +30,10 @@ test: $(INSTALLED)  ## run the tests that take minutes, on up to four cores; COV
 slow: $(INSTALLED)  ## run the tests that take longer, on up to four cores: kills, full disks, simulations
 	@echo "== slow tests"
 	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 4 --dist worksteal
+
+fuzz: $(INSTALLED)  ## run random studies for MINUTES=30 and recompute what they leave
+	@echo "== random studies"
+	$(BIN)/python -m tests.fuzz.long --minutes $(MINUTES)
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@echo "== ruff, mypy"

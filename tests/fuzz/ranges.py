@@ -1,0 +1,71 @@
+"""Which range a static quantizer must cover, and whether a recorded scale and zero point do."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.fuzz.oracle import Values, ends
+
+Floats = NDArray[np.float64]
+
+SMALLEST = float(np.finfo(np.float32).smallest_normal)
+SHRINKS = 40
+"""Ranges that the observer `mse` tries: 1/40 … 40/40 of all."""
+
+SHARE = 4e-7
+"""How far a scale may be from its range's, as a share: some roundings of float32."""
+
+
+def check_range(seen: Values, scale: float, zero: int, bits: int, observer: str, where: str) -> None:
+    """Check one quantizer against the float values [rows, points] that it was chosen for."""
+    values = seen.value.astype(np.float64).ravel()
+    apart = float(seen.apart.max())
+    if observer == "percentile":
+        low, high = np.quantile(values, [0.001, 0.999])
+    else:
+        low, high = values.min(), values.max()
+    if max(abs(low), abs(high)) > 1e38:
+        return  # high − low is no float32
+    if observer != "mse":
+        _covers(low, high, apart, scale, zero, bits, where)
+        return
+    shrunk = np.arange(SHRINKS, 0, -1) / SHRINKS
+    errors = np.array([error(values, *quantizer(f * low, f * high, bits), bits) for f in shrunk])
+    slack = (apart + SHARE * np.abs(values).max()) * np.sqrt(values.size)
+    own = error(values, float(scale), zero, bits)
+    most = (errors.min() + 2 * slack) * 1.001
+    assert own <= most, f"{where}: an error of {own:g}, the best of the ranges gives {errors.min():g}"
+    fitting = np.abs([quantizer(f * low, f * high, bits)[0] - scale for f in shrunk]).min()
+    step = (max(high, 0) - min(low, 0)) / (2**bits - 1)
+    off = 2 * apart / (2**bits - 1) + 2 * SHARE * step
+    assert fitting <= off or step == 0, f"{where}: scale {scale:g} is that of no shrunken range"
+
+
+def _covers(low: float, high: float, apart: float, scale: float, zero: int, bits: int, where: str) -> None:
+    """Check that a quantizer covers a range whose ends are known but for `apart`."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    levels = 2**bits - 1
+    if high - low <= 2 * apart:
+        assert scale > 0, f"{where}: scale {scale}"
+        return
+    own, off = max((high - low) / levels, SMALLEST), 2 * apart / levels
+    assert abs(scale - own) <= off + SHARE * own, f"{where}: scale {scale:g}, not {own:g} for [{low:g}, {high:g}]"
+    first, last = ends(bits)
+    places = [
+        first - np.rint(end / scale * share) for end in (low - apart, low + apart) for share in (1 - SHARE, 1 + SHARE)
+    ]
+    least, most = np.clip([min(places), max(places)], first, last)
+    assert least <= zero <= most, f"{where}: zero point {zero}, not {least:g} to {most:g}"
+
+
+def quantizer(low: float, high: float, bits: int) -> tuple[float, int]:
+    """Return scale and zero point of a range, widened to include 0."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    first, last = ends(bits)
+    scale = max((high - low) / (2**bits - 1), SMALLEST)
+    return scale, int(np.clip(first - np.rint(low / scale), first, last))
+
+
+def error(values: Floats, scale: float, zero: int, bits: int) -> float:
+    """Return the root of the summed squared errors of rounding."""
+    codes = np.clip(np.rint(values / scale) + zero, *ends(bits))
+    return float(np.sqrt((((codes - zero) * scale - values) ** 2).sum()))

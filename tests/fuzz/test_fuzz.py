@@ -1,0 +1,48 @@
+"""Random studies by the whole command: it never breaks, and what it says is so. `make fuzz` tries them for longer."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.checks import check
+from tests.fuzz.corpus import CASES
+from tests.fuzz.studies import Case, case_of, from_toml
+
+STUDIES = range(12)
+"""Seeds of the studies that every run of the tests tries."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    above = tmp_path_factory.mktemp("fuzz")
+    return (above / str(number) for number in itertools.count())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz-cache")
+
+
+@pytest.fixture(autouse=True)
+def cache(own_cache: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cache for all studies: what one has left there must not matter to another."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_once_went_wrong(name: str, folders: Iterator[Path]) -> None:
+    check(from_toml(CASES[name]), next(folders))
+
+
+@pytest.mark.parametrize("number", STUDIES)
+def test_a_random_study(number: int, folders: Iterator[Path]) -> None:
+    found = check(case_of(number), next(folders))
+    assert found.tight >= 0.9 * len(found.unsure), f"too many pixels are in doubt: {found.unsure}"
+
+
+def test_a_command_of_its_own(folders: Iterator[Path]) -> None:
+    study = {"activations": ["relu", "zoo:closure"], "seeds": 2, "steps": 20, "grid": 9, "hidden": [4], "batch": 64}
+    full = case_of(0).study | study | {"quick": True}
+    check(Case(full, alone=True), next(folders))
