@@ -163,7 +163,7 @@ def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """
     return [
         f"torchao decides {points(found['share'], 2)} % of the pixels of {name} otherwise than the simulated path (at "
-        f"{found['at']}): one of the two does not compute this network, so it is not deployable."
+        f"{found['at']}): what a device would do may be either, so it is not deployable."
         for name, found in differ.items()
     ]
 
