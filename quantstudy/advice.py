@@ -12,6 +12,7 @@ _MORE_FILES = "raise their number (ulimit -n), or use fewer processes (--jobs 1)
 _A_FILE = "a folder on the way is none: choose another folder with --out"
 
 WAYS = {
+    errno.ENOENT: f"it, or a folder on the way, is not there: choose another one with --out, or if it is lost: {AGAIN}",
     errno.ENOSPC: _FREE,
     errno.EDQUOT: _FREE,
     errno.EFBIG: f"raise the size that a file may have (ulimit -f): {AGAIN}",

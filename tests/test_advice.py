@@ -15,6 +15,7 @@ from quantstudy import advice, cli
 AGAIN = "what is finished is kept, run the same command again"
 
 HELPS = {
+    "ENOENT": f"it, or a folder on the way, is not there: choose another one with --out, or if it is lost: {AGAIN}",
     "ENOSPC": f"free some space: {AGAIN}",
     "EDQUOT": f"free some space: {AGAIN}",
     "EFBIG": f"raise the size that a file may have (ulimit -f): {AGAIN}",
@@ -123,3 +124,8 @@ def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     line = f"quantstudy: {out}: File name too long; choose a shorter path with --out\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_package_is_a_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "quantstudy", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("quantstudy ")
