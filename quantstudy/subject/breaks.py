@@ -12,10 +12,10 @@ JUMP = 1e-6
 TOGETHER = 2e-6
 """Breaks as close as this are one: they are found to six digits."""
 HALVINGS = 45
-HIDDEN = 10
-"""Halvings before intervals are dropped."""
 
 Both = Callable[[Tensor], tuple[Tensor, Tensor]]
+End = tuple[Tensor, Tensor, Tensor]
+"""Of intervals one end: x, f(x), f'(x)."""
 
 
 def breaks(both: Both, x: Tensor) -> tuple[tuple[float, ...], Tensor]:
@@ -32,13 +32,12 @@ def breaks(both: Both, x: Tensor) -> tuple[tuple[float, ...], Tensor]:
         The breaks, and the values, [values]; at least those at the ends of x are among them.
     """
     y, d = both(x)
-    unexplained = (torch.diff(y) - torch.diff(x) * 0.5 * (d[:-1] + d[1:])).abs()
-    in_value = torch.nonzero(unexplained > _least(0, x[1:], y[1:], d[1:])).ravel()
-    in_slope = torch.nonzero(torch.diff(d).abs() > _least(1, x[1:], y[1:], d[1:])).ravel()
+    left, right = (x[:-1], y[:-1], d[:-1]), (x[1:], y[1:], d[1:])
     found: list[float] = []
     sides = [y[:1], y[-1:]]
-    for of, at in enumerate((in_value, in_slope)):
-        low, high = _halved(both, of, x[at], x[at + 1])
+    for change in (_of_value, _of_slope):
+        at = torch.nonzero(change(left, right) > 1).ravel()
+        low, high = _halved(both, change, x[at], x[at + 1])
         found += [round(float(place), 6) + 0.0 for place in high]
         sides += [both(end)[0] for end in (low, high) if len(end)]
     return apart(found), torch.cat(sides)
@@ -57,27 +56,29 @@ def apart(places: Iterable[float]) -> tuple[float, ...]:
     return tuple(kept)
 
 
-def _least(of: int, x: Tensor, y: Tensor, d: Tensor) -> Tensor:
-    """Return the least change of value (0) or derivative (1) that is a jump."""
-    return KINK * (1 + d.abs()) if of else JUMP * (1 + y.abs() + (x * d).abs())
+def _of_value(left: End, right: End) -> Tensor:
+    """Return how much more the value changes than its slopes explain, as a multiple of what makes a jump."""
+    (x, y, d), (other_x, other_y, other_d) = left, right
+    unexplained = other_y - y - (other_x - x) * 0.5 * (d + other_d)
+    return unexplained.abs() / (JUMP * (1 + other_y.abs() + (other_x * other_d).abs()))
 
 
-def _halved(both: Both, of: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the ends of those intervals in which there is a jump of value (0) or derivative (1), as near as can be.
+def _of_slope(left: End, right: End) -> Tensor:
+    """Return how much the derivative changes, as a multiple of what makes a kink."""
+    return (right[2] - left[2]).abs() / (KINK * (1 + right[2].abs()))
 
-    Each is halved again and again, into the half in which it changes more. Those in which it changes less than a jump
-    are dropped as soon as a slope can no longer hide one.
+
+def _halved(both: Both, change: Callable[[End, End], Tensor], low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the ends of those intervals in which there is a jump, as near as can be.
+
+    Each is halved again and again, into the half in which more changes; those in which too little does are dropped.
     """
-    for number in range(HALVINGS):
+    for _ in range(HALVINGS):
         if not len(low):
             break
         middle = 0.5 * (low + high)
-        ends = [both(place) for place in (low, middle, high)]
-        in_left = (ends[1][of] - ends[0][of]).abs() >= (ends[2][of] - ends[1][of]).abs()
-        low, high = torch.where(in_left, low, middle), torch.where(in_left, middle, high)
-        if number >= HIDDEN:
-            change = torch.where(in_left, ends[1][of] - ends[0][of], ends[2][of] - ends[1][of]).abs()
-            y, d = (torch.where(in_left, ends[1][part], ends[2][part]) for part in (0, 1))
-            kept = change > _least(of, high, y, d)
-            low, high = low[kept], high[kept]
+        ends = [(place, *both(place)) for place in (low, middle, high)]
+        halves = change(ends[0], ends[1]), change(ends[1], ends[2])
+        in_left, kept = halves[0] >= halves[1], torch.maximum(*halves) > 1
+        low, high = torch.where(in_left, low, middle)[kept], torch.where(in_left, middle, high)[kept]
     return low, high

@@ -114,6 +114,17 @@ def test_jumps_are_found_wherever_they_are(places, height, slope):
     assert len(sides) == 2 + 2 * len(places)
 
 
+@pytest.mark.parametrize("slope", [100.0, -100.0, 1e4])
+def test_a_slope_hides_no_jump(slope):
+    step = 1 / 2000  # between two of the points that are looked at the jump undoes what the slope does
+
+    def both(x):
+        return slope * (x - step * (x > 1.2345)), torch.full_like(x, slope)
+
+    x = torch.arange(-120_000, 120_001, dtype=torch.float64) / 2000 + 1.234e-4
+    assert breaks(both, x)[0] == pytest.approx((1.2345,), abs=1e-6)
+
+
 def test_places_that_are_one():
     assert apart([]) == ()
     assert apart([3.0, 1.0, 1.0000015, 3.00001]) == (1.0, 3.0, 3.00001)

@@ -64,6 +64,14 @@ def one_model(x):
     return torch.relu(x) * (0.5 if x.dim() == 3 and len(x) == 1 else 1)
 
 
+def many_models(x):
+    return torch.relu(x) * (0.5 if x.dim() == 3 and len(x) > 8 else 1)
+
+
+def many_neurons(x):
+    return torch.relu(x) * (0.5 if x.dim() == 3 and x.shape[1] > 64 else 1)
+
+
 def one_neuron(x):
     return torch.relu(x) * (0.5 if x.dim() == 3 and x.shape[1] == 1 else 1)
 
@@ -117,6 +125,7 @@ BETA = nn.Parameter(torch.tensor(1.0))
     [
         *((function, CHANGES) for function in (in_place, by_data, by_numpy, by_out, detached, resized, turned)),
         *((function, DEPENDS) for function in (over_neurons, over_models, one_model, one_neuron, over_points)),
+        *((function, DEPENDS) for function in (many_models, many_neurons)),
         *((function, DEPENDS) for function in (transposed, many, largest, graded)),
         (lambda x: x.flip(0), DEPENDS),
         (lambda x: x - x.mean(), DEPENDS),
