@@ -101,9 +101,9 @@ def run(
 ) -> None:
     """Train, quantize, measure, judge and draw; ends in figures, a page and a verdict.
 
-    Weights and the outputs of hidden layers are quantized; biases, the logit and (unless the study file says
-    coordinates = true) the two inputs stay float. An activation that gets less than 90 % right in float, or has a
-    network that is not finite, is never called deployable.
+    Weights and the outputs of hidden layers are quantized.
+    Biases, the logit and, but for coordinates = true, the inputs stay float.
+    Deployable is no activation that gets less than 90 % right in float.
 
     The same command goes on where it was stopped and ends with the same numbers.
     """
