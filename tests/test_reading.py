@@ -92,7 +92,7 @@ def test_reading_once(tmp_path: Path) -> None:
     assert run.metrics() is first
     assert run.summaries() is part
     assert (run.folder, run.config) == (tmp_path, STUDY)
-    for value in ({"a": 1}, {"a": 2}):  # what is written meanwhile is read anew
+    for value in ({"schemes": {"w4": {}}}, {"schemes": {"w8": {}}}):  # what is written meanwhile is read anew
         write_json(tmp_path / "verdict.json", value)
         assert run.verdict() == value
     assert run.cost() is None
