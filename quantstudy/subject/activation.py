@@ -90,12 +90,15 @@ class Activation:
         import torch
 
         from quantstudy.subject.breaks import apart
+        from quantstudy.subject.guarded import unheard
         from quantstudy.subject.probing import crossings
 
         uncapped = replace(self, cap=math.inf)
-        heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist() if self.kinks else []
+        with unheard():
+            heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist() if self.kinks else []
+            crossed = crossings(uncapped, self.cap)
         kept = (kink for kink, height in zip(self.kinks, heights, strict=True) if height < self.cap)
-        return apart((*kept, *crossings(uncapped, self.cap)))  # where f jumps across the cap, both tell of it
+        return apart((*kept, *crossed))  # where f jumps across the cap, both tell of it
 
     @property
     def failed(self) -> bool:

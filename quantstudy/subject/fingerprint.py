@@ -14,6 +14,7 @@ from torch import Tensor
 
 from quantstudy.subject.activation import Activation
 from quantstudy.subject.captured import rounded
+from quantstudy.subject.guarded import unheard
 
 POINTS = torch.arange(-12 * 256, 12 * 256, dtype=torch.float64) / 256
 """Inputs whose values tell one function from another, [-12, 12). All are sums of powers of two, hence exact everywhere:
@@ -49,7 +50,8 @@ def digest(activation: Activation) -> str:
     what it is made of, and its values and derivatives at POINTS, FAR and BETWEEN, rounded to 10 significant digits.
     """
     if activation.kernel is None:
-        found = [part for x in (POINTS, FAR, BETWEEN) for part in activation.with_derivative(x)]
+        with unheard():
+            found = [part for x in (POINTS, FAR, BETWEEN) for part in activation.with_derivative(x)]
         data = " ".join([activation.made_of, *(rounded(part.numpy() * UNTIED) for part in found)])
     else:
         data = repr((activation.kernel, activation.cap, activation.kinks, activation.learned_slope))
@@ -63,8 +65,9 @@ def trace(activation: Activation) -> list[str]:
     mean square there. Then its values at FAR, and its derivatives there but where rounding decides on the values; the
     scale is the number's own size, plus how much of it the last digits of the input decide.
     """
-    near = torch.stack(_both(activation, POINTS)).view(2 * INTERVALS, -1)
-    value, derivative = _both(activation, FAR)
+    with unheard():
+        near = torch.stack(_both(activation, POINTS)).view(2 * INTERVALS, -1)
+        value, derivative = _both(activation, FAR)
     decided = (CONDITION / 1e-6) * (FAR * derivative).abs().nan_to_num(0.0)
     told = [(near * WEIGHTS).mean(1), value, torch.where(decided > 1 + value.abs(), 0.0, derivative)]
     scales = [near.square().mean(1).sqrt(), value.abs() + decided, derivative.abs()]

@@ -18,7 +18,7 @@ from quantstudy.subject.activation import Activation
 from quantstudy.subject.captured import digest_of, made_of
 from quantstudy.subject.elementwise import require_elementwise
 from quantstudy.subject.fingerprint import digest
-from quantstudy.subject.guarded import PASSED_ON, Guarded, Misbehaved, failures, undisturbed
+from quantstudy.subject.guarded import PASSED_ON, Guarded, Misbehaved, undisturbed
 from quantstudy.subject.probing import Unfit, traits
 
 Function = Callable[[Tensor], Tensor]
@@ -129,10 +129,8 @@ def _made(where: str, found: Any, function: Function | None, before: dict[str, s
     made = replace(made, made_of=digest_of(before, made_of((found, function), home)))
     if function is not None:
         made = replace(made, function=Guarded(where, function))
-        made(torch.zeros(1))
-    made = replace(made, fingerprint=digest(made))
-    failures()  # what it does far out is told where that happens
-    return made
+        made(torch.zeros(1))  # which sees what it gives in float32, to know it again
+    return replace(made, fingerprint=digest(made))
 
 
 def _require_no_parameters(found: Any, function: Any) -> None:

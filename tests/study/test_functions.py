@@ -191,6 +191,21 @@ def test_one_that_fails_while_it_is_trained_takes_no_other_with_it(mine, undrawn
         run_study(asked, run.folder)
 
 
+def test_one_that_fails_where_no_network_comes_fails_nowhere(mine, undrawn, tmp_path):
+    mine(
+        "def f(x):\n    if x.numel() and bool(x.abs().max() > 61):\n        raise ValueError\n    return x.clamp(min=0)\n"
+    )
+    notices = []
+    asked = STUDY.with_options(activations=("relu", "mine_too:f", "mine_too:f@3", "mine_too:f@100"))
+    run = run_study(asked, tmp_path / "run", notify=notices.append)
+    assert not [line for line in notices if "failed" in line]
+    functions = run.manifest()["functions"]
+    assert (functions["mine_too:f"]["top"], functions["mine_too:f@3"]["bends"]) == ("inf", [0.0, 3.0])
+    assert functions["mine_too:f@100"]["bends"] == [0.0]  # further out nothing is known
+    weights = load_file(run.folder / "weights" / "mine_too-f@3.safetensors")
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
 def test_networks_that_failed_are_not_kept(mine, undrawn, tmp_path):
     """What fails in a machine's bad moment has the same source and values as ever: the next run trains it."""
     (tmp_path / "home" / "broken").touch()
