@@ -15,6 +15,9 @@ Judged = Mapping[str, Any]
 TOLERATED = 0.001
 """Share of the pixels that the two backends may decide differently."""
 
+ALIKE = 5
+"""Seeds that are equal by chance if they are fewer: their interval is no point."""
+
 CLOSE = 1e-9
 """How far a stated mean may be from the records'."""
 
@@ -126,6 +129,8 @@ def _deploys(facts: _Facts, scheme: str, judged: Judged) -> None:
         against = against or ("the backends differ" if facts.apart(name, scheme) else "")
         if high is None or high > facts.allowed:
             against = against or f"it may lose {high}"
+        if high == entry["drop_low"] and facts.folder.seeds < ALIKE:
+            against = against or "so few equal seeds are no interval"
         assert not (entry["deployable"] and against), f"{scheme}: {name} is called deployable, but {against}"
         elsewhere = any(facts.apart(name, other) for other in facts.folder.schemes)
         assert entry["deployable"] or against or elsewhere, f"{scheme}: nothing speaks against {name}"
@@ -147,8 +152,11 @@ def _words_of_a_reason(facts: _Facts, scheme: str, judged: Judged) -> None:
 
 def _words_of_the_summary(facts: _Facts) -> None:
     schemes = facts.folder.verdict["schemes"]
+    bits = facts.folder.study["bits"][0]
+    decided = len(schemes[f"w{bits}a{bits}"]["tied_with"]) == 1
     for line in facts.folder.verdict["summary"]:
         _says_not_learned(facts, line)
+        assert decided or "were added until decided" not in line, f"nothing is decided: {line}"
         if not re.match(r"\d+ bits: ", line):
             continue
         for fate, where in re.findall(r"(?:^\d+ bits: |; )([^;.]*?) at ((?:w?\d*a?\d*(?:dyn)?(?:, | and )?)+)", line):

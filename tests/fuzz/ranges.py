@@ -11,6 +11,9 @@ SMALLEST = float(np.finfo(np.float32).smallest_normal)
 SHRINKS = 40
 """Ranges that the observer `mse` tries: 1/40 … 40/40 of all."""
 
+FAINT = 1e-19
+"""Errors whose squares are no float32 numbers, in which they are summed."""
+
 SHARE = 4e-7
 """How far a scale may be from its range's, as a share: some roundings of float32."""
 
@@ -25,28 +28,27 @@ def check_range(seen: Values, scale: float, zero: int, bits: int, observer: str,
         low, high = values.min(), values.max()
     if max(abs(low), abs(high)) > 1e38:
         return  # high − low is no float32
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low <= 2 * apart:  # it may have no width at all
+        assert scale > 0, f"{where}: scale {scale}"
+        return
     if observer != "mse":
         _covers(low, high, apart, scale, zero, bits, where)
         return
     shrunk = np.arange(SHRINKS, 0, -1) / SHRINKS
     errors = np.array([error(values, *quantizer(f * low, f * high, bits), bits) for f in shrunk])
-    slack = (apart + SHARE * np.abs(values).max()) * np.sqrt(values.size)
+    slack = (apart + SHARE * np.abs(values).max() + FAINT) * np.sqrt(values.size)
     own = error(values, float(scale), zero, bits)
     most = (errors.min() + 2 * slack) * 1.001
     assert own <= most, f"{where}: an error of {own:g}, the best of the ranges gives {errors.min():g}"
     fitting = np.abs([quantizer(f * low, f * high, bits)[0] - scale for f in shrunk]).min()
-    step = (max(high, 0) - min(low, 0)) / (2**bits - 1)
-    off = 2 * apart / (2**bits - 1) + 2 * SHARE * step
-    assert fitting <= off or step == 0, f"{where}: scale {scale:g} is that of no shrunken range"
+    off = 2 * (apart + SHARE * (high - low)) / (2**bits - 1)
+    assert fitting <= off, f"{where}: scale {scale:g} is that of no shrunken range"
 
 
 def _covers(low: float, high: float, apart: float, scale: float, zero: int, bits: int, where: str) -> None:
     """Check that a quantizer covers a range whose ends are known but for `apart`."""
-    low, high = min(low, 0.0), max(high, 0.0)
     levels = 2**bits - 1
-    if high - low <= 2 * apart:
-        assert scale > 0, f"{where}: scale {scale}"
-        return
     own, off = max((high - low) / levels, SMALLEST), 2 * apart / levels
     assert abs(scale - own) <= off + SHARE * own, f"{where}: scale {scale:g}, not {own:g} for [{low:g}, {high:g}]"
     first, last = ends(bits)

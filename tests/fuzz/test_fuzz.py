@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.checks import check
 from tests.fuzz.corpus import CASES
-from tests.fuzz.studies import Case, case_of, from_toml
+from tests.fuzz.studies import case_of, from_toml
 
 STUDIES = range(12)
 """Seeds of the studies that every run of the tests tries."""
@@ -43,6 +43,8 @@ def test_a_random_study(number: int, folders: Iterator[Path]) -> None:
 
 
 def test_a_command_of_its_own(folders: Iterator[Path]) -> None:
-    study = {"activations": ["relu", "zoo:closure"], "seeds": 2, "steps": 20, "grid": 9, "hidden": [4], "batch": 64}
-    full = case_of(0).study | study | {"quick": True}
-    check(Case(full, alone=True), next(folders))
+    case = from_toml("""
+        activations = ["relu", "zoo:closure"]
+        fuzz.alone = true
+    """)
+    check(case, next(folders))

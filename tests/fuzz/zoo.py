@@ -124,6 +124,11 @@ bounded, top_13 = Bounded(), Called()
 # refused or not: both may be right
 
 
+def odd(x: Tensor) -> bool:
+    """Whether a value lies where no probe may have looked."""
+    return bool(((x.abs() > 91.0) & (x.abs() < 99.0)).any())
+
+
 def constant(x: Tensor) -> Tensor:
     return torch.full_like(x, 0.5)
 
@@ -138,7 +143,7 @@ def without_gradient(x: Tensor) -> Tensor:
 
 
 def fragile(x: Tensor) -> Tensor:
-    if bool((x.abs() > 90.0).any()):
+    if odd(x):
         raise ValueError("too large")
     return torch.relu(x)
 
@@ -150,23 +155,23 @@ def tires(x: Tensor) -> Tensor:
 
 
 def leaves(x: Tensor) -> Tensor:
-    if bool((x.abs() > 90.0).any()):
+    if odd(x):
         sys.exit("too large")
     return torch.relu(x)
 
 
 def no_disk(x: Tensor) -> Tensor:
-    if bool((x.abs() > 90.0).any()):
+    if odd(x):
         raise OSError(28, "No space left on device")
     return torch.relu(x)
 
 
 def turns(x: Tensor) -> Tensor:
-    return torch.relu(x).double() if bool((x.abs() > 90.0).any()) else torch.relu(x)
+    return torch.relu(x).double() if odd(x) else torch.relu(x)
 
 
 def shrinks(x: Tensor) -> Tensor:
-    return torch.relu(x)[..., :1] if bool((x.abs() > 90.0).any()) else torch.relu(x)
+    return torch.relu(x)[..., :1] if odd(x) else torch.relu(x)
 
 
 def counts_to_100(x: Tensor) -> Tensor:
