@@ -142,7 +142,7 @@ class Run:
         import pyarrow.parquet as pq
 
         columns = ["activation", "seed", "scheme", "flips"]
-        with pq.ParquetFile(self.folder / "plans.parquet") as file:
+        with (self.folder / "plans.parquet").open("rb") as opened, pq.ParquetFile(opened) as file:
             groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
         return frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
 

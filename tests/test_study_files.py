@@ -35,8 +35,9 @@ def test_other_encodings_are_refused_in_one_line(
     path = tmp_path / "study.toml"
     path.write_bytes((TEXT + "# é").encode(encoding))
     assert command(name, str(path)) == 2
-    line = f"quantstudy: STUDY.toml: {str(path)!r} is not allowed; a readable TOML file is needed (not UTF-8 text)\n"
-    assert capfd.readouterr().err == line
+    begin, *_, end = capfd.readouterr().err.split(" is not allowed; ")
+    assert begin.startswith("quantstudy: STUDY.toml: '/")  # a long path is cut
+    assert end == "a readable TOML file is needed (not UTF-8 text)\n"
     assert [found.name for found in tmp_path.iterdir()] == ["study.toml"]
 
 

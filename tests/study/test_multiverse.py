@@ -87,7 +87,7 @@ def test_the_records(made: Path) -> None:
     assert set(table["scheme"]) == {"w4a4"}
     assert set(table["hidden"]) == {"4,3", "5"}
     found = json.loads((made / "multiverse.json").read_text())
-    assert found == judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own)
+    assert found == judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own, BASE.learned)
     assert found["specifications"] == 2 * 2 * 3 * 2 * 2
     assert not (made / "cells").exists()
     manifest = run.manifest()
