@@ -47,6 +47,7 @@ def test_imports_and_length(path):
         "claims",
         "cliff",
         "contrasts",
+        "differing",
         "intervals",
         "paired",
         "parity",

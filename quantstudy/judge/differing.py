@@ -1,0 +1,42 @@
+"""What two runs differ in, besides their numbers: settings, what they were made with, functions from outside."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from quantstudy.subject.sameness import same
+
+Row = dict[str, Any]
+
+MADE_WITH = ("commit", "processor", "device")
+"""What is compared of two manifests, beside the versions."""
+
+
+def made_with(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
+    """Return what two manifests say of commit, processor, device and versions where they differ."""
+    of_a, of_b = ({key: side.get(key) for key in MADE_WITH} | dict(side.get("versions", {})) for side in (a, b))
+    return differing(of_a, of_b)
+
+
+def other_functions(a: Mapping[str, Any], b: Mapping[str, Any], both: Sequence[str]) -> dict[str, Row]:
+    """Return the activations that are one function from outside in A and another one in B."""
+    of_a, of_b = (side.get("functions", {}) for side in (a, b))
+    return {
+        name: {"a": of_a[name]["fingerprint"], "b": of_b[name]["fingerprint"]}
+        for name in both
+        if name in of_a and name in of_b and not same(of_a[name], of_b[name])
+    }
+
+
+def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
+    """Return what differs in two mappings: key → `{"a", "b"}`, None where one lacks it.
+
+    >>> differing({"lr": 0.1, "grid": 9}, {"lr": 0.3, "grid": 9})
+    {'lr': {'a': 0.1, 'b': 0.3}}
+    """
+    keys = dict.fromkeys(chain(a, b))
+    return {key: {"a": _plain(a.get(key)), "b": _plain(b.get(key))} for key in keys if a.get(key) != b.get(key)}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
