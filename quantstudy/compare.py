@@ -8,7 +8,8 @@ from typing import Any
 from quantstudy.errors import BadInput
 from quantstudy.files import sha256, write_atomically
 from quantstudy.folders import is_folder, names_in
-from quantstudy.judge.compare import MADE_WITH, Side, compare
+from quantstudy.judge.compare import Side, compare
+from quantstudy.judge.differing import MADE_WITH
 from quantstudy.provenance import described
 from quantstudy.records import Run, write_json
 

@@ -6,8 +6,7 @@ Holm's correction runs over all comparisons of one metric.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +15,11 @@ from numpy.typing import NDArray
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput
 from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
+from quantstudy.judge.differing import made_otherwise, other_functions, other_settings
 from quantstudy.judge.intervals import interval
 from quantstudy.judge.seeds import number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.subject.sameness import same
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +32,6 @@ HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
 
 JUDGED = ("winner", "best", "tied_with", "deployable")
 """What is compared of two verdicts on a scheme."""
-
-MADE_WITH = ("commit", "processor", "device")
-"""What is compared of two manifests, beside the versions."""
 
 ISLANDS = ("grid", "frequency")
 """The settings that draw other islands."""
@@ -98,10 +94,10 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     seeds = min(len(a.masks), len(b.masks))
     _require_same_islands(a, b, seeds)
     pairs = scheme_pairs(a.config, b.config)
-    functions = _functions(a.manifest, b.manifest, both)
+    functions = other_functions(a.manifest, b.manifest, both)
     rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions)
     verdicts = [_verdicts(a, b, pair, both) for pair in pairs]
-    settings, made_with = _settings(a.config, b.config), _made_with(a.manifest, b.manifest)
+    settings, made_with = other_settings(a.config, b.config), made_otherwise(a.manifest, b.manifest)
     changed = any(entry["changed"] for entry in verdicts) or not all(row["same"] for row in rows)
     return {
         "settings": settings,
@@ -158,34 +154,6 @@ def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
         )
     seed = int((a.masks[:seeds] != b.masks[:seeds]).any(axis=(1, 2)).argmax()) if same_shape else 0
     raise BadInput("RUN_B: masks.npz", f"seed {seed}", "the islands of RUN_A: seeds pair only where they are the same")
-
-
-def _settings(a: StudyConfig, b: StudyConfig) -> dict[str, Row]:
-    return _differing(asdict(a), asdict(b))
-
-
-def _made_with(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
-    of_a, of_b = ({key: side.get(key) for key in MADE_WITH} | dict(side.get("versions", {})) for side in (a, b))
-    return _differing(of_a, of_b)
-
-
-def _functions(a: Mapping[str, Any], b: Mapping[str, Any], both: Sequence[str]) -> dict[str, Row]:
-    """Return the activations that are one function from outside in A and another one in B."""
-    of_a, of_b = (side.get("functions", {}) for side in (a, b))
-    return {
-        name: {"a": of_a[name]["fingerprint"], "b": of_b[name]["fingerprint"]}
-        for name in both
-        if name in of_a and name in of_b and not same(of_a[name], of_b[name])
-    }
-
-
-def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
-    keys = dict.fromkeys(chain(a, b))
-    return {key: {"a": _plain(a.get(key)), "b": _plain(b.get(key))} for key in keys if a.get(key) != b.get(key)}
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _values(side: Side, seeds: int) -> Values:

@@ -14,7 +14,8 @@ import quantstudy.judge
 FILES = sorted(Path(quantstudy.judge.__file__).parent.glob("*.py"))
 ALLOWED = {"collections", "dataclasses", "functools", "itertools", "math", "re", "typing", "numpy", "scipy", "pandas"}
 OWN = ("quantstudy.config", "quantstudy.errors", "quantstudy.judge", "quantstudy.records",
-       "quantstudy.quantize.scheme", "quantstudy.subject.activations", "quantstudy_kernels.elementary")  # fmt: skip
+       "quantstudy.quantize.scheme", "quantstudy.subject.activations", "quantstudy.subject.sameness",
+       "quantstudy_kernels.elementary")  # fmt: skip
 
 
 def test_importing_the_room_loads_no_torch_and_no_figures():
