@@ -25,6 +25,27 @@ CASES: dict[str, str] = {
         learned = 0.0
         allowed_drop = 1.0
     """,
+    "half of the networks were missing and the others deployable": """
+        activations = ["zoo:hole", "relu"]
+        lr = 10.0
+        seeds = 6
+        learned = 0.0
+        allowed_drop = 1.0
+        quick = false
+    """,
+    "a third, of another function": """
+        activations = ["torch:sinh"]
+        lr = 1.0
+        seeds = 6
+        learned = 0.0
+        allowed_drop = 1.0
+    """,
+    "what the backends decide differently was deployable": """
+        activations = ["zoo:sly", "relu"]
+        learned = 0.0
+        allowed_drop = 1.0
+        seeds = 6
+    """,
     "what has learned nothing was deployable": """
         activations = ["relu", "hardgelu", "leaky_relu"]
         frequency = 64.0
@@ -98,9 +119,8 @@ CASES: dict[str, str] = {
         placement = "both"
     """,
     "eight layers of one neuron": """
-        activations = ["relu", "silu", "zoo:short"]
+        activations = ["silu", "zoo:short"]
         hidden = [1, 1, 1, 1, 1, 1, 1, 1]
-        quick = false
         bits = [2]
     """,
     "16 bits of a small range had a tenth of their codes": """

@@ -35,16 +35,21 @@ def _exact(x: Floats, y: Floats) -> Floats:
 
 def _rounded(x: Floats, y: Floats) -> Floats:
     """Some units in the last place: what libraries promise of tanh and the like."""
-    return 8 * UNIT * np.abs(y)
+    return 6 * UNIT * np.abs(y)
 
 
-def _cancelling(x: Floats, y: Floats) -> Floats:
-    return 8 * UNIT * (1 + np.abs(x))
+def _gate(error: float, end: float) -> Callable[[Floats, Floats], Floats]:
+    """x times a gate that the kernels make with this error, exactly 0 or 1 beyond its end."""
+
+    def apart(x: Floats, y: Floats) -> Floats:
+        return np.where(np.abs(x) < end, error, 4e-8) * np.abs(x) + 2 * UNIT * np.abs(y)
+
+    return apart
 
 
-def _gate(x: Floats, y: Floats) -> Floats:
-    """Errors of silu's logistic (2.5e-7) and gelu's normal distribution (7e-7), as the kernels state them, times x."""
-    return 8e-7 * np.abs(x) + 2 * UNIT * np.abs(y)
+def _two_gates(x: Floats, y: Floats) -> Floats:
+    """x times the difference of two gates, and three times one: both are 0 or 1 far out."""
+    return 5 * UNIT * (np.minimum(np.abs(x), 20) + 3)
 
 
 def _ramp(bound: float) -> Callable[[Floats, Floats], Floats]:
@@ -86,7 +91,7 @@ def _gelu(x: Floats) -> Floats:
     return x * ndtr(x)
 
 
-def _less(function: Callable[[Floats], Floats], gate: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+def _less(gate: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     """f(x) − f(x − 3) = x (g(x) − g(x − 3)) + 3 g(x − 3), which subtracts no large numbers."""
     return lambda x: x * (gate(x) - gate(x - 3)) + 3 * gate(x - 3)
 
@@ -104,8 +109,8 @@ CATALOGUE: dict[str, Formula] = {
     "relu": _plain(_relu),
     "leaky_relu": _plain(_leaky(0.01)),
     "prelu": Formula(lambda x, slope: np.where(x > 0, x, slope * x), _exact),
-    "silu": _plain(_silu, _gate),
-    "gelu": _plain(_gelu, _gate),
+    "silu": _plain(_silu, _gate(3e-7, 15.7)),
+    "gelu": _plain(_gelu, _gate(8e-7, 5.5)),
     "hardswish": _gated(3.0),
     "hardgelu_uncapped": _gated(1.5),
     "hardgelu": Formula(_gated(1.5).value, _ramp(1.5), cap=3.0),
@@ -117,16 +122,16 @@ CATALOGUE: dict[str, Formula] = {
     "elu": _plain(_elu, _rounded),
     "selu": _plain(lambda x: 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * _elu(x)), _rounded),
     "squared_relu": _plain(lambda x: _relu(x) ** 2),
-    "silu_bounded": _plain(_less(_silu, expit), _cancelling),
-    "gelu_bounded": _plain(_less(_gelu, ndtr), _cancelling),
+    "silu_bounded": _plain(_less(expit), _two_gates),
+    "gelu_bounded": _plain(_less(ndtr), _two_gates),
 }
 
 TORCH: dict[str, Formula] = {
     "exp": _plain(np.exp, _rounded),
     "expm1": _plain(np.expm1, _rounded),
     "sinh": _plain(np.sinh, _rounded),
-    "sin": _plain(np.sin, _cancelling),
-    "cos": _plain(np.cos, _cancelling),
+    "sin": _plain(np.sin, _rounded),
+    "cos": _plain(np.cos, _rounded),
     "erf": _plain(erf, _rounded),
     "atan": _plain(np.arctan, _rounded),
     "sign": _plain(np.sign),

@@ -49,7 +49,8 @@ class _Facts:
         self.names: list[str] = folder.study["activations"]
         self.float = {name: folder.simulated("accuracy_float", "float", name) for name in self.names}
         least = folder.study.get("learned", 0.9)
-        self.unlearned = [name for name in self.names if not self.float[name].mean() >= least]
+        known = {name: values[np.isfinite(values)] for name, values in self.float.items()}
+        self.unlearned = [name for name in self.names if not (known[name].size and known[name].mean() >= least)]
         self.allowed = folder.study["allowed_drop"]
         parity = folder.plans[folder.plans["tensor"] == "logit"]
         self.compared = {key: rows["flips"].mean() for key, rows in parity.groupby(["activation", "scheme"])}

@@ -24,7 +24,7 @@ FINE = (
 
 EITHER = (
     *("constant", "flat", "without_gradient", "fragile", "tires", "leaves", "no_disk", "turns", "shrinks"),
-    "counts_to_100",
+    *("counts_to_100", "sly"),
 )
 """Those that it may refuse."""
 
@@ -107,8 +107,8 @@ def _seldom(often: st.SearchStrategy[str], seldom: st.SearchStrategy[str]) -> st
 @st.composite
 def widths(draw: st.DrawFn) -> list[int]:
     """Hidden layers, one to eight of 1 to 64 neurons; the deeper, the narrower."""
-    depth = draw(st.sampled_from((1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8)))
-    return [draw(whole(1, 64 if depth < 3 else 128 // depth**2 + 3)) for _ in range(depth)]
+    depth, least = draw(st.sampled_from((1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 8))), draw(st.sampled_from((1, 2, 2)))
+    return [draw(whole(least, 64 if depth < 3 else 128 // depth**2 + 3)) for _ in range(depth)]
 
 
 @st.composite
@@ -126,14 +126,15 @@ def cases(draw: st.DrawFn) -> Case:
         "grid": draw(st.integers(4, 32)),
         "hidden": hidden,
         "batch": draw(whole(1, 65_536)),
-        "lr": draw(numbers(*REAL_NUMBERS["lr"], 0.1)),
+        "lr": draw(st.one_of(numbers(*REAL_NUMBERS["lr"]), st.sampled_from((0.03, 0.1, 0.3)))),
         "frequency": draw(numbers(*REAL_NUMBERS["frequency"], 3.0)),
         "allowed_drop": draw(st.one_of(st.just(0.02), st.just(0.0), numbers(1e-4, 1.0))),
         "learned": draw(st.sampled_from((0.9, 0.9, 0.0, 0.5, 0.6, 1.0))),
-        "coordinates": draw(st.booleans()),
+        "coordinates": draw(st.sampled_from((False, False, True))),
         "quick": draw(st.sampled_from((True, True, False))),
     }
     study |= {key: draw(st.sampled_from(allowed)) for key, allowed in CHOICES.items() if key != "device"}
+    study["placement"] = draw(st.sampled_from(("post", study["placement"])))  # torchao knows no other
     if draw(st.integers(0, 5)) == 0:
         study |= {"until_decided": True, "max_seeds": draw(st.integers(max(2, seeds), 8))}
     known = {field.name for field in fields(StudyConfig)}

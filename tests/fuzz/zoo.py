@@ -174,6 +174,11 @@ def shrinks(x: Tensor) -> Tensor:
     return torch.relu(x)[..., :1] if odd(x) else torch.relu(x)
 
 
+def sly(x: Tensor) -> Tensor:
+    """Another function where one of the backends calls it, on a plane of 12 × 12 points."""
+    return torch.relu(-x) if x.dim() == 2 and x.shape[-1] == 144 else torch.relu(x)
+
+
 def counts_to_100(x: Tensor) -> Tensor:
     return torch.relu(x) if called("counts_to_100") < 100 else torch.tanh(x)
 
