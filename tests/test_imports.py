@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
-    ("quantstudy.errors", "quantstudy.interrupts"),
+    ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices"),
     (
         "quantstudy.subject.activation",
         "quantstudy.subject.beyond",
@@ -63,7 +63,8 @@ ROOMS = (
 )
 """Data flow down this list: a room may import rooms above it, never below."""
 
-NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.subject.activation", "quantstudy.subject.beyond",
+NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices",
+            "quantstudy.subject.activation", "quantstudy.subject.beyond",
             "quantstudy.subject.activations", "quantstudy.subject.sameness", "quantstudy.subject.syntax",
             "quantstudy.quantize.scheme", "quantstudy.config",
             "quantstudy.files", "quantstudy.folders", "quantstudy.records", "quantstudy.tables", "quantstudy.cache",
