@@ -16,11 +16,12 @@ from quantstudy.executors import ThisProcess
 from quantstudy.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
 from quantstudy.folders import empty_run, held_file, require_emptiable
 from quantstudy.multiverse_config import Multiverse, held_multiverse
+from quantstudy.notices import Notify, once
 from quantstudy.origins import provenance, require_functions, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
 from quantstudy.records import Run, begin, drop_cells, load_cell, open_run, write_json, write_manifest
-from quantstudy.study import Notify, Progress, do_cells, finished, once, redo, timed
+from quantstudy.study import Progress, do_cells, finished, redo, timed
 from quantstudy.tables import MULTIVERSE, parquet_file
 
 STAGES = ("train", "multiverse")

@@ -1,6 +1,5 @@
 """The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -16,6 +15,7 @@ from quantstudy.executors import ThisProcess, Workers
 from quantstudy.files import locked
 from quantstudy.folders import empty_run, require_emptiable, require_same_study
 from quantstudy.interrupts import as_they_finish
+from quantstudy.notices import Notify, once
 from quantstudy.origins import provenance, require_functions, require_same_functions
 from quantstudy.portability import notices
 from quantstudy.provenance import processor
@@ -33,11 +33,6 @@ from quantstudy.simulated_only import simulated_only
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
-
-Notify = Callable[[str], None]
-"""Called with one line for the user."""
-
-BRACKETS = re.compile(r"\(.*\)")
 
 NOTES = 64
 """How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
@@ -275,19 +270,6 @@ def _load_the_rest() -> None:
     import_module("quantstudy.judge.run")
     show = import_module("quantstudy.show")
     show.load()
-
-
-def once(notify: Notify) -> Notify:
-    """Tell every line once, whatever it says in brackets: a cache that can't be written is noticed by every cell."""
-    told: set[str] = set()
-
-    def tell(line: str) -> None:
-        said = BRACKETS.sub("", line)
-        if said not in told:
-            told.add(said)
-            notify(line)
-
-    return tell
 
 
 def finished(run: Run, notify: Notify) -> bool:

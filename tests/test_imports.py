@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
-    ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.streams"),
+    ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams"),
     (
         "quantstudy.subject.activation",
         "quantstudy.subject.beyond",
@@ -61,7 +61,8 @@ ROOMS = (
 )
 """Data flow down this list: a room may import rooms above it, never below."""
 
-NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.streams", "quantstudy.advice",
+NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams",
+            "quantstudy.advice",
             "quantstudy.worker_failures", "quantstudy.as_it_stands", "quantstudy.run_command",
             "quantstudy.subject.activation", "quantstudy.subject.beyond", "quantstudy.subject.activations",
             "quantstudy.subject.sameness", "quantstudy.subject.syntax",

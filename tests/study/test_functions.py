@@ -14,9 +14,10 @@ from quantstudy.cells import cell
 from quantstudy.config import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.multiverse import quoting_run
+from quantstudy.notices import once
 from quantstudy.origins import require_same_functions
 from quantstudy.records import open_run
-from quantstudy.study import once, run_study
+from quantstudy.study import run_study
 from quantstudy.subject.functions import look_again
 
 CLAMP = "TOP = 13\n\ndef f(x):\n    return x.clamp(0, TOP)\n"
