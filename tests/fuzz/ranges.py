@@ -7,6 +7,7 @@ from tests.fuzz.oracle import Values, ends
 
 Floats = NDArray[np.float64]
 
+ZERO = np.float32(0)
 SMALLEST = float(np.finfo(np.float32).smallest_normal)
 SHRINKS = 40
 """Ranges that the observer `mse` tries: 1/40 … 40/40 of all."""
@@ -35,13 +36,14 @@ def check_range(seen: Values, scale: float, zero: int, bits: int, observer: str,
     if observer != "mse":
         _covers(low, high, apart, scale, zero, bits, where)
         return
-    shrunk = np.arange(SHRINKS, 0, -1) / SHRINKS
-    errors = np.array([error(values, *quantizer(f * low, f * high, bits), bits) for f in shrunk])
+    shrunk = np.arange(SHRINKS, 0, -1, dtype=np.float32) / np.float32(SHRINKS)
+    tried = [quantizer(f * np.float32(low), f * np.float32(high), bits) for f in shrunk]
+    errors = np.array([error(values, *one, bits) for one in tried])
     slack = (apart + SHARE * np.abs(values).max() + FAINT) * np.sqrt(values.size)
     own = error(values, float(scale), zero, bits)
     most = (errors.min() + 2 * slack) * 1.001
     assert own <= most, f"{where}: an error of {own:g}, the best of the ranges gives {errors.min():g}"
-    fitting = np.abs([quantizer(f * low, f * high, bits)[0] - scale for f in shrunk]).min()
+    fitting = np.abs([float(own) - float(scale) for own, _ in tried]).min()
     off = 2 * (apart + SHARE * (high - low)) / (2**bits - 1)
     assert fitting <= off, f"{where}: scale {scale:g} is that of no shrunken range"
 
@@ -59,15 +61,16 @@ def _covers(low: float, high: float, apart: float, scale: float, zero: int, bits
     assert least <= zero <= most, f"{where}: zero point {zero}, not {least:g} to {most:g}"
 
 
-def quantizer(low: float, high: float, bits: int) -> tuple[float, int]:
-    """Return scale and zero point of a range, widened to include 0."""
-    low, high = min(low, 0.0), max(high, 0.0)
+def quantizer(low: np.float32, high: np.float32, bits: int) -> tuple[np.float32, int]:
+    """Return scale and zero point of a range, widened to include 0, in float32: of [−1, 1] the zero point is a tie."""
+    low, high = np.minimum(low, ZERO), np.maximum(high, ZERO)
     first, last = ends(bits)
-    scale = max((high - low) / (2**bits - 1), SMALLEST)
+    scale = np.maximum((high - low) / np.float32(2**bits - 1), np.float32(SMALLEST))
     return scale, int(np.clip(first - np.rint(low / scale), first, last))
 
 
-def error(values: Floats, scale: float, zero: int, bits: int) -> float:
+def error(values: Floats, scale: float | np.float32, zero: int, bits: int) -> float:
     """Return the root of the summed squared errors of rounding."""
+    scale = float(scale)
     codes = np.clip(np.rint(values / scale) + zero, *ends(bits))
     return float(np.sqrt((((codes - zero) * scale - values) ** 2).sum()))
