@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import tomli_w
+
 from quantstudy.config import CHOICES, REAL_NUMBERS, StudyConfig
 from quantstudy.show import FIGURE_NAMES
 from quantstudy.subject.activations import ACTIVATIONS
