@@ -106,7 +106,7 @@ def test_it_is_drawn_from_few_seeds(measured):
 
 
 def test_the_figure_says_what_the_mean_leans_on():
-    table = made(0.0, 4)
+    table = made(0.0, 6)
     table.loc[table["metric"] != "share", "value"] = 2.0
     table.loc[(table["metric"] == "code_entropy_bits") & (table["activation"] == "prelu"), "value"] = 8.0
     table.loc[(table["metric"] == "code_entropy_bits") & (table["activation"] == "hardgelu"), "value"] = 2.5
