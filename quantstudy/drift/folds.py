@@ -36,7 +36,8 @@ def _sqnr(signal: Floats, noise: Floats) -> Floats:
 
 
 def _cosine(product: Floats, signal: Floats, quantized: Floats) -> Floats:
-    return np.asarray(np.clip(ratio(product, np.sqrt(signal) * np.sqrt(quantized)), -1.0, 1.0))
+    with np.errstate(invalid="ignore"):  # 0 times infinity, of a fold that is nothing and one that has overflowed
+        return np.asarray(np.clip(ratio(product, np.sqrt(signal) * np.sqrt(quantized)), -1.0, 1.0))
 
 
 def _newly_dead(x_range: Floats, y_range: Floats) -> Floats:

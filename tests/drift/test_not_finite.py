@@ -107,6 +107,13 @@ def test_neither_dead_nor_without_islands_is_a_fold_that_is_not_finite(bad):
     assert summary["newly_dead_undefined"].tolist() == [1, 0]
 
 
+def test_a_fold_of_nothing_beside_an_infinite_one_warns_of_nothing():
+    nothing = np.zeros((2, 3, 4, 4))
+    infinite = nothing + np.inf
+    for pair in ((nothing, infinite), (infinite, nothing), (infinite, infinite), (nothing, nothing)):
+        assert np.isnan(folds.fold_measures(*pair, 0.1, -1.0, 1.0)["cosine"]).all()
+
+
 def test_curves_and_confidence_of_a_map_that_is_not_finite():
     ramp = np.tile(np.arange(6.0) - 2.5, (2, 6, 1))
     ramp[0, 0, 0] = np.nan
