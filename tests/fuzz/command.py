@@ -107,11 +107,16 @@ def _some(figures: Sequence[str]) -> Any:
 
 @contextlib.contextmanager
 def _warnings_of_a_command() -> Iterator[None]:
-    """Let warnings be told as Python does by itself, not raised as pytest wants them."""
+    """Let warnings be printed as Python does by itself, not raised or kept as pytest wants them."""
+
+    def tell(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any) -> None:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
     with warnings.catch_warnings():
         warnings.resetwarnings()
         for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", kind)
+        warnings.showwarning = tell
         yield
 
 

@@ -192,4 +192,17 @@ CASES: dict[str, str] = {
         quick = false
         fuzz.figures = ["ranges", "placement", "heatmap_folds"]
     """,
+    "a cosine of nothing with what is infinite warned on standard error": """
+        activations = ["torch:sinh"]
+        bits = [16, 12, 5]
+        seeds = 5
+        steps = 1
+        grid = 13
+        hidden = [2, 3, 11, 11]
+        batch = 3
+        lr = 0.1
+        frequency = 0.658271
+        observer = "percentile"
+        placement = "pre"
+    """,
 }

@@ -10,7 +10,7 @@ from tests.fuzz.checks import check
 from tests.fuzz.corpus import CASES
 from tests.fuzz.studies import case_of, from_toml
 
-STUDIES = range(8)
+STUDIES = range(6)
 """Seeds of the studies that every run of the tests tries."""
 
 
