@@ -39,6 +39,7 @@ CASES: dict[str, str] = {
         seeds = 6
         learned = 0.0
         allowed_drop = 1.0
+        quick = false
     """,
     "what the backends decide differently was deployable": """
         activations = ["zoo:sly", "relu"]

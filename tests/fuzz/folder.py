@@ -60,8 +60,7 @@ class Folder:
 
     def weights(self, activation: str) -> dict[str, NDArray[np.float32]]:
         """The parameters of one activation's networks."""
-        paths = [self.path / "weights" / f"{name}.safetensors" for name in (activation, activation.replace(":", "-"))]
-        return load_file(next(path for path in paths if path.exists()))
+        return load_file(self.path / "weights" / f"{activation.replace(':', '-')}.safetensors")
 
     def table(self, name: str) -> pd.DataFrame:
         """A parquet file, text as text."""

@@ -1,7 +1,7 @@
 """Whether the records justify every word of a verdict."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class _Facts:
         self.folder = folder
         self.names: list[str] = folder.study["activations"]
         self.float = {name: folder.simulated("accuracy_float", "float", name) for name in self.names}
-        least = folder.study.get("learned", 0.9)
+        least = folder.study["learned"]
         known = {name: values[np.isfinite(values)] for name, values in self.float.items()}
         self.unlearned = [name for name in self.names if not (known[name].size and known[name].mean() >= least)]
         self.allowed = folder.study["allowed_drop"]
@@ -216,11 +216,10 @@ SETTING = ("placement", "coordinates", "observer", "granularity", "weight_observ
 def _placement(facts: _Facts) -> None:
     """Check what is called deployable where quantizers are placed otherwise, and who leads there."""
     frame = facts.folder.table("placement")
-    keys: Sequence[str] = [key for key in SETTING if key in frame]
-    rows = dict(iter(frame.groupby(["scheme", *keys, "metric", "activation"], observed=True)))
+    rows = dict(iter(frame.groupby(["scheme", *SETTING, "metric", "activation"], observed=True)))
     for scheme, judged in facts.folder.verdict["placement"].items():
         for entry in judged["settings"]:
-            place = (scheme, *(entry[key] for key in keys))
+            place = (scheme, *(entry[key] for key in SETTING))
             for name in entry["deployable"]:
                 against = facts.against(name, rows[*place, "accuracy_drop", name]["value"].to_numpy())
                 assert not against, f"placement {place}: {name} is called deployable, but {against}"

@@ -57,8 +57,8 @@ def recompute(folder: Folder) -> Recomputed:
 
 def _other_tables(folder: Folder) -> None:
     """Check that the tables beyond the schemes say the same of the study's own schemes as the metrics."""
-    own = {key: folder.study[key] for key in ("placement", "coordinates", "observer")}
-    own |= {"granularity": "channel", "weight_observer": folder.study.get("weight_observer", "symmetric")}
+    own = {key: folder.study[key] for key in ("placement", "coordinates", "observer", "weight_observer")}
+    own |= {"granularity": "channel"}
     for table, key in (("cliff", {}), ("placement", own), ("sensitivity", {"view": "total"})):
         frame = folder.table(table)
         for column in key.keys() & frame.keys():
@@ -78,7 +78,7 @@ def _activation(folder: Folder, name: str, known: Formula, done: Recomputed) -> 
     plain = _Decisions.of(before, folder.masks, broken)
     plain.same_accuracy(folder.simulated("accuracy_float", "float", name), f"{name}, float", done)
     more = {"placement": folder.study["placement"], "coordinates": folder.study["coordinates"]}
-    more["no_clipping"] = folder.study.get("weight_observer") == "no_clipping"
+    more["no_clipping"] = folder.study["weight_observer"] == "no_clipping"
     for scheme in folder.schemes:
         how = oracle.setting(scheme, **more)
         rows = folder.plans[(folder.plans["activation"] == name) & (folder.plans["scheme"] == scheme)]

@@ -46,8 +46,12 @@ def test_random_studies(folders: Iterator[Path]) -> None:
 
 
 def test_a_command_of_its_own(folders: Iterator[Path]) -> None:
+    """All figures, and everything deployable and tied in all placements."""
     case = from_toml("""
         activations = ["relu", "zoo:closure"]
+        learned = 0.0
+        allowed_drop = 1.0
+        quick = false
         fuzz.alone = true
     """)
     check(case, next(folders))
