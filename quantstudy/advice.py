@@ -9,10 +9,11 @@ AGAIN = "what is finished is kept, run the same command again"
 _FREE = f"free some space: {AGAIN}"
 _ELSEWHERE = "choose another folder with --out, or allow to write there"
 _MORE_FILES = "raise their number (ulimit -n), or use fewer processes (--jobs 1)"
-_A_FILE = "a folder on the way is none: choose another folder with --out"
+_A_FILE = "a part of this path is a file and no folder: choose another folder with --out"
+_A_CIRCLE = "links in this path lead in a circle: choose another folder with --out"
 
 WAYS = {
-    errno.ENOENT: f"it, or a folder on the way, is not there: choose another one with --out, or if it is lost: {AGAIN}",
+    errno.ENOENT: f"it, or a folder above it, is not there: choose another with --out, or if it was deleted: {AGAIN}",
     errno.ENOSPC: _FREE,
     errno.EDQUOT: _FREE,
     errno.EFBIG: f"raise the size that a file may have (ulimit -f): {AGAIN}",
@@ -25,7 +26,7 @@ WAYS = {
     errno.ENAMETOOLONG: "choose a shorter path with --out",
     errno.ENOTDIR: _A_FILE,
     errno.EEXIST: "something else stands in its place: choose another folder with --out",
-    errno.ELOOP: _A_FILE,
+    errno.ELOOP: _A_CIRCLE,
 }
 """Ways round by the error's number."""
 

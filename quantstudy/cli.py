@@ -103,7 +103,7 @@ def run(
 
     Weights and the outputs of hidden layers are quantized.
     Biases, the logit and, but for coordinates = true, the inputs stay float.
-    Deployable is no activation that gets less than 90 % right in float.
+    What has not learned in float (see learned in a study file) is not deployable.
 
     The same command goes on where it was stopped and ends with the same numbers.
     """

@@ -105,7 +105,7 @@ class Run:
         """
         import pyarrow as pa
 
-        groups = self._groups(("activation", "seed", "scheme", "backend", "scope", "layer", "metric", "value"))
+        groups = self._layers(("activation", "seed", "scheme", "backend", "scope", "layer", "metric", "value"))
         return frame(pa.concat_tables([group.filter(is_in(group["metric"], SUMMARIES)) for group in groups]))
 
     def undefined(self) -> "pd.DataFrame":
@@ -118,7 +118,7 @@ class Run:
 
         keys, counted = ["metric", "scheme"], [("undefined", "sum"), ("undefined", "count")]
         parts = []
-        for group in self._groups((*keys, "scope", "value")):
+        for group in self._layers((*keys, "scope", "value")):
             flags = pc.is_nan(group["value"]).cast(pa.int64())
             part = group.select(keys).append_column("undefined", flags)
             parts.append(part.group_by(keys, use_threads=False).aggregate(counted))
@@ -139,11 +139,8 @@ class Run:
         A row per network and scheme that both ran; read a row group at a time.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        columns = ["activation", "seed", "scheme", "flips"]
-        with (self.folder / "plans.parquet").open("rb") as opened, pq.ParquetFile(opened) as file:
-            groups = [file.read_row_group(number, columns) for number in range(file.num_row_groups)]
+        groups = self._groups("plans.parquet", ("activation", "seed", "scheme", "flips"))
         return frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
 
     def variation(self, name: str) -> "pd.DataFrame":
@@ -173,15 +170,19 @@ class Run:
         with (self.folder / name).open("rb") as file:
             return frame(pq.ParquetFile(file).read())
 
-    def _groups(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
+    def _layers(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
         """Yield the rows of metrics.parquet that speak of networks and layers, a row group at a time."""
+        for group in self._groups("metrics.parquet", columns):
+            yield group.filter(is_in(group["scope"], ("network", "layer")))
+
+    def _groups(self, name: str, columns: Sequence[str]) -> "Iterator[pa.Table]":
+        """Yield some columns of a table, a row group at a time."""
         import pyarrow.parquet as pq
 
-        with (self.folder / "metrics.parquet").open("rb") as file:
+        with (self.folder / name).open("rb") as file:
             table = pq.ParquetFile(file)
             for number in range(table.num_row_groups):
-                group = table.read_row_group(number, columns)
-                yield group.filter(is_in(group["scope"], ("network", "layer")))
+                yield table.read_row_group(number, columns)
 
 
 def reading_once(run: Run) -> Run:

@@ -15,7 +15,7 @@ from quantstudy import advice, cli
 AGAIN = "what is finished is kept, run the same command again"
 
 HELPS = {
-    "ENOENT": f"it, or a folder on the way, is not there: choose another one with --out, or if it is lost: {AGAIN}",
+    "ENOENT": f"it, or a folder above it, is not there: choose another with --out, or if it was deleted: {AGAIN}",
     "ENOSPC": f"free some space: {AGAIN}",
     "EDQUOT": f"free some space: {AGAIN}",
     "EFBIG": f"raise the size that a file may have (ulimit -f): {AGAIN}",
@@ -26,8 +26,8 @@ HELPS = {
     "ENFILE": "raise their number (ulimit -n), or use fewer processes (--jobs 1)",
     "ENOMEM": f"use fewer processes (--jobs 1): {AGAIN}",
     "ENAMETOOLONG": "choose a shorter path with --out",
-    "ENOTDIR": "a folder on the way is none: choose another folder with --out",
-    "ELOOP": "a folder on the way is none: choose another folder with --out",
+    "ENOTDIR": "a part of this path is a file and no folder: choose another folder with --out",
+    "ELOOP": "links in this path lead in a circle: choose another folder with --out",
     "EEXIST": "something else stands in its place: choose another folder with --out",
     "EIO": AGAIN,
 }

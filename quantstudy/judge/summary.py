@@ -41,7 +41,8 @@ def _width(bits: int, verdict: Mapping[str, Any]) -> str:
         alike.setdefault(_fate(judged), []).append(name)
     fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
     both = found[f"w{bits}a{bits}"]
-    apart = {name: what for judged in found.values() for name, what in judged["backends_differ"].items()}
+    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
+    apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
     said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
     return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
 

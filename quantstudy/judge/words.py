@@ -61,7 +61,7 @@ def points(fraction: float, digits: int = 1) -> str:
 
 
 def limit(fraction: float) -> str:
-    """Return an allowed drop as points, with as many digits as it was given.
+    """Return a limit in hundredths, with as many digits as it was given.
 
     >>> limit(0.02), limit(0.0005)
     ('2.0', '0.05')

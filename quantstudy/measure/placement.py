@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS, StudyConfig
+from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
 from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
@@ -66,7 +66,8 @@ def settings(subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choi
         ranges[observer, per_neuron] = {s: quantizers(s.activations) for s in schemes if s.activations is not None}
     weights = {
         (scheme, per_channel, observer): weight_quantizers(stack, scheme, observer, per_channel=per_channel)
-        for scheme, per_channel, observer in product(schemes, (False, True), WEIGHT_OBSERVERS)
+        for per_channel, observer in {(one["granularity"] != "tensor", one["weight_observer"]) for one in choices}
+        for scheme in schemes
     }
     plans = [
         _placed(

@@ -109,18 +109,8 @@ def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, 
     """Return the quantizer of every block of a tensor by torchao's own primitive, its scale at least `least`."""
     if math.prod(block) == 1:  # torchao 0.18 takes blocks of one element for one block of all
         return _from_ends(x, x, block, format, least, kind)
-    primitives = quantization().quant_primitives
-    found = primitives.choose_qparams_affine(
-        x,
-        mapping(kind),
-        block,
-        torch.int32,
-        format.low,
-        format.high,
-        eps=least,
-        zero_point_dtype=torch.int32,
-        keepdim=True,
-    )
+    choose = quantization().quant_primitives.choose_qparams_affine
+    found = choose(x, *_integers(kind, block, format), eps=least, zero_point_dtype=torch.int32, keepdim=True)
     return _or_nan(format, *found)
 
 
@@ -128,19 +118,14 @@ def _from_ends(
     low: Tensor, high: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str
 ) -> Quantizer:
     """Return the quantizers of ranges [low, high], elementwise, by torchao's own primitive."""
-    primitives = quantization().quant_primitives
-    found = primitives.choose_qparams_affine_with_min_max(
-        low,
-        high,
-        mapping(kind),
-        block,
-        torch.int32,
-        format.low,
-        format.high,
-        eps=least,
-        zero_point_dtype=torch.int32,
-    )
+    choose = quantization().quant_primitives.choose_qparams_affine_with_min_max
+    found = choose(low, high, *_integers(kind, block, format), eps=least, zero_point_dtype=torch.int32)
     return _or_nan(format, *found)
+
+
+def _integers(kind: str, block: tuple[int, ...], format: IntFormat) -> tuple[Any, ...]:
+    """Return what both primitives take in this order: mapping, block, type of the codes, lowest and highest code."""
+    return mapping(kind), block, torch.int32, format.low, format.high
 
 
 def _or_nan(format: IntFormat, scale: Tensor, zero_point: Tensor) -> Quantizer:

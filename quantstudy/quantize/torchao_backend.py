@@ -158,7 +158,7 @@ def static_int8(scale: Tensor, zero_point: Tensor) -> Any:
     )
 
 
-def _weight_only(scheme: Scheme, observer: str = "symmetric") -> Any:
+def _weight_only(scheme: Scheme, observer: str) -> Any:
     ao = quantization()
     bits = _torchao_bits(scheme, observer)
     if bits == MAX_TORCHAO_BITS:
@@ -170,7 +170,7 @@ def _weight_only(scheme: Scheme, observer: str = "symmetric") -> Any:
     )
 
 
-def _dynamic(scheme: Scheme, observer: str = "symmetric") -> Any:
+def _dynamic(scheme: Scheme, observer: str) -> Any:
     ao = quantization()
     bits = _torchao_bits(scheme, observer)
     if bits == MAX_TORCHAO_BITS:

@@ -104,9 +104,8 @@ def _histogram(frame: "pd.DataFrame", name: str, layer: int, grid: Floats) -> Hi
     count = mine["count"].to_numpy(dtype=np.float64)
     if not count.sum() > 0:
         return None
-    first = np.round(
-        mine["bin_left"].to_numpy(dtype=np.float64) / BIN
-    )  # no whole type holds those of a diverged network
+    # Numbers of bins, kept as floats: no type of whole numbers holds those of a network that has diverged.
+    first = np.round(mine["bin_left"].to_numpy(dtype=np.float64) / BIN)
     order = np.argsort(first)
     first, shares = first[order], count[order] / count.sum()
     below = np.cumsum(shares)

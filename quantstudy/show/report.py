@@ -12,7 +12,7 @@ import jinja2
 
 from quantstudy.drift import catalogue
 from quantstudy.files import write_atomically
-from quantstudy.judge.words import UNLEARNED
+from quantstudy.judge.words import UNLEARNED, limit
 from quantstudy.provenance import described
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.show import figure_files
@@ -75,7 +75,7 @@ def report(run: "Run") -> str:
         seeds=plural(config.seeds, "seed"),
         one_seed=config.seeds == 1,
         allowed=number(100.0 * config.allowed_drop),
-        learned=percent(config.learned, 0),
+        learned=f"{limit(config.learned)} %",
         schemes=[_scheme(scheme, verdict["schemes"]) for scheme in config.schemes if str(scheme) in verdict["schemes"]],
         summary=verdict["summary"],
         figures=[_figure(path) for path in figure_files(run) if path.exists()],

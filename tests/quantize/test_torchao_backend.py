@@ -192,7 +192,7 @@ def test_the_audit_trips_on_the_int4_trap(make_stack):
 def test_the_audit_names_the_layer_that_a_filter_skipped(skipped, small):
     network = Network(small, 0)
     for layer in {0, 1, 2} - {skipped}:
-        backend.quantize_(network, f"layers.{layer}", backend._weight_only(parse_scheme("w4")))
+        backend.quantize_(network, f"layers.{layer}", backend._weight_only(parse_scheme("w4"), "symmetric"))
     assert refusal(network, "w4") == f"coverage audit: layers.{skipped} holds float32 where w4 needs int4"
 
 
@@ -218,7 +218,7 @@ def test_the_audit_trips_on_other_integers_and_other_inputs(is_really, audited_a
 
 def test_the_audit_wants_the_first_layer_weight_only(small):
     network = Network(small, 0)
-    backend.quantize_(network, None, backend._dynamic(parse_scheme("w4a8dyn")))
+    backend.quantize_(network, None, backend._dynamic(parse_scheme("w4a8dyn"), "symmetric"))
     assert refusal(network, "w4a8dyn") == "coverage audit: layers.0 holds int4, dynamic input where w4a8dyn needs int4"
 
 
@@ -242,9 +242,9 @@ def test_every_run_is_audited(text, forgotten, small, small_maps, points, monkey
 
 def test_naming_a_layer_touches_that_one_and_no_name_touches_the_float_ones(small):
     network = Network(small, 0)
-    backend.quantize_(network, "layers.1", backend._weight_only(parse_scheme("w5")))
+    backend.quantize_(network, "layers.1", backend._weight_only(parse_scheme("w5"), "symmetric"))
     assert [backend.stored_format(layer.weight) for layer in network.layers] == ["float32", "int5", "float32"]
-    backend.quantize_(network, None, backend._weight_only(parse_scheme("w3")))
+    backend.quantize_(network, None, backend._weight_only(parse_scheme("w3"), "symmetric"))
     assert [backend.stored_format(layer.weight) for layer in network.layers] == ["int3", "int5", "int3"]
 
 
@@ -265,7 +265,7 @@ def test_dynamic_inputs_take_torchaos_codes_even_on_the_tie(make_stack):
     from torchao.quantization.quantize_.common import _choose_quant_func_and_quantize_tensor as torchao_quantize
 
     network = Network(make_stack("relu", (5, 3)), 0)
-    backend.quantize_(network, None, backend._dynamic(parse_scheme("w8a8dyn")))
+    backend.quantize_(network, None, backend._dynamic(parse_scheme("w8a8dyn"), "symmetric"))
     x = torch.randn(5, 400, generator=torch.Generator().manual_seed(2))
     x[1, :300] = -1.25 * x[:, :300].abs().amax(dim=0)
     theirs = torchao_quantize(x.T.contiguous(), network.layers[1].weight.act_quant_kwargs)
