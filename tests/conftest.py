@@ -123,10 +123,24 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def int8_products() -> None:
-    """Skip where the product of int8 matrices is wrong: without VNNI oneDNN's may saturate, without a word."""
-    import torch
+def inexact() -> tuple[str, ...]:
+    """What a run says about torch's product of int8 matrices: nothing, or one line where it saturates (no VNNI)."""
+    import torch  # only for the rooms that ask for it
+
+    from quantstudy.quantize.int8_products import INEXACT
 
     sevens = torch.full((32, 64), 127, dtype=torch.int8)
-    if (torch._int_mm(sevens, sevens.T) != 64 * 127 * 127).any():
+    return (INEXACT,) if (torch._int_mm(sevens, sevens.T) != 64 * 127 * 127).any() else ()
+
+
+@pytest.fixture(scope="session")
+def torchao_schemes(inexact: tuple[str, ...]) -> set[str]:
+    """Of the schemes at 4 and 8 bits those that run in torchao on this machine."""
+    return {"w4", "w4a8dyn", "w8"} | (set() if inexact else {"w8a8", "w8a8dyn"})
+
+
+@pytest.fixture(scope="session")
+def int8_products(inexact: tuple[str, ...]) -> None:
+    """Skip where the product of int8 matrices is wrong."""
+    if inexact:
         pytest.skip("torch's product of int8 matrices saturates here")

@@ -88,9 +88,9 @@ def test_float_rows_stand_once_per_seed(frame):
         assert set(part["scheme"]) == {"float"}
 
 
-def test_which_backend_records_what(frame, effects):
+def test_which_backend_records_what(frame, effects, torchao_schemes):
     torchao = frame[frame["backend"] == "torchao"]
-    assert set(torchao["scheme"]) == {"w4", "w4a8dyn", "w8", "w8a8", "w8a8dyn"}
+    assert set(torchao["scheme"]) == torchao_schemes
     assert set(torchao["scheme"]) == {name for name, effect in effects.items() if effect.real is not None}
     assert set(torchao["metric"]) == {*DECISION_METRICS} - ONCE
     simulated = frame[frame["backend"] == "simulated"]

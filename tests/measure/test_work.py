@@ -52,15 +52,15 @@ def only_entry():
     return path
 
 
-def test_train_measure_picture(place, tiny):
+def test_train_measure_picture(place, tiny, inexact):
     folder = place("run")
     for unit in cells("train", tiny):
         status = work.run(folder, tiny, unit)
         assert isinstance(status, CellStatus)
         assert (status.key, status.device, status.notices) == (unit.key, "cpu", ())
         assert status.seconds > 0
-    for unit in (cell("measure", tiny, "relu", 0, 2), cell("picture", tiny, "relu", 1, 2)):
-        assert work.run(folder, tiny, unit).notices == ()
+    assert set(work.run(folder, tiny, cell("measure", tiny, "relu", 0, 2)).notices) == set(inexact)
+    assert work.run(folder, tiny, cell("picture", tiny, "relu", 1, 2)).notices == ()
     assert sorted(path.name.split("-")[0] for path in (folder / "cells").iterdir()) == [
         "measure",
         "picture",
@@ -225,22 +225,24 @@ def test_prelu_keeps_its_slopes_through_the_records(place, tiny):
         ("w4a8dyn", {"weight_observer": "no_clipping"}, True),
     ],
 )
-def test_where_torchao_runs(scheme, options, runs, tiny, on):
+def test_where_torchao_runs(scheme, options, runs, tiny, on, inexact):
     config = tiny.with_options(**options)
     assert runs_in_torchao(config, parse_scheme(scheme)) is runs
     effect = work.quantize(on, config, parse_scheme(scheme))
-    assert (effect.real is not None) is runs
+    assert (effect.real is not None) is (runs and not (inexact and scheme == "w8a8"))
     assert effect.scheme == scheme
     assert work.quantize(on, config, parse_scheme(scheme), with_torchao=False).real is None
 
 
-def test_the_observer_reaches_the_plan_and_both_backends(tiny, on):
+def test_the_observer_reaches_the_plan_and_both_backends(tiny, on, inexact):
     plain, other = (
         work.quantize(on, tiny.with_options(observer=name), parse_scheme("w8a8")) for name in ("minmax", "percentile")
     )
     assert not torch.equal(plain.plan.outputs[0].scale, other.plan.outputs[0].scale)
-    assert not torch.equal(plain.real.logit, other.real.logit)
-    assert (other.real.logit - other.accumulated.logit).abs().max() < 1e-4
+    assert not torch.equal(plain.accumulated.logit, other.accumulated.logit)
+    if not inexact:
+        assert not torch.equal(plain.real.logit, other.real.logit)
+        assert (other.real.logit - other.accumulated.logit).abs().max() < 1e-4
 
 
 def test_weight_scales_that_clip_nothing_reach_both_backends(on, tiny):

@@ -74,13 +74,13 @@ def test_metrics_have_the_columns_of_the_design(tiny: Run) -> None:
     assert not metrics.duplicated(keys).any()
 
 
-def test_network_rows_of_every_scheme_and_backend(tiny: Run) -> None:
+def test_network_rows_of_every_scheme_and_backend(tiny: Run, torchao_schemes: set[str]) -> None:
     metrics = tiny.metrics()
     network = metrics[metrics["scope"] == "network"]
     flips = network[network["metric"] == "flip_rate"]
     found = {tuple(map(str, pair)) for pair in flips[["scheme", "backend"]].drop_duplicates().itertuples(index=False)}
     assert found == {(str(scheme), "simulated") for scheme in tiny.config.schemes} | {
-        (scheme, "torchao") for scheme in ("w4", "w4a8dyn", "w8", "w8a8", "w8a8dyn")
+        (scheme, "torchao") for scheme in torchao_schemes
     }
     assert len(flips) == len(found) * tiny.config.seeds * len(tiny.config.activations)
     assert flips["value"].between(0, 1).all()
@@ -123,14 +123,14 @@ def test_histograms_count_every_value(tiny: Run) -> None:
             assert (rows["bin_left"] < rows["bin_right"]).all()
 
 
-def test_plans_and_parity(tiny: Run) -> None:
+def test_plans_and_parity(tiny: Run, torchao_schemes: set[str]) -> None:
     plans = tiny.plans()
     real = plans[plans["backend"] == "torchao"]
     weights = real[real["tensor"].str.endswith("weight")]
-    assert len(weights) == 5 * 3 * tiny.config.seeds * len(tiny.config.activations)
+    assert len(weights) == len(torchao_schemes) * 3 * tiny.config.seeds * len(tiny.config.activations)
     assert weights["weights_equal"].all()
     logits = real[real["tensor"] == "logit"]
-    assert len(logits) == 5 * tiny.config.seeds * len(tiny.config.activations)
+    assert len(logits) == len(torchao_schemes) * tiny.config.seeds * len(tiny.config.activations)
     assert logits["flips"].notna().all()
     ours = plans[plans["backend"] == "simulated"]
     assert set(ours["bits"]) == {4, 8}
