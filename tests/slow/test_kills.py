@@ -70,7 +70,7 @@ MOMENTS = 20
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, undisturbed: Run) -> Path:
+def killed(tmp_path_factory: pytest.TempPathFactory, undisturbed: Run, faults: Callable[[str], str]) -> Path:
     """A folder with the run folders `run0` … of runs that were killed ever later."""
     top = tmp_path_factory.mktemp("killed")
     (top / "small.toml").write_text(undisturbed.config.to_toml())
@@ -78,7 +78,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, undisturbed: Run) -> Path:
     done = subprocess.run(
         [sys.executable, top / "steps.py", top, str(MOMENTS)], capture_output=True, text=True, check=False, timeout=300
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, faults(done.stderr)) == (0, "")
     lines = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
     assert len(lines) == MOMENTS
     assert {code for *_, code in lines} == {-signal.SIGKILL}
