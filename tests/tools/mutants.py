@@ -1,8 +1,8 @@
-"""Mutation test: break one place at a time in drift/, quantize/ and judge/ and see whether their tests notice.
+"""Mutation test: break one place at a time in drift/, quantize/, judge/ and subject/ and see whether tests notice.
 
-`make mutants` draws 150 mutants with a fixed seed from all that cosmic-ray can make of the three rooms, runs each
+`make mutants` draws 150 mutants with a fixed seed from all that cosmic-ray can make of these rooms, runs each
 room's tests on a copy of the tree and lists the survivors; it fails when fewer than 85 % are killed. Mutants that
-change nothing that runs (annotations, docstrings) are not drawn.
+change nothing that runs (annotations, docstrings) are not drawn. `--since COMMIT` breaks only what is new since then.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import ast
 import difflib
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("drift", "quantize", "judge")
+ROOMS = ("drift", "quantize", "judge", "subject")
 TIMEOUT_SECONDS = 180
 WANTED_SHARE = 0.85
 
@@ -51,9 +52,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=150, help="mutants to draw")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--rooms", nargs="+", default=ROOMS, choices=ROOMS)
+    parser.add_argument("--since", metavar="COMMIT", help="break only lines that are new or changed since then")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
-    everything = list(_mutants(chosen.rooms))
+    everything = list(_mutants(chosen.rooms, chosen.since))
     random.Random(chosen.seed).shuffle(everything)
     drawn: list[Mutant] = []
     for mutant in everything:
@@ -77,16 +79,28 @@ def main() -> int:
     return 0 if share >= WANTED_SHARE else 1
 
 
-def _mutants(rooms: tuple[str, ...]) -> Iterator[Mutant]:
+def _mutants(rooms: tuple[str, ...], since: str | None) -> Iterator[Mutant]:
     operators = [name for name in operator_names() if not get_operator(name).arguments()]
     for room in rooms:
         for path in sorted((ROOT / "quantstudy" / room).glob("*.py")):
+            file = str(path.relative_to(ROOT))
             nodes = list(ast_nodes(get_ast(path.read_text())))
+            wanted = range(1, len(path.read_text().splitlines()) + 1) if since is None else _changed(file, since)
             for name in operators:
                 operator = get_operator(name)()
-                positions = sum(len(list(operator.mutation_positions(node))) for node in nodes)
-                for occurrence in range(positions):
-                    yield Mutant(str(path.relative_to(ROOT)), name, occurrence)
+                positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+                for occurrence, (line, _) in enumerate(positions):
+                    if line in wanted:
+                        yield Mutant(file, name, occurrence)
+
+
+def _changed(file: str, since: str) -> set[int]:
+    """The lines of a file that are new or changed since a commit."""
+    difference = subprocess.run(
+        ["git", "diff", "--unified=0", since, "--", file], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    hunks = re.findall(r"^@@ \S+ \+(\d+)(?:,(\d+))? @@", difference, re.MULTILINE)
+    return {int(first) + line for first, count in hunks for line in range(int(count or 1))}
 
 
 def _what_runs(source: str) -> str:
