@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part, jackknife
-from quantstudy.judge.contrasts import by_seed
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import variant_rows
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import variant_rows
 
 STUDY = StudyConfig()
 RATES = (0.01, 0.03, 0.1, 0.2, 0.3)
@@ -103,7 +103,7 @@ class Components(NamedTuple):
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(STUDY.activations, seeds)
 
@@ -119,9 +119,9 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     import torch
 
     from quantstudy.claims.tuning import tuned_rate
-    from quantstudy.measure.subject import subject
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.measure.evaluation import subject
     from quantstudy.measure.variation import effects_of, plan_of
-    from quantstudy.trained import trained_stack
 
     seeds = range(first, last)
     rate = tuned_rate(STUDY, activation, RATES, TUNING_SEEDS)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 
 from quantstudy import ACTIVATIONS
-from quantstudy.provenance import described, processor
+from quantstudy.records.provenance import described, processor
 
 ROUNDS = 300
 SHAPE = (16, 8, 1024)

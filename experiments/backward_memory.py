@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS, Activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.trained import seed_blocks, trained_arrays
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS, Activation
-from quantstudy.tables import CLAIM as COLUMNS
-from quantstudy.tables import rows
-from quantstudy.trained import seed_blocks, trained_arrays
+from quantstudy.records.tables import CLAIM as COLUMNS
+from quantstudy.records.tables import rows
 
 STUDY = StudyConfig()
 """Where prelu learns the slopes whose signs are told beside."""

@@ -20,20 +20,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quantstudy.executors import available_cores
-from quantstudy.provenance import described, processor, versions
+from quantstudy.engine.executors import available_cores
+from quantstudy.records.provenance import described, processor, versions
 
-COMMAND = [sys.executable, "-m", "quantstudy.cli", "run", "--bits", "4"]
+COMMAND = [sys.executable, "-m", "quantstudy.cli.app", "run", "--bits", "4"]
 ROUNDS = 3
 """How often the run from the cache, `--help` and each import are timed; the median counts."""
 EVERY = 0.1
 """Seconds between two looks at the memory."""
 IMPORTS = {
-    "the command line": "import quantstudy.cli",
-    "what starts workers": "import quantstudy.cli, quantstudy.study, quantstudy.terminal",
-    "a worker: torch and the rest": "import quantstudy.work",
-    "a worker: torchao on top": "import quantstudy.work, quantstudy.quantize.torchao_import as t; t.quantization()",
-    "gathering": "import quantstudy.gather",
+    "the command line": "import quantstudy.cli.app",
+    "what starts workers": "import quantstudy.cli.app, quantstudy.engine.pipeline, quantstudy.cli.terminal",
+    "a worker: torch and the rest": "import quantstudy.engine.worker",
+    "a worker: torchao on top": "import quantstudy.engine.worker, quantstudy.quantize.torchao_import as t; t.quantization()",
+    "gathering": "import quantstudy.engine.collect",
     "judging": "import quantstudy.judge.verdict",
     "drawing": "import quantstudy.show.figures, quantstudy.show.report",
     "drawing, seaborn": "import quantstudy.show.figures, quantstudy.show.report, seaborn",
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "processor": described(processor()),
         "cores": available_cores(),
         "versions": versions(),
-        "help_s": _median([_timed([sys.executable, "-m", "quantstudy.cli", "--help"]) for _ in range(ROUNDS)]),
+        "help_s": _median([_timed([sys.executable, "-m", "quantstudy.cli.app", "--help"]) for _ in range(ROUNDS)]),
         "imports_s": {what: round(_median_time(code) - nothing, 3) for what, code in IMPORTS.items()},
         "runs": {},
     }

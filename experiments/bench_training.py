@@ -36,15 +36,15 @@ from quantstudy_kernels.cpu.jit import cache_folder, cache_problem
 
 from experiments.instruction_sets import compiled_for, without_avx512
 from experiments.training_ways import WAYS, Task
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.executors import available_cores
 from quantstudy.errors import BadInput, choices
-from quantstudy.executors import available_cores
-from quantstudy.files import write_atomically
-from quantstudy.provenance import described, processor, versions
+from quantstudy.networks.stack import Stack, initial_stack
 from quantstudy.quantize.plan import float_maps
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import Stack, initial_stack
+from quantstudy.records.files import write_atomically
+from quantstudy.records.provenance import described, processor, versions
+from quantstudy.targets.islands import island_masks
 
 ROUNDS = {"ours": 5, "stacked": 5, "compiled": 3, "loop": 3, "jax": 5}
 """Warm calls of each way: fewer of two that are slow and that little hangs on."""

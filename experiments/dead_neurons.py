@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats, Numbers
 from quantstudy.drift.layers import summarize_over_neurons
 from quantstudy.drift.probes import constant, function_r2, layer_r2, line_r2
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import variant_rows
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import variant_rows
 
 STUDY = StudyConfig()
 
@@ -66,7 +66,7 @@ BINS = np.linspace(0.0, 1.0, 21)
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(STUDY.activations, seeds)
 
@@ -81,9 +81,9 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     """
     import torch
 
+    from quantstudy.engine.trained import trained_stack
     from quantstudy.quantize.plan import float_maps
-    from quantstudy.subject.islands import plane
-    from quantstudy.trained import trained_stack
+    from quantstudy.targets.islands import plane
 
     stack, _ = trained_stack(STUDY, activation, first, last)
     with torch.no_grad():

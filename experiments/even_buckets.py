@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.ranges import code_measures
-from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows, variant_rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows, variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -61,7 +61,7 @@ BINS = 16
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(ACTIVATIONS, seeds)
 
@@ -79,10 +79,10 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     """
     import torch
 
-    from quantstudy.measure.subject import subject
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.measure.evaluation import subject
     from quantstudy.measure.variation import plan_of
     from quantstudy.quantize.scheme import IntFormat, Scheme
-    from quantstudy.trained import trained_stack
 
     stack, masks = trained_stack(STUDY, activation, first, last)
     variants: list[tuple[dict[str, Any], dict[str, Floats]]] = []

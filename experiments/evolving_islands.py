@@ -28,12 +28,12 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows, variant_rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows, variant_rows
 
 STUDY = StudyConfig()
 
@@ -130,7 +130,7 @@ def halfway(step: int, apart: int) -> tuple[float, float]:
 @lru_cache(maxsize=256)
 def masks_at(seeds: range, time: float, level: float) -> NDArray[np.bool_]:
     """Return the islands of some seeds at one moment `[seeds, grid, grid]`."""
-    from quantstudy.subject.islands import moving_masks
+    from quantstudy.targets.islands import moving_masks
 
     return moving_masks(seeds, STUDY.grid, STUDY.frequency, time, level)
 
@@ -152,7 +152,7 @@ class Journey:
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(ACTIVATIONS, seeds)
 
@@ -204,9 +204,9 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
 
 def from_scratch(activation: str, seeds: range) -> Any:
     """Return networks trained on the islands at time 0 with the study's settings."""
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.subject.network import initial_stack
-    from quantstudy.subject.training import train
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.networks.stack import initial_stack
+    from quantstudy.networks.training import train
 
     start = initial_stack(parse_activation(activation), seeds, STUDY.hidden)
     masks = masks_at(seeds, *time_and_level(0))
@@ -216,7 +216,7 @@ def from_scratch(activation: str, seeds: range) -> Any:
 
 def journey(start: Any, seeds: range, steps: int, rate: float) -> Journey:
     """Move the islands MOVES times and fine-tune after each, `steps` steps at a peak learning rate of `rate`."""
-    from quantstudy.subject.training import train
+    from quantstudy.networks.training import train
 
     stacks, before, after = [start], [], []
     for step in range(1, MOVES + 1):
@@ -269,7 +269,7 @@ def interpolated(stacks: list[Any], seeds: range) -> dict[str, Floats]:
 
 def mean_weights(one: Any, other: Any) -> Any:
     """Return the stack whose every parameter is the mean of those of two stacks."""
-    from quantstudy.subject.network import from_arrays
+    from quantstudy.networks.stack import from_arrays
 
     ours, theirs = one.arrays(), other.arrays()
     return from_arrays(one.activation, {name: 0.5 * (ours[name] + theirs[name]) for name in ours})
@@ -300,7 +300,7 @@ def _logits(stack: Any) -> NDArray[np.float32]:
     import torch
 
     from quantstudy.quantize.plan import float_maps
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     with torch.no_grad():
         logits = float_maps(stack, torch.from_numpy(plane(STUDY.grid))).logit.numpy()

@@ -18,14 +18,14 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import defined, where_defined
 from quantstudy.drift.calibration import confidence, cross_entropy, expected_calibration_error
-from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows, variant_rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows, variant_rows
 
 STUDY = StudyConfig()
 
@@ -86,7 +86,7 @@ FLAT = 0.01
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(STUDY.activations, seeds)
 
@@ -110,9 +110,9 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     """
     import torch
 
+    from quantstudy.engine.trained import trained_stack
     from quantstudy.quantize.plan import float_maps
-    from quantstudy.subject.islands import islands_beyond, plane
-    from quantstudy.trained import trained_stack
+    from quantstudy.targets.islands import islands_beyond, plane
 
     stack, _ = trained_stack(STUDY, activation, first, last)
     seeds, margin = range(first, last), STUDY.grid // 2
@@ -167,7 +167,7 @@ def far_out(stack: Any) -> dict[str, Floats]:
     """Return what networks do on rays beyond the ring, in double precision, each `[models]`: see `measure`.
 
     Args:
-        stack: `quantstudy.subject.network.Stack`.
+        stack: `quantstudy.networks.stack.Stack`.
     """
     import torch
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part, jackknife
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.subject.activations import BOUNDED, UNBOUNDED
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import variant_rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import variant_rows
 
 STUDY = StudyConfig()
 RATES = (0.01, 0.03, 0.1, 0.2, 0.3)
@@ -124,7 +124,7 @@ def looks(steps: int) -> list[int]:
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(ACTIVATIONS, seeds)
 
@@ -152,10 +152,10 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
 
 def watched(config: StudyConfig, activation: str, first: int, last: int) -> Floats:
     """Return the accuracy over the whole plane at every look, `[seeds, looks]`."""
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.subject.islands import island_masks
-    from quantstudy.subject.network import initial_stack
-    from quantstudy.subject.watched import watched_accuracy
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.networks.stack import initial_stack
+    from quantstudy.networks.watched import watched_accuracy
+    from quantstudy.targets.islands import island_masks
 
     seeds = range(first, last)
     start = initial_stack(parse_activation(activation), seeds, config.hidden)

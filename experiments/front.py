@@ -10,8 +10,8 @@ from pathlib import Path
 
 from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.claim_words import effect
 from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Judged
+from quantstudy.words.claims import effect
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "results" / "claims"

@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import experiment
-from quantstudy.config import StudyConfig
-from quantstudy.executors import available_cores
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.executors import available_cores
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.subject.activations import parse_activation
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows
 
 STUDY = StudyConfig()
 MODELS, GRID = 16, 128
@@ -169,7 +169,7 @@ def _network(name: str, models: int, device: str = "cpu") -> Any:
     """Return untrained networks of one activation as the kernels take them."""
     from quantstudy_kernels.forward import Network
 
-    from quantstudy.subject.network import initial_stack
+    from quantstudy.networks.stack import initial_stack
 
     activation = parse_activation(name)
     stack = initial_stack(activation, range(models), STUDY.hidden).to(device)
@@ -221,7 +221,7 @@ def forward_calls(name: str) -> dict[str, Callable[[], Any]]:
     import torch
     from quantstudy_kernels.cpu.forward import forward
 
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     network, points = _network(name, MODELS), torch.from_numpy(plane(GRID))
     return {

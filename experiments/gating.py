@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats, ratio
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.subject.activations import parse_activation
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import variant_rows
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import variant_rows
 
 if TYPE_CHECKING:
     import torch
 
-    from quantstudy.subject.network import Stack
+    from quantstudy.networks.stack import Stack
 
 STUDY = StudyConfig()
 
@@ -83,7 +83,7 @@ PURPOSE = 0x67617465
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.trained import pieces
+    from quantstudy.engine.trained import pieces
 
     return pieces(STUDY.activations, seeds)
 
@@ -96,7 +96,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         first: first seed.
         last: the one after the last.
     """
-    from quantstudy.trained import trained_stack
+    from quantstudy.engine.trained import trained_stack
 
     seeds = range(first, last)
     tables = [gate_rows(activation, gate, neurons, seeds) for gate in (STEP, BUMP) for neurons in NEURONS]
@@ -275,7 +275,7 @@ def network_measures(stack: "Stack") -> list[tuple[dict[str, Any], dict[str, Flo
     import torch
 
     from quantstudy.quantize.plan import float_maps
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     with torch.no_grad():
         outputs = float_maps(stack, torch.from_numpy(plane(STUDY.grid))).outputs
@@ -321,7 +321,7 @@ def half_line(activation: str) -> dict[str, bool]:
     """
     import torch
 
-    from quantstudy.subject.network import INITIAL_SLOPE
+    from quantstudy.networks.stack import INITIAL_SLOPE
 
     f = parse_activation(activation)
     sides = torch.linspace(20.0, 60.0, 4001, dtype=torch.float64) * torch.tensor([[-1.0], [1.0]])

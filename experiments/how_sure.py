@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, paired_p
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.sequential import anytime_p
 
 Draw = Callable[[np.random.Generator, int], Floats]
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import variant_rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -99,8 +99,8 @@ def activations() -> tuple[str, ...]:
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work, a block of seeds of one activation each, the slow ones (no kernel) first."""
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.trained import pieces
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.engine.trained import pieces
 
     return sorted(
         pieces(activations(), seeds), key=lambda piece: parse_activation(piece["activation"]).kernel is not None
@@ -117,9 +117,9 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     """
     import torch
 
-    from quantstudy.measure.subject import subject
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.measure.evaluation import subject
     from quantstudy.measure.variation import effects_of, plan_of, static_schemes
-    from quantstudy.trained import trained_stack
 
     stack, masks = trained_stack(STUDY, activation, first, last)
     with torch.no_grad():

@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
-from quantstudy.executors import available_cores
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.executors import available_cores
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.subject.activations import parse_activation
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows
 
 STUDY = StudyConfig()
 SMOOTH, REFERENCE = ("silu", "gelu"), "relu"
@@ -160,9 +160,9 @@ def _count() -> pa.Table:
 
 
 def _small(first: int, last: int, device: str = "cpu", case: str = SMALL) -> pa.Table:
-    from quantstudy.subject.islands import island_masks
-    from quantstudy.subject.network import initial_stack
-    from quantstudy.subject.training import train
+    from quantstudy.networks.stack import initial_stack
+    from quantstudy.networks.training import train
+    from quantstudy.targets.islands import island_masks
 
     masks = island_masks(range(MODELS), STUDY.grid, STUDY.frequency)
     options: dict[str, Any] = {"steps": STEPS, "batch": STUDY.batch, "lr": STUDY.lr, "device": device}

@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats, ratio
 from quantstudy.drift.curvature import crossings, level_curvature
 from quantstudy.drift.regions import activation_patterns, distinct_patterns
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.subject.activations import parse_activation
-from quantstudy.tables import CLAIM as SCHEMA
-from quantstudy.tables import rows, variant_rows
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA
+from quantstudy.records.tables import rows, variant_rows
 
 if TYPE_CHECKING:
     import torch
 
-    from quantstudy.subject.network import Stack
+    from quantstudy.networks.stack import Stack
 
 STUDY = StudyConfig()
 
@@ -97,7 +97,7 @@ REACH, NEIGHBOURS = 8.0, 1e-6
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: one size, one activation, seeds that are trained together; the largest first."""
-    from quantstudy.trained import seed_blocks
+    from quantstudy.engine.trained import seed_blocks
 
     asked = COMPARED.values()
     blocks = {hidden: seed_blocks(seeds if hidden in asked else min(seeds, MOST_BESIDE)) for hidden in SIZES}
@@ -125,9 +125,9 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
     import torch
 
     from quantstudy.drift.decision import accuracy
+    from quantstudy.engine.trained import trained_stack
     from quantstudy.quantize.plan import float_maps
-    from quantstudy.subject.islands import plane
-    from quantstudy.trained import trained_stack
+    from quantstudy.targets.islands import plane
 
     config, seeds = replace(STUDY, hidden=tuple(hidden)), range(first, last)
     stack, masks = trained_stack(config, activation, first, last)
@@ -244,7 +244,7 @@ def level_points(
     """
     import torch
 
-    from quantstudy.subject.islands import pixel_centres
+    from quantstudy.targets.islands import pixel_centres
 
     along = pixel_centres(STUDY.grid).astype(np.float64) * half
     y, x = np.meshgrid(centre[1] + along, centre[0] + along, indexing="ij")
@@ -324,7 +324,7 @@ def linear_regions(stack: "Stack", grid: int) -> Floats:
     """Return how many linear regions of piecewise-linear networks the pixel centres of a grid meet, `[models]`."""
     import torch
 
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     points = torch.from_numpy(plane(grid))
     found = []
@@ -369,7 +369,7 @@ def derivative_jump(name: str) -> float:
     """
     import torch
 
-    from quantstudy.subject.network import INITIAL_SLOPE
+    from quantstudy.networks.stack import INITIAL_SLOPE
 
     activation = parse_activation(name)
     slope = torch.tensor(INITIAL_SLOPE, dtype=torch.float64) if activation.learned_slope else None

@@ -9,8 +9,8 @@ import numpy as np
 from jax import numpy as jnp
 from numpy.typing import NDArray
 
-from quantstudy.subject.activations import Activation
-from quantstudy.subject.training import BETA1, BETA2, EPSILON
+from quantstudy.activations.catalogue import Activation
+from quantstudy.networks.training import BETA1, BETA2, EPSILON
 
 Arrays = list[list[NDArray[np.float32]]]
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import Activation
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import Stack
-from quantstudy.subject.training import BETA1, BETA2, EPSILON, learning_rate, train
+from quantstudy.networks.stack import Stack
+from quantstudy.networks.training import BETA1, BETA2, EPSILON, learning_rate, train
+from quantstudy.targets.islands import plane
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from quantstudy.activations.catalogue import BOUNDED, DEFAULT_ACTIVATIONS
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.bootstrap import RESAMPLES, ROUNDING, Floats, resampled_means
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.subject.activations import BOUNDED, DEFAULT_ACTIVATIONS
-from quantstudy.tables import CLAIM as COLUMNS
-from quantstudy.tables import rows
+from quantstudy.judge.statistics.bootstrap import RESAMPLES, ROUNDING, Floats, resampled_means
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.records.tables import CLAIM as COLUMNS
+from quantstudy.records.tables import rows
 
 WISHES = {
     "in_place": "the gradient can be had from the output alone",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import advice, cli
+from quantstudy.cli import advice, app
 
 AGAIN = "what is finished is kept, run the same command again"
 
@@ -44,7 +44,7 @@ def test_the_whole_command(
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("quantstudy.run_command.run_study", fail)
+    monkeypatch.setattr("quantstudy.cli.run.run_study", fail)
     assert command("run", "--jobs", "1") == 1
     told = capfd.readouterr()
     where = "" if path is None else f"{path}: "
@@ -82,7 +82,7 @@ def test_memory_that_ran_out_is_one_line(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr("quantstudy.run_command.run_study", fail)
+    monkeypatch.setattr("quantstudy.cli.run.run_study", fail)
     assert command("run", "--jobs", "1") == 1
     assert capfd.readouterr().err == f"quantstudy: memory ran out ({said}); {AGAIN} with --jobs 1 or more memory\n"
 
@@ -91,15 +91,15 @@ def test_a_fault_of_ours_is_not_called_one_of_memory(monkeypatch: pytest.MonkeyP
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr("quantstudy.run_command.run_study", fail)
+    monkeypatch.setattr("quantstudy.cli.run.run_study", fail)
     monkeypatch.setattr(sys, "argv", ["quantstudy", "run", "--jobs", "1"])
     with pytest.raises(RuntimeError, match="a fault"):
-        cli.main()
+        app.main()
 
 
 def alone(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "quantstudy.cli", *arguments],
+        [sys.executable, "-m", "quantstudy.cli.app", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy import cli
-from quantstudy.config import StudyConfig
-from quantstudy.files import sha256
-from quantstudy.folders import FORMAT
+from quantstudy.cli import app
+from quantstudy.config.study import StudyConfig
+from quantstudy.records.files import sha256
+from quantstudy.records.folders import FORMAT
 
 QUANTSTUDY = Path(sys.executable).with_name("quantstudy")
 WHOLE = "whole numbers from"
@@ -98,7 +98,7 @@ def refuse(
         before = listing(tmp_path, own_cache)
         monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            app.main()
         told = capfd.readouterr()
         assert left.value.code == code, told.err
         assert told.out == ""
@@ -340,7 +340,7 @@ HEAVY = ("torch", "torchao", "triton", "numba", "seaborn", "matplotlib")
 LOADED = """
 import sys
 sys.argv = ["quantstudy", *{arguments}]
-from quantstudy.cli import main
+from quantstudy.cli.app import main
 try:
     main()
 except SystemExit as left:
@@ -369,7 +369,7 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, arguments: list[str], code: int
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    program = f"import sys, quantstudy, quantstudy.config; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    program = f"import sys, quantstudy, quantstudy.config.study; print(sorted(set({HEAVY}) & set(sys.modules)))"
     assert alone(sys.executable, "-W", "error", "-c", program).stdout.split() == ["[]"]
 
 

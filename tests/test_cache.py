@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantstudy import cache
-from quantstudy.cache import cache_folder, load_stack, stack_key, store_stack
+from quantstudy.records import cache
+from quantstudy.records.cache import cache_folder, load_stack, stack_key, store_stack
 
 ARRAYS = {
     "layers.0.weight": np.arange(12, dtype=np.float32).reshape(2, 3, 2),

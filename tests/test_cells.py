@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cells, portability, provenance
-from quantstudy.cells import Cell, cell
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import cells, portability
+from quantstudy.engine.cells import Cell, cell
+from quantstudy.records import provenance
 
 CONFIG = StudyConfig(activations=("relu", "gelu"), seeds=37)
 
@@ -152,7 +153,7 @@ def test_versions_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_key_is_the_same_in_another_process() -> None:
     program = (
-        "from quantstudy.cells import cell; from quantstudy.config import StudyConfig; import sys;"
+        "from quantstudy.engine.cells import cell; from quantstudy.config.study import StudyConfig; import sys;"
         "print(cell('measure', StudyConfig(activations=('relu', 'gelu'), seeds=37, device='cpu'), 'relu', 0, 16)"
         ".key);"
         "assert 'torch' not in sys.modules"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.tuning import rate_accuracies, tuned_rate
-from quantstudy.config import StudyConfig
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
+from quantstudy.config.study import StudyConfig
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.targets.islands import island_masks
 
 TINY = StudyConfig(steps=40, batch=64, grid=24, hidden=(4, 4))
 
@@ -34,7 +34,7 @@ def right(monkeypatch):
                 mask[: round(64 * share)] = True
             return still, masks.reshape(count, 8, 8)
 
-        monkeypatch.setattr("quantstudy.trained.trained_stack", trained)
+        monkeypatch.setattr("quantstudy.engine.trained.trained_stack", trained)
         return asked
 
     return make
@@ -80,5 +80,5 @@ def test_the_networks_are_those_that_training_makes(monkeypatch):
     def untrained(*_: object, **__: object) -> None:
         raise AssertionError("trained once more")
 
-    monkeypatch.setattr("quantstudy.trained.train", untrained)
+    monkeypatch.setattr("quantstudy.engine.trained.train", untrained)
     assert (rate_accuracies(TINY, "gelu", (0.001, 0.05), (3, 5)) == found).all()  # from the cache

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy.compare import compare_runs, run_id
-from quantstudy.config import StudyConfig
-from quantstudy.files import file_sha256
-from quantstudy.folders import FORMAT
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.compare import compare_runs, run_id
 from quantstudy.judge.verdict import judge
-from quantstudy.provenance import processor
-from quantstudy.records import npz, open_run
+from quantstudy.records.files import file_sha256
+from quantstudy.records.folders import FORMAT
+from quantstudy.records.provenance import processor
+from quantstudy.records.run import npz, open_run
 
 SEEDS = 12
 
@@ -238,7 +238,7 @@ def test_other_bits_are_compared_by_role(runs: tuple[str, str]) -> None:
 
 def test_no_torch_is_loaded(runs: tuple[str, str], python: Callable[..., str]) -> None:
     code = (
-        "import sys; from quantstudy.cli import main\n"
+        "import sys; from quantstudy.cli.app import main\n"
         f"sys.argv = ['quantstudy', 'compare', {runs[0]!r}, {runs[1]!r}]\n"
         "try: main()\nexcept SystemExit as left: print(left.code, {'torch', 'torchao', 'numba'} & set(sys.modules))"
     )

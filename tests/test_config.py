@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantstudy.config import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig, from_mapping, read_toml
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
+from quantstudy.config.study import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig, from_mapping, read_toml
 from quantstudy.errors import BadInput
-from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS
 
 CAPS = st.floats(1e-6, 1e9, allow_nan=False).map(lambda cap: f"{cap:.9f}")
 NAMES = st.one_of(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cache
-from quantstudy.interrupts import interrupts_wait
+from quantstudy.engine.interrupts import interrupts_wait
+from quantstudy.records import cache
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +23,7 @@ for name in ("sched_getaffinity", "fork", "killpg", "getuid"):
 for name in ("pthread_sigmask", "pthread_kill", "SIGKILL", "SIGBUS"):
     delattr(signal, name)
 sys.argv = ["quantstudy", *{arguments}]
-from quantstudy.cli import main
+from quantstudy.cli.app import main
 main()
 """
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.executors import ThisProcess, Workers, available_cores, workers
+from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.errors import BadInput
-from quantstudy.executors import ThisProcess, Workers, available_cores, workers
-from quantstudy.interrupts import as_they_finish
 
 PARENT = """
 import multiprocessing, os, sys, time
-from quantstudy.executors import workers
-from quantstudy.interrupts import as_they_finish
+from quantstudy.engine.executors import workers
+from quantstudy.engine.interrupts import as_they_finish
 
 multiprocessing.set_forkserver_preload = lambda modules: None  # they need no torch
 
@@ -217,7 +217,7 @@ def test_ctrl_c_waits_until_a_worker_has_been_started(monkeypatch: pytest.Monkey
             started.append(name)
             return Future()
 
-    executor = Workers(1, "quantstudy.preload")
+    executor = Workers(1, "quantstudy.engine.preload")
     monkeypatch.setattr(executor, "_pool", Pool())
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
@@ -263,7 +263,7 @@ def test_workers_look_for_garbage_rarely() -> None:
 
 def test_a_process_of_ours_ends_without_looking_for_garbage() -> None:
     program = (
-        "import atexit, gc; from quantstudy.executors import collect_rarely\n"
+        "import atexit, gc; from quantstudy.engine.executors import collect_rarely\n"
         "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
         "collect_rarely()\nassert gc.get_freeze_count() == 0"
     )
@@ -289,7 +289,7 @@ def test_workers_see_the_environment_of_their_call(monkeypatch: pytest.MonkeyPat
 
 
 def test_after_a_shutdown_workers_are_new() -> None:
-    executor = Workers(1, "quantstudy.preload")
+    executor = Workers(1, "quantstudy.engine.preload")
     first = executor.submit(os.getpid).result(timeout=60)
     executor.shutdown()
     executor.shutdown()

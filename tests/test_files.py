@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cli, files
+from quantstudy.cli import app
 from quantstudy.errors import StudyFailure
-from quantstudy.files import (
+from quantstudy.records import files
+from quantstudy.records.files import (
     file_sha256,
     locked,
     opened_atomically,
@@ -27,7 +28,7 @@ from quantstudy.files import (
 HOLD = """
 import sys, time
 from pathlib import Path
-from quantstudy.files import locked
+from quantstudy.records.files import locked
 with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
     time.sleep(60)
@@ -305,7 +306,7 @@ def test_run_and_report_on_a_held_folder(
         monkeypatch.setattr(sys, "argv", ["quantstudy", "run", "--seeds", "1", "--out", str(folder)])
         started = time.perf_counter()
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            app.main()
         assert time.perf_counter() - started < 10
     finally:
         ended(process)

@@ -11,14 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file, save
 
-from quantstudy import gather as room
-from quantstudy.cells import SEEDS_PER_CELL, Cell, cell, cells
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import collect as room
+from quantstudy.engine.cells import SEEDS_PER_CELL, Cell, cell, cells
+from quantstudy.engine.collect import finish, focus_accuracies, gather, median_seeds
 from quantstudy.errors import StudyFailure
-from quantstudy.files import file_sha256
-from quantstudy.gather import finish, focus_accuracies, gather, median_seeds
-from quantstudy.records import Run, load_cell, npz, start_run, store_cell
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, metric_rows, rows, to_parquet, variant_rows
+from quantstudy.records.files import file_sha256
+from quantstudy.records.run import Run, load_cell, npz, start_run, store_cell
+from quantstudy.records.tables import (
+    HISTOGRAMS,
+    METRICS,
+    PLANS,
+    VARIATION_TABLES,
+    metric_rows,
+    rows,
+    to_parquet,
+    variant_rows,
+)
 
 STUDY = StudyConfig(activations=("relu", "gelu"), seeds=6, grid=9, hidden=(3,), bits=(4,), quick=True)
 

@@ -16,63 +16,68 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
-    ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams"),
+    ("quantstudy.errors", "quantstudy.engine.interrupts", "quantstudy.engine.notices", "quantstudy.cli.streams"),
     (
-        "quantstudy.subject.activation",
-        "quantstudy.subject.beyond",
-        "quantstudy.subject.breaks",
-        "quantstudy.subject.captured",
-        "quantstudy.subject.elementwise",
-        "quantstudy.subject.fingerprint",
-        "quantstudy.subject.functions",
-        "quantstudy.subject.guarded",
-        "quantstudy.subject.probing",
-        "quantstudy.subject.sameness",
-        "quantstudy.subject.syntax",
+        "quantstudy.activations.activation",
+        "quantstudy.activations.beyond",
+        "quantstudy.activations.breaks",
+        "quantstudy.activations.captured",
+        "quantstudy.activations.elementwise",
+        "quantstudy.activations.fingerprint",
+        "quantstudy.activations.functions",
+        "quantstudy.activations.guarded",
+        "quantstudy.activations.probing",
+        "quantstudy.activations.sameness",
+        "quantstudy.activations.syntax",
     ),
-    ("quantstudy.subject.activations", "quantstudy.quantize.scheme"),
-    ("quantstudy.config",),
-    ("quantstudy.multiverse_config",),
-    ("quantstudy.files", "quantstudy.frames", "quantstudy.tables", "quantstudy.provenance"),
-    ("quantstudy.folders",),
-    ("quantstudy.records", "quantstudy.cache", "quantstudy.as_it_stands"),
+    ("quantstudy.activations.catalogue", "quantstudy.quantize.scheme"),
+    ("quantstudy.config.study",),
+    ("quantstudy.config.multiverse",),
+    (
+        "quantstudy.records.files",
+        "quantstudy.records.frames",
+        "quantstudy.records.tables",
+        "quantstudy.records.provenance",
+    ),
+    ("quantstudy.records.folders",),
+    ("quantstudy.records.run", "quantstudy.records.cache", "quantstudy.records.as_it_stands"),
     ("quantstudy.subject",),
     ("quantstudy.quantize",),
     ("quantstudy.drift",),
     ("quantstudy.measure",),
     ("quantstudy.judge",),
     ("quantstudy.show",),
-    ("quantstudy.compare",),
-    ("quantstudy.worker_failures", "quantstudy.executors"),
-    ("quantstudy.portability", "quantstudy.simulated_only", "quantstudy.origins"),
-    ("quantstudy.cells",),
-    ("quantstudy.trained",),
-    ("quantstudy.work", "quantstudy.preload"),
-    ("quantstudy.gather",),
-    ("quantstudy.study",),
-    ("quantstudy.multiverse",),
+    ("quantstudy.engine.compare",),
+    ("quantstudy.engine.worker_failures", "quantstudy.engine.executors"),
+    ("quantstudy.engine.portability", "quantstudy.engine.simulated_only", "quantstudy.records.origins"),
+    ("quantstudy.engine.cells",),
+    ("quantstudy.engine.trained",),
+    ("quantstudy.engine.worker", "quantstudy.engine.preload"),
+    ("quantstudy.engine.collect",),
+    ("quantstudy.engine.pipeline",),
+    ("quantstudy.engine.multiverse",),
     ("quantstudy.cost",),
     ("quantstudy.claims",),
-    ("quantstudy.layout",),
-    ("quantstudy.terminal", "quantstudy.cost_terminal"),
-    ("quantstudy.run_command", "quantstudy.claims_command", "quantstudy.multiverse_command", "quantstudy.cost_command"),
-    ("quantstudy.advice", "quantstudy.exits"),
-    ("quantstudy.cli", "quantstudy.__main__"),
+    ("quantstudy.cli.layout",),
+    ("quantstudy.cli.terminal", "quantstudy.cli.cost_table"),
+    ("quantstudy.cli.run", "quantstudy.cli.claims", "quantstudy.cli.multiverse", "quantstudy.cli.cost"),
+    ("quantstudy.cli.advice", "quantstudy.cli.exits"),
+    ("quantstudy.cli.app", "quantstudy.__main__"),
 )
 """Data flow down this list: a room may import rooms above it, never below."""
 
-NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams",
-            "quantstudy.advice",
-            "quantstudy.worker_failures", "quantstudy.as_it_stands", "quantstudy.run_command",
-            "quantstudy.subject.activation", "quantstudy.subject.beyond", "quantstudy.subject.activations",
-            "quantstudy.subject.sameness", "quantstudy.subject.syntax",
-            "quantstudy.quantize.scheme", "quantstudy.config", "quantstudy.files", "quantstudy.frames",
-            "quantstudy.folders", "quantstudy.records", "quantstudy.tables", "quantstudy.cache",
-            "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
-            "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
-            "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse", "quantstudy.portability",
-            "quantstudy.simulated_only", "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal",
-            "quantstudy.multiverse_command", "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
+NO_TORCH = ("quantstudy.errors", "quantstudy.engine.interrupts", "quantstudy.engine.notices", "quantstudy.cli.streams",
+            "quantstudy.cli.advice",
+            "quantstudy.engine.worker_failures", "quantstudy.records.as_it_stands", "quantstudy.cli.run",
+            "quantstudy.activations.activation", "quantstudy.activations.beyond", "quantstudy.activations.catalogue",
+            "quantstudy.activations.sameness", "quantstudy.activations.syntax",
+            "quantstudy.quantize.scheme", "quantstudy.config.study", "quantstudy.records.files", "quantstudy.records.frames",
+            "quantstudy.records.folders", "quantstudy.records.run", "quantstudy.records.tables", "quantstudy.records.cache",
+            "quantstudy.records.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.engine.cells",
+            "quantstudy.engine.collect", "quantstudy.engine.executors", "quantstudy.engine.pipeline", "quantstudy.cli.terminal", "quantstudy.cli.app",
+            "quantstudy.engine.compare", "quantstudy.config.multiverse", "quantstudy.engine.multiverse", "quantstudy.engine.portability",
+            "quantstudy.engine.simulated_only", "quantstudy.records.origins", "quantstudy.cli.layout", "quantstudy.cli.cost_table",
+            "quantstudy.cli.multiverse", "quantstudy.claims", "quantstudy.cli.claims")  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
@@ -82,18 +87,18 @@ ELEMENTARY = "quantstudy_kernels.elementary"
 """The other one: exp and logarithms, made of numpy alone."""
 
 ONLY = {
-    "noise": ("quantstudy.subject.islands",),
+    "noise": ("quantstudy.targets.islands",),
     "torchao": ("quantstudy.quantize.torchao_import",),
     "triton": ("quantstudy_kernels",),
     "numba": ("quantstudy_kernels",),
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show",),
     "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli", "quantstudy.exits"),
-    "rich": ("quantstudy.terminal", "quantstudy.layout"),
+    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits"),
+    "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
     "skimage": ("quantstudy.drift",),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),
-    "tomllib": ("quantstudy.config",),
+    "tomllib": ("quantstudy.config.study",),
 }
 """Packages that only these may import."""
 
@@ -181,11 +186,11 @@ def test_a_room_imports_only_rooms_above_it(module: str) -> None:
 
 
 def test_the_checker_sees_imports() -> None:
-    assert {"quantstudy.work", "time"} <= set(imports("quantstudy.study"))
-    assert "quantstudy.work" not in set(imports("quantstudy.study", at_import=True))
-    assert "torch" in set(imports("quantstudy.work"))
-    assert "pandas" not in set(imports("quantstudy.records", at_import=True))
-    assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config") < floor("quantstudy.quantize.plan")
+    assert {"quantstudy.engine.worker", "time"} <= set(imports("quantstudy.engine.pipeline"))
+    assert "quantstudy.engine.worker" not in set(imports("quantstudy.engine.pipeline", at_import=True))
+    assert "torch" in set(imports("quantstudy.engine.worker"))
+    assert "pandas" not in set(imports("quantstudy.records.run", at_import=True))
+    assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config.study") < floor("quantstudy.quantize.plan")
 
 
 @for_each(sorted(MODULES))
@@ -215,15 +220,26 @@ def test_drift_knows_arrays_only(module: str) -> None:
 
 @for_each([name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
 def test_judge_and_show_know_no_models(module: str) -> None:
-    models = ("quantstudy.subject", "quantstudy.quantize", "quantstudy.measure", "quantstudy.work", "quantstudy.study")
-    leaves = ("quantstudy.subject.activations", "quantstudy.subject.sameness", "quantstudy.quantize.scheme")
+    models = (
+        "quantstudy.subject",
+        "quantstudy.quantize",
+        "quantstudy.measure",
+        "quantstudy.engine.worker",
+        "quantstudy.engine.pipeline",
+    )
+    leaves = ("quantstudy.activations.catalogue", "quantstudy.activations.sameness", "quantstudy.quantize.scheme")
     for name in imports(module):
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
 
 
 @for_each([name for name in OURS if within(name, ("quantstudy.cost",))])
 def test_cost_knows_functions_and_no_study(module: str) -> None:
-    leaves = ("quantstudy.cost", "quantstudy.errors", "quantstudy.provenance", "quantstudy.subject.activations")
+    leaves = (
+        "quantstudy.cost",
+        "quantstudy.errors",
+        "quantstudy.records.provenance",
+        "quantstudy.activations.catalogue",
+    )
     for name in imports(module):
         assert not name.startswith("quantstudy.") or within(name, leaves), f"{module} imports {name}"
 
@@ -231,7 +247,7 @@ def test_cost_knows_functions_and_no_study(module: str) -> None:
 @for_each([name for name in OURS if not within(name, ("quantstudy.cost",))])
 def test_only_the_command_line_measures_costs(module: str) -> None:
     for name in imports(module):
-        assert module == "quantstudy.cost_command" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
+        assert module == "quantstudy.cli.cost" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
 
 
 @for_each([name for name in MODULES if name.startswith("quantstudy_kernels")])
@@ -296,7 +312,7 @@ EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(
 
 
 def test_there_are_examples() -> None:
-    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.tables"} <= set(EXAMPLES)
+    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.records.tables"} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("module", EXAMPLES)

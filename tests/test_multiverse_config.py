@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config import StudyConfig
-from quantstudy.multiverse_config import multiverse_of, read_multiverse
+from quantstudy.config.multiverse import multiverse_of, read_multiverse
+from quantstudy.config.study import StudyConfig
 
 BASE = StudyConfig(name="small", activations=("relu", "hardgelu"), hidden=(4, 3))
 

@@ -5,10 +5,11 @@ import sys
 
 import pytest
 
-from quantstudy import portability, provenance
-from quantstudy.config import StudyConfig
-from quantstudy.portability import device_of, gpu, notices, origin
-from quantstudy.subject.activations import ACTIVATIONS
+from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import portability
+from quantstudy.engine.portability import device_of, gpu, notices, origin
+from quantstudy.records import provenance
 
 HERE = {"vendor": "Some", "instruction_sets": ["avx2", "fma"], "name": "x"}
 LATER = (

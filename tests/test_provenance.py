@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy import provenance
+from quantstudy.records import provenance
 
 
 def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +135,8 @@ def test_no_git_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_loads_no_torch() -> None:
-    program = "import sys, quantstudy.provenance as p; p.versions(), p.processor(); print('torch' in sys.modules)"
+    program = (
+        "import sys, quantstudy.records.provenance as p; p.versions(), p.processor(); print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

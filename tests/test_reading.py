@@ -8,11 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
-from quantstudy.records import SUMMARIES, Run, reading_once, write_json
+from quantstudy.records.run import SUMMARIES, Run, reading_once, write_json
+from quantstudy.records.tables import METRICS, rows, to_parquet
 from quantstudy.show import decision_cells, fold_heatmap, ranges
-from quantstudy.tables import METRICS, rows, to_parquet
 
 STUDY = StudyConfig(name="tiny", seeds=2)
 ROWS = [

@@ -14,11 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy import folders, records
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.files import sha256
-from quantstudy.folders import (
+from quantstudy.records.files import sha256
+from quantstudy.records.folders import (
     FORMAT,
     empty_run,
     file_name,
@@ -27,12 +26,14 @@ from quantstudy.folders import (
     require_same_study,
     weights_file,
 )
-from quantstudy.records import (
+from quantstudy.records.run import (
     Run,
     drop_cells,
+    folders,
     load_cell,
     npz,
     open_run,
+    run,
     start_run,
     store_cell,
     write_json,
@@ -345,7 +346,7 @@ def test_a_cell_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_cell_is_on_disk_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(records, "sync_folder", synced.append)
+    monkeypatch.setattr(run, "sync_folder", synced.append)
     store_cell(tmp_path, "k", {"a": b"1"})
     assert synced == [tmp_path / "cells"]
 

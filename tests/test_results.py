@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config import read_toml
+from quantstudy.config.study import read_toml
 from quantstudy.drift.catalogue import METRICS
-from quantstudy.folders import RECORDS
+from quantstudy.records.folders import RECORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "neither": "neither"}
@@ -44,7 +44,7 @@ def test_readme_block_is_made_from_the_reference_verdict(default_study):
 
 
 def test_reference_results_are_those_of_the_default_study(default_study):
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
     assert read_toml(ROOT / "results/default/study.toml") == StudyConfig()
     assert json.loads((ROOT / "results/default/manifest.json").read_text())["state"] == "complete"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from quantstudy.config import StudyConfig, read_toml
+from quantstudy.config.multiverse import read_multiverse
+from quantstudy.config.study import StudyConfig, read_toml
 from quantstudy.errors import BadInput
-from quantstudy.multiverse_config import read_multiverse
 
 TEXT = 'name = "mine"\nseeds = 3\n'
 
@@ -49,7 +49,7 @@ def test_ascii_in_two_bytes_is_no_toml(tmp_path: Path) -> None:
 
 
 def test_a_study_out_of_a_pipe() -> None:
-    line = f"{sys.executable} -m quantstudy.cli run <(echo 'seeds = 0')"
+    line = f"{sys.executable} -m quantstudy.cli.app run <(echo 'seeds = 0')"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 2
     assert "seeds: 0 is not allowed" in done.stderr

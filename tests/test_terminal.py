@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from quantstudy import layout
-from quantstudy.config import StudyConfig
-from quantstudy.judge.summary import summary
-from quantstudy.judge.words import marked
-from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.terminal import SHOWN, print_activations, print_verdict
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
+from quantstudy.cli import layout
+from quantstudy.cli.terminal import SHOWN, print_activations, print_verdict
+from quantstudy.config.study import StudyConfig
+from quantstudy.words.summary import summary
+from quantstudy.words.verdict import marked
 
 WIDTHS = (80, 100, 200)
 LONG = tuple(f"torch.nn.functional:softsign@{cap}" for cap in range(1, 10))

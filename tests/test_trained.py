@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from quantstudy import provenance
-from quantstudy import trained as stacks
-from quantstudy.config import StudyConfig
-from quantstudy.subject import functions
+from quantstudy.activations import functions
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import trained as stacks
+from quantstudy.records import provenance
 
 SMALL = StudyConfig(steps=40, batch=64, grid=12, hidden=(4, 3), lr=0.05)
 MODULE = "import torch\n\n\ndef rectify(x):\n    return torch.relu(x)\n"

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from quantstudy.engine.executors import Workers, workers
+from quantstudy.engine.worker_failures import UNGUARDED, why_broken
 from quantstudy.errors import StudyFailure
-from quantstudy.executors import Workers, workers
-from quantstudy.worker_failures import UNGUARDED, why_broken
 
 KILLED = "a worker process was killed (out of memory?); run the same command again"
 
@@ -159,7 +159,7 @@ def test_the_semaphores_that_they_need_can_not_be_made(
 
 
 def test_another_error_of_the_pool_is_no_matter_of_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    executor = Workers(2, "quantstudy.preload")
+    executor = Workers(2, "quantstudy.engine.preload")
     monkeypatch.setattr(executor, "_pool", SimpleNamespace(submit=refusing(RuntimeError("a fault of ours"))))
     with pytest.raises(RuntimeError, match="a fault of ours"):
         executor.submit(abs, -3)

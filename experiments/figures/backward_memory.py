@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
+from quantstudy.show.canvas.page import BODY, Page, wrap
+from quantstudy.show.canvas.style import BASE, BEST, DEPLOYABLE, INK, LEVELS, MUTED, RULE, SMALL, styled
 from quantstudy.show.claims import findings, height_of
-from quantstudy.show.page import BODY, Page, wrap
-from quantstudy.show.style import BASE, BEST, DEPLOYABLE, INK, LEVELS, MUTED, RULE, SMALL, styled
-from quantstudy.show.words import MINUS, NO_BREAK, listed
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS
+from quantstudy.words.numbers import MINUS, NO_BREAK, listed
 
 ROW, APART, HEAD, AXIS = 0.27, 0.33, 0.62, 0.25
 """Inches: a row, between blocks, what stands above the bars, their numbers below."""

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width
+from quantstudy.show.canvas.style import BARS, BASE, INK, MUTED, RULE, SMALL, styled
 from quantstudy.show.claims import findings, height_of, present, strips
-from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BARS, BASE, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.words import number, plural
+from quantstudy.words.numbers import number, plural
 
 APART, HEAD, LINE, BARS_HIGH, TICKS = 0.25, 0.6, 0.36, 0.95, 0.4
 """Inches: between blocks, above a plot, an activation's row, a histogram, numbers left of it."""

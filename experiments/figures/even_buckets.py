@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import BARS, INK, LEVELS, MUTED, SMALL, styled
 from quantstudy.show.claims import (
     COLOURS,
     findings,
@@ -22,9 +24,7 @@ from quantstudy.show.claims import (
     title,
     write_names,
 )
-from quantstudy.show.page import BODY, Page
-from quantstudy.show.style import BARS, INK, LEVELS, MUTED, SMALL, styled
-from quantstudy.show.words import number, plural
+from quantstudy.words.numbers import number, plural
 
 ROW, CELL, GAP = 0.34, 1.55, 0.28
 """Inches: a row of the strips, height of a histogram, between them."""

@@ -8,10 +8,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width
+from quantstudy.show.canvas.style import INK, MUTED, SMALL, rgb, styled
 from quantstudy.show.claims import (
     COLOURS,
     HARD,
@@ -25,10 +28,7 @@ from quantstudy.show.claims import (
     title,
     write_names,
 )
-from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import INK, MUTED, SMALL, rgb, styled
-from quantstudy.show.words import number, percent, plural
-from quantstudy.subject.activations import BOUNDED
+from quantstudy.words.numbers import number, percent, plural
 
 APART, HEAD, LINE, GAP, FOOT = 0.25, 0.5, 0.36, 0.1, 0.95
 """Inches: between blocks, above a plot, an activation's row, between pictures, below the plots."""

@@ -8,10 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.claims import (
     COLOURS,
     findings,
@@ -23,10 +26,7 @@ from quantstudy.show.claims import (
     title,
     write_names,
 )
-from quantstudy.show.page import BODY, Page
-from quantstudy.show.style import INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import number, plural
-from quantstudy.subject.activations import BOUNDED
+from quantstudy.words.numbers import number, plural
 
 ACROSS, CURVE, HEAD, GAP, FOOT, ROW = 4, 1.25, 0.72, 0.42, 0.5, 0.27
 """Curves side by side; inches: a curve's height, what stands above it, between curves, numbers below, a row."""

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.claims import findings, height_of
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import MINUS, NO_BREAK, number, plural
+from quantstudy.words.numbers import MINUS, NO_BREAK, number, plural
 
 APART, LEGEND, HEAD, LINE, AXIS = 0.3, 0.75, 0.35, 0.46, 0.3
 """Inches: between blocks, the legend, above a panel, an activation's row, the numbers below."""

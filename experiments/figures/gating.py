@@ -10,12 +10,12 @@ from matplotlib.ticker import MaxNLocator
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width
+from quantstudy.show.canvas.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
 from quantstudy.show.claims import findings, height_of, present, strips
-from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.words import number, plural
+from quantstudy.words.numbers import number, plural
 
 APART, CURVE, HEAD, LINE, TICKS = 0.3, 1.15, 0.6, 0.36, 0.35
 """Inches: between blocks, a fit, what stands above a plot, an activation's row, numbers left of a plot."""

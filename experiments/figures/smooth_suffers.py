@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import DEPLOYABLE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.claims import findings, height_of, names_width, plain_axes, present, strips, title
-from quantstudy.show.page import BODY, Page
-from quantstudy.show.style import DEPLOYABLE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import MINUS, number, plural
+from quantstudy.words.numbers import MINUS, number, plural
 
 ROW, TALL = 0.3, 2.6
 """Inches: an activation's row, the plot of the cells."""

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width
+from quantstudy.show.canvas.style import BASE, INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
 from quantstudy.show.claims import findings, height_of
-from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BASE, INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
-from quantstudy.show.words import NO_BREAK, number, plural
+from quantstudy.words.numbers import NO_BREAK, number, plural
 
 APART, HEAD, LINE, AXIS = 0.3, 0.66, 0.36, 0.3
 """Inches: between blocks, above a panel, an activation's row, the numbers below."""

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.claims.checkout import experiment
-from quantstudy.judge.bootstrap import Floats
 from quantstudy.judge.claims import Judged
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width
+from quantstudy.show.canvas.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.claims import findings, height_of
-from quantstudy.show.page import BODY, Page, text_width
-from quantstudy.show.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import plural
+from quantstudy.words.numbers import plural
 
 APART, PANEL, HEAD, CURVE, TICKS = 0.3, 2.62, 0.4, 2.5, 0.55
 """Inches: between blocks, a square map, what stands above a diagram, the diagram, numbers left of it."""

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
+from quantstudy.activations.catalogue import BOUNDED, DEFAULT_ACTIVATIONS
 from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
-from quantstudy.show.page import BODY, Page, wrap
-from quantstudy.show.style import (
+from quantstudy.show.canvas.page import BODY, Page, wrap
+from quantstudy.show.canvas.style import (
     ALLOWED,
     BASE,
     BEST,
@@ -23,8 +24,7 @@ from quantstudy.show.style import (
     TIED_BAND,
     styled,
 )
-from quantstudy.show.words import NO_BREAK, listed, number, plural
-from quantstudy.subject.activations import BOUNDED, DEFAULT_ACTIVATIONS
+from quantstudy.words.numbers import NO_BREAK, listed, number, plural
 
 ROW, HEAD, NAMES, APART = 0.46, 1.02, 1.05, 0.12
 """Inches: an activation, what stands above the grid, their names, between the wishes and the counts."""

@@ -9,9 +9,9 @@ import pandas as pd
 
 from quantstudy.claims.checkout import CLAIMS, experiment
 from quantstudy.claims.records import read_claim
-from quantstudy.judge.bootstrap import CONFIDENCE
-from quantstudy.judge.claim_words import bound, effect
 from quantstudy.judge.claims import UNDECIDED, Judged, judge_claims
+from quantstudy.judge.statistics.bootstrap import CONFIDENCE
+from quantstudy.words.claims import bound, effect
 
 FEW = 32
 """Seeds below which the page says that it is a trial."""

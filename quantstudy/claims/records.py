@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from quantstudy.errors import StudyFailure
-from quantstudy.files import write_atomically
-from quantstudy.tables import CLAIM
+from quantstudy.records.files import write_atomically
+from quantstudy.records.tables import CLAIM
 
 KEY = b"quantstudy"
 """Where the provenance stands in the metadata of a file, as JSON."""

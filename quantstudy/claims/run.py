@@ -19,15 +19,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy import provenance
-from quantstudy.cache import cache_folder
 from quantstudy.claims.checkout import experiment, source
 from quantstudy.claims.records import KEY, read_claim, write_claim
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.errors import StudyFailure
-from quantstudy.executors import ThisProcess
-from quantstudy.files import write_atomically
-from quantstudy.interrupts import as_they_finish
-from quantstudy.tables import CLAIM, to_parquet
+from quantstudy.records import provenance
+from quantstudy.records.cache import cache_folder
+from quantstudy.records.files import write_atomically
+from quantstudy.records.tables import CLAIM, to_parquet
 
 Progress = Callable[[str, int, int], None]
 Unit = Mapping[str, Any]
@@ -79,7 +79,7 @@ def run_claim(
 
 def measure_unit(name: str, unit: Unit, path: Path, here: Mapping[str, Any]) -> str:
     """Measure one piece, in a worker, and keep it, with where that is (`here`) and its seconds; its path comes back."""
-    from quantstudy.work import one_thread
+    from quantstudy.engine.worker import one_thread
 
     module, started = experiment(name), time.perf_counter()
     if module.CLAIM.alone:  # it takes the threads that it wants

@@ -18,8 +18,8 @@ from quantstudy_kernels.autograd import activation_forward_saving_output
 from torch import Tensor
 from torch.nn import functional
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import Activation
 
 POINTS, WIDTH = 64, 8
 """Shape of what is measured; bytes per element do not depend on it."""

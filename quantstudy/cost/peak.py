@@ -18,8 +18,8 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.plain import slopes
-from quantstudy.subject.activations import Activation
 
 Apply = Callable[[Tensor, Tensor | None], Tensor]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quantstudy.subject.activations import Activation
+from quantstudy.activations.catalogue import Activation
 
 PRELU_SLOPE = 0.25
 """The slope that prelu starts from in training; costs do not depend on it."""

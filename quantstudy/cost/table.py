@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.instructions import COUNTS, TARGET, count_instructions
 from quantstudy.cost.memory import added_bytes, saved_bytes
 from quantstudy.cost.timing import ELEMENTS, REFERENCE, ROUNDS, time_activations
-from quantstudy.provenance import described, processor, versions
-from quantstudy.subject.activations import Activation
+from quantstudy.records.provenance import described, processor, versions
 
 
 def cost_table(

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quantstudy.activations.catalogue import ACTIVATIONS, Activation
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import ACTIVATIONS, Activation
 
 REFERENCE = "relu"
 """The activation that ratios are taken to."""

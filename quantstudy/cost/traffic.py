@@ -25,9 +25,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from quantstudy.activations.catalogue import Activation, parse_activation
 from quantstudy.cost.plain import plain, slopes
 from quantstudy.errors import StudyFailure
-from quantstudy.subject.activations import Activation, parse_activation
 
 REST = "rest"
 """The kind that bytes are counted as before any other is named."""

@@ -1,16 +1,15 @@
 """How much of the bounded activation's advantage is its bound, its shape, its calibration: paired differences."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.seeds import SeedTable, by_seed, missing, number, triples
-from quantstudy.judge.words import marked, points
-from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, paired_p
+from quantstudy.judge.statistics.seeds import SeedTable, by_seed, missing, number, triples
 
 KEYS = ("activation", "variant", "scheme")
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
@@ -77,20 +76,17 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
     yield Question("calibration", calibrated, bounded, BOUNDED)
 
 
-def judge_cause(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, not_learned: Collection[str] = ()
-) -> dict[str, list[dict[str, Any]]]:
+def judge_cause(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
     Args:
         frame: cause.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
-        not_learned: activations of which each sentence says so.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
-        "seeds", "sentence"}]}`:
+        "seeds"}]}`:
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
         scheme, whether both tell the two apart, and at how many seeds one of the two has no finite value: then nothing
@@ -99,10 +95,7 @@ def judge_cause(
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
-    found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
-    for row in (row for rows in found.values() for row in rows):
-        row["sentence"] = marked(row["sentence"], not_learned)
-    return found
+    return {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
 
 
 def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
@@ -119,37 +112,5 @@ def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
         row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
-        row |= {"missing": missing(of_seeds), "seeds": len(of_seeds)}
-        rows.append(row | {"sentence": _sentence(question, row)})
+        rows.append(row | {"missing": missing(of_seeds), "seeds": len(of_seeds)})
     return rows
-
-
-SAYS = {
-    "gap": ("{network}", "is ahead of", "is behind", " {against}"),
-    "bound": ("training {of} with a cap at {cap}", "gains", "costs", ""),
-    "bound_at_inference": ("capping {against} at {cap} at inference alone", "gains", "costs", ""),
-    "calibration": ("ranges of least squared error", "gain", "cost", " {of}"),
-    "gap_calibrated": ("with such ranges for both, hardgelu", "is ahead of", "is behind", " {of}"),
-    "shape": ("both capped at {cap}, the shape of hardgelu", "is ahead of that of", "is behind that of", " {of}"),
-}
-"""The sentence on each kind of question: how it begins, the verb if the difference is positive and if not, its object.
-"""
-
-
-def _sentence(question: Question, row: dict[str, Any]) -> str:
-    who, ahead, behind, whom = (
-        part.format(network=question.network.name, against=question.against.name, of=question.of, cap=CAP)
-        for part in SAYS[question.kind]
-    )
-    who = who if who.startswith(("relu", "silu", "gelu", "hard")) else who[0].upper() + who[1:]
-    mean, low, high = row["mean"], row["low"], row["high"]
-    if mean is None:
-        return f"{who} {ahead}{whom}: not known, a value is missing at {row['missing']} of {row['seeds']} seeds."
-    verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
-    by = " by" if "is " in verb else ""
-    amount = f"{verb}{whom}{by} {points(sign * mean)} points"
-    if low is None:
-        return f"{who} {amount} on one seed, which tells nothing."
-    ends = sorted((sign * low, sign * high))
-    told = "" if row["differs"] else ", not told apart from nothing"
-    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){told}."

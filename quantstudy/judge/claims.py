@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantstudy.judge.bootstrap import CONFIDENCE, Floats, holm, paired_p
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, holm, paired_p
+from quantstudy.judge.statistics.intervals import interval
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantstudy.judge.bootstrap import CONFIDENCE, Floats, resampled_means
-from quantstudy.judge.seeds import DIGITS, SeedTable, by_seed, missing, triples
+from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, resampled_means
+from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
 LIMITS = (0.01, 0.05)
 """Flip rates that are asked for."""

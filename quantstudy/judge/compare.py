@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
 from quantstudy.judge.differing import Row, differing, made_with, other_functions
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.seeds import number
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.seeds import number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
 from quantstudy.quantize.scheme import schemes_for
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from quantstudy.subject.sameness import same
+from quantstudy.activations.sameness import same
 
 Row = dict[str, Any]
 

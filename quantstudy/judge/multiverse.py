@@ -13,11 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from quantstudy.judge.bootstrap import Floats, seeds_needed
-from quantstudy.judge.multiverse_words import multiverse_lines
-from quantstudy.judge.paired import Comparison, paired_against, paired_against_best
-from quantstudy.judge.seeds import DIGITS, by_seed, number
-from quantstudy.judge.words import marked
+from quantstudy.judge.statistics.bootstrap import Floats, seeds_needed
+from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
+from quantstudy.judge.statistics.seeds import DIGITS, by_seed, number
 
 HIGHER_IS_BETTER = ("accuracy_quantized",)
 """Metrics of which more is better; of all others less is."""
@@ -63,7 +61,7 @@ def judge_multiverse(
         "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
         "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […],
         "never": [activations that have learned under no choice]}, "undefined": {"values",
-        "of", "specifications"}, "summary": lines, "table": [S]}`. Shares are of all specifications, and of the overall
+        "of", "specifications"}, "table": [S]}`. Shares are of all specifications, and of the overall
         best where no activation is named; `most` is who would be the overall best of that value alone.
 
         S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
@@ -92,7 +90,7 @@ def judge_multiverse(
         against = found if found.reference == first else paired_against(values[number_of], first)
         entry = what | {"own": what == dict(own)} | _entry(activations, best[number_of], tied[number_of], tells)
         table.append(entry | _lead(activations, first, means[number_of], against, entry))
-    result = {
+    return {
         "specifications": len(table),
         "scheme": str(frame["scheme"].iloc[0]),
         "seeds": seeds,
@@ -114,9 +112,8 @@ def judge_multiverse(
             "of": values.size,
             "specifications": int((~np.isfinite(values)).any(axis=(1, 2)).sum()),
         },
+        "table": table,
     }
-    lines = [marked(line, failed["never"]) for line in multiverse_lines(result)]
-    return result | {"summary": lines, "table": table}
 
 
 def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.bootstrap import Floats
-from quantstudy.judge.paired import paired_against_best
-from quantstudy.judge.seeds import by_seed, missing, number, triples
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.seeds import by_seed, missing, number, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)

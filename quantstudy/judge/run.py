@@ -1,4 +1,4 @@
-"""The whole verdict of a run: what `verdict.json` holds."""
+"""The whole verdict of a run in numbers: what `verdict.json` holds, its sentences apart (`words.summary`)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,20 +7,18 @@ from quantstudy.judge.cliff import judge_cliff
 from quantstudy.judge.parity import backend_differences
 from quantstudy.judge.placement import judge_placement
 from quantstudy.judge.sensitivity import judge_sensitivity
-from quantstudy.judge.summary import summary
 from quantstudy.judge.verdict import judge
-from quantstudy.judge.words import marked
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 
 def judge_run(run: "Run") -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
-    `bit_cliff` and `cause` (see the function of each), `multiverse`, if one was run of this study (see
-    `multiverse.short`), and `summary`: all of it in a few lines.
+    `bit_cliff` and `cause` (see the function of each), and `multiverse`, if one was run of this study (see
+    `multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.
@@ -42,8 +40,7 @@ def judge_run(run: "Run") -> dict[str, Any]:
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices
-    lines = summary(config, verdict)
-    return verdict | {"summary": [marked(line, verdict["not_learned"]) for line in lines]}
+    return verdict
 
 
 def _beyond(run: "Run", not_learned: list[str]) -> dict[str, Any]:
@@ -55,5 +52,5 @@ def _beyond(run: "Run", not_learned: list[str]) -> dict[str, Any]:
             run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}, not_learned
         ),
         "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned),
-        "cause": judge_cause(run.variation("cause"), names, seeds, not_learned),
+        "cause": judge_cause(run.variation("cause"), names, seeds),
     }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.seeds import Triple, by_seed, missing, triples
+from quantstudy.judge.statistics.seeds import Triple, by_seed, missing, triples
 
 VIEWS = ("isolated", "all_but_one", "accumulated", "shapley")
 """What is said of every layer."""

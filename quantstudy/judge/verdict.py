@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.bootstrap import ERROR, Floats, paired_p
-from quantstudy.judge.intervals import coverage
-from quantstudy.judge.paired import (
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, paired_p
+from quantstudy.judge.statistics.intervals import coverage
+from quantstudy.judge.statistics.paired import (
     Intervals,
     Test,
     mean_interval,
@@ -19,12 +19,11 @@ from quantstudy.judge.paired import (
     probability_of_best,
     ranking_order,
 )
-from quantstudy.judge.power import more_seeds
-from quantstudy.judge.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.seeds import missing, number
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.power import more_seeds
+from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.statistics.seeds import missing, number
+from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.tie import tie_break
-from quantstudy.judge.words import marked, reason
 
 BACKEND = "simulated"
 """The backend that is judged: it runs every scheme."""
@@ -81,8 +80,8 @@ def judge(
         the best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough,
         `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `more_seeds`
         (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
-        `deployable`, `missing` (values left out: metric → activation → how many), `backends_differ` (`differences` of
-        this scheme) and `reason` in words.
+        `deployable`, `missing` (values left out: metric → activation → how many) and `backends_differ` (`differences`
+        of this scheme).
         Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
         every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
 
@@ -118,7 +117,7 @@ def judge(
         found = _judge_scheme(activations, tables, limits, apart, anytime_p if until_decided else paired_p)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
-        judged[scheme] = found | {"reason": marked(reason(scheme, found, allowed_drop, learned), limits.not_learned)}
+        judged[scheme] = found
     return {
         "schemes": judged,
         "seeds": len(seeds),

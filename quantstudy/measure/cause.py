@@ -8,14 +8,14 @@ the ranges of least mean squared error (`calibrated`). Trained with and without 
 import numpy as np
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.decision import accuracy
-from quantstudy.measure.subject import Subject
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import FloatMaps, float_maps
-from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
-from quantstudy.subject.network import Stack
-from quantstudy.tables import CAUSE, variant_rows
+from quantstudy.records.tables import CAUSE, variant_rows
 
 
 def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:

@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.placement import settings, ways
-from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import static_schemes
-from quantstudy.tables import MULTIVERSE, variant_rows
+from quantstudy.records.tables import MULTIVERSE, variant_rows
 
 
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
-from quantstudy.measure.subject import Subject
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.tables import PLACEMENT, variant_rows
+from quantstudy.records.tables import PLACEMENT, variant_rows
 
 Choice = Mapping[str, Any]
 """One way to quantize: placement, coordinates, observer, granularity, weight_observer."""

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.shapley import shapley
-from quantstudy.measure.subject import Subject
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.quantize.plan import Plan
-from quantstudy.tables import SENSITIVITY, variant_rows
+from quantstudy.records.tables import SENSITIVITY, variant_rows
 
 
 def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:

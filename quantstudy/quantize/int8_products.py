@@ -10,10 +10,10 @@ import functools
 import torch
 from torch import Tensor
 
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.quantize.torchao_backend import linear, static_int8
 from quantstudy.quantize.torchao_import import quantization
-from quantstudy.subject.network import Stack
 
 INEXACT = (
     "w8a8, w8a8dyn: PyTorch's product of int8 matrices is wrong for large numbers on this machine (oneDNN without VNNI "

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from quantstudy.quantize.calibrate import OBSERVERS
+from quantstudy.networks.stack import Stack
+from quantstudy.quantize.observers import OBSERVERS
 from quantstudy.quantize.quantizer import (
     FLOAT32_EPSILON,
     SMALLEST_NORMAL,
@@ -15,7 +16,6 @@ from quantstudy.quantize.quantizer import (
     weight_quantizer,
 )
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
-from quantstudy.subject.network import Stack
 
 ActivationQuantizer = Quantizer | TokenQuantizer | None
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from quantstudy.errors import StudyFailure
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.quantizer import Quantizer, mapping
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 from quantstudy.quantize.torchao_import import quantization
-from quantstudy.subject.network import Stack
 
 
 class AuditFailure(StudyFailure):

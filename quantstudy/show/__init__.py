@@ -9,10 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quantstudy.interrupts import as_they_finish
+from quantstudy.engine.interrupts import as_they_finish
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 VARIED = ("bit_cliff", "placement", "sensitivity", "cause")
 """Figures of what is asked beyond the schemes; a quick run has none of them."""
@@ -49,7 +49,7 @@ def draw_figure(run: "Run", name: str) -> Path:
     Raises:
         OSError: disk full, read-only folder.
     """
-    from quantstudy.files import write_atomically
+    from quantstudy.records.files import write_atomically
     from quantstudy.show import figures
 
     path = run.folder / "figures" / f"{name}.png"

@@ -7,7 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from quantstudy.judge.words import marked
 from quantstudy.show.bit_cliff_cells import (
     LIMITS,
     PARTS,
@@ -18,8 +17,8 @@ from quantstudy.show.bit_cliff_cells import (
     said_bits,
     said_interval,
 )
-from quantstudy.show.page import BODY, Page, shortened, text_width
-from quantstudy.show.style import (
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import (
     ALLOWED,
     BASE,
     DEPLOYABLE,
@@ -33,10 +32,11 @@ from quantstudy.show.style import (
     styled,
 )
 from quantstudy.show.values import Floats
-from quantstudy.show.words import listed, number, plural
+from quantstudy.words.numbers import listed, number, plural
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 HEAD, PANEL, AXIS, TITLES, ROW, APART = 0.32, 3.8, 0.62, 0.5, 0.25, 0.3
 """Inches: heading of a panel, the panel, its axis, the table's column names, one activation, between panels."""

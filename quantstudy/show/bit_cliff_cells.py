@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quantstudy.show.values import Floats
-from quantstudy.show.words import percent, plural, real
+from quantstudy.words.numbers import percent, plural, real
 
 if TYPE_CHECKING:
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
 PARTS = {"weights": "Weights", "activations": "Activations (layers' outputs)", "both": "Both"}
 """The quantized parts as verdict.json names them, with their headings."""

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from quantstudy.judge.words import marked
+from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.cause_words import Entries, finding, sum_of_parts
-from quantstudy.show.page import BODY, Page, line_height, text_width, wrap
-from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.canvas.page import BODY, Page, line_height, text_width, wrap
+from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.values import focus_scheme
-from quantstudy.show.words import MINUS, number, plural, points, real
-from quantstudy.subject.activations import BOUNDED
+from quantstudy.words.cause import Entries, finding, sum_of_parts
+from quantstudy.words.numbers import MINUS, number, plural, points, real
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 ORDER = {
     "gap": "gap",

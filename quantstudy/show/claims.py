@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from quantstudy.judge.claim_words import bound, effect
 from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged, Outcome
-from quantstudy.judge.intervals import interval
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL
+from quantstudy.words.claims import bound, effect
 
 if TYPE_CHECKING:
     import pandas as pd

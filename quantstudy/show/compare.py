@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.judge.compare import HIGHER_IS_BETTER
-from quantstudy.judge.compare_words import caveat, fields, other_functions, pair_name, rows_of, verdict_changes
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
-from quantstudy.show.page import BODY, Page, line_height, shortened, text_width, wrap
-from quantstudy.show.style import BASE, BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.words import decimals, drawable, listed, number, plural, real
+from quantstudy.show.canvas.page import BODY, Page, line_height, shortened, text_width, wrap
+from quantstudy.show.canvas.style import BASE, BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.words.compare import caveat, fields, other_functions, pair_name, rows_of, verdict_changes
+from quantstudy.words.numbers import decimals, drawable, listed, number, plural, real
 
 ROW, HEAD, FOOT, LEGEND, SECTION, SAME, GAP = 0.27, 0.55, 0.62, 0.42, 0.42, 0.4, 0.22
 """Inches: an activation, what stands above and below the rows, the legend, a section's title, a line that says that all
@@ -53,7 +53,7 @@ def comparison(found: Mapping[str, Any]) -> Figure:
     """Draw the differences B − A with their 95 % intervals, a panel per pair of schemes, a row per activation.
 
     Args:
-        found: a comparison (`quantstudy.compare.compare_runs`), or the content of compare.json.
+        found: a comparison (`quantstudy.engine.compare.compare_runs`), or the content of compare.json.
     """
     pairs = [(pair["a"], pair["b"]) for pair in found["schemes"]]
     widths = [pairs[start : start + PANELS] for start in range(0, len(pairs), PANELS)]

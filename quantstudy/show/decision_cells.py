@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quantstudy.judge.paired import Intervals, mean_interval
+from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.values import (
     SIMULATED,
@@ -15,10 +15,10 @@ from quantstudy.show.values import (
     reference,
     seed_values,
 )
-from quantstudy.show.words import decimals, number, percent, points
+from quantstudy.words.numbers import decimals, number, percent, points
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 METRICS = {
     "flip_rate": "Flip rate (share of pixels whose class changes)",

@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.page import BODY, Page, shortened, text_width
-from quantstudy.show.style import BASE, HEADING, INK, MISSING, MUTED, SEQUENTIAL, SMALL, ink_on, styled
-from quantstudy.show.tiles import tiles
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, MUTED, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.canvas.tiles import tiles
 from quantstudy.show.values import Floats, focus_scheme, layer_values, told
-from quantstudy.show.words import number, plural
+from quantstudy.words.numbers import number, plural
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 VIEWS = {
     "isolated": "Isolated: only this layer is quantized, its inputs are float",

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
 from quantstudy.show.values import focus_scheme, told
-from quantstudy.show.words import number, percent
+from quantstudy.words.numbers import number, percent
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 Maps = dict[str, NDArray[Any]]
 Plane = NDArray[np.float64]

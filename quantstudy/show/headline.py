@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.judge.words import hindrance, marked
 from quantstudy.show.values import focus_scheme
-from quantstudy.show.words import listed, number, plural, points, real
+from quantstudy.words.numbers import listed, number, plural, points, real
+from quantstudy.words.verdict import hindrance, marked
 
 if TYPE_CHECKING:
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
 
 def outcome(judged: Mapping[str, Any]) -> str:

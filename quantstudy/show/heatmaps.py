@@ -13,10 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.paired import paired_against
-from quantstudy.show.decision_cells import METRICS, SAME, Column, Panel, panels, without_intervals
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import (
+from quantstudy.judge.statistics.paired import paired_against
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import (
     BASE,
     DIVERGING,
     HEADING,
@@ -29,12 +28,13 @@ from quantstudy.show.style import (
     ink_on,
     styled,
 )
-from quantstudy.show.tiles import tiles
+from quantstudy.show.canvas.tiles import tiles
+from quantstudy.show.decision_cells import METRICS, SAME, Column, Panel, panels, without_intervals
 from quantstudy.show.values import SIMULATED, TORCHAO, focus_scheme, reference, told
-from quantstudy.show.words import listed, number, plural, span
+from quantstudy.words.numbers import listed, number, plural, span
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 ROW, HEAD, FOOT, SCALE = 0.40, 0.86, 0.62, 0.5
 """Inches: one activation, what stands above the cells, what stands below them, the colour scale's strip."""

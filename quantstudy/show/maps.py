@@ -11,8 +11,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import (
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import (
     BASE,
     BECAME_ISLAND,
     BECAME_SEA,
@@ -28,10 +28,10 @@ from quantstudy.show.style import (
     styled,
 )
 from quantstudy.show.values import focus_scheme, told
-from quantstudy.show.words import percent
+from quantstudy.words.numbers import percent
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 Maps = dict[str, NDArray[Any]]
 

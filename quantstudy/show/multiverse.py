@@ -15,8 +15,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.multiverse_words import caveats, dependence, finding, key_of, share, specifications
-from quantstudy.judge.words import marked
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, MUTED, RULE, SMALL, styled
 from quantstudy.show.multiverse_choices import (
     BESIDE,
     COLOURS,
@@ -27,9 +27,9 @@ from quantstudy.show.multiverse_choices import (
     height_of,
     rows_of,
 )
-from quantstudy.show.page import BODY, Page, shortened, text_width
-from quantstudy.show.style import BARS, BEST, HEADING, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.words import NO_BREAK, plural, real
+from quantstudy.words.multiverse import caveats, dependence, finding, key_of, share, specifications
+from quantstudy.words.numbers import NO_BREAK, plural, real
+from quantstudy.words.verdict import marked
 
 LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
 """Inches: legend, what stands above the curves, the curves, from them to the choices."""

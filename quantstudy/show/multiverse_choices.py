@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.multiverse_words import NAMES, key_of, share, value_text
-from quantstudy.show.page import BODY, Page, shortened
-from quantstudy.show.style import BARS, BEST, LEVELS, RULE, SEED_DOT, SMALL, rgb
+from quantstudy.show.canvas.page import BODY, Page, shortened
+from quantstudy.show.canvas.style import BARS, BEST, LEVELS, RULE, SEED_DOT, SMALL, rgb
+from quantstudy.words.multiverse import NAMES, key_of, share, value_text
 
 LINE, GROUP = 0.2, 0.09
 """Inches: one value of a choice, between choices."""

@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.words import marked
-from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
 from quantstudy.show.placement_cells import LEGEND, draw_cells, grid_of
 from quantstudy.show.placement_table import FACTORS, Mask, Table, finding, table_of
-from quantstudy.show.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
 from quantstudy.show.values import focus_scheme
-from quantstudy.show.words import percent, plural
+from quantstudy.words.numbers import percent, plural
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 ROW, HEAD, APART = 0.3, 0.85, 0.4
 """Inches: one activation of the shares, what stands above them, between the shares and the settings."""

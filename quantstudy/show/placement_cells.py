@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.patches import Rectangle
 
-from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import BASE, HEADING, INK, LEVELS, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on
 from quantstudy.show.placement_table import FACTORS, Table
-from quantstudy.show.style import BASE, HEADING, INK, LEVELS, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on
-from quantstudy.show.words import number
+from quantstudy.words.numbers import number
 
 LEGEND, CELL, APART = 0.86, 0.25, 0.25
 """Inches: heading and legend, one setting, between panels."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.show.values import Floats
-from quantstudy.show.words import plural, real
+from quantstudy.words.numbers import plural, real
 
 if TYPE_CHECKING:
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
 Mask = NDArray[np.bool_]
 

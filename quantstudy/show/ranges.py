@@ -11,15 +11,15 @@ from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from quantstudy.quantize.scheme import IntFormat
-from quantstudy.show.page import BODY, Page, text_width, wrap
-from quantstudy.show.style import BARS, BASE, INK, LEVELS, MISSING, MUTED, RULE, SMALL, styled
+from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.style import BARS, BASE, INK, LEVELS, MISSING, MUTED, RULE, SMALL, styled
 from quantstudy.show.values import Floats, layer_values, told
-from quantstudy.show.words import number, percent, plural, real
+from quantstudy.words.numbers import number, percent, plural, real
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 BIN = 1.0 / 16.0
 """Width of a recorded bin."""

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from quantstudy.drift import catalogue
-from quantstudy.files import write_atomically
-from quantstudy.judge.words import UNLEARNED, limit
-from quantstudy.provenance import described
 from quantstudy.quantize.scheme import Scheme
+from quantstudy.records.files import write_atomically
+from quantstudy.records.provenance import described
 from quantstudy.show import figure_files
 from quantstudy.show.headline import headline, outcome
 from quantstudy.show.report_tables import tables
-from quantstudy.show.words import listed, number, percent, plural, points, real, traits_of
+from quantstudy.words.numbers import listed, number, percent, plural, points, real, traits_of
+from quantstudy.words.verdict import UNLEARNED, limit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 QUESTIONS = {
     "verdict": "Which activation can be deployed?",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.judge.words import marked
 from quantstudy.show.values import focus_scheme
-from quantstudy.show.words import number, percent, plural, points, real
+from quantstudy.words.numbers import number, percent, plural, points, real
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
 Table = dict[str, Any]
 

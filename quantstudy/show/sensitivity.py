@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.words import marked
-from quantstudy.show.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
 from quantstudy.show.sensitivity_cells import Parts, finding, parts
 from quantstudy.show.sensitivity_table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
-from quantstudy.show.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
-from quantstudy.show.words import percent, plural
+from quantstudy.words.numbers import percent, plural
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 LEGEND = 0.42
 """Inches: the legend's strip."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.values import Floats
-from quantstudy.show.words import number, percent, real
+from quantstudy.words.numbers import number, percent, real
 
 if TYPE_CHECKING:
-    from quantstudy.config import StudyConfig
+    from quantstudy.config.study import StudyConfig
 
 VIEWS = ("shapley", "isolated", "all_but_one", "accumulated")
 """What verdict.json holds per layer."""

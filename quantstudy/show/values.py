@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.judge.paired import Intervals, mean_interval
-from quantstudy.judge.seeds import number
+from quantstudy.judge.statistics.paired import Intervals, mean_interval
+from quantstudy.judge.statistics.seeds import number
 from quantstudy.judge.verdict import FLOAT
-from quantstudy.judge.words import marked
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantstudy.config import StudyConfig
-    from quantstudy.records import Run
+    from quantstudy.config.study import StudyConfig
+    from quantstudy.records.run import Run
 
 Floats = NDArray[np.float64]
 

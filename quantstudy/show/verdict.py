@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.headline import headline, one_seed, outcome
-from quantstudy.show.page import BODY, Page, shortened, text_width
-from quantstudy.show.style import (
+from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.style import (
     ALLOWED,
     BASE,
     BEST,
@@ -24,10 +23,11 @@ from quantstudy.show.style import (
     TIED_BAND,
     styled,
 )
-from quantstudy.show.words import number, percent, plural, points, real
+from quantstudy.show.headline import headline, one_seed, outcome
+from quantstudy.words.numbers import number, percent, plural, points, real
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 ROW, HEAD, FOOT, LEGEND, APART = 0.27, 0.66, 0.62, 0.45, 0.35
 """Inches: one activation, what stands above and below the rows, the legend's strip, between schemes side by side."""

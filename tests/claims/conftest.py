@@ -12,8 +12,8 @@ FIRST = """
 import pyarrow as pa
 from pathlib import Path
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA, rows
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.tables import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("dead_neurons", "a | leads.", "The lead.", (Part("lead", "a leads", 0.02, "points", 100.0),))
 
@@ -34,7 +34,7 @@ def effects(table):
 
 SECOND = """
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.tables import CLAIM as SCHEMA, rows
+from quantstudy.records.tables import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("wish_list", "b is counted.", "A count.", (Part("count", "b has some", 0.0, "things", exact=True),),
               needs=("dead_neurons",))

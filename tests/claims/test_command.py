@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quantstudy.claims.ledger import judged, ledger
-from quantstudy.claims_command import do_claims
+from quantstudy.cli.claims import do_claims
 from quantstudy.errors import StudyFailure
 
 BOTH = ("dead_neurons", "wish_list")

@@ -9,9 +9,9 @@ import pytest
 from quantstudy.claims import checkout
 from quantstudy.claims.ledger import judged, ledger
 from quantstudy.claims.run import run_claim
-from quantstudy.executors import ThisProcess
-from quantstudy.judge.claim_words import amounts, bound, effect
+from quantstudy.engine.executors import ThisProcess
 from quantstudy.judge.claims import Claim, Part, judge_claims
+from quantstudy.words.claims import amounts, bound, effect
 
 COMMITTED = checkout.root() / "results" / "claims"
 

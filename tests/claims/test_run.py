@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quantstudy import provenance
 from quantstudy.claims import run as claims
 from quantstudy.claims.records import read_claim
 from quantstudy.claims.run import run_claim, unit_paths
+from quantstudy.engine.executors import ThisProcess
 from quantstudy.errors import StudyFailure
-from quantstudy.executors import ThisProcess
+from quantstudy.records import provenance
 
 
 @pytest.fixture

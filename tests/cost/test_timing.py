@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, Activation, parse_activation
 from quantstudy.cost import timing
 from quantstudy.cost.plain import slopes
 from quantstudy.cost.timing import WAYS, Calls, time_activations
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, Activation, parse_activation
 
 MODES = ("forward", "forward_backward")
 NUMBERS = {"median", "ratio", "ratio_low", "ratio_high"}

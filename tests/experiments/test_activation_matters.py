@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from quantstudy.claims.checkout import drawing, experiment
+from quantstudy.engine.trained import trained_stack
 from quantstudy.judge.claims import jackknife, judge_claims
-from quantstudy.show.page import png
-from quantstudy.subject.islands import plane
-from quantstudy.tables import CLAIM, variant_rows
-from quantstudy.trained import trained_stack
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
+from quantstudy.targets.islands import plane
 
 claim = experiment("activation_matters")
 NAMES = claim.STUDY.activations

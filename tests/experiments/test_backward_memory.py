@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import ACTIVATIONS, Activation, capped
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.claims.run import measure_unit
 from quantstudy.judge.claims import judge_claims
-from quantstudy.subject.activations import ACTIVATIONS, Activation, capped
 
 CLAIM: Any = experiment("backward_memory")
 

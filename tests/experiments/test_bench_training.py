@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import batches, train
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import batches, train
+from quantstudy.targets.islands import island_masks
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {

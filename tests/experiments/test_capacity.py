@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from quantstudy.claims.checkout import drawing, experiment
+from quantstudy.engine.trained import trained_stack
 from quantstudy.judge.claims import judge_claims
-from quantstudy.measure.subject import subject
-from quantstudy.show.page import png
-from quantstudy.tables import CLAIM, variant_rows
-from quantstudy.trained import trained_stack
+from quantstudy.measure.evaluation import subject
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
 
 claim = experiment("capacity")
 METRICS = ("effective_rank", "participation", "information_8", "information_4")
@@ -126,6 +126,6 @@ def corrected(code, island):
 def test_a_dead_network_fills_no_dimension_and_tells_nothing(tiny, monkeypatch):
     stack, masks = trained_stack(claim.STUDY, "relu", 0, 1)
     dead = replace(stack, biases=tuple(torch.full_like(b, -1e3) for b in stack.biases))
-    monkeypatch.setattr("quantstudy.trained.trained_stack", lambda *_: (dead, masks))
+    monkeypatch.setattr("quantstudy.engine.trained.trained_stack", lambda *_: (dead, masks))
     table = claim.measure("relu", 0, 1).to_pandas()
     assert (table["value"] == 0.0).all()

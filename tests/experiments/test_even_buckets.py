@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from quantstudy.claims.checkout import drawing, experiment
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import judge_claims
 
 CLAIM = experiment("even_buckets")
@@ -65,8 +65,8 @@ def measured():
 def test_measures_are_those_of_the_layers_codes(measured):
     import torch
 
-    from quantstudy.subject.islands import plane
-    from quantstudy.trained import trained_stack
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.targets.islands import plane
 
     stack, _ = trained_stack(SMALL, "silu", 0, 2)
     values = torch.from_numpy(plane(16))

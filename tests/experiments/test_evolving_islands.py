@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
+from quantstudy.engine.worker import one_thread
 from quantstudy.judge.claims import judge_claims
-from quantstudy.show.page import png
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import moving_field, plane
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
-from quantstudy.tables import CLAIM, variant_rows
-from quantstudy.work import one_thread
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
+from quantstudy.targets.islands import moving_field, plane
 
 claim = experiment("evolving_islands")
 PARTS = {part.name: part for part in claim.CLAIM.parts}

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
+from quantstudy.engine.trained import trained_stack
+from quantstudy.engine.worker import one_thread
 from quantstudy.judge.claims import judge_claims
-from quantstudy.show.page import png
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import field
-from quantstudy.subject.network import from_arrays
-from quantstudy.tables import CLAIM, variant_rows
-from quantstudy.trained import trained_stack
-from quantstudy.work import one_thread
+from quantstudy.networks.stack import from_arrays
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
+from quantstudy.targets.islands import field
 
 claim = experiment("extrapolation")
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.judge.claims import judge_claims
-from quantstudy.show.page import png
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks, plane
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import batches, learning_rate
-from quantstudy.tables import CLAIM, variant_rows
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import batches, learning_rate
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
+from quantstudy.targets.islands import island_masks, plane
 
 claim = experiment("fast_convergence")
 SIX = [name for name in claim.STUDY.activations if name != "hardgelu"]

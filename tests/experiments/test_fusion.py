@@ -13,11 +13,11 @@ import pytest
 import torch
 from quantstudy_kernels.reference import activation_forward
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, parse_activation
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.claims.run import measure_unit
 from quantstudy.cost import traffic
 from quantstudy.judge.claims import judge_claims
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
 
 CLAIM: Any = experiment("fusion")
 COLUMNS = ["activation", "seed", "case", "x", "metric", "value"]

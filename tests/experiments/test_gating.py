@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.claims.run import measure_unit
 from quantstudy.judge.claims import judge_claims
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.network import from_arrays
+from quantstudy.networks.stack import from_arrays
 
 CLAIM: Any = experiment("gating")
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import judge_claims
-from quantstudy.subject.activations import parse_activation
 
 CLAIM = experiment("smooth_suffers")
 SMALL = StudyConfig(bits=(4, 8), steps=30, grid=16, batch=64, hidden=(4, 3))
@@ -90,11 +90,11 @@ def measured():
 def test_losses_are_those_of_quantized_networks(measured):
     import torch
 
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.quantize.fake_quant import accumulated
     from quantstudy.quantize.plan import build_plan, float_maps
     from quantstudy.quantize.scheme import IntFormat, Scheme
-    from quantstudy.quantize.simulated import accumulated
-    from quantstudy.subject.islands import plane
-    from quantstudy.trained import trained_stack
+    from quantstudy.targets.islands import plane
 
     stack, masks = trained_stack(SMALL, "silu_bounded", 0, 2)
     maps = float_maps(stack, torch.from_numpy(plane(16)))

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, parse_activation
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.claims.run import measure_unit
 from quantstudy.cost import instructions
 from quantstudy.cost.plain import plain
 from quantstudy.judge.claims import judge_claims
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
 
 CLAIM: Any = experiment("special_functions")
 COLUMNS = ["activation", "seed", "case", "x", "metric", "value"]
@@ -194,7 +194,7 @@ def test_without_triton_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_trainer_on_a_gpu_is_asked_for_as_such(narrow: None, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str]] = []
     monkeypatch.setattr(
-        "quantstudy.subject.training.train", lambda *_, **set: asked.append((set["device"], set["trainer"]))
+        "quantstudy.networks.training.train", lambda *_, **set: asked.append((set["device"], set["trainer"]))
     )
     table = CLAIM.measure("gpu", first=0, last=1).to_pandas()
     assert set(asked) == {("cuda", "fused")}

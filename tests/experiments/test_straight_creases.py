@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.claims.checkout import drawing, experiment
 from quantstudy.judge.claims import judge_claims
-from quantstudy.show.page import png
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.network import initial_stack
-from quantstudy.tables import CLAIM, variant_rows
+from quantstudy.networks.stack import initial_stack
+from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.show.canvas.page import png
 
 claim = experiment("straight_creases")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.claims.checkout import CLAIMS, drawing, experiment
 from quantstudy.errors import StudyFailure
 from quantstudy.judge.claims import Judged, judge_claims
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS
 
 CLAIM: Any = experiment("wish_list")
 COLUMNS = ["activation", "seed", "case", "x", "metric", "value"]

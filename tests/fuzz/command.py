@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cli, show
-from quantstudy.records import open_run
-from quantstudy.study import redo
-from quantstudy.subject import functions
+from quantstudy import show
+from quantstudy.activations import functions
+from quantstudy.cli import app
+from quantstudy.engine.pipeline import redo
+from quantstudy.records.run import open_run
 
 ZOO = Path(__file__).with_name("zoo.py")
 LONGEST = 180
@@ -54,7 +55,7 @@ def place(folder: Path) -> Path:
 
 def alone(arguments: Sequence[str], here: Path) -> Answer:
     """Run the command in a process of its own."""
-    code = "from quantstudy.cli import main; main()"
+    code = "from quantstudy.cli.app import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=here,
@@ -77,7 +78,7 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
         patched.setattr(show, "figure_names", _some(figures))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), _warnings_of_a_command():
             try:
-                cli.main()
+                app.main()
             except SystemExit as left:
                 code = left.code or 0
             except Exception:

@@ -1,7 +1,7 @@
 """The sections beyond the schemes, each against slow loops over made-up records."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantstudy.judge.bootstrap import holm, paired_p, resample_indices
 from quantstudy.judge.cause import judge_cause, questions
 from quantstudy.judge.cliff import judge_cliff, smallest
-from quantstudy.judge.paired import mean_interval, paired_against_best
 from quantstudy.judge.placement import judge_placement
-from quantstudy.judge.seeds import by_seed
 from quantstudy.judge.sensitivity import judge_sensitivity
+from quantstudy.judge.statistics.bootstrap import holm, paired_p, resample_indices
+from quantstudy.judge.statistics.paired import mean_interval, paired_against_best
+from quantstudy.judge.statistics.seeds import by_seed
+from quantstudy.words.cause import with_sentences
 
 NAMES = ("relu", "silu", "hardgelu")
 DEFAULT = {
@@ -284,9 +285,13 @@ def networks(seeds: int, spread: float = 0.01) -> dict[tuple[str, str], np.ndarr
     return {key: mean + random.normal(0, spread, seeds) for key, mean in base.items()}
 
 
+def told(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
+    return with_sentences(judge_cause(frame, activations, seeds), ())
+
+
 def test_every_question_about_the_cause() -> None:
     values = networks(12)
-    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    rows = told(cause(12, values), NAMES, 12)["w4a4"]
     expected = []
     for base in ("relu", "silu"):
         expected += [
@@ -319,7 +324,7 @@ def test_every_question_about_the_cause() -> None:
 def test_the_sentences_say_who_gains_and_who_loses() -> None:
     values = networks(12, 0.0)
     values["relu", "plain"] += np.tile([0.001, -0.001], 6)
-    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    rows = told(cause(12, values), NAMES, 12)["w4a4"]
     said = {(row["of"], row["question"]): row["sentence"] for row in rows}
     assert said["silu", "gap"] == "hardgelu is ahead of silu by 20.0 points (95 % CI 20.0 to 20.0)."
     assert said["silu", "bound"] == "Training silu with a cap at 3 gains 20.0 points (95 % CI 20.0 to 20.0)."
@@ -337,10 +342,10 @@ def test_the_sentences_say_who_gains_and_who_loses() -> None:
 
 def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values = {key: row[:4] for key, row in networks(12, 0.0).items()}
-    rows = judge_cause(cause(4, values), NAMES, 4)["w4a4"]
+    rows = told(cause(4, values), NAMES, 4)["w4a4"]
     assert all(row["low"] is None for row in rows)  # four equal differences have no interval
     values = {key: row[:5] for key, row in networks(12, 0.0).items()}
-    rows = judge_cause(cause(5, values), NAMES, 5)["w4a4"]
+    rows = told(cause(5, values), NAMES, 5)["w4a4"]
     clear = [row for row in rows if row["low"] > 0 or row["high"] < 0]
     assert clear  # by the intervals, which are points here
     assert not any(row["differs"] for row in rows)  # but five seeds can never pass the test
@@ -349,7 +354,7 @@ def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values["silu", "calibrated"] = values["silu", "plain"] + step
     (row,) = [
         row
-        for row in judge_cause(cause(16, values), NAMES, 16)["w4a4"]
+        for row in told(cause(16, values), NAMES, 16)["w4a4"]
         if (row["of"], row["question"]) == ("silu", "calibration")
     ]
     assert row["low"] < 0 < row["high"]
@@ -357,7 +362,7 @@ def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
 
 
 def test_one_seed_tells_no_cause() -> None:
-    rows = judge_cause(cause(1, networks(1)), NAMES, 1)["w4a4"]
+    rows = told(cause(1, networks(1)), NAMES, 1)["w4a4"]
     assert not any(row["differs"] for row in rows)
     assert all(row["sentence"].endswith("on one seed, which tells nothing.") for row in rows)
     assert all(row["low"] is None for row in rows)
@@ -367,16 +372,14 @@ def test_missing_networks_are_said() -> None:
     values = networks(8)
     del values["relu@3", "plain"]
     values["silu", "plain"] = np.full(8, np.nan)
-    rows = judge_cause(cause(8, values), NAMES, 8)["w4a4"]
+    rows = told(cause(8, values), NAMES, 8)["w4a4"]
     missing = [row for row in rows if row["mean"] is None]
     assert {(row["of"], row["question"]) for row in missing} >= {("relu", "bound"), ("relu", "shape"), ("silu", "gap")}
     assert all(row["sentence"].endswith("not known, a value is missing at 8 of 8 seeds.") for row in missing)
     values = networks(8)
     values["silu", "plain"][3] = np.nan
     (gap,) = [
-        row
-        for row in judge_cause(cause(8, values), NAMES, 8)["w4a4"]
-        if (row["of"], row["question"]) == ("silu", "gap")
+        row for row in told(cause(8, values), NAMES, 8)["w4a4"] if (row["of"], row["question"]) == ("silu", "gap")
     ]
     assert (gap["missing"], gap["mean"], gap["differs"]) == (1, None, False)
     assert gap["sentence"].endswith("not known, a value is missing at 1 of 8 seeds.")

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from quantstudy.judge.bootstrap import paired_p, resample_indices
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.paired import (
+from quantstudy.judge.statistics.bootstrap import paired_p, resample_indices
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.paired import (
     mean_interval,
     paired_against,
     paired_against_best,
@@ -146,7 +146,7 @@ def test_zero_within_the_interval_ties_although_p_is_small():
 
 def test_zero_at_the_end_of_the_interval_ties(monkeypatch):
     ends = {0.5: (0.5, 0.0, 1.0), -0.5: (-0.5, -1.0, 0.0), 0.0: (0.0, 0.0, 0.0)}
-    monkeypatch.setattr("quantstudy.judge.paired.interval", lambda row: ends[row.mean()])
+    monkeypatch.setattr("quantstudy.judge.statistics.paired.interval", lambda row: ends[row.mean()])
     touching = paired_against([[0.5, 0.5], [0.0, 0.0], [1.0, 1.0]], 0, test=lambda _: 0.001)
     assert (touching.low[1], touching.high[2]) == (0, 0)
     assert touching.tied.tolist() == [True, True, True]

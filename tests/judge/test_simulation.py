@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from quantstudy.judge.intervals import COVERAGE, interval
-from quantstudy.judge.paired import paired_against_best
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.intervals import COVERAGE, interval
+from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.sequential import anytime_p
 
 MEASURED = {
     "normal": (lambda random, seeds: random.normal(size=seeds), 0.0),

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.summary import summary
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.verdict import judge
+from quantstudy.words.summary import summary
 
 NAMES = ("relu", "silu", "hardgelu")
 SCHEMES = ("w4", "a4", "w4a4", "w4a8dyn", "w8", "a8", "w8a8", "w8a8dyn")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quantstudy.judge.tie import BYTES, CALLS, CRITERIA, UNBOUNDED, tie_break
 from quantstudy.judge.verdict import judge
+from quantstudy.words.verdict import with_reasons
 
 
 def entry(calls=0, kept=4.0, bounded=False, **ways):
@@ -89,7 +90,7 @@ def judged(metrics):
         frame = metrics(full, {"w4": quantized})
         found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed_drop, cost=cost)
         json.dumps(found, allow_nan=False)
-        return found["schemes"]["w4"]
+        return with_reasons(found)["schemes"]["w4"]
 
     return build
 

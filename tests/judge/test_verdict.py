@@ -10,15 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge import seeds, verdict
-from quantstudy.judge.bootstrap import paired_p
-from quantstudy.judge.intervals import coverage
-from quantstudy.judge.paired import mean_interval, paired_against_best, probability_of_best
-from quantstudy.judge.power import more_seeds
-from quantstudy.judge.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.seeds import number
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge import verdict
+from quantstudy.judge.statistics import seeds
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.intervals import coverage
+from quantstudy.judge.statistics.paired import mean_interval, paired_against_best, probability_of_best
+from quantstudy.judge.statistics.power import more_seeds
+from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.statistics.seeds import number
+from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.verdict import COLUMNS, judge
+from quantstudy.words.verdict import with_reasons
 
 NAN = float("nan")
 NAMES = ["relu", "silu", "gelu"]
@@ -40,7 +42,7 @@ def run(metrics, quantized, full=None, allowed_drop=0.02, **options):
     frame = metrics(full, {"w4": quantized}, **options)
     found = judge(frame, activations=list(quantized), schemes=["w4"], allowed_drop=allowed_drop)
     json.dumps(found, allow_nan=False)
-    return found["schemes"]["w4"]
+    return with_reasons(found)["schemes"]["w4"]
 
 
 def entry(judged, name):
@@ -62,7 +64,7 @@ def test_schema_and_order_of_schemes(metrics):
     for judged in found["schemes"].values():
         assert set(judged) == {
             "backend", "seeds", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing",
-            "backends_differ", "reason"
+            "backends_differ"
         }  # fmt: skip
         assert judged["seeds"] == 6
         assert judged["backend"] == "simulated"
@@ -292,7 +294,8 @@ def test_what_has_not_learned_is_never_deployable(metrics):
     assert found["not_learned"] == {"relu": 0.51, "gelu": 0.899999}
     assert {one["activation"]: one["learned"] for one in judged["ranking"]} == {"relu": 0, "silu": 1, "gelu": 0}
     assert entry(judged, "relu")["accuracy_float"] == 0.51
-    alone = judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.9)["schemes"]["w4"]
+    alone = with_reasons(judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.9))
+    alone = alone["schemes"]["w4"]
     assert (alone["best"], alone["winner"], alone["deployable"]) == ("relu", None, [])
     assert alone["reason"].startswith("None is deployable at w4: the best, relu (not learned), loses 0.0 points")
     assert judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.5)["not_learned"] == {}
@@ -303,7 +306,7 @@ def test_where_the_backends_differ_nothing_is_deployable(metrics):
     frame = metrics(values, {"w4": values, "a4": values})
     apart = {"w4": {"silu": {"share": 0.2761, "at": "w4"}}, "a4": {}}
     options = {"activations": list(values), "schemes": ["w4", "a4"], "allowed_drop": 0.05, "differences": apart}
-    found = judge(frame, **options)["schemes"]
+    found = with_reasons(judge(frame, **options))["schemes"]
     assert (found["w4"]["deployable"], found["w4"]["winner"]) == (["relu"], None)
     assert found["a4"]["deployable"] == ["silu", "relu"]
     assert "torchao decides 27.61 % of the pixels of silu otherwise than the simulated path" in found["w4"]["reason"]
@@ -439,4 +442,4 @@ def test_what_always_holds(activations, seeds, key, gap, allowed, holes):
         assert one["seeds"] + one["missing"] == seeds
         assert one["deployable"] == (one["activation"] in judged["deployable"])
         assert (one["low"] is None) == (one["seeds"] < 2)
-    assert judged["reason"]
+    assert with_reasons(found)["schemes"]["w4"]["reason"]

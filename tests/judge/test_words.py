@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from quantstudy.judge import words
 from quantstudy.judge.verdict import judge
-from quantstudy.judge.words import FEW_SEEDS, limit, listing, points
+from quantstudy.words import verdict
+from quantstudy.words.verdict import FEW_SEEDS, limit, listing, points, with_reasons
 
 NAN = float("nan")
 SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds
@@ -21,7 +21,7 @@ def say(metrics):
         full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
         frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
         found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, **options)
-        return found["schemes"][scheme]["reason"]
+        return with_reasons(found)["schemes"][scheme]["reason"]
 
     return build
 
@@ -74,8 +74,8 @@ def test_a_loss_that_may_be_too_large(say):
 def test_a_loss_exactly_allowed_at_its_lower_end_may_be_too_large(say):
     low = 0.02
     found = {"drop_low": low, "drop_high": 0.1, "drop": 0.06, "deployable": False}
-    assert words._against(found, low) == "which may be more than the allowed 2.0"
-    assert words._against(found, 0.0199) == "more than the allowed 1.99"
+    assert verdict._against(found, low) == "which may be more than the allowed 2.0"
+    assert verdict._against(found, 0.0199) == "more than the allowed 1.99"
 
 
 def test_a_loss_just_above_the_limit_is_shown_with_more_digits(say):
@@ -222,14 +222,14 @@ def test_networks_that_did_not_learn(say):
 
 def test_who_has_not_learned_is_told_to_be_so_where_it_is_named_first():
     line = "relu@3, leaky_relu, relu and mine:relu lead; relu is next, then hardgelu and gelu."
-    marked = words.marked(line, ["relu", "gelu", "mine:relu"])
+    marked = verdict.marked(line, ["relu", "gelu", "mine:relu"])
     assert marked == (
         "relu@3, leaky_relu, relu (not learned) and mine:relu (not learned) lead; relu is next, then hardgelu and gelu "
         "(not learned)."
     )
-    assert words.marked(marked, ["relu", "gelu", "mine:relu"]) == marked
-    assert words.marked("relu: 3", ["relu"]) == "relu (not learned): 3"
-    assert words.marked(line, []) == line
+    assert verdict.marked(marked, ["relu", "gelu", "mine:relu"]) == marked
+    assert verdict.marked("relu: 3", ["relu"]) == "relu (not learned): 3"
+    assert verdict.marked(line, []) == line
 
 
 def test_backends_that_differ(say):

@@ -76,7 +76,7 @@ def test_a_minibatch_of_any_size_is_trained_on_whole(batch):
     """The loss of step 0 is the mean over exactly the points drawn, computed here in float64."""
     from quantstudy_kernels.draws import pixels
 
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     how = recipe("hardswish", (2, 3, 1), steps=1, batch=batch)
     first, islands = start(how, 1), masks(1)

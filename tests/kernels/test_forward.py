@@ -14,14 +14,14 @@ from quantstudy_kernels.cpu.forward_block import ACTIVATE, AFFINE, LEAVE, ROUND,
 from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, PerPoint, Rounding
 from torch import Tensor
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import Stack, initial_stack
+from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_logits
+from quantstudy.quantize.fake_quant import rounding as rounding_of
 from quantstudy.quantize.plan import Plan, build_plan, float_maps
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.quantize.simulated import accumulated, isolated, quantized_logits
-from quantstudy.quantize.simulated import rounding as rounding_of
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import Stack, initial_stack
+from quantstudy.targets.islands import plane
 
 SCHEMES = ["w4", "a4", "w4a4", "w8a8", "w4a8dyn", "w8a8dyn"]
 NAMES = ["relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped", "silu@1.5"]

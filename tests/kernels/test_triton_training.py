@@ -168,11 +168,11 @@ def test_interpreted_results_depend_on_nothing_but_the_model():
 @interpreted
 @pytest.mark.parametrize("name", ["relu", "prelu@0.5", "silu", "hardgelu", "hardgelu@1"])
 def test_interpreted_gradients_are_those_of_the_study(name):
-    from quantstudy.subject import gradients, network
-    from quantstudy.subject.activations import parse_activation
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.networks import gradients, stack
 
     activation = parse_activation(name)
-    stack = network.initial_stack(activation, range(2), (8, 4))
+    stack = stack.initial_stack(activation, range(2), (8, 4))
     x, t = draw_points(2, 2, 50)
     *want, want_loss = gradients.loss_gradients(stack, x, t)
     *got, loss = loss_gradients(stack.weights, stack.biases, stack.slopes, x, t, activation.kernel, activation.cap)

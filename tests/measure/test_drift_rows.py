@@ -13,12 +13,12 @@ from quantstudy.drift.catalogue import (
     VIEWS,
     metric,
 )
-from quantstudy.measure import drift_rows
-from quantstudy.measure.drift_rows import ANALYSES, code_rows, decision_rows, float_rows, fold_rows, histogram_rows
-from quantstudy.measure.subject import Subject, subject
+from quantstudy.engine.worker import quantize
+from quantstudy.measure import drift
+from quantstudy.measure.drift import ANALYSES, code_rows, decision_rows, float_rows, fold_rows, histogram_rows
+from quantstudy.measure.evaluation import Subject, subject
 from quantstudy.quantize.plan import build_plan
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.work import quantize
 
 ONCE = {"accuracy_float", "logit_margin"}
 CODES = {"clip_fraction", "code_occupancy", "code_entropy_bits", "negative_code_share"}
@@ -250,7 +250,7 @@ def test_each_crease_map_is_measured_once_and_as_if_it_were_not_remembered(on, e
     fresh = Subject(on.seeds, on.masks, on.stack, on.maps, on.whole)
     calls = []
     plain = contours.crease_measures
-    monkeypatch.setattr(drift_rows.contours, "crease_measures", lambda x, y: calls.append(1) or plain(x, y))
+    monkeypatch.setattr(drift.contours, "crease_measures", lambda x, y: calls.append(1) or plain(x, y))
     recorded = [table.to_pylist() for effect in effects.values() for table in fold_rows(fresh, effect)]
     asked = len(effects) * 2 * 2  # schemes, layers, views
     assert 2 < len(calls) == len(fresh.displacements) < asked

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from quantstudy.drift.complexity import chain_of_folds
-from quantstudy.measure.pictures import pictures
-from quantstudy.measure.subject import subject
-from quantstudy.work import quantize
+from quantstudy.engine.worker import quantize
+from quantstudy.measure.evaluation import subject
+from quantstudy.measure.maps import pictures
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from quantstudy.measure.plan_rows import plan_rows
+from quantstudy.engine.worker import quantize
+from quantstudy.measure.parity import plan_rows
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.quantize.torchao_backend import RealResult
-from quantstudy.work import quantize
 
 PARITY = ["weights_equal", "max_abs_logit_difference", "flips"]
 

@@ -25,20 +25,9 @@ from quantstudy.drift import (
     shapley,
     topology,
 )
-from quantstudy.judge import (
-    bootstrap,
-    cliff,
-    compare,
-    intervals,
-    paired,
-    placement,
-    power,
-    robust,
-    sensitivity,
-    sequential,
-    verdict,
-)
-from quantstudy.tables import CLAIM, rows
+from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
+from quantstudy.judge.statistics import bootstrap, intervals, paired, power, robust, sequential
+from quantstudy.records.tables import CLAIM, rows
 from tests.portable.switches import blas_core
 
 N = 24

@@ -21,10 +21,10 @@ from quantstudy_kernels.cpu.vectors import has_512_bits, peek
 
 from experiments.digests import digests
 from quantstudy import StudyConfig, run_study, show, workers
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.targets.islands import island_masks
 from tests.portable.switches import blas_core
 
 STUDY = StudyConfig(name="anywhere", bits=(4,), seeds=2, steps=60, batch=200, grid=30)

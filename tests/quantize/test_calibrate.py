@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.quantize import calibrate
-from quantstudy.quantize.calibrate import OBSERVERS, minmax, mse, percentile
+from quantstudy.quantize import observers
+from quantstudy.quantize.observers import OBSERVERS, minmax, mse, percentile
 from quantstudy.quantize.quantizer import range_quantizer
 from quantstudy.quantize.scheme import IntFormat
 
@@ -17,7 +17,7 @@ def heavy_tails(seed: int = 3, shape: tuple[int, ...] = (3, 4, 50)) -> torch.Ten
 
 def test_the_observers_by_name():
     assert list(OBSERVERS.items()) == [("minmax", minmax), ("percentile", percentile), ("mse", mse)]
-    assert (calibrate.PERCENTILE, calibrate.SHRINKS) == (0.999, 40)
+    assert (observers.PERCENTILE, observers.SHRINKS) == (0.999, 40)
 
 
 def test_minmax_is_per_model_over_neurons_and_points():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_stack
 from quantstudy.quantize.plan import build_plan, float_maps
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.quantize.simulated import accumulated, isolated, quantized_stack
 
 SCHEMES = ["w4", "a4", "w4a4", "w4a8dyn", "w8a8dyn", "w5", "a5", "w5a5", "w5a8dyn", "w2", "w16a16", "w3a6"]
 F32 = np.float32

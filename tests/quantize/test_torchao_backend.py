@@ -6,10 +6,10 @@ from torch import nn
 
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize import torchao_backend as backend
+from quantstudy.quantize.fake_quant import accumulated, quantized_stack
 from quantstudy.quantize.plan import build_plan, float_maps
 from quantstudy.quantize.quantizer import TokenQuantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme, schemes_for
-from quantstudy.quantize.simulated import accumulated, quantized_stack
 from quantstudy.quantize.torchao_backend import AuditFailure, Network, audit, quantize_network, run_torchao
 from quantstudy.quantize.torchao_import import quantization
 

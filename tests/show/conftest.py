@@ -15,17 +15,18 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.run import judge_run
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.records import SUMMARIES
+from quantstudy.records.run import SUMMARIES
+from quantstudy.words.summary import in_words
 
 FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
 
 
 @dataclass(frozen=True)
 class SyntheticRun:
-    """Looks like `quantstudy.records.Run`, but holds its tables."""
+    """Looks like `quantstudy.records.run.Run`, but holds its tables."""
 
     folder: Path
     config: StudyConfig
@@ -95,7 +96,7 @@ def build(
         "seconds": {"train": 1.5},
     }
     run = SyntheticRun(folder, config, tables, _maps(config, random, dead), {}, made)
-    run.judged.update(judge_run(run))  # type: ignore[arg-type]
+    run.judged.update(in_words(config, judge_run(run)))  # type: ignore[arg-type]
     return run
 
 

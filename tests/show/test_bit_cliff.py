@@ -11,11 +11,11 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.show import bit_cliff_cells
 from quantstudy.show.bit_cliff import _look, _places, _top, bit_cliff
 from quantstudy.show.bit_cliff_cells import cliffs, finding
-from quantstudy.show.style import DEPLOYABLE, WIDTH
+from quantstudy.show.canvas.style import DEPLOYABLE, WIDTH
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))

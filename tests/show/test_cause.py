@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.show.canvas.page import png
+from quantstudy.show.canvas.style import BEST, LEVELS, MUTED, SEED_DOT, WIDTH
 from quantstudy.show.cause import cause
-from quantstudy.show.cause_words import finding
-from quantstudy.show.page import png
-from quantstudy.show.style import BEST, LEVELS, MUTED, SEED_DOT, WIDTH
+from quantstudy.words.cause import finding
 
 BASES = ("relu", "silu", "gelu", "hardswish")
 

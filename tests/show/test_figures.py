@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from quantstudy.show import FIGURE_NAMES, figure_names
+from quantstudy.show.canvas.style import WIDTH
 from quantstudy.show.figures import FIGURES
-from quantstudy.show.style import WIDTH
 
 LONG = ("relu@1000000", "hardgelu_uncapped@123.456", "silu")
 TWELVE = (

@@ -15,12 +15,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
-from quantstudy.show.page import png
+from quantstudy.config.study import StudyConfig
+from quantstudy.show.canvas.page import png
+from quantstudy.show.canvas.style import BEST, SEQUENTIAL, WIDTH
+from quantstudy.show.canvas.style import LEVELS as CODES
 from quantstudy.show.placement import BAR, placement
 from quantstudy.show.placement_table import Table, finding, table_of
-from quantstudy.show.style import BEST, SEQUENTIAL, WIDTH
-from quantstudy.show.style import LEVELS as CODES
 
 LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
 KEYS = ("placement", "coordinates", "observer", "granularity", "weight_observer")

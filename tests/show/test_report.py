@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from quantstudy import show
-from quantstudy.records import Run, npz, write_json
+from quantstudy.records.run import Run, npz, write_json
+from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS
 from quantstudy.show.report import report, write_report
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
 
 
 class Page(HTMLParser):

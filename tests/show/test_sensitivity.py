@@ -11,11 +11,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.show import sensitivity_cells
+from quantstudy.show.canvas.style import MISSING, WIDTH, luminance
 from quantstudy.show.sensitivity import sensitivity
 from quantstudy.show.sensitivity_cells import finding, parts, worst_layers
-from quantstudy.show.style import MISSING, WIDTH, luminance
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from numba.core.dispatcher import Dispatcher
 from quantstudy import work
-from quantstudy.cells import cells
-from quantstudy.config import StudyConfig
+from quantstudy.engine.cells import cells
+from quantstudy.config.study import StudyConfig
 
 def compiled():
     modules = [module for name, module in sys.modules.items() if name.startswith("quantstudy_kernels.cpu")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy.records import Run
+from quantstudy.records.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,10 @@ STEPS = """
 import os, shutil, signal, sys
 from pathlib import Path
 
-import quantstudy.work  # everything is loaded before the first fork
+import quantstudy.engine.worker  # everything is loaded before the first fork
 from quantstudy import show, study
-from quantstudy.config import read_toml
-from quantstudy.files import write_atomically
+from quantstudy.config.study import read_toml
+from quantstudy.records.files import write_atomically
 from quantstudy.quantize.torchao_import import quantization
 
 quantization()

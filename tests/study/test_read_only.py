@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from quantstudy import files, multiverse, multiverse_command, records
-from quantstudy.compare import compare_runs
-from quantstudy.multiverse_config import multiverse_of, read_multiverse
-from quantstudy.records import Run, open_run
-from quantstudy.study import redo, run_study
-from quantstudy.terminal import print_verdict
+from quantstudy.cli import multiverse as command_file
+from quantstudy.cli.terminal import print_verdict
+from quantstudy.config.multiverse import multiverse_of, read_multiverse
+from quantstudy.engine import multiverse
+from quantstudy.engine.compare import compare_runs
+from quantstudy.engine.pipeline import redo, run_study
+from quantstudy.records.run import Run, files, open_run, run
 
 Command = Callable[..., Any]
 Deny = Callable[[Path, str], None]
@@ -99,7 +100,7 @@ def test_what_is_not_finished_is_not_shown(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], state: str
 ) -> None:
     if state == "unfinished":
-        records.write_manifest(copy, copy.manifest() | {"state": "running"})
+        run.write_manifest(copy, copy.manifest() | {"state": "running"})
     else:
         (copy.folder / ("plans.parquet" if state == "damaged" else "verdict.json")).unlink()
     deny(copy.folder, "EROFS")
@@ -114,7 +115,7 @@ def test_an_error_elsewhere_is_none_of_the_folder(
     def elsewhere(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere")
 
-    monkeypatch.setattr("quantstudy.run_command.redo", elsewhere)
+    monkeypatch.setattr("quantstudy.cli.run.redo", elsewhere)
     assert command("report", str(copy.folder)) == 1
     assert capfd.readouterr().err == f"quantstudy: /elsewhere: Permission denied; {ELSEWHERE}\n"
 
@@ -125,10 +126,10 @@ def finished_multiverse(copy: Run, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
     asked = read_multiverse(study)
     run = Run(folder, asked.base)
     folder.mkdir()
-    records.begin(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
-    records.write_manifest(run, run.manifest() | {"state": "complete"})
+    run.begin(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
+    run.write_manifest(run, run.manifest() | {"state": "complete"})
     (folder / "multiverse.json").write_text(json.dumps({"share_best": {"relu": 0.5}}))
-    monkeypatch.setattr(multiverse_command, "print_multiverse", lambda found, folder: print(found["share_best"]))
+    monkeypatch.setattr(command_file, "print_multiverse", lambda found, folder: print(found["share_best"]))
     return study, folder
 
 
@@ -136,7 +137,7 @@ def test_a_finished_multiverse_is_shown_as_it_stands(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
-    monkeypatch.setattr(multiverse_command, "quote", lambda *_, **__: None)
+    monkeypatch.setattr(command_file, "quote", lambda *_, **__: None)
     deny(folder, "EROFS")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
     told = capfd.readouterr()
@@ -150,7 +151,7 @@ def test_an_unfinished_multiverse_is_not_shown(
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
     run = Run(folder, copy.config)
-    records.write_manifest(run, run.manifest() | {"state": "running"})
+    run.write_manifest(run, run.manifest() | {"state": "running"})
     deny(folder, "EROFS")
     assert command("multiverse", str(study), "--out", str(folder)) == 1
     told = capfd.readouterr()
@@ -161,7 +162,7 @@ def test_a_run_that_can_not_be_written_quotes_no_multiverse(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
-    monkeypatch.setattr(multiverse_command, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr(command_file, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
     monkeypatch.setattr("quantstudy.judge.multiverse.short", lambda found, again: found)
     deny(copy.folder, "EACCES")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
@@ -179,8 +180,8 @@ def test_where_there_are_no_locks_every_command_goes_on_and_says_so_once(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(files.fcntl, "flock", no_locks)
-    monkeypatch.setattr("quantstudy.cost_command.cost_table", lambda *_, **__: {"counted": True, "activations": {}})
-    monkeypatch.setattr("quantstudy.cost_command.print_cost", lambda table: None)
+    monkeypatch.setattr("quantstudy.cli.cost.cost_table", lambda *_, **__: {"counted": True, "activations": {}})
+    monkeypatch.setattr("quantstudy.cli.cost.print_cost", lambda table: None)
     monkeypatch.setattr("quantstudy.show.draw_all", lambda *_, **__: [])
     assert command(*line.format(copy.folder).split()) == 0
     no_second = "start no second run in it while this one goes on"
@@ -208,7 +209,7 @@ def test_half_written_cells_of_a_killed_process_are_cleared_away(tmp_path: Path,
     (left / "weights.safetensors").write_bytes(b"half")
     (left / ".weights.safetensors.host.4711.part").write_bytes(b"half")
     (run.folder / ".verdict.json.host.4711.part").write_bytes(b"half")
-    records.begin(run, b"", {})
+    run.begin(run, b"", {})
     assert not list(run.folder.rglob("*.part"))
 
 

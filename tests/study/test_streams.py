@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy import streams
-from quantstudy.records import Run
+from quantstudy.cli import streams
+from quantstudy.records.run import Run
 
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -23,7 +23,7 @@ def shell(tiny: Run, tmp_path: Path) -> Shell:
     """Run a command by a shell, with what its streams are redirected to; `{run}` is a finished run."""
 
     def run(command: str, redirected: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
-        line = f"{sys.executable} -m quantstudy.cli {command.format(run=tiny.folder)} {redirected}"
+        line = f"{sys.executable} -m quantstudy.cli.app {command.format(run=tiny.folder)} {redirected}"
         # PIPESTATUS: what counts is how the first of a pipe ends
         return subprocess.run(
             ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
@@ -155,6 +155,6 @@ def test_a_broken_pipe_that_is_not_standard_output_is_told(
     def broken() -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("quantstudy.terminal.print_activations", broken)
+    monkeypatch.setattr("quantstudy.cli.terminal.print_activations", broken)
     assert command("activations") == 1
     assert capfd.readouterr().err.startswith("quantstudy: Broken pipe; ")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from quantstudy.records import Run
-from quantstudy.study import run_study
+from quantstudy.engine.pipeline import run_study
+from quantstudy.records.run import Run
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

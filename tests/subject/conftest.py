@@ -17,8 +17,8 @@ def shaken() -> Callable[..., "object"]:
     """An initial stack whose biases and slopes are not all the same."""
     import torch
 
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.subject.network import Stack, initial_stack
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.networks.stack import Stack, initial_stack
 
     def make(name: str, hidden: tuple[int, ...], seeds: tuple[int, ...] = (0, 3)) -> Stack:
         stack = initial_stack(parse_activation(name), seeds, hidden)
@@ -80,7 +80,7 @@ def autograd() -> Callable[..., "object"]:
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Return a function: the files of a user's folder by module, `mine` among them, imported afresh from now on."""
-    from quantstudy.subject.functions import look_again
+    from quantstudy.activations.functions import look_again
 
     numbers, known = itertools.count(), set(sys.modules)
 

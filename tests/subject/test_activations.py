@@ -9,8 +9,8 @@ import pytest
 import torch
 from quantstudy_kernels.reference import ACTIVATION_NAMES
 
+from quantstudy.activations.catalogue import ACTIVATIONS, ALIASES, DEFAULT_ACTIVATIONS, capped, parse_activation
 from quantstudy.errors import BadInput
-from quantstudy.subject.activations import ACTIVATIONS, ALIASES, DEFAULT_ACTIVATIONS, capped, parse_activation
 
 NAMES = [name for name, entry in ACTIVATIONS.items() if entry.kernel is not None]
 CAPPED = ["relu@3", "leaky_relu@0.5", "prelu@2", "silu@3", "gelu@0.25", "hardswish@3", "hardswish@4", "hardswish@1.5"]
@@ -271,7 +271,7 @@ def test_activations_travel_between_processes(name):
 
 def test_importing_and_parsing_load_no_torch(python):
     code = (
-        "import sys\nfrom quantstudy.subject.activations import parse_activation\n"
+        "import sys\nfrom quantstudy.activations.catalogue import parse_activation\n"
         "parse_activation('silu@3'), parse_activation('relu@2').bends\n"
         "print([m for m in ('torch', 'numpy', 'quantstudy_kernels') if m in sys.modules])"
     )

@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantstudy.activations.activation import Activation
+from quantstudy.activations.breaks import apart, breaks
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.activations.probing import traits
 from quantstudy.errors import BadInput
-from quantstudy.subject.activation import Activation
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.breaks import apart, breaks
-from quantstudy.subject.probing import traits
 
 HALVES = tuple(k + 0.5 for k in range(-60, 60))
 WHOLE = tuple(float(k) for k in range(-59, 61))

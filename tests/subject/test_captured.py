@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.captured import digest_of, made_of, rounded
+from quantstudy.activations.captured import digest_of, made_of, rounded
+from quantstudy.activations.catalogue import parse_activation
 
 HEAD = """import enum, functools, math
 from dataclasses import dataclass
@@ -93,13 +93,13 @@ CHANGED = {
     "what a cache holds": ("@functools.lru_cache(8)\ndef f(x): return x.clamp(0, 13)", "13", "70"),
     "a script": ("@torch.jit.script\ndef f(x):\n    return torch.clamp(x, 0.0, 13.0)", "13.0", "70.0"),
     "an entry": (
-        "from quantstudy.subject.activation import Activation\n"
+        "from quantstudy.activations.activation import Activation\n"
         "f = Activation('f', None, (0.0, 13.0), math.inf, True, True, 0.0, '', '', function=lambda x: x.clamp(0, 13))",
         "clamp(0, 13)",
         "clamp(0, 70)",
     ),
     "an entry's traits": (
-        "from quantstudy.subject.activation import Activation\n"
+        "from quantstudy.activations.activation import Activation\n"
         "f = Activation('f', None, (0.0, 13.0), math.inf, True, True, 0.0, '', '', function=lambda x: x.clamp(0, 13))",
         "(0.0, 13.0)",
         "(0.0, )",
@@ -167,7 +167,7 @@ def test_two_lambdas_of_one_line_are_two(modules):
 )
 def test_what_calls_change_is_no_part_of_it(modules, text):
     modules(mine="import torch\n" + text)
-    from quantstudy.subject.functions import look_again
+    from quantstudy.activations.functions import look_again
 
     before = told()
     look_again()  # as the next study does, in the same process
@@ -175,7 +175,7 @@ def test_what_calls_change_is_no_part_of_it(modules, text):
 
 
 def test_source_that_was_edited_after_it_was_imported_is_not_its_source(modules, tmp_path):
-    from quantstudy.subject.functions import look_again
+    from quantstudy.activations.functions import look_again
 
     modules(mine="def f(x): return x.clamp(0, 13)\n")
     before = made_of(sys.modules["mine"].f if "mine" in sys.modules else _imported(), "mine")

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.activations.elementwise import require_elementwise
+from quantstudy.activations.guarded import Misbehaved, checked, require_same
 from quantstudy.errors import BadInput
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.elementwise import require_elementwise
-from quantstudy.subject.guarded import Misbehaved, checked, require_same
 
 DEPENDS, CHANGES, AGAIN = "depends on other values", "changes its input", "other values when it is called again"
 
@@ -223,7 +223,8 @@ def test_one_value_across_a_jump_is_rounding_and_half_of_them_are_not():
 )
 def test_they_are_refused_in_one_line(modules, text, allowed):
     modules(
-        mine="import torch\nfrom torch import nn\nfrom quantstudy.subject.activation import Activation as A\n" + text
+        mine="import torch\nfrom torch import nn\nfrom quantstudy.activations.activation import Activation as A\n"
+        + text
     )
     with pytest.raises(BadInput) as caught:
         parse_activation("mine:f")
@@ -247,7 +248,7 @@ def test_a_function_that_sets_things_for_all_has_no_effect(modules, capfd):
 
 
 def test_one_that_works_in_place_poisons_no_other(modules):
-    from quantstudy.subject import probing
+    from quantstudy.activations import probing
 
     grid = probing.GRID.clone()
     modules(mine="import torch\ndef f(x):\n    with torch.no_grad():\n        x.clamp_(min=0)\n    return x * 1.0\n")

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from quantstudy.subject import fingerprint
-from quantstudy.subject.activation import Activation
-from quantstudy.subject.activations import ACTIVATIONS
-from quantstudy.subject.fingerprint import BETWEEN, FAR, POINTS, digest, trace
-from quantstudy.subject.sameness import agree, same
+from quantstudy.activations import fingerprint
+from quantstudy.activations.activation import Activation
+from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.activations.fingerprint import BETWEEN, FAR, POINTS, digest, trace
+from quantstudy.activations.sameness import agree, same
 
 
 def activation(function):

@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from quantstudy.subject.activations import ACTIVATIONS
-from quantstudy.subject.gradients import loss_gradients
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import Stack
+from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.networks.gradients import loss_gradients
+from quantstudy.networks.stack import Stack
+from quantstudy.targets.islands import plane
 
 KERNELS = [name for name, entry in ACTIVATIONS.items() if entry.kernel is not None]
 NAMES = [*KERNELS, "relu@1", "silu@0.5", "prelu@0.5", "gelu@2", "hardswish@4"]
@@ -34,7 +34,7 @@ def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, bat
     from quantstudy_kernels.cpu.layout import layout
     from quantstudy_kernels.cpu.training import fit
 
-    from quantstudy.subject.training import _in_one_buffer
+    from quantstudy.networks.training import _in_one_buffer
 
     flat, views = _in_one_buffer(stack)
     plan = layout((2, *(w.shape[1] for w in stack.weights)), stack.activation.learned_slope)

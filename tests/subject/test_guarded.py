@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from quantstudy.activations.activation import Activation
+from quantstudy.activations.guarded import SENTINELS, Guarded, failures, undisturbed
 from quantstudy.errors import StudyFailure
-from quantstudy.subject.activation import Activation
-from quantstudy.subject.guarded import SENTINELS, Guarded, failures, undisturbed
 
 X = torch.linspace(-3, 3, 60).view(2, 3, 10)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from noise import pnoise2, pnoise3
 
-from quantstudy.subject import islands
-from quantstudy.subject.islands import (
+from quantstudy.targets import islands
+from quantstudy.targets.islands import (
     field,
     island_mask,
     island_masks,
@@ -15,7 +15,7 @@ from quantstudy.subject.islands import (
     pixel_centres,
     plane,
 )
-from quantstudy.subject.randomness import stream
+from quantstudy.targets.randomness import stream
 
 
 def test_pixel_centres_by_hand():
@@ -114,7 +114,7 @@ def test_frequency_changes_the_mask():
 
 def test_two_processes_draw_the_same_masks(python):
     code = (
-        "import hashlib\nfrom quantstudy.subject.islands import island_masks\n"
+        "import hashlib\nfrom quantstudy.targets.islands import island_masks\n"
         "print(hashlib.sha256(island_masks(range(4), 24, 3.0).tobytes()).hexdigest())"
     )
     here = hashlib.sha256(island_masks(range(4), 24, 3.0).tobytes()).hexdigest()

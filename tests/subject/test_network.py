@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import INITIAL_SLOPE, Stack, from_arrays, initial_stack
 from quantstudy.quantize.plan import float_maps
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import INITIAL_SLOPE, Stack, from_arrays, initial_stack
+from quantstudy.targets.islands import plane
 
 PLAIN = {
     "relu": nn.ReLU,

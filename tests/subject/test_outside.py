@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from quantstudy.cells import cell
-from quantstudy.config import StudyConfig
+from quantstudy.activations import functions
+from quantstudy.activations.catalogue import ACTIVATIONS, parse_activation
+from quantstudy.activations.probing import traits
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.cells import cell
 from quantstudy.errors import BadInput
-from quantstudy.subject import functions
-from quantstudy.subject.activations import ACTIVATIONS, parse_activation
-from quantstudy.subject.probing import traits
 
 MODULE = """
 import torch
-from quantstudy.subject.activations import ACTIVATIONS
+from quantstudy.activations.catalogue import ACTIVATIONS
 
 class Inner:
     @staticmethod
@@ -211,7 +211,7 @@ def test_another_function_of_the_same_name_has_other_cells(outside):
 
 def test_entries_of_the_package_load_no_torch():
     code = (
-        "import sys; from quantstudy.subject.activations import ACTIVATIONS, parse_activation; "
+        "import sys; from quantstudy.activations.catalogue import ACTIVATIONS, parse_activation; "
         "assert all(a.bounded in (True, False) and a.smooth in (True, False) for a in ACTIVATIONS.values()); "
         "parse_activation('tanh@3'); print('torch' in sys.modules)"
     )

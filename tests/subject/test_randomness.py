@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.randomness import PURPOSES, stream
-from quantstudy.subject.training import batches
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, parse_activation
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import batches
+from quantstudy.targets.islands import island_masks
+from quantstudy.targets.randomness import PURPOSES, stream
 
 
 def drawn(seed: int, purpose: str) -> list[int]:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from quantstudy.config import TRAINERS
-from quantstudy.subject import training
-from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS, parse_activation
-from quantstudy.subject.islands import island_masks, plane
-from quantstudy.subject.network import Stack, initial_stack
-from quantstudy.subject.training import batches, learning_rate, train
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS, parse_activation
+from quantstudy.config.study import TRAINERS
+from quantstudy.networks import training
+from quantstudy.networks.stack import Stack, initial_stack
+from quantstudy.networks.training import batches, learning_rate, train
+from quantstudy.targets.islands import island_masks, plane
 
 SEEDS = (0, 3)
 
@@ -220,11 +220,11 @@ def test_one_seed_trained_alone_or_in_company_by_the_reference(name):
 
 ON_ONE_THREAD = """
 import hashlib, torch
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
-from quantstudy.work import one_thread
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.targets.islands import island_masks
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.engine.worker import one_thread
 before = torch.get_num_threads()
 masks = island_masks(range(4), 16, 2.0)
 start = initial_stack(parse_activation("prelu"), range(4), (8, 8))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks, plane
-from quantstudy.subject.network import Stack, initial_stack
-from quantstudy.subject.training import batches, learning_rate, train
-from quantstudy.subject.watched import watched_accuracy
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import Stack, initial_stack
+from quantstudy.networks.training import batches, learning_rate, train
+from quantstudy.networks.watched import watched_accuracy
+from quantstudy.targets.islands import island_masks, plane
 
 SEEDS, GRID, STEPS, BATCH, RATE = (0, 3), 24, 30, 64, 0.05
 

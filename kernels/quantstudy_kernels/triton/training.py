@@ -1,7 +1,7 @@
 """Training a stack of small networks on a GPU: one fused kernel a step for loss and gradients, and Adam on one buffer.
 
 All parameters of a model lie in one row: weights of all layers, biases of all layers, then prelu's slopes, each as
-`[out, in]` or `[out]`, row-major. (`quantstudy.subject.training` trains on the same layout.)
+`[out, in]` or `[out]`, row-major. (`quantstudy.networks.training` trains on the same layout.)
 """
 
 import math

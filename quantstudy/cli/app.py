@@ -1,0 +1,351 @@
+"""The command line: parse, call, print. Nothing here computes; torch is loaded only where cells run."""
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quantstudy.cli.exits import resumable, run_and_exit
+from quantstudy.config.study import StudyConfig, read_toml
+from quantstudy.errors import BadInput
+from quantstudy.records.files import resume_command
+
+app = typer.Typer(
+    help="Which activation function should I deploy at 8 or 4 bits, and how sure can I be?",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    no_args_is_help=False,
+)
+
+_DEFAULT = StudyConfig()
+
+
+def _option(text: str, metavar: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
+
+
+def _list(values: tuple[Any, ...]) -> str:
+    return ",".join(str(value) for value in values)
+
+
+@app.command()
+def run(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY.toml]", help="A study file; options given here override it.")
+    ] = None,
+    bits: Annotated[
+        list[str] | None,
+        _option(
+            "Bits of weights and activations, 2 to 16; repeat it or separate by commas. 8 always runs beside; above 8 "
+            f"only the simulated path exists. Default {_list(_DEFAULT.bits)}.",
+            "B",
+            "--bits",
+        ),
+    ] = None,
+    activations: Annotated[
+        str | None,
+        _option(
+            "Names, separated by commas; NAME@CAP caps one, module:function is any torch function. Default "
+            f"{', '.join(_DEFAULT.activations)}.",
+            "NAMES",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None,
+        _option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
+    ] = None,
+    steps: Annotated[str | None, _option(f"Training steps. Default {_DEFAULT.steps}.", "N")] = None,
+    batch: Annotated[str | None, _option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")] = None,
+    lr: Annotated[str | None, _option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")] = None,
+    grid: Annotated[str | None, _option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")] = None,
+    hidden: Annotated[
+        str | None, _option(f"Widths of the hidden layers, in neurons. Default {_list(_DEFAULT.hidden)}.", "W,W,…")
+    ] = None,
+    device: Annotated[str | None, _option("auto, cpu or cuda. Default auto.", "NAME")] = None,
+    trainer: Annotated[
+        str | None, _option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")
+    ] = None,
+    out: Annotated[
+        str | None, _option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
+    ] = None,
+    jobs: Annotated[
+        str | None, _option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Schemes only: leave out sensitivity, placement, bit cliff and cause."),
+    ] = False,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Add seeds, 16 at a time, until the best is told apart from all others, by a rule that allows for "
+            "looking after every batch.",
+        ),
+    ] = False,
+    max_seeds: Annotated[
+        str | None, _option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON and nothing else on standard output.")
+    ] = False,
+) -> None:
+    """Train, quantize, measure, judge and draw; ends in figures, a page and a verdict.
+
+    Weights and the outputs of hidden layers are quantized.
+    Biases, the logit and, but for coordinates = true, the inputs stay float.
+    What has not learned in float (see learned in a study file) is not deployable.
+
+    The same command goes on where it was stopped and ends with the same numbers.
+    """
+    config = read_toml(Path(study)) if study is not None else StudyConfig()
+    config = config.with_options(
+        bits=None if bits is None else ",".join(bits),
+        activations=None if activations is None else tuple(part.strip() for part in activations.split(",")),
+        seeds=seeds,
+        steps=steps,
+        batch=batch,
+        lr=lr,
+        grid=grid,
+        hidden=hidden,
+        device=device,
+        trainer=trainer,
+        quick=quick or None,
+        until_decided=until_decided or None,
+        max_seeds=max_seeds,
+    )
+    if max_seeds is not None and not config.until_decided:
+        raise BadInput("max_seeds", max_seeds, "only together with --until-decided")
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    folder, processes = Path(out) if out else Path("results") / config.run_name, _jobs(config, jobs)
+    with resumable(lambda: _command(config, folder)):
+        from quantstudy.cli.run import do_run
+
+        if config.device == "cuda":
+            _require_cuda()
+        do_run(config, folder, processes, fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def report(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    jobs: Annotated[str | None, _option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
+) -> None:
+    """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is."""
+    from quantstudy.engine.executors import available_cores
+    from quantstudy.records.run import open_run
+
+    processes = _whole("jobs", jobs, min(available_cores(), 2), 256)
+    finished = open_run(Path(folder))
+    from quantstudy.cli.run import do_report
+
+    do_report(finished, processes, as_json=as_json)
+
+
+@app.command("activations")
+def list_activations() -> None:
+    """List every activation with its traits."""
+    from quantstudy.cli.terminal import print_activations
+
+    print_activations()
+
+
+@app.command("cost")
+def measure_cost(
+    activations: Annotated[
+        str | None,
+        _option(
+            "Names, separated by commas; NAME@CAP caps one. Default: those of the run in --out, else "
+            f"{', '.join(_DEFAULT.activations)}.",
+            "NAMES",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        _option("Folder of a finished run: save cost.json there and judge it again, ties broken by cost.", "DIR"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else.")] = False,
+) -> None:
+    """Measure what each activation costs: GPU instructions (no GPU needed), bytes kept for backward, time."""
+    names = None if activations is None else tuple(part.strip() for part in activations.split(","))
+    asked = _DEFAULT.with_options(activations=names).activations
+    finished = None
+    if out is not None:
+        from quantstudy.records.run import open_run
+
+        finished = open_run(Path(out), "out")
+        asked = finished.config.activations if names is None else asked
+    from quantstudy.cli.cost import do_cost
+
+    do_cost(asked, finished, as_json=as_json)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The folder of a finished run.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another, with the same islands; B − A is shown.")],
+    out: Annotated[str | None, _option("Folder. Default results/compare-XXXXXXXX-XXXXXXXX.", "DIR")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
+) -> None:
+    """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
+    from quantstudy.cli.terminal import print_comparison, tell_changes
+    from quantstudy.engine.compare import compare_runs
+    from quantstudy.records.run import open_run
+
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
+    tell_changes(*runs)
+    found, folder = compare_runs(*runs, None if out is None else Path(out))
+    if as_json:
+        print(json.dumps({"compare": str(folder), **found}, indent=1))
+    else:
+        print_comparison(found, folder)
+
+
+@app.command()
+def multiverse(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY.toml",
+            help="A study file. A table named multiverse in it may hold lists for lr, frequency, hidden, placement, "
+            "observer and metric; the study's own value is always among them.",
+        ),
+    ],
+    out: Annotated[str | None, _option("Folder. Default results/NAME-multiverse-XXXXXXXX.", "DIR")] = None,
+    jobs: Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the folder first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")] = False,
+) -> None:
+    """Does the answer survive? Repeat a study under other rates, islands, widths, placements, observers and metrics.
+
+    The same command goes on where it was stopped. Given the study.toml of a finished run, its verdict will quote this.
+    """
+    from quantstudy.config.multiverse import read_multiverse
+
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    asked = read_multiverse(Path(study))
+    folder, processes = Path(out) if out else Path("results") / asked.folder_name, _jobs(asked.base, jobs)
+    with resumable(lambda: resume_command(folder, Path(study), command="multiverse")):
+        from quantstudy.cli.multiverse import do_multiverse
+
+        if asked.base.device == "cuda":
+            _require_cuda()
+        do_multiverse(asked, Path(study), folder, processes, fresh=fresh, as_json=as_json)
+
+
+_SEEDS_OF_CLAIMS = 32
+_Seeds = Annotated[str | None, _option(f"Paired seeds, or repetitions. Default {_SEEDS_OF_CLAIMS}.", "N")]
+_Folder = Annotated[str | None, _option("Folder of the tables. Default results/claims of the checkout.", "DIR")]
+_Jobs = Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")]
+_Again = Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")]
+
+
+@app.command()
+def claim(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/, without .py.")],
+    seeds: _Seeds = None,
+    out: _Folder = None,
+    jobs: _Jobs = None,
+    fresh: _Again = False,
+    as_json: _Json = False,
+) -> None:
+    """Measure one claim of the article and say whether it is supported, contradicted or undecided."""
+    from quantstudy.claims.checkout import known
+
+    _claims([known(name)], seeds, out, jobs, fresh=fresh, as_json=as_json)
+
+
+@app.command()
+def claims(
+    seeds: _Seeds = None, out: _Folder = None, jobs: _Jobs = None, fresh: _Again = False, as_json: _Json = False
+) -> None:
+    """Measure every claim of the article (some minutes); goes on where it was stopped."""
+    from quantstudy.claims.checkout import CLAIMS
+
+    _claims(CLAIMS, seeds, out, jobs, fresh=fresh, as_json=as_json)
+
+
+def _claims(
+    names: Sequence[str], seeds: str | None, out: str | None, jobs: str | None, *, fresh: bool, as_json: bool
+) -> None:
+    from quantstudy.claims.checkout import root
+
+    root()
+    paired = _whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000)
+    if out == "":
+        raise BadInput("out", out, "the path of a folder is needed")
+    with resumable(lambda: shlex.join(["quantstudy", *sys.argv[1:]])):
+        from quantstudy.cli.claims import do_claims
+        from quantstudy.engine.executors import available_cores
+
+        processes = _whole("jobs", jobs, available_cores(), 256)
+        do_claims(names, paired, None if out is None else Path(out), processes, fresh=fresh, as_json=as_json)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"quantstudy {version('quantstudy')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _jobs(config: StudyConfig, given: str | None) -> int:
+    from quantstudy.engine.executors import available_cores
+
+    if given is None:
+        return 1 if config.device == "cuda" else min(available_cores(), len(config.activations))
+    return _whole("jobs", given, 1, 256)
+
+
+def _whole(field: str, given: str | None, default: int, most: int) -> int:
+    if given is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= most:
+        raise BadInput(field, given, f"whole numbers from 1 to {most}")
+    return int(given)
+
+
+def _require_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
+
+
+def _command(config: StudyConfig, folder: Path) -> str:
+    """Return how to go on with a run: by its study.toml, or, before that is written, the same command."""
+    study = folder / "study.toml"
+    begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
+    return resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command line and exit: see `exits`."""
+    run_and_exit(app)
+
+
+if __name__ == "__main__":
+    main()

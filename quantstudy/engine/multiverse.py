@@ -1,0 +1,207 @@
+"""Does the answer survive other reasonable choices? Train, evaluate, judge and draw a study under each of them."""
+
+import io
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from quantstudy.config.multiverse import Multiverse, held_multiverse
+from quantstudy.config.study import StudyConfig, toml_values
+from quantstudy.engine.cells import Cell, cells
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.notices import Notify, once
+from quantstudy.engine.pipeline import Progress, do_cells, finished, redo, timed
+from quantstudy.engine.portability import notices
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
+from quantstudy.records.folders import empty_run, held_file, require_emptiable
+from quantstudy.records.origins import provenance, require_functions, require_same_functions
+from quantstudy.records.provenance import processor
+from quantstudy.records.run import Run, begin, drop_cells, load_cell, open_run, write_json, write_manifest
+from quantstudy.records.tables import MULTIVERSE, parquet_file
+
+STAGES = ("train", "multiverse")
+"""Stages of the cells, one after the other."""
+
+
+def run_multiverse(
+    multiverse: Multiverse,
+    folder: Path,
+    *,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = lambda line: None,
+) -> dict[str, Any]:
+    """Run a multiverse into a folder, or go on where an earlier run of it stopped; return what was found.
+
+    Args:
+        multiverse: the study and the choices.
+        folder: where its records go; made if it is new.
+        executor: where cells run; this process if None.
+        fresh: empty the folder first.
+        progress: told how far each stage is.
+        notify: told what the user should know.
+
+    Returns:
+        The content of multiverse.json: see `judge.multiverse.judge_multiverse`.
+
+    Raises:
+        BadInput: the folder holds another multiverse, or something else, or an activation is none; nothing is written.
+        StudyFailure: the folder is in use.
+        OSError: disk full, read-only folder.
+    """
+    executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(multiverse.base)
+    if fresh:  # refuse before anything is written
+        require_emptiable(folder)
+    else:
+        _require_same(folder, multiverse)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, notify):
+        if fresh:
+            empty_run(folder)
+        _require_same(folder, multiverse)
+        run = Run(folder, multiverse.base)
+        begin(run, multiverse.to_toml().encode(), provenance(multiverse.base))
+        seconds: dict[str, float] = {}
+        if not finished(run, notify):
+            (folder / "multiverse.json").unlink(missing_ok=True)  # it may speak of damaged records
+            _make_records(run, multiverse, executor, seconds, progress, notify)
+        found = _judged(run, multiverse, seconds, progress)
+        drop_cells(folder)
+    return found
+
+
+def quoting_run(study: Path, notify: Notify) -> Run | None:
+    """Return the finished run whose own study file this is, so that its verdict can quote what is found; else None.
+
+    Args:
+        study: the study file of a multiverse.
+        notify: told why the run in its folder cannot quote it.
+    """
+    folder = study.parent
+    if study.name != "study.toml" or not (folder / "manifest.json").is_file() or "multiverse" in toml_values(study):
+        return None
+    try:
+        run = open_run(folder, "STUDY.toml")
+        require_same_functions(run, way_out="this is about the new one")
+    except (BadInput, StudyFailure) as error:
+        notify(f"the verdict in {folder} will not quote this: {error}")
+        return None
+    return run
+
+
+def quote(
+    run: Run,
+    found: Mapping[str, Any],
+    folder: Path,
+    *,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = lambda line: None,
+) -> None:
+    """Leave the short form of a multiverse in a run's folder and judge and draw the run again, unless that is done.
+
+    Args:
+        run: a finished run.
+        found: what `run_multiverse` returned.
+        folder: the multiverse's.
+        progress: told how far each stage is.
+        notify: told what the user should know.
+
+    Raises:
+        StudyFailure: the run's folder is in use.
+        OSError: disk full, read-only folder.
+    """
+    from quantstudy.judge.multiverse import short
+
+    path, page = run.folder / "multiverse.json", run.folder / "report.html"
+    told = short(found, resume_command(folder, run.folder / "study.toml", command="multiverse"))
+    with locked(run.folder, notify):
+        if not path.exists() or run.multiverse() != told:
+            write_json(path, told)
+        elif page.exists() and page.stat().st_mtime_ns >= path.stat().st_mtime_ns:  # the page is drawn last of all
+            return
+        redo(run, progress=progress)
+
+
+def _require_same(folder: Path, multiverse: Multiverse) -> None:
+    file = held_file(folder, "out")
+    if file is not None and held_multiverse(file) != multiverse:
+        allowed = "it holds another multiverse; choose another folder, or --fresh to empty it"
+        raise BadInput("out", str(folder), allowed)
+
+
+def _make_records(
+    run: Run,
+    multiverse: Multiverse,
+    executor: Executor,
+    seconds: dict[str, float],
+    progress: Progress,
+    notify: Notify,
+) -> None:
+    """Run every cell that has no records yet, join what they left into multiverse.parquet, mark it complete."""
+    for line in notices(multiverse.base):
+        notify(line)
+    units = {stage: _units(stage, multiverse) for stage in STAGES}
+    for stage in STAGES:
+        with timed(stage, seconds):
+            do_cells(stage, units[stage], run, executor, progress, notify)
+    with timed("gather", seconds):
+        path = run.folder / "multiverse.parquet"
+        with opened_atomically(path) as file, parquet_file(file, MULTIVERSE) as append:
+            for _, unit in units["multiverse"]:
+                append(_rows(run.folder, unit))
+    about = {"state": "complete", "seconds": seconds, "files": {path.name: file_sha256(path)}}
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
+
+
+def _units(stage: str, multiverse: Multiverse) -> list[tuple[StudyConfig, Cell]]:
+    return [(study, unit) for study in multiverse.studies for unit in cells(stage, study)]
+
+
+def _rows(folder: Path, unit: Cell) -> pa.Table:
+    files = load_cell(folder, unit.key)
+    if files is None:
+        raise StudyFailure(f"{folder / 'cells' / unit.key} is gone or damaged; run again to make it")
+    return pq.ParquetFile(io.BytesIO(files["multiverse.parquet"])).read()
+
+
+def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progress: Progress) -> dict[str, Any]:
+    """Return multiverse.json; it and the figure are made where they are missing."""
+    path, picture = run.folder / "multiverse.json", run.folder / "figures" / "multiverse.png"
+    try:
+        found = run.multiverse()
+    except StudyFailure:
+        found = None
+    if found is not None and picture.exists():
+        return found
+    if found is None:
+        from quantstudy.judge.multiverse import judge_multiverse
+        from quantstudy.words.multiverse import with_summary
+
+        progress("judge", 0, 1)
+        with timed("judge", seconds):
+            base = multiverse.base
+            table = run.variation("multiverse")
+            asked = (base.activations, base.seeds, multiverse.axes, multiverse.own, base.learned)
+            found = with_summary(judge_multiverse(table, *asked))
+            write_json(path, found)
+        progress("judge", 1, 1)
+    progress("draw", 0, 1)
+    with timed("draw", seconds):
+        from quantstudy.show.canvas.page import png
+        from quantstudy.show.multiverse import multiverse as draw
+
+        picture.parent.mkdir(exist_ok=True)
+        write_atomically(picture, png(draw(found)))
+    progress("draw", 1, 1)
+    manifest = run.manifest()
+    for stage, took in seconds.items():
+        manifest["seconds"].setdefault(stage, took)  # what it took at first
+    write_manifest(run, manifest)
+    return found

@@ -1,0 +1,304 @@
+"""The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.cells import Cell, CellStatus, cell, cells
+from quantstudy.engine.executors import ThisProcess, Workers
+from quantstudy.engine.interrupts import as_they_finish
+from quantstudy.engine.notices import Notify, once
+from quantstudy.engine.portability import notices
+from quantstudy.engine.simulated_only import simulated_only
+from quantstudy.errors import StudyFailure
+from quantstudy.records.files import locked
+from quantstudy.records.folders import empty_run, require_emptiable, require_same_study
+from quantstudy.records.origins import provenance, require_functions, require_same_functions
+from quantstudy.records.provenance import processor
+from quantstudy.records.run import (
+    Run,
+    as_it_was_run,
+    drop_cells,
+    load_cell,
+    reading_once,
+    start_run,
+    write_json,
+    write_manifest,
+)
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how many of its units are done, and how many there are."""
+
+NOTES = 64
+"""How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
+
+
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = lambda line: None,
+) -> Run:
+    """Run a study into a folder, or go on where an earlier run of it stopped, and return it finished.
+
+    Args:
+        config: the study.
+        folder: where its records go; made if it is new.
+        executor: where cells run; this process if None.
+        fresh: empty the folder first.
+        progress: told how far each stage is.
+        notify: told what the user should know.
+
+    Raises:
+        BadInput: the folder holds another study, or something else, or an activation is none.
+        StudyFailure: the folder is in use, or the audit found a layer left in float.
+        OSError: disk full, read-only folder.
+    """
+    executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(config)
+    if fresh:  # refuse before anything is written
+        require_emptiable(folder)
+    else:
+        require_same_study(folder, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, notify):
+        if fresh:
+            empty_run(folder)
+        run = start_run(folder, config, provenance(config))
+        elsewhere = None
+        if finished(run, notify):
+            run = as_it_was_run(run)
+        else:
+            run = _make_records(run, executor, progress, notify)
+            elsewhere = executor
+        redo(run, progress=progress, executor=elsewhere, only_missing=True)
+        drop_cells(folder)
+    return run
+
+
+def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
+    """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
+    config = run.config
+    for line in (*simulated_only(config), *notices(config)):
+        notify(line)
+    seconds: dict[str, float] = {}
+
+    def do(stage: str, run: Run) -> None:
+        with timed(stage, seconds):
+            # what comes later is loaded while the workers are starting, not before
+            units = [(run.config, unit) for unit in cells(stage, run.config, run.looks)]
+            do_cells(stage, units, run, executor, progress, notify, meanwhile=_load_the_rest)
+
+    for look in _looks(run):
+        run = look
+        do("train", run)
+        do("measure", run)
+        if config.until_decided and _decided(run):
+            break
+    do("vary", run)
+    if isinstance(executor, Workers):
+        executor.shutdown()  # those that measured hold several hundred megabytes each: others do the rest
+    from quantstudy.engine.collect import finish, gather, median_seeds
+
+    digests: dict[str, str] = {}
+
+    def join() -> None:
+        with timed("gather", seconds):
+            digests.update(gather(run))
+
+    with timed("picture", seconds):
+        shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name, seed in median_seeds(run)]
+        drawn = [(run.config, unit) for unit in shown]
+        do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
+        finish(run, shown, digests)
+    seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
+    about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
+    return run
+
+
+def _looks(run: Run) -> Iterator[Run]:
+    """Yield the run with the seeds that were asked for at first and, until decided, with each batch that is added."""
+    looks = run.config.looks
+    for number, seeds in enumerate(looks, start=1):
+        yield replace(run, config=run.config.with_options(seeds=seeds), looks=looks[:number])
+
+
+def _decided(run: Run) -> bool:
+    """Whether the best at the focus scheme is told apart from all others by a rule that allows for looking often.
+
+    Activations without any finite value are none of the others; where all are such, more seeds would tell no more.
+    """
+    from quantstudy.engine.collect import focus_accuracies
+    from quantstudy.judge.statistics.paired import paired_against_best
+    from quantstudy.judge.statistics.sequential import anytime_p
+
+    accuracies = focus_accuracies(run)
+    return len(accuracies) == 0 or int(paired_against_best(accuracies, anytime_p).tied.sum()) == 1
+
+
+def redo(
+    run: Run,
+    *,
+    progress: Progress = lambda stage, done, total: None,
+    executor: Executor | None = None,
+    only_missing: bool = False,
+) -> None:
+    """Judge a run and draw its figures and its page, from its records alone.
+
+    Args:
+        run: a run whose records are complete.
+        progress: told how far each stage is.
+        executor: draws some of the figures while this process judges and draws the others; this process alone if None.
+        only_missing: leave alone what is already there.
+    """
+    from quantstudy import show
+
+    targets = [run.folder / "verdict.json", run.folder / "report.html", *show.figure_files(run)]
+    if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
+        return
+    held, seconds = reading_once(run), dict[str, float]()
+    elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
+    if isinstance(elsewhere, Workers):
+        elsewhere.get_ready()
+        _load_the_rest()  # while the workers' process does so, too
+    begun = show.begin(run, show.FROM_RECORDS, elsewhere)
+    with timed("judge", seconds):
+        from quantstudy.judge.run import judge_run  # pandas and scipy, which the workers need not wait for
+        from quantstudy.words.summary import in_words
+
+        progress("judge", 0, 1)
+        write_json(run.folder / "verdict.json", in_words(run.config, judge_run(held)))
+        progress("judge", 1, 1)
+    with timed("draw", seconds):
+        begun |= show.begin(run, show.FROM_VERDICT, elsewhere)
+        show.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
+    manifest = run.manifest()
+    told = seconds | manifest["seconds"]
+    if told != manifest["seconds"]:  # they tell what it took at first: to do it again changes no record
+        write_manifest(run, manifest | {"seconds": manifest["seconds"] | told})
+
+
+def do_cells(
+    stage: str,
+    units: Sequence[tuple[StudyConfig, Cell]],
+    run: Run,
+    executor: Executor,
+    progress: Progress,
+    notify: Notify,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Run the cells that have no records yet; each result is told and noted in the manifest.
+
+    Args:
+        stage: what `progress` is told.
+        units: cells, each with the study that it is part of.
+        run: the folder that their records go to.
+        executor: where they run.
+        progress: told how many are done, and how many there are.
+        notify: told what the user should know.
+        meanwhile: what this process has to do once all of them are handed out.
+    """
+    manifest, missing = run.manifest(), []
+    for config, unit in units:
+        if load_cell(run.folder, unit.key) is None:
+            missing.append((config, unit))
+        else:
+            manifest["cells"].setdefault(unit.key, {"state": "done"})  # we were killed before it was noted
+    kept = len(units) - len(missing)
+    progress(stage, kept, len(units))
+    for done, status in enumerate(_results(stage, executor, run.folder, missing, meanwhile), start=1):
+        for notice in status.notices:
+            notify(notice)
+        manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
+        manifest["device"] = status.device
+        if done % -(-len(missing) // NOTES) == 0 or done == len(missing):
+            write_manifest(run, manifest)
+        progress(stage, kept + done, len(units))
+
+
+def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+    """Do one cell's work and commit its records to the run folder; called wherever the executor runs it."""
+    from quantstudy.engine.worker import run
+
+    return run(folder, config, unit)
+
+
+def prepare_to_measure() -> None:
+    """Compile what measuring needs; called in a worker."""
+    from quantstudy.engine.worker import prepare_to_measure
+
+    prepare_to_measure()
+
+
+def _results(
+    stage: str,
+    executor: Executor,
+    folder: Path,
+    units: Sequence[tuple[StudyConfig, Cell]],
+    meanwhile: Callable[[], object],
+) -> Iterator[CellStatus]:
+    """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
+    pending = []
+    if stage == "train" and units and isinstance(executor, Workers):
+        executor.get_ready()
+        meanwhile()
+        # One compiles the trainer, another what measures. All would compile both, if they got to work at once.
+        executor.submit(prepare_to_measure)
+        yield from as_they_finish([executor.submit(run_cell, folder, *units[0])])
+        units = units[1:]
+    for unit in units:
+        future = executor.submit(run_cell, folder, *unit)
+        if isinstance(executor, ThisProcess):
+            yield future.result()
+        else:
+            pending.append(future)
+    meanwhile()
+    yield from as_they_finish(pending)
+
+
+def _load_the_rest() -> None:
+    """Import what comes after the cells: the libraries of statistics and of figures take two seconds."""
+    import_module("quantstudy.engine.collect")
+    import_module("quantstudy.judge.run")
+    show = import_module("quantstudy.show")
+    show.load()
+
+
+def finished(run: Run, notify: Notify) -> bool:
+    """Whether the run's records are complete and undamaged; damaged ones are told and will be made again.
+
+    Raises:
+        BadInput: they are of another version of a function that was given from outside.
+    """
+    require_same_functions(run)
+    manifest = run.manifest()
+    if manifest["state"] != "complete":
+        return False
+    damaged = run.damaged()
+    if damaged:
+        notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
+        write_manifest(run, manifest | {"state": "running", "files": {}})
+    return not damaged
+
+
+def _readable_verdict(run: Run) -> bool:
+    with suppress(StudyFailure):
+        return bool(run.verdict())
+    return False
+
+
+@contextmanager
+def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add how long the block takes, in seconds, to what its stage has taken so far."""
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)

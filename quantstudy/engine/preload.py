@@ -1,0 +1,11 @@
+"""What cells and figures are made of, imported once by the process that workers are forked from; by nothing else."""
+
+from quantstudy.engine.executors import collect_rarely
+
+collect_rarely()
+
+import quantstudy.engine.worker  # noqa: E402
+import quantstudy.show.figures  # noqa: E402, F401
+from quantstudy.quantize.torchao_import import quantization  # noqa: E402
+
+quantization()

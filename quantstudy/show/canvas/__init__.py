@@ -1,0 +1,1 @@
+"""What every figure is drawn on: a page, a palette, tiles."""

@@ -1,0 +1,177 @@
+"""A page: a figure of fixed width with a title, a line on how to read it, a body laid out in inches, a caption."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from quantstudy.show.canvas.style import BASE, DPI, INK, MUTED, SMALL, TITLE, WIDTH
+
+MARGIN = 0.3
+"""Inches left and right of everything."""
+BODY = WIDTH - 2 * MARGIN
+"""Inches across the body."""
+_SPACING = 1.3
+_MOST_PIXELS = 16e6
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> RendererAgg:
+    return RendererAgg(8, 8, 72)
+
+
+@lru_cache(maxsize=8192)
+def _line_width(line: str, size: float, weight: str) -> float:
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    width, _, _ = _renderer().get_text_width_height_descent(line, font, ismath=False)
+    return float(width) / 72.0
+
+
+def text_width(text: str, size: float = BASE, weight: str = "normal") -> float:
+    """Return the width of a text's widest line in inches."""
+    return max(_line_width(line, size, weight) for line in text.split("\n"))
+
+
+def line_height(size: float) -> float:
+    """Return the height of one line of text in inches."""
+    return size * _SPACING / 72.0
+
+
+def wrap(text: str, width: float, size: float = BASE, weight: str = "normal") -> str:
+    """Break a text at its spaces (a single word at `@` or `_`) so that no line is wider than `width` inches."""
+    space = _line_width("a b", size, weight) - _line_width("ab", size, weight)
+    lines, used = [""], 0.0
+    for word in text.split(" "):  # word by word: matplotlib takes milliseconds to measure a long line
+        wide = _line_width(word, size, weight)
+        if not lines[-1] or used + space + wide <= 0.995 * width:
+            used += wide + (space if lines[-1] else 0.0)
+            lines[-1] = f"{lines[-1]} {word}".lstrip()
+        else:
+            lines.append(word)
+            used = wide
+    broken: list[str] = []
+    for line in lines:
+        broken += _break(line, width, size, weight)
+    return "\n".join(broken)
+
+
+def _break(word: str, width: float, size: float, weight: str) -> list[str]:
+    parts = []
+    while _line_width(word, size, weight) > width and len(word) > 1:
+        fits = max((n for n in range(1, len(word)) if _line_width(word[:n], size, weight) <= width), default=1)
+        at = max((word.rfind(mark, 1, fits + 1) for mark in "@_"), default=-1)
+        cut = at + (word[at] == "_") if at > 0 else fits
+        cut = min(cut, fits)
+        parts.append(word[:cut])
+        word = word[cut:]
+    return [*parts, word]
+
+
+def shortened(name: str, width: float, weight: str = "normal") -> str:
+    """Return a name that fits into one line: with an ellipsis in its middle if it has to be.
+
+    >>> shortened("relu", 1.0), shortened("hardgelu_uncapped@1000000", 1.0)
+    ('relu', 'hardg…00000')
+    """
+    kept = len(name)
+    short = name
+    while text_width(short, BASE, weight) > width and kept > 2:
+        kept -= 1
+        short = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
+    return short
+
+
+class Page:
+    """A figure in the making; positions are inches from the top left corner of the body.
+
+    Args:
+        height: of the body, in inches.
+        title: the finding or the question, in words.
+        reading: how to read the figure.
+        caption: small print under it.
+    """
+
+    def __init__(self, height: float, title: str, reading: str, caption: str = "") -> None:
+        title = wrap(title, BODY, TITLE, "bold")
+        shown = wrap(reading, BODY, BASE)
+        caption = wrap(caption, BODY, SMALL) if caption else ""
+        title_height = line_height(TITLE) * (title.count("\n") + 1)
+        header = 0.25 + title_height + 0.08 + line_height(BASE) * (shown.count("\n") + 1) + 0.2
+        footer = 0.2 + (line_height(SMALL) * (caption.count("\n") + 1) + 0.1 if caption else 0.0)
+        self._top, self._body, self._height = header, height, header + height + footer
+        pixels = WIDTH * self._height * DPI**2
+        dpi = DPI if pixels <= _MOST_PIXELS else max(100.0, DPI * (_MOST_PIXELS / pixels) ** 0.5)
+        self.figure = Figure(figsize=(WIDTH, self._height), dpi=dpi)
+        FigureCanvasAgg(self.figure)
+        self.figure.set_label(" ".join(f"{title} {reading}".split()))
+        top = {"va": "top", "ha": "left", "linespacing": _SPACING * 0.9}
+        self.write(0.0, 0.25 - header, title, size=TITLE, weight="bold", **top)
+        self.write(0.0, 0.33 - header + title_height, shown, size=BASE, color=MUTED, **top)
+        if caption:
+            self.write(0.0, height + 0.15, caption, size=SMALL, color=MUTED, **top)
+
+    @cached_property
+    def canvas(self) -> Axes:
+        """Axes behind all others that cover the body and measure inches from its top left corner, as `write` does."""
+        ax = self.axes(0.0, 0.0, BODY, self._body, bare=True)
+        ax.set(ylim=(self._body, 0.0), zorder=-1.0)
+        return ax
+
+    def ramp(self, left: float, top: float, width: float, colours: Any) -> None:
+        """Draw a colour scale from its smallest value (left) to its largest."""
+        box = (left, left + width, top + 0.2, top)
+        self.canvas.imshow(np.linspace(0.0, 1.0, 256)[None], cmap=colours, extent=box, aspect="auto")
+
+    def axes(self, left: float, top: float, width: float, height: float, *, bare: bool = False) -> Axes:
+        """Add axes; `bare` ones have no frame, no ticks, and measure inches with y upwards."""
+        bottom = self._height - self._top - top - height
+        box = ((MARGIN + left) / WIDTH, bottom / self._height, width / WIDTH, height / self._height)
+        ax = self.figure.add_axes(box)
+        if bare:
+            ax.set_axis_off()
+            ax.set_autoscale_on(False)
+            ax.set(xlim=(0.0, width), ylim=(0.0, height))
+        return ax
+
+    def write(self, left: float, top: float, text: str, **style: Any) -> Text:
+        """Write a text; its anchor is the middle left unless `ha` and `va` say otherwise."""
+        position = ((MARGIN + left) / WIDTH, 1.0 - (self._top + top) / self._height)
+        settings: dict[str, Any] = {
+            "va": "center_baseline",
+            "ha": "left",
+            "size": BASE,
+            "color": INK,
+            "linespacing": 1.15,
+        }
+        written: Text = self.figure.text(*position, text, **(settings | style))
+        return written
+
+    @contextmanager
+    def draft(self) -> Iterator[None]:
+        """Hide the figure for a while: seaborn draws all of it once for each heatmap."""
+        self.figure.set_visible(False)
+        yield
+        self.figure.set_visible(True)
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG; its title and description stand in the file, for whoever cannot see it."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # every page is opaque: a fourth channel would be in vain
+    description = PngInfo()
+    description.add_text("Description", str(figure.get_label()))
+    dots = (figure.dpi, figure.dpi)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "png", compress_level=3, pnginfo=description, dpi=dots)
+    return buffer.getvalue()
