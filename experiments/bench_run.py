@@ -35,8 +35,8 @@ IMPORTS = {
     "a worker: torchao on top": "import quantstudy.engine.worker, quantstudy.quantize.torchao_import as t; t.quantization()",
     "gathering": "import quantstudy.engine.collect",
     "judging": "import quantstudy.judge.verdict",
-    "drawing": "import quantstudy.show.figures, quantstudy.show.report",
-    "drawing, seaborn": "import quantstudy.show.figures, quantstudy.show.report, seaborn",
+    "drawing": "import quantstudy.show.figures.catalogue, quantstudy.show.page.report",
+    "drawing, seaborn": "import quantstudy.show.figures.catalogue, quantstudy.show.page.report, seaborn",
 }
 """What the processes of a run import; each is timed in a process of its own, less the time of an empty one."""
 

@@ -12,7 +12,9 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
 from quantstudy.records.run import SUMMARIES, Run, reading_once, write_json
 from quantstudy.records.tables import METRICS, rows, to_parquet
-from quantstudy.show import decision_cells, fold_heatmap, ranges
+from quantstudy.show.figures.decision import data as decision
+from quantstudy.show.figures.fold_noise import draw as fold_noise
+from quantstudy.show.figures.ranges import draw as ranges
 
 STUDY = StudyConfig(name="tiny", seeds=2)
 ROWS = [
@@ -80,8 +82,8 @@ def test_metrics_are_read_a_row_group_at_a_time(tmp_path: Path, monkeypatch: pyt
 
 
 def test_all_that_is_judged_and_drawn_is_among_the_summaries() -> None:
-    needed = {RANKED, FLOAT, FLIPS, *decision_cells.METRICS, *ranges.MEASURES}
-    needed |= {f"sqnr_db_{view}" for view in fold_heatmap.VIEWS}
+    needed = {RANKED, FLOAT, FLIPS, *decision.METRICS, *ranges.MEASURES}
+    needed |= {f"sqnr_db_{view}" for view in fold_noise.VIEWS}
     assert needed == set(SUMMARIES)
 
 

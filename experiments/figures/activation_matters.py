@@ -11,7 +11,7 @@ from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import INK, MUTED, SEED_DOT, SMALL, styled
-from quantstudy.show.claims import findings, height_of, names_width, strips, title, write_names
+from quantstudy.show.figures.claims import findings, height_of, names_width, strips, title, write_names
 from quantstudy.words.numbers import number, plural
 
 ROW, HEAD, GAP, AXIS, BAR = 0.36, 0.4, 0.42, 0.62, 0.26

@@ -12,7 +12,7 @@ from quantstudy.claims.checkout import experiment
 from quantstudy.judge.claims import Judged
 from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import BASE, BEST, DEPLOYABLE, INK, LEVELS, MUTED, RULE, SMALL, styled
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of
 from quantstudy.words.numbers import MINUS, NO_BREAK, listed
 
 ROW, APART, HEAD, AXIS = 0.27, 0.33, 0.62, 0.25

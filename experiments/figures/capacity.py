@@ -14,7 +14,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.claims import findings, height_of, present, strips
+from quantstudy.show.figures.claims import findings, height_of, present, strips
 from quantstudy.words.numbers import plural
 
 APART, HEAD, LINE, CURVE, TICKS = 0.3, 0.45, 0.36, 1.9, 0.45

@@ -13,7 +13,7 @@ from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import BARS, INK, LEVELS, MUTED, SMALL, styled
-from quantstudy.show.claims import (
+from quantstudy.show.figures.claims import (
     COLOURS,
     findings,
     height_of,

@@ -17,7 +17,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import INK, ISLAND, MUTED, SEA, SMALL, rgb, styled
-from quantstudy.show.claims import (
+from quantstudy.show.figures.claims import (
     COLOURS,
     HARD,
     SMOOTH,

@@ -15,7 +15,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.claims import (
+from quantstudy.show.figures.claims import (
     COLOURS,
     findings,
     height_of,

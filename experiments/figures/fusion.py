@@ -14,7 +14,7 @@ from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of
 from quantstudy.words.numbers import MINUS, NO_BREAK, number, plural
 
 APART, LEGEND, HEAD, LINE, AXIS = 0.3, 0.75, 0.35, 0.46, 0.3

@@ -14,7 +14,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.claims import findings, height_of, present, strips
+from quantstudy.show.figures.claims import findings, height_of, present, strips
 from quantstudy.words.numbers import number, plural
 
 APART, CURVE, HEAD, LINE, TICKS = 0.3, 1.15, 0.6, 0.36, 0.35

@@ -14,7 +14,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import BASE, INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of
 from quantstudy.words.numbers import NO_BREAK, number, plural
 
 APART, HEAD, LINE, AXIS = 0.3, 0.66, 0.36, 0.3

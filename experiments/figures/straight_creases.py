@@ -19,7 +19,7 @@ from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of
 from quantstudy.words.numbers import plural
 
 APART, PANEL, HEAD, CURVE, TICKS = 0.3, 2.62, 0.4, 2.5, 0.55

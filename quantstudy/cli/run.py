@@ -54,7 +54,7 @@ def do_report(run: Run, jobs: int, *, as_json: bool) -> None:
     collect_rarely()
     tell_changes(run)
     try:
-        drawing = workers(jobs, preload="quantstudy.show.figures")  # loads no torch
+        drawing = workers(jobs, preload="quantstudy.show.figures.catalogue")  # loads no torch
         with locked(run.folder, notify), stage_progress() as progress, drawing as executor:
             redo(run, progress=progress, executor=executor)
     except OSError as error:

@@ -92,9 +92,9 @@ def print_verdict(run: Run) -> None:
     with names of 30 characters at most.
     """
     verdict = run.verdict()
-    bits = run.config.focus_bits
-    ranking = verdict["schemes"][f"w{bits}a{bits}"]["ranking"]
-    say(f"w{bits}a{bits}: accuracy after quantization, mean over {plural(run.config.seeds, 'seed')}")
+    scheme = run.config.focus_scheme
+    ranking = verdict["schemes"][scheme]["ranking"]
+    say(f"{scheme}: accuracy after quantization, mean over {plural(run.config.seeds, 'seed')}")
     print_rows(
         ("activation", "accuracy\n%", "95 %\ninterval", "drop,\npoints", "flips\n%", "deployable"),
         (

@@ -80,7 +80,7 @@ class Multiverse:
     @property
     def scheme(self) -> str:
         """The scheme under which all of it is measured."""
-        return f"w{self.base.focus_bits}a{self.base.focus_bits}"
+        return self.base.focus_scheme
 
     @property
     def folder_name(self) -> str:

@@ -156,6 +156,15 @@ class StudyConfig:
         return self.bits[0]
 
     @property
+    def focus_scheme(self) -> str:
+        """The scheme that titles and the summary speak of: weights and activations at that width.
+
+        >>> StudyConfig(bits=(4, 8)).focus_scheme
+        'w4a4'
+        """
+        return f"w{self.focus_bits}a{self.focus_bits}"
+
+    @property
     def digest(self) -> str:
         """Eight hex digits of the settings that change numbers (the name does not)."""
         settings = {key: value for key, value in asdict(self).items() if key != "name"}

@@ -42,7 +42,7 @@ def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict
     found = {"runs": runs, **compare(_side(first), _side(second))}
 
     from quantstudy.show.canvas.page import png
-    from quantstudy.show.compare import comparison
+    from quantstudy.show.figures.compare.draw import comparison
 
     picture = png(comparison(found))
     folder.mkdir(parents=True, exist_ok=True)

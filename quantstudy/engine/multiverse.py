@@ -195,7 +195,7 @@ def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progres
     progress("draw", 0, 1)
     with timed("draw", seconds):
         from quantstudy.show.canvas.page import png
-        from quantstudy.show.multiverse import multiverse as draw
+        from quantstudy.show.figures.multiverse.draw import multiverse as draw
 
         picture.parent.mkdir(exist_ok=True)
         write_atomically(picture, png(draw(found)))

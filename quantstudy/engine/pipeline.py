@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
 from quantstudy.engine.executors import ThisProcess, Workers
 from quantstudy.engine.interrupts import as_they_finish
@@ -30,6 +31,7 @@ from quantstudy.records.run import (
     write_json,
     write_manifest,
 )
+from quantstudy.show.names import figure_files
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
@@ -160,9 +162,7 @@ def redo(
         executor: draws some of the figures while this process judges and draws the others; this process alone if None.
         only_missing: leave alone what is already there.
     """
-    from quantstudy import show
-
-    targets = [run.folder / "verdict.json", run.folder / "report.html", *show.figure_files(run)]
+    targets = [run.folder / "verdict.json", run.folder / "report.html", *figure_files(run)]
     if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
         return
     held, seconds = reading_once(run), dict[str, float]()
@@ -170,7 +170,7 @@ def redo(
     if isinstance(elsewhere, Workers):
         elsewhere.get_ready()
         _load_the_rest()  # while the workers' process does so, too
-    begun = show.begin(run, show.FROM_RECORDS, elsewhere)
+    begun = drawing.draw_elsewhere(run, drawing.FROM_RECORDS, elsewhere)
     with timed("judge", seconds):
         from quantstudy.judge.run import judge_run  # pandas and scipy, which the workers need not wait for
         from quantstudy.words.summary import in_words
@@ -179,8 +179,8 @@ def redo(
         write_json(run.folder / "verdict.json", in_words(run.config, judge_run(held)))
         progress("judge", 1, 1)
     with timed("draw", seconds):
-        begun |= show.begin(run, show.FROM_VERDICT, elsewhere)
-        show.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
+        begun |= drawing.draw_elsewhere(run, drawing.FROM_VERDICT, elsewhere)
+        drawing.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
     manifest = run.manifest()
     told = seconds | manifest["seconds"]
     if told != manifest["seconds"]:  # they tell what it took at first: to do it again changes no record
@@ -269,8 +269,7 @@ def _load_the_rest() -> None:
     """Import what comes after the cells: the libraries of statistics and of figures take two seconds."""
     import_module("quantstudy.engine.collect")
     import_module("quantstudy.judge.run")
-    show = import_module("quantstudy.show")
-    show.load()
+    drawing.load()
 
 
 def finished(run: Run, notify: Notify) -> bool:

@@ -27,11 +27,6 @@ def reference(config: "StudyConfig") -> str:
     return "relu" if "relu" in config.activations else config.activations[0]
 
 
-def focus_scheme(config: "StudyConfig") -> str:
-    """Return the scheme that titles speak of: weights and activations at the first width that was asked for."""
-    return f"w{config.focus_bits}a{config.focus_bits}"
-
-
 def told(run: "Run", line: str) -> str:
     """Return a line in which each activation that has not learned is told to be so, as in the verdict.
 

@@ -154,16 +154,16 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         f"interval holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
-        tied = len(verdict["schemes"][_focus(config)]["tied_with"])
+        tied = len(verdict["schemes"][config.focus_scheme]["tied_with"])
         if tied == 1:
             return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
         return (
-            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {_focus(config)} was not yet "
+            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not yet "
             "told apart from all others, by a test that allows for looking after every batch."
         )
     waits = [
         (scheme, *pair["pair"], pair["seeds"])
-        for scheme in (_focus(config), "w8a8")
+        for scheme in (config.focus_scheme, "w8a8")
         for pair in verdict["schemes"][scheme]["more_seeds"]
         if verdict["schemes"][scheme]["best"] in pair["pair"]
     ]
@@ -176,7 +176,7 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """What the answer depends on: how often it survives other ways of quantizing."""
-    scheme = _focus(config)
+    scheme = config.focus_scheme
     if "placement" not in verdict or _seeds(verdict) == 1:
         return ""
     judged = verdict["placement"][scheme]
@@ -201,7 +201,7 @@ def _choices(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Where the damage is done in the best one, and what sparing that layer would give."""
-    scheme = _focus(config)
+    scheme = config.focus_scheme
     best = verdict["schemes"][scheme]["best"]
     if "sensitivity" not in verdict or best is None:
         return ""
@@ -218,13 +218,13 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Whether the bound or the shape of hardgelu makes the difference."""
-    rows = verdict.get("cause", {}).get(_focus(config), ())
+    rows = verdict.get("cause", {}).get(config.focus_scheme, ())
     by_kind = {(row["question"], row["of"]): row for row in rows}
     own = by_kind.get(("bound", BOUNDED))
     if own is None or own["low"] is None:
         return ""
     effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
-    said = f"Why: hardgelu's cap changes its accuracy at {_focus(config)} by {effect}"
+    said = f"Why: hardgelu's cap changes its accuracy at {config.focus_scheme} by {effect}"
     if not own["differs"]:
         return f"{said}, not told apart from nothing."
     behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
@@ -235,10 +235,6 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return f"{said}; trained with the same cap, of {listing(behind)} still told apart from it: {listing(apart)}."
     verb = "are" if len(behind) > 1 else "is"
     return f"{said}; trained with the same cap, {listing(behind)} {verb} not told apart from it: its lead is its bound."
-
-
-def _focus(config: "StudyConfig") -> str:
-    return f"w{config.focus_bits}a{config.focus_bits}"
 
 
 def _seeds(verdict: Mapping[str, Any]) -> int:

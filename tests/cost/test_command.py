@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from quantstudy import show
 from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.config.study import StudyConfig
 from quantstudy.cost.timing import WAYS
-from quantstudy.engine import pipeline
+from quantstudy.engine import drawing, pipeline
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import StudyFailure
 from quantstudy.records.run import Run
@@ -42,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
 
 
 def test_json_alone_on_standard_output(command: Command, instant: Instant, capfd: pytest.CaptureFixture[str]) -> None:

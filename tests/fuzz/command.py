@@ -16,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from quantstudy import show
 from quantstudy.activations import functions
 from quantstudy.cli import app
+from quantstudy.engine import drawing
 from quantstudy.engine.pipeline import redo
 from quantstudy.records.run import open_run
+from quantstudy.show.names import figure_names
 
 ZOO = Path(__file__).with_name("zoo.py")
 LONGEST = 180
@@ -75,7 +76,7 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
     with pytest.MonkeyPatch.context() as patched, _at_most(LONGEST), contextlib.chdir(here):
         forget()
         patched.setattr(sys, "argv", ["quantstudy", *arguments])
-        patched.setattr(show, "figure_names", _some(figures))
+        patched.setattr(drawing, "figure_names", _some(figures))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), _warnings_of_a_command():
             try:
                 app.main()
@@ -89,7 +90,7 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
 def report(folder: Path) -> None:
     """Judge a finished run and write its page again, as the command `report` does, without figures."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(show, "figure_names", _some(()))
+        patched.setattr(drawing, "figure_names", _some(()))
         redo(open_run(folder))
 
 
@@ -102,7 +103,7 @@ def forget() -> None:
 
 
 def _some(figures: Sequence[str]) -> Any:
-    names = show.figure_names
+    names = figure_names
     return lambda run: tuple(name for name in names(run) if name in figures)
 
 

@@ -10,7 +10,7 @@ import tomli_w
 
 from quantstudy.activations.catalogue import ACTIVATIONS
 from quantstudy.config.study import CHOICES, REAL_NUMBERS
-from quantstudy.show import FIGURE_NAMES
+from quantstudy.show.names import FIGURE_NAMES
 
 Settings = dict[str, Any]
 

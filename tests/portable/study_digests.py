@@ -20,8 +20,9 @@ from quantstudy_kernels.cpu import folds, tiles
 from quantstudy_kernels.cpu.vectors import has_512_bits, peek
 
 from experiments.digests import digests
-from quantstudy import StudyConfig, run_study, show, workers
+from quantstudy import StudyConfig, run_study, workers
 from quantstudy.activations.catalogue import parse_activation
+from quantstudy.engine import drawing
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
 from quantstudy.targets.islands import island_masks
@@ -106,7 +107,10 @@ def main(folder, jobs):
         folds._moments = moments_in_any_order
     elif plant == "groups":
         tiles.has_512_bits = lambda context: not has_512_bits(context)
-    show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)  # figures are no records
+    drawing.draw_elsewhere, drawing.draw_all = (
+        (lambda *_: frozenset()),
+        (lambda *_, **__: None),
+    )  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder, executor=executor)
     json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged()}}, sys.stdout)

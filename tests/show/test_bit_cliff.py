@@ -12,10 +12,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.show import bit_cliff_cells
-from quantstudy.show.bit_cliff import _look, _places, _top, bit_cliff
-from quantstudy.show.bit_cliff_cells import cliffs, finding
 from quantstudy.show.canvas.style import DEPLOYABLE, WIDTH
+from quantstudy.show.figures.bit_cliff import data
+from quantstudy.show.figures.bit_cliff.data import cliffs, finding
+from quantstudy.show.figures.bit_cliff.draw import _look, _places, _top, bit_cliff
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))
@@ -107,7 +107,7 @@ def bands(ax: Any) -> list[Any]:
 
 
 def test_examples() -> None:
-    assert doctest.testmod(bit_cliff_cells).failed == 0
+    assert doctest.testmod(data).failed == 0
 
 
 @pytest.mark.parametrize("name", STUDIES)

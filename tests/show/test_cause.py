@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from quantstudy.config.study import StudyConfig
 from quantstudy.show.canvas.page import png
 from quantstudy.show.canvas.style import BEST, LEVELS, MUTED, SEED_DOT, WIDTH
-from quantstudy.show.cause import cause
+from quantstudy.show.figures.cause.draw import cause
 from quantstudy.words.cause import finding
 
 BASES = ("relu", "silu", "gelu", "hardswish")

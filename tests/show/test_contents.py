@@ -17,12 +17,12 @@ from PIL import Image
 from quantstudy.judge.verdict import judge
 from quantstudy.show.canvas.page import png, shortened, text_width, wrap
 from quantstudy.show.canvas.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
-from quantstudy.show.decision_cells import panels
-from quantstudy.show.figures import FIGURES
-from quantstudy.show.fold_heatmap import _median
-from quantstudy.show.headline import headline, outcome
-from quantstudy.show.ranges import LOWEST, Histogram, _draw, _histogram, _levels
+from quantstudy.show.figures.catalogue import FIGURES
+from quantstudy.show.figures.decision.data import panels
+from quantstudy.show.figures.fold_noise.draw import _median
+from quantstudy.show.figures.ranges.draw import LOWEST, Histogram, _draw, _histogram, _levels
 from quantstudy.show.values import reference
+from quantstudy.words.headline import headline, outcome
 
 
 @pytest.mark.parametrize("module", ["words", "page", "headline", "maps", "fold_heatmap"])

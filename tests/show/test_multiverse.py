@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from quantstudy.config.multiverse import AXES, METRICS, multiverse_of
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.statistics.bootstrap import seeds_needed
-from quantstudy.show.multiverse import multiverse
-from quantstudy.show.multiverse_choices import COLOURS
+from quantstudy.show.figures.multiverse.choices import COLOURS
+from quantstudy.show.figures.multiverse.draw import multiverse
 from quantstudy.words.multiverse import multiverse_lines
 
 SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")

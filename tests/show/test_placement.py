@@ -19,8 +19,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.show.canvas.page import png
 from quantstudy.show.canvas.style import BEST, SEQUENTIAL, WIDTH
 from quantstudy.show.canvas.style import LEVELS as CODES
-from quantstudy.show.placement import BAR, placement
-from quantstudy.show.placement_table import Table, finding, table_of
+from quantstudy.show.figures.placement.data import Table, finding, table_of
+from quantstudy.show.figures.placement.draw import BAR, placement
 
 LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
 KEYS = ("placement", "coordinates", "observer", "granularity", "weight_observer")

@@ -10,8 +10,8 @@ from matplotlib.colors import to_hex
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.show.canvas.style import LEVELS as CODES
-from quantstudy.show.placement import placement
-from quantstudy.show.placement_table import finding
+from quantstudy.show.figures.placement.data import finding
+from quantstudy.show.figures.placement.draw import placement
 from tests.show.test_placement import LEVELS, boxes, setting, table, texts
 
 

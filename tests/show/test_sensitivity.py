@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.show import sensitivity_cells
 from quantstudy.show.canvas.style import MISSING, WIDTH, luminance
-from quantstudy.show.sensitivity import sensitivity
-from quantstudy.show.sensitivity_cells import finding, parts, worst_layers
+from quantstudy.show.figures.sensitivity import data
+from quantstudy.show.figures.sensitivity.data import finding, parts, worst_layers
+from quantstudy.show.figures.sensitivity.draw import sensitivity
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))
@@ -101,7 +101,7 @@ def caption(run: Any) -> str:
 
 
 def test_examples() -> None:
-    assert doctest.testmod(sensitivity_cells).failed == 0
+    assert doctest.testmod(data).failed == 0
 
 
 @pytest.mark.parametrize("name", STUDIES)

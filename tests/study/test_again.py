@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from quantstudy import show
 from quantstudy.config.study import StudyConfig
-from quantstudy.engine import cells, pipeline
+from quantstudy.engine import cells, drawing, pipeline
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.run import Run, load_cell, open_run, run
@@ -66,7 +65,7 @@ def test_a_deleted_figure_is_drawn_again(
 
 @pytest.mark.parametrize("text", ["", "{", "\0"])
 def test_a_damaged_verdict_is_judged_again(copy: Run, tiny: Run, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
     (copy.folder / "verdict.json").write_text(text)
     run_study(tiny.config, copy.folder)
     assert (copy.folder / "verdict.json").read_bytes() == (tiny.folder / "verdict.json").read_bytes()
@@ -162,7 +161,7 @@ def test_the_manifest_tells_how_long_everything_took_at_first(
     assert list(manifest["seconds"]) == ["train", "measure", "vary", "gather", "picture", "judge", "draw"]
     assert all(value >= 0 for value in manifest["seconds"].values())
     assert {state["state"] for state in manifest["cells"].values()} == {"done"}
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
     pipeline.redo(copy)
     assert copy.manifest() == manifest
     # killed before it was noted: what is done now is told

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantstudy import show
 from quantstudy.config.multiverse import multiverse_of, read_multiverse
 from quantstudy.config.study import StudyConfig, read_toml
-from quantstudy.engine import multiverse, pipeline
+from quantstudy.engine import drawing, multiverse, pipeline
 from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse
 from quantstudy.errors import BadInput, StudyFailure
@@ -289,7 +288,7 @@ def test_an_interrupted_command_says_how_to_go_on(
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: (run.folder / "report.html").write_text("page"))
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: (run.folder / "report.html").write_text("page"))
     return pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
 
 

@@ -15,7 +15,7 @@ from quantstudy.engine.executors import Workers
 from quantstudy.engine.pipeline import run_study
 from quantstudy.records.folders import RECORDS, VARIATIONS
 from quantstudy.records.run import Run
-from quantstudy.show import FIGURE_NAMES
+from quantstudy.show.names import FIGURE_NAMES
 
 
 @pytest.mark.slow

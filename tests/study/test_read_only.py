@@ -182,7 +182,7 @@ def test_where_there_are_no_locks_every_command_goes_on_and_says_so_once(
     monkeypatch.setattr(files.fcntl, "flock", no_locks)
     monkeypatch.setattr("quantstudy.cli.cost.cost_table", lambda *_, **__: {"counted": True, "activations": {}})
     monkeypatch.setattr("quantstudy.cli.cost.print_cost", lambda table: None)
-    monkeypatch.setattr("quantstudy.show.draw_all", lambda *_, **__: [])
+    monkeypatch.setattr("quantstudy.engine.drawing.draw_all", lambda *_, **__: [])
     assert command(*line.format(copy.folder).split()) == 0
     no_second = "start no second run in it while this one goes on"
     assert capfd.readouterr().err == f"quantstudy: {copy.folder} can't be locked (No locks available): {no_second}\n"

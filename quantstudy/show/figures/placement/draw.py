@@ -12,9 +12,8 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
-from quantstudy.show.placement_cells import LEGEND, draw_cells, grid_of
-from quantstudy.show.placement_table import FACTORS, Mask, Table, finding, table_of
-from quantstudy.show.values import focus_scheme
+from quantstudy.show.figures.placement.data import FACTORS, Mask, Table, finding, table_of
+from quantstudy.show.figures.placement.panels import LEGEND, draw_cells, grid_of
 from quantstudy.words.numbers import percent, plural
 from quantstudy.words.verdict import marked
 
@@ -33,7 +32,7 @@ def placement(run: "Run") -> Figure:
 
     Reads `verdict["placement"][scheme]`; where that is missing or holds no setting the page says so in one line.
     """
-    scheme = focus_scheme(run.config)
+    scheme = run.config.focus_scheme
     table = table_of(scheme, run.verdict().get("placement", {}).get(scheme, {}), run.config)
     if not table.settings:
         title = f"Does the winner change with what is quantized at {scheme}? No other setting was measured"

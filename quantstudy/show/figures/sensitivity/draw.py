@@ -10,8 +10,8 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
-from quantstudy.show.sensitivity_cells import Parts, finding, parts
-from quantstudy.show.sensitivity_table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
+from quantstudy.show.figures.sensitivity.data import Parts, finding, parts
+from quantstudy.show.figures.sensitivity.table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
 from quantstudy.words.numbers import percent, plural
 from quantstudy.words.verdict import marked
 

@@ -15,7 +15,6 @@ from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.canvas.page import BODY, Page, line_height, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.values import focus_scheme
 from quantstudy.words.cause import Entries, finding, sum_of_parts
 from quantstudy.words.numbers import MINUS, number, plural, points, real
 from quantstudy.words.verdict import marked
@@ -56,7 +55,7 @@ def cause(run: "Run") -> Figure:
 
     Reads `verdict["cause"]`; without that section (or without rows at wBaB) the page says why in one line.
     """
-    scheme, sections = focus_scheme(run.config), run.verdict().get("cause", {})
+    scheme, sections = run.config.focus_scheme, run.verdict().get("cause", {})
     if not sections.get(scheme):
         return _without(run, scheme)
     weights, activations, both, _ = map(str, schemes_for(run.config.focus_bits))

@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, MUTED, RULE, SMALL, ink_on
-from quantstudy.show.sensitivity_cells import Parts, layer_name, places_for, worst_layers
+from quantstudy.show.figures.sensitivity.data import Parts, layer_name, places_for, worst_layers
 from quantstudy.words.numbers import number, points
 
 HEAD, CHIP, LINE, APART, FOOT = 0.75, 0.24, 0.19, 0.2, 0.52

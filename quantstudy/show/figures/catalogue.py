@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from quantstudy.show.bit_cliff import bit_cliff
 from quantstudy.show.canvas.page import png
-from quantstudy.show.cause import cause
-from quantstudy.show.fold_heatmap import heatmap_folds
-from quantstudy.show.folds import folds
-from quantstudy.show.heatmaps import heatmap_decision
-from quantstudy.show.maps import maps
-from quantstudy.show.placement import placement
-from quantstudy.show.ranges import ranges
-from quantstudy.show.sensitivity import sensitivity
-from quantstudy.show.verdict import verdict
+from quantstudy.show.figures.bit_cliff.draw import bit_cliff
+from quantstudy.show.figures.cause.draw import cause
+from quantstudy.show.figures.decision.draw import heatmap_decision
+from quantstudy.show.figures.fold_noise.draw import heatmap_folds
+from quantstudy.show.figures.folds.draw import folds
+from quantstudy.show.figures.maps.draw import maps
+from quantstudy.show.figures.placement.draw import placement
+from quantstudy.show.figures.ranges.draw import ranges
+from quantstudy.show.figures.sensitivity.draw import sensitivity
+from quantstudy.show.figures.verdict.draw import verdict
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run

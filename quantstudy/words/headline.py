@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.show.values import focus_scheme
 from quantstudy.words.numbers import listed, number, plural, points, real
 from quantstudy.words.verdict import hindrance, marked
 
@@ -41,7 +40,7 @@ def headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 
 def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
-    scheme = focus_scheme(config)
+    scheme = config.focus_scheme
     judged = verdict["schemes"].get(scheme)
     if judged is None or not judged["best"]:
         return f"Which activation can be deployed at {scheme}? Nothing was measured"

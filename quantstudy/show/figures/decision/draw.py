@@ -29,8 +29,8 @@ from quantstudy.show.canvas.style import (
     styled,
 )
 from quantstudy.show.canvas.tiles import tiles
-from quantstudy.show.decision_cells import METRICS, SAME, Column, Panel, panels, without_intervals
-from quantstudy.show.values import SIMULATED, TORCHAO, focus_scheme, reference, told
+from quantstudy.show.figures.decision.data import METRICS, SAME, Column, Panel, panels, without_intervals
+from quantstudy.show.values import SIMULATED, TORCHAO, reference, told
 from quantstudy.words.numbers import listed, number, plural, span
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, b
 
 
 def _title(run: "Run", parts: list[Panel]) -> str:
-    scheme, base, names = focus_scheme(run.config), reference(run.config), run.config.activations
+    scheme, base, names = run.config.focus_scheme, reference(run.config), run.config.activations
     panel = next((p for p in parts if p.metric == "flip_rate" and p.bits == run.config.focus_bits), None)
     column = panel.focus if panel else None
     if panel is None or column is None or np.isnan(column.rate.mean).all():

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.show.values import focus_scheme
 from quantstudy.words.numbers import number, percent, plural, points, real
 from quantstudy.words.verdict import marked
 
@@ -85,7 +84,7 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
             ],
         }
         for scheme, rows in judged.items()
-        if scheme == focus_scheme(config)
+        if scheme == config.focus_scheme
     ]
 
 

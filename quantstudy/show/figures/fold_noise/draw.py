@@ -12,7 +12,7 @@ from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, MUTED, SEQUENTIAL, SMALL, ink_on, styled
 from quantstudy.show.canvas.tiles import tiles
-from quantstudy.show.values import Floats, focus_scheme, layer_values, told
+from quantstudy.show.values import Floats, layer_values, told
 from quantstudy.words.numbers import number, plural
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _scale(page: Page, left: float, low: float, high: float) -> None:
 
 
 def _title(run: "Run", table: Table) -> str:
-    scheme, names = focus_scheme(run.config), run.config.activations
+    scheme, names = run.config.focus_scheme, run.config.activations
     cells = table.get(("accumulated", scheme))
     if cells is None or not np.isfinite(cells).any():
         return f"How clean are the folds of each layer at {scheme}? No value was recorded"

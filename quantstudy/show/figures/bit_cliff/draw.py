@@ -7,16 +7,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from quantstudy.show.bit_cliff_cells import (
-    LIMITS,
-    PARTS,
-    UNKNOWN,
-    Cliff,
-    cliffs,
-    finding,
-    said_bits,
-    said_interval,
-)
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import (
     ALLOWED,
@@ -30,6 +20,16 @@ from quantstudy.show.canvas.style import (
     RULE,
     SMALL,
     styled,
+)
+from quantstudy.show.figures.bit_cliff.data import (
+    LIMITS,
+    PARTS,
+    UNKNOWN,
+    Cliff,
+    cliffs,
+    finding,
+    said_bits,
+    said_interval,
 )
 from quantstudy.show.values import Floats
 from quantstudy.words.numbers import listed, number, plural

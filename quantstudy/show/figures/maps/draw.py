@@ -27,7 +27,7 @@ from quantstudy.show.canvas.style import (
     rgb,
     styled,
 )
-from quantstudy.show.values import focus_scheme, told
+from quantstudy.show.values import told
 from quantstudy.words.numbers import percent
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _legend(page: Page, left: float) -> None:
 
 
 def _rates(run: "Run", stored: Maps) -> dict[str, float]:
-    scheme = focus_scheme(run.config)
+    scheme = run.config.focus_scheme
     found = {}
     for name in run.config.activations:
         quantized = stored.get(f"{name}/{scheme}/logit")
@@ -167,7 +167,7 @@ def _rates(run: "Run", stored: Maps) -> dict[str, float]:
 
 
 def _title(run: "Run", stored: Maps) -> str:
-    rates, scheme = _rates(run, stored), focus_scheme(run.config)
+    rates, scheme = _rates(run, stored), run.config.focus_scheme
     if not rates:
         return f"What does quantization do to the islands? No map at {scheme} was recorded"
     least, most = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.multiverse_choices import (
+from quantstudy.show.figures.multiverse.choices import (
     BESIDE,
     COLOURS,
     LABELS,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
-from quantstudy.show.values import focus_scheme, told
+from quantstudy.show.values import told
 from quantstudy.words.numbers import number, percent
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def folds(run: "Run") -> Figure:
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)
         _write_head(page, stored, name, (left, top), width)
         if index % across == 0:
-            for row, word in enumerate(("float", focus_scheme(run.config), "difference")):
+            for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
                 middle = top + HEAD + (side + GAP) * row + side / 2
                 page.write(left - 0.08, middle, word, ha="right", size=SMALL, color=MUTED)
         ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
@@ -173,7 +173,7 @@ def _scales(page: Page, limit: float) -> None:
 
 
 def _title(run: "Run", chains: dict[str, list[Link]]) -> str:
-    scheme = focus_scheme(run.config)
+    scheme = run.config.focus_scheme
     errors = {name: links[-1].error for name, links in chains.items() if links}
     if not errors:
         return f"No network has a live neuron in its last hidden layer: there are no folds to show at {scheme}"

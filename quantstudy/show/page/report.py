@@ -14,9 +14,9 @@ from quantstudy.drift import catalogue
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.files import write_atomically
 from quantstudy.records.provenance import described
-from quantstudy.show import figure_files
-from quantstudy.show.headline import headline, outcome
-from quantstudy.show.report_tables import tables
+from quantstudy.show.names import figure_files
+from quantstudy.show.page.tables import tables
+from quantstudy.words.headline import headline, outcome
 from quantstudy.words.numbers import listed, number, percent, plural, points, real, traits_of
 from quantstudy.words.verdict import UNLEARNED, limit
 
@@ -66,7 +66,7 @@ def report(run: "Run") -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(files("quantstudy.show").joinpath("report.html.j2").read_text("utf-8"))
+    template = environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
     return template.render(
         name=config.name,

@@ -23,7 +23,7 @@ from quantstudy.show.canvas.style import (
     TIED_BAND,
     styled,
 )
-from quantstudy.show.headline import headline, one_seed, outcome
+from quantstudy.words.headline import headline, one_seed, outcome
 from quantstudy.words.numbers import number, percent, plural, points, real
 
 if TYPE_CHECKING:
