@@ -32,7 +32,9 @@ IMPORTS = {
     "the command line": "import quantstudy.cli.app",
     "what starts workers": "import quantstudy.cli.app, quantstudy.engine.pipeline, quantstudy.cli.terminal",
     "a worker: torch and the rest": "import quantstudy.engine.worker",
-    "a worker: torchao on top": "import quantstudy.engine.worker, quantstudy.quantize.torchao_import as t; t.quantization()",
+    "a worker: torchao on top": (
+        "import quantstudy.engine.worker, quantstudy.quantize.torchao_import as torchao; torchao.quantization()"
+    ),
     "gathering": "import quantstudy.engine.collect",
     "judging": "import quantstudy.judge.verdict",
     "drawing": "import quantstudy.show.figures.catalogue, quantstudy.show.page.report",

@@ -16,68 +16,39 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
-    ("quantstudy.errors", "quantstudy.engine.interrupts", "quantstudy.engine.notices", "quantstudy.cli.streams"),
-    (
-        "quantstudy.activations.activation",
-        "quantstudy.activations.beyond",
-        "quantstudy.activations.breaks",
-        "quantstudy.activations.captured",
-        "quantstudy.activations.elementwise",
-        "quantstudy.activations.fingerprint",
-        "quantstudy.activations.functions",
-        "quantstudy.activations.guarded",
-        "quantstudy.activations.probing",
-        "quantstudy.activations.sameness",
-        "quantstudy.activations.syntax",
-    ),
-    ("quantstudy.activations.catalogue", "quantstudy.quantize.scheme"),
-    ("quantstudy.config.study",),
-    ("quantstudy.config.multiverse",),
-    (
-        "quantstudy.records.files",
-        "quantstudy.records.frames",
-        "quantstudy.records.tables",
-        "quantstudy.records.provenance",
-    ),
-    ("quantstudy.records.folders",),
-    ("quantstudy.records.run", "quantstudy.records.cache", "quantstudy.records.as_it_stands"),
-    ("quantstudy.subject",),
-    ("quantstudy.quantize",),
-    ("quantstudy.drift",),
-    ("quantstudy.measure",),
-    ("quantstudy.judge",),
-    ("quantstudy.show",),
-    ("quantstudy.engine.compare",),
-    ("quantstudy.engine.worker_failures", "quantstudy.engine.executors"),
-    ("quantstudy.engine.portability", "quantstudy.engine.simulated_only", "quantstudy.records.origins"),
-    ("quantstudy.engine.cells",),
-    ("quantstudy.engine.trained",),
-    ("quantstudy.engine.worker", "quantstudy.engine.preload"),
-    ("quantstudy.engine.collect",),
-    ("quantstudy.engine.pipeline",),
-    ("quantstudy.engine.multiverse",),
-    ("quantstudy.cost",),
-    ("quantstudy.claims",),
-    ("quantstudy.cli.layout",),
-    ("quantstudy.cli.terminal", "quantstudy.cli.cost_table"),
-    ("quantstudy.cli.run", "quantstudy.cli.claims", "quantstudy.cli.multiverse", "quantstudy.cli.cost"),
-    ("quantstudy.cli.advice", "quantstudy.cli.exits"),
-    ("quantstudy.cli.app", "quantstudy.__main__"),
+    "errors",
+    "drift",
+    "activations",
+    "targets",
+    "networks",
+    "quantize",
+    "config",
+    "records",
+    "cost",
+    "measure",
+    "judge",
+    "words",
+    "show",
+    "engine",
+    "claims",
+    "cli",
 )
-"""Data flow down this list: a room may import rooms above it, never below."""
+"""The rooms of `quantstudy/`, from the ground up: a room imports rooms before it in this list, none after it."""
 
-NO_TORCH = ("quantstudy.errors", "quantstudy.engine.interrupts", "quantstudy.engine.notices", "quantstudy.cli.streams",
-            "quantstudy.cli.advice",
-            "quantstudy.engine.worker_failures", "quantstudy.records.as_it_stands", "quantstudy.cli.run",
-            "quantstudy.activations.activation", "quantstudy.activations.beyond", "quantstudy.activations.catalogue",
-            "quantstudy.activations.sameness", "quantstudy.activations.syntax",
-            "quantstudy.quantize.scheme", "quantstudy.config.study", "quantstudy.records.files", "quantstudy.records.frames",
-            "quantstudy.records.folders", "quantstudy.records.run", "quantstudy.records.tables", "quantstudy.records.cache",
-            "quantstudy.records.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.engine.cells",
-            "quantstudy.engine.collect", "quantstudy.engine.executors", "quantstudy.engine.pipeline", "quantstudy.cli.terminal", "quantstudy.cli.app",
-            "quantstudy.engine.compare", "quantstudy.config.multiverse", "quantstudy.engine.multiverse", "quantstudy.engine.portability",
-            "quantstudy.engine.simulated_only", "quantstudy.records.origins", "quantstudy.cli.layout", "quantstudy.cli.cost_table",
-            "quantstudy.cli.multiverse", "quantstudy.claims", "quantstudy.cli.claims")  # fmt: skip
+LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.scheme")
+"""What names of activations and schemes mean: without torch, so that the rooms above may read them before it is loaded.
+"""
+
+NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activations.beyond",
+            "quantstudy.activations.imported", "quantstudy.activations.sameness", "quantstudy.activations.syntax",
+            "quantstudy.config", "quantstudy.records", "quantstudy.judge", "quantstudy.words", "quantstudy.show",
+            "quantstudy.claims",
+            *(f"quantstudy.engine.{name}" for name in (
+                "cells", "collect", "compare", "drawing", "executors", "interrupts", "multiverse", "notices",
+                "pipeline", "portability", "simulated_only", "worker_failures")),
+            *(f"quantstudy.cli.{name}" for name in (
+                "advice", "app", "claims", "cost_table", "exits", "layout", "multiverse", "run", "streams",
+                "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
@@ -148,12 +119,12 @@ def within(module: str, rooms: tuple[str, ...]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
-def floor(module: str) -> int:
-    """How far down the list a module's room is; leaves are named before the room that holds them."""
-    return next(number for number, rooms in enumerate(ROOMS) if within(module, rooms))
+def room(module: str) -> str:
+    """The room that a module is in."""
+    return module.split(".")[1]
 
 
-OURS = sorted(name for name in MODULES if name.startswith("quantstudy."))
+OURS = sorted(name for name in MODULES if name.startswith("quantstudy.") and name != "quantstudy.__main__")
 
 
 def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
@@ -171,18 +142,35 @@ def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callab
 
 def test_every_module_has_its_room() -> None:
     assert len(OURS) > 40
-    for module in OURS:
-        floor(module)
-    for rooms in ROOMS:
-        for room in rooms:
-            assert room in MODULES, f"{room} is gone"
+    assert {room(module) for module in OURS} == set(ROOMS)
+    loose = {path.name for path in (ROOT / "quantstudy").glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py", "errors.py"}
 
 
 @for_each(OURS)
-def test_a_room_imports_only_rooms_above_it(module: str) -> None:
+def test_a_room_imports_only_rooms_below_it(module: str) -> None:
     for name in imports(module):
-        if name in MODULES and name.startswith("quantstudy."):
-            assert floor(name) <= floor(module), f"{module} imports {name}, a room below"
+        if name in OURS and room(name) != room(module):
+            assert ROOMS.index(room(name)) < ROOMS.index(room(module)), f"{module} imports {name}, a room above"
+
+
+def test_there_are_no_circles() -> None:
+    """Not inside a room either, and not by imports inside functions."""
+    above: list[str] = []
+    done: set[str] = set()
+
+    def walk(module: str) -> None:
+        assert module not in above, f"a circle: {' -> '.join([*above[above.index(module) :], module])}"
+        if module in done:
+            return
+        above.append(module)
+        for name in imports(module):
+            if name in MODULES and name != module:
+                walk(name)
+        done.add(above.pop())
+
+    for module in MODULES:
+        walk(module)
 
 
 def test_the_checker_sees_imports() -> None:
@@ -190,7 +178,6 @@ def test_the_checker_sees_imports() -> None:
     assert "quantstudy.engine.worker" not in set(imports("quantstudy.engine.pipeline", at_import=True))
     assert "torch" in set(imports("quantstudy.engine.worker"))
     assert "pandas" not in set(imports("quantstudy.records.run", at_import=True))
-    assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config.study") < floor("quantstudy.quantize.plan")
 
 
 @for_each(sorted(MODULES))
@@ -202,7 +189,7 @@ def test_packages_with_one_door(module: str) -> None:
 
 @for_each([name for name in OURS if within(name, NO_TORCH)])
 def test_no_torch(module: str) -> None:
-    inside = ("subject.activation", "cli", "study", "portability")  # functions that import it
+    inside = ("activations.activation", "cli.app", "engine.pipeline", "engine.portability")  # functions that import it
     names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC, ELEMENTARY}
     tops = {name.partition(".")[0] for name in names}
     kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
@@ -218,33 +205,27 @@ def test_drift_knows_arrays_only(module: str) -> None:
         assert known, f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
-def test_judge_and_show_know_no_models(module: str) -> None:
-    models = (
-        "quantstudy.subject",
-        "quantstudy.quantize",
-        "quantstudy.measure",
-        "quantstudy.engine.worker",
-        "quantstudy.engine.pipeline",
-    )
-    leaves = ("quantstudy.activations.catalogue", "quantstudy.activations.sameness", "quantstudy.quantize.scheme")
+@for_each([name for name in OURS if room(name) in ("judge", "words", "show")])
+def test_judge_words_and_show_know_no_models(module: str) -> None:
+    models = tuple(f"quantstudy.{room}" for room in ("activations", "targets", "networks", "quantize", "measure"))
+    leaves = (*LEAVES, "quantstudy.activations.sameness")
     for name in imports(module):
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if room(name) == "cost"])
 def test_cost_knows_functions_and_no_study(module: str) -> None:
-    leaves = (
+    known = (
         "quantstudy.cost",
         "quantstudy.errors",
         "quantstudy.records.provenance",
         "quantstudy.activations.catalogue",
     )
     for name in imports(module):
-        assert not name.startswith("quantstudy.") or within(name, leaves), f"{module} imports {name}"
+        assert not name.startswith("quantstudy.") or within(name, known), f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if not within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if room(name) != "cost"])
 def test_only_the_command_line_measures_costs(module: str) -> None:
     for name in imports(module):
         assert module == "quantstudy.cli.cost" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"

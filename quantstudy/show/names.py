@@ -10,7 +10,7 @@ VARIED = ("bit_cliff", "placement", "sensitivity", "cause")
 """Figures of what is asked beyond the schemes; a quick run has none of them."""
 
 FIGURE_NAMES = ("verdict", "heatmap_decision", *VARIED, "maps", "folds", "heatmap_folds", "ranges")
-"""Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `figures.catalogue.FIGURES`."""
+"""Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `catalogue.FIGURES`."""
 
 
 def figure_names(run: "Run") -> tuple[str, ...]:

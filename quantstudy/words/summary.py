@@ -158,8 +158,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         if tied == 1:
             return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
         return (
-            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not yet "
-            "told apart from all others, by a test that allows for looking after every batch."
+            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not "
+            "yet told apart from all others, by a test that allows for looking after every batch."
         )
     waits = [
         (scheme, *pair["pair"], pair["seeds"])

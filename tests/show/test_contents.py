@@ -25,9 +25,12 @@ from quantstudy.show.values import reference
 from quantstudy.words.headline import headline, outcome
 
 
-@pytest.mark.parametrize("module", ["words", "page", "headline", "maps", "fold_heatmap"])
+@pytest.mark.parametrize(
+    "module",
+    ["words.numbers", "show.canvas.page", "words.headline", "show.figures.maps.draw", "show.figures.fold_noise.draw"],
+)
 def test_examples(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"quantstudy.show.{module}"))
+    found = doctest.testmod(importlib.import_module(f"quantstudy.{module}"))
     assert found.failed == 0
 
 

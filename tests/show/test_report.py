@@ -156,7 +156,8 @@ def test_a_figure_that_fails_elsewhere_is_told_and_no_page_is_written(
 
 def test_only_the_heatmaps_load_seaborn(stored: Run) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom quantstudy import Run, StudyConfig\nfrom quantstudy.engine import drawing\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from quantstudy import Run, StudyConfig\nfrom quantstudy.engine import drawing\n"
         "study = StudyConfig(activations=('relu', 'silu'), seeds=2, hidden=(4, 4), grid=8)\n"
         f"run = Run(Path({str(stored.folder)!r}), study)\n"
         "for name in (*drawing.FROM_RECORDS, *drawing.FROM_VERDICT):\n    drawing.draw_figure(run, name)\n"
