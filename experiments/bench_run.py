@@ -23,7 +23,7 @@ from typing import Any
 from quantstudy.engine.executors import available_cores
 from quantstudy.records.provenance import described, processor, versions
 
-COMMAND = [sys.executable, "-m", "quantstudy.cli.app", "run", "--bits", "4"]
+COMMAND = [sys.executable, "-m", "quantstudy", "run", "--bits", "4"]
 ROUNDS = 3
 """How often the run from the cache, `--help` and each import are timed; the median counts."""
 EVERY = 0.1
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "processor": described(processor()),
         "cores": available_cores(),
         "versions": versions(),
-        "help_s": _median([_timed([sys.executable, "-m", "quantstudy.cli.app", "--help"]) for _ in range(ROUNDS)]),
+        "help_s": _median([_timed([sys.executable, "-m", "quantstudy", "--help"]) for _ in range(ROUNDS)]),
         "imports_s": {what: round(_median_time(code) - nothing, 3) for what, code in IMPORTS.items()},
         "runs": {},
     }

@@ -42,7 +42,7 @@ def main() -> None:
     """Run the study and copy what is kept."""
     with tempfile.TemporaryDirectory() as scratch:
         for command in ("run --bits 4 --out default", "multiverse default/study.toml --out multiverse"):
-            subprocess.run([sys.executable, "-m", "quantstudy.cli.app", *command.split()], cwd=scratch, check=True)
+            subprocess.run([sys.executable, "-m", "quantstudy", *command.split()], cwd=scratch, check=True)
         folder = Path(scratch) / "default"
         keep(folder, TO, KEPT)
         run = open_run(folder)

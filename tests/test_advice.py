@@ -99,7 +99,7 @@ def test_a_fault_of_ours_is_not_called_one_of_memory(monkeypatch: pytest.MonkeyP
 
 def alone(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "quantstudy.cli.app", *arguments],
+        [sys.executable, "-m", "quantstudy", *arguments],
         capture_output=True,
         text=True,
         check=False,

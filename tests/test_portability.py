@@ -82,7 +82,7 @@ def test_torch_knows_the_gpu(monkeypatch):
 
 def test_torch_is_not_asked_where_there_is_no_driver():
     program = (
-        "import sys; from quantstudy import portability as p; p.DRIVERS = ('none',); sys.platform = 'linux';"
+        "import sys; from quantstudy.engine import portability as p; p.DRIVERS = ('none',); sys.platform = 'linux';"
         "print(p.gpu(), p.device_of('auto'), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -16,6 +16,7 @@ from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records import folders, run
 from quantstudy.records.files import sha256
 from quantstudy.records.folders import (
     FORMAT,
@@ -29,11 +30,9 @@ from quantstudy.records.folders import (
 from quantstudy.records.run import (
     Run,
     drop_cells,
-    folders,
     load_cell,
     npz,
     open_run,
-    run,
     start_run,
     store_cell,
     write_json,

@@ -63,7 +63,8 @@ def test_what_exit_codes_tell(codes: list[Any], told: str) -> None:
 SCRIPT = """
 import multiprocessing, sys
 from types import SimpleNamespace
-from quantstudy import executors, workers
+from quantstudy import workers
+from quantstudy.engine import executors
 
 multiprocessing.set_forkserver_preload = lambda modules: None  # they need no torch
 executors.sys = SimpleNamespace(platform="{platform}")

@@ -104,7 +104,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(*arguments: str, **environment: str) -> Session:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantstudy.cli.app", *arguments],
+            [sys.executable, "-m", "quantstudy", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

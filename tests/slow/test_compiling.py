@@ -11,7 +11,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from numba.core.dispatcher import Dispatcher
-from quantstudy import work
+from quantstudy.engine import worker
 from quantstudy.engine.cells import cells
 from quantstudy.config.study import StudyConfig
 
@@ -20,15 +20,15 @@ def compiled():
     functions = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, Dispatcher)}
     return sorted(f.__name__ for f in functions.values() if f.stats.cache_misses)
 
-work.prepare_to_measure()
+worker.prepare_to_measure()
 folder = Path(sys.argv[1])
 (folder / "cells").mkdir()
 study = StudyConfig(activations=("prelu", "relu@3"), seeds=2, steps=20, batch=64, grid=17, hidden=(5, 3))
 for unit in cells("train", study):
-    work.run(folder, study, unit)
+    worker.run(folder, study, unit)
 before = compiled()
 for unit in cells("measure", study):
-    work.run(folder, study, unit)
+    worker.run(folder, study, unit)
 print(len(before), *sorted({*compiled()} - {*before}))
 """
 

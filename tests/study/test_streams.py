@@ -107,7 +107,7 @@ def test_bad_input_on_closed_streams(shell: Shell, closed: str) -> None:
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     """What is printed would go into it."""
     program = (
-        "import os, sys; from quantstudy import streams; streams.prepare(); file = open('file', 'w');"
+        "import os, sys; from quantstudy.cli import streams; streams.prepare(); file = open('file', 'w');"
         "print('lost'); print('lost', file=sys.stderr); os.write(1, b'lost'); os.system('echo lost; echo lost >&2')"
     )
     line = f'{sys.executable} -c "{program}" <&- >&- 2>&-'
@@ -141,7 +141,7 @@ def test_problems_that_can_not_be_told_keep_their_exit_code(shell: Shell, unread
 
 def test_a_notice_that_can_not_be_told_ends_no_run() -> None:
     program = (
-        "from quantstudy import streams; streams.prepare(); streams.notify('a'); streams.notify('b'); print('done')"
+        "from quantstudy.cli import streams; streams.prepare(); streams.notify('a'); streams.notify('b'); print('done')"
     )
     done = subprocess.run(
         ["bash", "-c", f'{sys.executable} -c "{program}" 2> /dev/full'], capture_output=True, check=True
