@@ -9,7 +9,7 @@ import pandas as pd
 
 from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
 from quantstudy.judge.seeds import SeedTable, by_seed, missing, number, triples
-from quantstudy.judge.words import marked, points
+from quantstudy.judge.words import UNLEARNED, certainty, marked, points
 from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
 
 KEYS = ("activation", "variant", "scheme")
@@ -78,7 +78,11 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
 
 
 def judge_cause(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, not_learned: Collection[str] = ()
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    learned: float = 0.0,
+    not_learned: Collection[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
@@ -86,23 +90,41 @@ def judge_cause(
         frame: cause.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
+        learned: least mean float accuracy of networks that have learned, a fraction.
         not_learned: activations of which each sentence says so.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
-        "seeds", "sentence"}]}`:
+        "seeds", "not_learned", "sentence"}]}`:
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
-        scheme, whether both tell the two apart, and at how many seeds one of the two has no finite value: then nothing
-        is told.
+        scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
+        told; and which of the two have not learned, be it that the study does not ask for them.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
+    full = by_seed(frame, "accuracy_float", KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
+    low = {network for one in asked for network in (one.network, one.against) if _is_below(full, network, learned)}
     found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
-    for row in (row for rows in found.values() for row in rows):
-        row["sentence"] = marked(row["sentence"], not_learned)
+    for rows in found.values():
+        for question, row in zip(asked, rows, strict=True):
+            row["not_learned"] = [network.name for network in (question.network, question.against) if network in low]
+            row["sentence"] = _marked(_sentence(question, row), row["not_learned"], not_learned)
     return found
+
+
+def _is_below(full: SeedTable, network: Network, learned: float) -> bool:
+    variant = "plain" if network.variant == "calibrated" else network.variant  # other ranges, the same float network
+    mean = triples(full.of([network.trained], variant, "float"))[0]["mean"]
+    return mean is not None and mean < learned
+
+
+def _marked(sentence: str, names: Sequence[str], of_study: Collection[str]) -> str:
+    """Return a sentence that says of all networks in it, by their activations or afterwards, that they didn't learn."""
+    told = marked(sentence, [*dict.fromkeys([*of_study, *names])])
+    rest = [name for name in names if f"{name} ({UNLEARNED})" not in told]
+    return f"{told} {' and '.join(rest)} {'has' if len(rest) == 1 else 'have'} not learned." if rest else told
 
 
 def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
@@ -119,8 +141,7 @@ def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
         row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
-        row |= {"missing": missing(of_seeds), "seeds": len(of_seeds)}
-        rows.append(row | {"sentence": _sentence(question, row)})
+        rows.append(row | {"missing": missing(of_seeds), "seeds": len(of_seeds)})
     return rows
 
 
@@ -148,8 +169,9 @@ def _sentence(question: Question, row: dict[str, Any]) -> str:
     verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
     by = " by" if "is " in verb else ""
     amount = f"{verb}{whom}{by} {points(sign * mean)} points"
-    if low is None:
+    if row["seeds"] == 1:
         return f"{who} {amount} on one seed, which tells nothing."
+    if low is None:
+        return f"{who} {amount} on each of {row['seeds']} seeds, too few to tell."
     ends = sorted((sign * low, sign * high))
-    told = "" if row["differs"] else ", not told apart from nothing"
-    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){told}."
+    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){certainty(row)}."
