@@ -99,24 +99,25 @@ def judge_cause(
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
         scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
-        told; and which of the two have not learned, be it that the study does not ask for them.
+        told; and what of the two was trained and has not learned, be it that the study does not ask for it.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     full = by_seed(frame, "accuracy_float", KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
-    low = {network for one in asked for network in (one.network, one.against) if _is_below(full, network, learned)}
+    trained = {network.trained for one in asked for network in (one.network, one.against)}
+    low = {name for name in trained if _is_below(full, name, learned)}
     found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
     for rows in found.values():
         for question, row in zip(asked, rows, strict=True):
-            row["not_learned"] = [network.name for network in (question.network, question.against) if network in low]
+            both = dict.fromkeys((question.network.trained, question.against.trained))
+            row["not_learned"] = [name for name in both if name in low]
             row["sentence"] = _marked(_sentence(question, row), row["not_learned"], not_learned)
     return found
 
 
-def _is_below(full: SeedTable, network: Network, learned: float) -> bool:
-    variant = "plain" if network.variant == "calibrated" else network.variant  # other ranges, the same float network
-    mean = triples(full.of([network.trained], variant, "float"))[0]["mean"]
+def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
+    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # a cap at inference is not what it learned
     return mean is not None and mean < learned
 
 

@@ -174,12 +174,12 @@ def certainty(row: Mapping[str, Any]) -> str:
     >>> certainty({"differs": False, "low": -0.1, "high": 0.2, "p_holm": 1.0})
     ', not told apart from nothing'
     >>> certainty({"differs": False, "low": 0.1, "high": 0.2, "p_holm": 0.471})
-    ', which all comparisons counted may be chance (p = 0.47)'
+    ', which may be chance, all comparisons counted (p = 0.47)'
     """
     if row["differs"]:
         return ""
     if row["low"] > 0 or row["high"] < 0:
-        return f", which all comparisons counted may be chance (p = {row['p_holm']:.2f})"
+        return f", which may be chance, all comparisons counted (p = {row['p_holm']:.2g})"
     return ", not told apart from nothing"
 
 

@@ -403,7 +403,7 @@ def test_an_interval_without_0_that_may_be_chance_says_so() -> None:
     row = judge_cause(cause(6, values), NAMES, 6)["w4a4"][0]
     assert row["low"] > 0
     assert not row["differs"]  # six seeds can't pass the test of fifteen comparisons
-    assert row["sentence"].endswith(f"), which all comparisons counted may be chance (p = {row['p_holm']:.2f}).")
+    assert row["sentence"].endswith(f"), which may be chance, all comparisons counted (p = {row['p_holm']:.2g}).")
 
 
 def test_one_seed_tells_no_cause() -> None:
