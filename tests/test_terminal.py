@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,9 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
     }
     scheme = f"w{bits[0]}a{bits[0]}"
     layer = {"layer": 7, "rank": 1, "all_but_one": three(0.999), "shapley": three(0.999)}
-    causes = [{"of": "hardgelu", "question": "bound", **three(-0.999), "differs": True}]
+    causes: list[dict[str, Any]] = [
+        {"of": "hardgelu", "question": "bound", **three(-0.999), "differs": True, "not_learned": []}
+    ]
     for name in ("relu", "silu", "gelu", "hardswish"):
         causes += [{"of": name, "question": kind, **three(0.5), "differs": True} for kind in ("gap", "shape")]
     least = {name: {"deployable": {"bits": 16}} for name in names}

@@ -136,7 +136,7 @@ class Activation:
             y = self(leaf)
             guarded = getattr(self._torch_function(), "gradient", None)
             derivative = guarded(y, leaf) if guarded else torch.autograd.grad(y, leaf, torch.ones_like(y))[0]
-        return y.detach(), derivative
+        return y.detach(), derivative.clone()  # some derivatives are a tensor of zeros without memory
 
     def _torch_function(self) -> "Callable[[Tensor], Tensor]":
         if isinstance(self.function, str):

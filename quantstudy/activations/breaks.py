@@ -13,9 +13,17 @@ KINK = 1e-3
 """Least jump of the derivative that is a kink, as a share of 1 + |f'|."""
 JUMP = 1e-6
 """Least jump of the value that is one, as a share of 1 + |f| + |x f'|: functions that compute in float32 have steps."""
+LARGE = 1e4
+"""From one such value to another of the other sign nothing leads, however near they are, but a pole."""
 TOGETHER = 2e-6
 """Breaks as close as this are one: they are found to six digits."""
 HALVINGS = 45
+PART = 0.499
+"""Where an interval is halved: at its very middle there is too often what was to be found."""
+WIDE = 20
+"""So many halvings keep both halves where both may hold a break; from then on what lies together is one."""
+MOST_HALVES = 1 << 18
+"""Where more would be kept, of each interval one is."""
 
 Both = Callable[[Tensor], tuple[Tensor, Tensor]]
 End = tuple[Tensor, Tensor, Tensor]
@@ -25,8 +33,9 @@ End = tuple[Tensor, Tensor, Tensor]
 def breaks(both: Both, x: Tensor) -> tuple[tuple[float, ...], Tensor]:
     """Return where a function breaks, ascending, to six digits, and its values on both sides of where it does.
 
-    Intervals in which derivative or value may jump are halved until only a jump can be left. One interval is told to
-    have one break at most, and one whose value jumps there and back within it none.
+    Intervals in which derivative or value may jump are halved until only a jump can be left. A pole, and a slope that
+    grows without end, are breaks, too. Of a function that seems to jump nearly everywhere, one interval is told to have
+    one break at most; one whose value jumps there and back within it none.
 
     Args:
         both: x → f(x) and f'(x), of x's shape.
@@ -37,14 +46,15 @@ def breaks(both: Both, x: Tensor) -> tuple[tuple[float, ...], Tensor]:
     """
     y, d = both(x)
     left, right = (x[:-1], y[:-1], d[:-1]), (x[1:], y[1:], d[1:])
-    found: list[float] = []
-    sides = [y[:1], y[-1:]]
-    for change in (_of_value, _of_slope):
-        at = torch.nonzero(change(left, right) > 1).ravel()
-        low, high = _halved(both, change, x[at], x[at + 1])
-        found += [round(float(place), 6) + 0.0 for place in high]
-        sides += [both(end)[0] for end in (low, high) if len(end)]
-    return apart(found), torch.cat(sides)
+    found = _changes(left, right) > 1
+    left, right = _of(left, found), _of(right, found)
+    for level in range(HALVINGS):
+        if not len(left[0]):
+            break
+        if level == WIDE:
+            left, right = _one_of_each_place(left, right)
+        left, right = _halved(both, left, right, whole=level < WIDE)
+    return apart(round(place, 6) + 0.0 for place in right[0].tolist()), torch.cat([y[:1], y[-1:], left[1], right[1]])
 
 
 def apart(places: Iterable[float]) -> tuple[float, ...]:
@@ -88,29 +98,47 @@ def _crossings(f: Callable[[Tensor], Tensor], level: float, x: Tensor) -> list[f
     return found
 
 
-def _of_value(left: End, right: End) -> Tensor:
-    """Return how much more the value changes than its slopes explain, as a multiple of what makes a jump."""
+def _changes(left: End, right: End) -> Tensor:
+    """Return how much more changes in intervals than where nothing jumps, as a multiple of what makes a jump."""
     (x, y, d), (other_x, other_y, other_d) = left, right
-    unexplained = other_y - y - (other_x - x) * 0.5 * (d + other_d)
-    return unexplained.abs() / (JUMP * (1 + other_y.abs() + (other_x * other_d).abs()))
+    unexplained = other_y - y - (other_x - x) * 0.5 * (d + other_d)  # by the slopes at the ends
+    of_value = unexplained.abs() / (JUMP * (1 + other_y.abs() + (other_x * other_d).abs()))
+    of_slope = (other_d - d).abs() / (KINK * (1 + torch.maximum(d.abs(), other_d.abs())))
+    across = (y * other_y < 0) & (torch.minimum(y.abs(), other_y.abs()) > LARGE)
+    most = torch.where(across, 1 / JUMP, torch.maximum(of_value, of_slope))
+    return torch.where(most.isfinite(), most, 0.0)
 
 
-def _of_slope(left: End, right: End) -> Tensor:
-    """Return how much the derivative changes, as a multiple of what makes a kink."""
-    return (right[2] - left[2]).abs() / (KINK * (1 + right[2].abs()))
+def _halved(both: Both, left: End, right: End, *, whole: bool) -> tuple[End, End]:
+    """Return the halves in which there may be a jump: all of them if `whole`, else of each interval the likelier."""
+    x = left[0] + PART * (right[0] - left[0])
+    middle = (x, *both(x))
+    first, second = _changes(left, middle), _changes(middle, right)
+    in_first, in_second = first > 1, second > 1
+    if not whole or int(in_first.sum() + in_second.sum()) > MOST_HALVES:
+        in_first, in_second = in_first & (first >= second), in_second & (first < second)
+    at_pole = ~(middle[1].isfinite() & middle[2].isfinite())
+    lows = _of(left, in_first), _of(middle, in_second), _of(left, at_pole)
+    highs = _of(middle, in_first), _of(right, in_second), _of(right, at_pole)
+    return _joined(*lows), _joined(*highs)
 
 
-def _halved(both: Both, change: Callable[[End, End], Tensor], low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the ends of those intervals in which there is a jump, as near as can be.
+def _one_of_each_place(left: End, right: End) -> tuple[End, End]:
+    """Return, of intervals that lie together, the one in which most changes."""
+    order = left[0].argsort()
+    place = torch.cat([torch.zeros(1), (left[0][order].diff() > TOGETHER).double()]).cumsum(0)
+    likeliest_first = (-_changes(left, right)[order]).argsort(stable=True)
+    order, place = order[likeliest_first], place[likeliest_first]
+    by_place = place.argsort(stable=True)
+    first = torch.cat([torch.ones(1, dtype=torch.bool), place[by_place].diff() > 0])[: len(place)]
+    chosen = order[by_place[first]]
+    return _of(left, chosen), _of(right, chosen)
 
-    Each is halved again and again, into the half in which more changes; those in which too little does are dropped.
-    """
-    for _ in range(HALVINGS):
-        if not len(low):
-            break
-        middle = 0.5 * (low + high)
-        ends = [(place, *both(place)) for place in (low, middle, high)]
-        halves = change(ends[0], ends[1]), change(ends[1], ends[2])
-        in_left, kept = halves[0] >= halves[1], torch.maximum(*halves) > 1
-        low, high = torch.where(in_left, low, middle)[kept], torch.where(in_left, middle, high)[kept]
-    return low, high
+
+def _joined(*ends: End) -> End:
+    x, y, d = map(torch.cat, zip(*ends, strict=True))
+    return x, y, d
+
+
+def _of(end: End, chosen: Tensor) -> End:
+    return end[0][chosen], end[1][chosen], end[2][chosen]

@@ -6,12 +6,14 @@ tell what a function reads when it is called (a file, a clock, the environment),
 package does inside, nor the source of what was compiled from a string; there values have to tell (`fingerprint`).
 """
 
+import array
+import datetime
 import enum
 import functools
 import hashlib
 import re
 import sys
-from collections import deque
+from collections import UserList, deque
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from fractions import Fraction
@@ -114,7 +116,7 @@ def _described(value: Any, home: str) -> tuple[str, Parts]:
         if isinstance(value, kinds):
             parts = parts_of(value)
             return f"{_name(type(value))} of {len(parts)}", parts
-    if isinstance(value, torch.Tensor | np.ndarray):
+    if isinstance(value, torch.Tensor | np.ndarray | array.array | memoryview):
         return _array(value), {}
     in_c = hasattr(value, "__name__") and not isinstance(value, SCRIPTS) and not hasattr(value, "__wrapped__")
     return (_name(value), {}) if in_c else _object(value, home)
@@ -132,20 +134,30 @@ def _of_sequence(value: Sequence[Any]) -> Parts:
     return {f"{place:06}": part for place, part in enumerate(islice(value, MOST))}
 
 
-TOLD_WHOLE = (int, str, bytes, torch.dtype, torch.device, type(None), type(...), Decimal, Fraction, range, re.Pattern)
+TOLD_WHOLE = (
+    *(int, str, bytes, bytearray, slice, range, type(None), type(...), Decimal, Fraction, re.Pattern),
+    *(datetime.date, datetime.time, datetime.timedelta, torch.dtype, torch.device),
+)
 """What is told by how it prints."""
 
 CONTAINERS: dict[tuple[type, ...], Callable[[Any], Parts]] = {
     (MethodType,): lambda value: {"function": value.__func__, "self": value.__self__},
-    (functools.partial,): lambda value: {"function": value.func, "arguments": value.args, "keywords": value.keywords},
+    (functools.partial, functools.partialmethod): lambda value: {
+        "function": value.func,
+        "arguments": value.args,
+        "keywords": value.keywords,
+    },
     (property,): lambda value: {"function": value.fget},
     (functools.cached_property,): lambda value: {"function": value.func},
     (staticmethod, classmethod): lambda value: {"function": value.__func__},
     (Mapping,): _of_mapping,
     (set, frozenset): _of_set,
-    (list, tuple, deque): _of_sequence,
+    (list, tuple, deque, UserList): _of_sequence,
 }
 """What is told by its kind and its parts, and which these are."""
+
+METHODS = (staticmethod, classmethod, property, functools.partialmethod)
+"""What a class may hold in the place of a function, under names that Python gives, too."""
 
 
 def _function(function: FunctionType, home: str) -> tuple[str, Parts]:
@@ -187,13 +199,18 @@ def _class(value: type, home: str) -> tuple[str, Parts]:
     held = {
         name: part
         for name, part in vars(value).items()
-        if (source_of(part) if isinstance(part, FunctionType) else not name.startswith(("__", "_abc_")))
+        if (source_of(part) if isinstance(part, FunctionType) else isinstance(part, METHODS) or not _pythons(name))
     }
-    return _name(value), {**held, **{f"base {n}": base for n, base in enumerate(value.__bases__)}}
+    bases = {f"base {n}": base for n, base in enumerate(value.__bases__)}
+    return _name(value), {**held, **bases, "metaclass": type(value)}
+
+
+def _pythons(name: str) -> bool:
+    return name.startswith(("__", "_abc_"))
 
 
 def _object(value: Any, home: str) -> tuple[str, Parts]:
-    """Return what an object is: its class and attributes; of other packages' only those that are plain or a user's."""
+    """Return what an object is: its class and attributes; of other packages' only a user's, plain ones and arrays."""
     kind, held = _name(type(value)), dict(getattr(value, "__dict__", {}))
     if isinstance(value, SCRIPTS):
         return str(value.code), dict(value.named_buffers()) if isinstance(value, torch.jit.ScriptModule) else {}
@@ -206,7 +223,9 @@ def _object(value: Any, home: str) -> tuple[str, Parts]:
         held = {
             name: part
             for name, part in held.items()
-            if _is_users(_module(part), home) or name == "__wrapped__" or not (pythons or _plain(part) is None)
+            if _is_users(_module(part), home)
+            or name == "__wrapped__"
+            or not (pythons or (_plain(part) is None and not isinstance(part, torch.Tensor | np.ndarray)))
         }
     if _is_users(type(value).__module__, home):
         slots = [getattr(one, "__slots__", ()) for one in type(value).__mro__]
@@ -215,9 +234,13 @@ def _object(value: Any, home: str) -> tuple[str, Parts]:
     return kind, {**held, "class": type(value)}
 
 
-def _array(value: torch.Tensor | NDArray[Any]) -> str:
-    numbers = value.detach().cpu().to_dense().resolve_conj() if isinstance(value, torch.Tensor) else value
+def _array(value: "torch.Tensor | NDArray[Any] | array.array[Any] | memoryview") -> str:
+    if isinstance(value, array.array | memoryview):
+        value = np.asarray(value)
     kind = str(value.dtype).removeprefix("torch.")
+    numbers = value
+    if isinstance(value, torch.Tensor):
+        numbers = (value.dequantize() if value.is_quantized else value).detach().cpu().to_dense().resolve_conj()
     if isinstance(numbers, torch.Tensor):
         numbers = (numbers.double() if numbers.is_floating_point() else numbers).numpy()
     if numbers.dtype.kind == "c":

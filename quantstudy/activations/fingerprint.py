@@ -8,6 +8,7 @@ is made of must be the same, and its trace the same up to a tolerance (`sameness
 """
 
 import hashlib
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,11 +17,14 @@ from quantstudy.activations.activation import Activation
 from quantstudy.activations.captured import rounded
 from quantstudy.activations.guarded import unheard
 
-POINTS = torch.arange(-12 * 256, 12 * 256, dtype=torch.float64) / 256
-"""Inputs whose values tell one function from another, [-12, 12). All are sums of powers of two, hence exact everywhere:
-a linspace of decimal steps is not, and differs between processors in the last bit."""
+REACH = 64
 
-INTERVALS = 24
+POINTS = torch.arange(-REACH * 256, REACH * 256, dtype=torch.float64) / 256
+"""Inputs whose values tell one function from another, [-64, 64): the pre-activations that were seen reach to 27. All
+are sums of powers of two, hence exact everywhere: a linspace of decimal steps is not, and differs between processors in
+the last bit."""
+
+INTERVALS = 2 * REACH
 """Parts of POINTS, one unit long each, that a trace tells apart."""
 
 WEIGHTS = torch.arange(len(POINTS) // INTERVALS, dtype=torch.float64) * 0.6180339887498949 % 1 + 0.5
@@ -31,10 +35,10 @@ the golden ratio without their whole part. They follow no pattern, so that a cha
 _OCTAVES = 2.0 ** torch.arange(-20, 21, dtype=torch.float64)
 
 FAR = torch.cat([-_OCTAVES.flip(0), _OCTAVES])
-"""Inputs from 1e-6 to 1e6 on both sides, each a power of two: pre-activations reach far beyond POINTS."""
+"""Inputs from 1e-6 to 1e6 on both sides, each a power of two: pre-activations may reach far beyond POINTS."""
 
-BETWEEN = torch.cat([1.5 * FAR, torch.arange(-64 * 8, 64 * 8 + 1, dtype=torch.float64) / 8])
-"""More of them, for keys: between those of FAR, and every 0.125 as far as ±64."""
+BETWEEN = 1.5 * FAR
+"""More of them, for keys: between those of FAR."""
 
 UNTIED = 1.6180339887498949
 """What values are multiplied by before they are rounded: squares and cubes of POINTS lie at ties by the dozen."""
@@ -62,19 +66,28 @@ def trace(activation: Activation) -> list[str]:
     """Return what a function is told again by on another processor: numbers, each with a scale, as text (`sameness`).
 
     First the means of its values, then of its derivatives, in every interval of POINTS; the scale is the root of the
-    mean square there. Then its values at FAR, and its derivatives there but where rounding decides on the values; the
-    scale is the number's own size, plus how much of it the last digits of the input decide.
+    mean square there. Then its values and its derivatives at FAR; the scale is the number's own size. To the scale of
+    values is added how much of them the last digits of the input decide; where that is more than the value itself,
+    derivatives are left out.
     """
     with unheard():
-        near = torch.stack(_both(activation, POINTS)).view(2 * INTERVALS, -1)
-        value, derivative = _both(activation, FAR)
-    decided = (CONDITION / 1e-6) * (FAR * derivative).abs().nan_to_num(0.0)
-    told = [(near * WEIGHTS).mean(1), value, torch.where(decided > 1 + value.abs(), 0.0, derivative)]
-    scales = [near.square().mean(1).sqrt(), value.abs() + decided, derivative.abs()]
-    numbers = zip(torch.cat(told).tolist(), torch.cat(scales).tolist(), strict=True)
-    return [f"{number + 0.0:.9g} {scale:.3g}" for number, scale in numbers]
+        near, far = _known(activation, POINTS), _known(activation, FAR)
+    means = [(part.view(INTERVALS, -1) * WEIGHTS).mean(1) for part in near.numbers]
+    roots = [part.view(INTERVALS, -1).square().mean(1).sqrt() for part in near.scales]
+    told, scales = torch.cat([*means, *far.numbers]), torch.cat([*roots, *far.scales])
+    return [f"{number + 0.0:.9g} {scale:.3g}" for number, scale in zip(told.tolist(), scales.tolist(), strict=True)]
 
 
-def _both(activation: Activation, x: Tensor) -> tuple[Tensor, Tensor]:
+class _Known(NamedTuple):
+    """Values and derivatives at some inputs, [2, points], and the scale of each."""
+
+    numbers: Tensor
+    scales: Tensor
+
+
+def _known(activation: Activation, x: Tensor) -> _Known:
     slope = torch.tensor(0.25, dtype=x.dtype) if activation.learned_slope else None
-    return activation.with_derivative(x, slope)
+    value, derivative = activation.with_derivative(x, slope)
+    decided = (CONDITION / 1e-6) * (x * derivative).abs().nan_to_num(0.0)
+    told = torch.where(decided > 1 + value.abs(), 0.0, derivative)
+    return _Known(torch.stack([value, told]), torch.stack([value.abs() + decided, derivative.abs()]))

@@ -13,7 +13,7 @@ from quantstudy.activations.activation import Activation
 from quantstudy.activations.captured import digest_of, made_of
 from quantstudy.activations.elementwise import require_elementwise
 from quantstudy.activations.fingerprint import digest
-from quantstudy.activations.guarded import PASSED_ON, Guarded, Misbehaved, undisturbed
+from quantstudy.activations.guarded import PASSED_ON, Guarded, Misbehaved, checked, undisturbed
 from quantstudy.activations.imported import current_folder, found_at, named
 from quantstudy.activations.probing import Unfit, traits
 from quantstudy.errors import BadInput
@@ -104,12 +104,13 @@ def _activation_at(where: str) -> Activation:
 
 def _made(where: str, found: Any, function: Function | None, before: dict[str, str], home: str) -> Activation:
     """Return the activation, its traits measured; an entry has its own, and is only looked at."""
+    tried = None if function is None else functools.partial(checked, function)
     if isinstance(found, Activation):
-        made = replace(found, name=where, function=function)
+        made = replace(found, name=where, function=tried)
         traits(made)
     else:
         bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
-        made = replace(bare, function=function)
+        made = replace(bare, function=tried)
         made = replace(made, **traits(made))
     made = replace(made, made_of=digest_of(before, made_of((found, function), home)))
     if function is not None:

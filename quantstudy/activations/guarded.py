@@ -6,6 +6,7 @@ that it returns is NaN: its networks then count as missing, and those of every o
 """
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 
@@ -135,7 +136,7 @@ def unheard() -> Iterator[None]:
 
 
 def checked(function: Function, x: Tensor) -> Tensor:
-    """Return f(x), called with a copy.
+    """Return f(x), called with a copy, and copied: the function may fill the same memory again at its next call.
 
     Raises:
         Misbehaved: it changes its input, or another shape or type comes out.
@@ -147,7 +148,7 @@ def checked(function: Function, x: Tensor) -> Tensor:
         raise Misbehaved("it changes its input")
     if not isinstance(y, Tensor) or (y.shape, y.dtype, y.device, y.layout) != (x.shape, x.dtype, x.device, x.layout):
         raise Misbehaved("shape or type of its result is another")
-    return y.as_subclass(Tensor) if type(y) is not Tensor else y
+    return (y.as_subclass(Tensor) if type(y) is not Tensor else y).clone()
 
 
 def require_same(
@@ -182,7 +183,7 @@ def require_same(
         return
     at, again = at[apart], again[apart]
     nudge = 8 * torch.finfo(x.dtype).eps
-    beside = torch.stack([first, *(function((x * (1 + side * nudge)).clone()).detach() for side in (-1, -0.5, 0.5, 1))])
+    beside = torch.stack([first, *(checked(function, x * (1 + side * nudge)).detach() for side in (-1, -0.5, 0.5, 1))])
     low, high = beside.amin(0)[at], beside.amax(0)[at]
     slack = close * (1 + torch.maximum(low.abs(), high.abs()))
     between = (again >= low - slack) & (again <= high + slack)
@@ -194,6 +195,7 @@ def require_same(
 def undisturbed() -> Iterator[None]:
     """Put back what a function may set for all; what it prints is dropped: results stand on standard output."""
     kind, graded, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    here = _current_folder()
     try:
         with redirect_stdout(_NOWHERE):
             yield
@@ -203,6 +205,16 @@ def undisturbed() -> Iterator[None]:
             torch.set_default_dtype(kind)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+        if here is not None and _current_folder() != here:
+            os.chdir(here)
+
+
+def _current_folder() -> str | None:
+    """Return where relative paths begin; None if that folder is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:

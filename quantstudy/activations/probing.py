@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from quantstudy.activations.activation import Activation
-from quantstudy.activations.breaks import GRID, SPACING, breaks
+from quantstudy.activations.breaks import GRID, SPACING, Both, breaks
 
 FAR = torch.tensor([1e3, 1e6, 1e12], dtype=torch.float64)
 """Distances at which boundedness is told."""
@@ -17,6 +17,12 @@ HALF_LINE = 6.0
 """A function that is exactly 0 from here outwards is so by its formula; further out torch rounds even gelu to 0."""
 MOST = 256
 """Kinks and jumps that are told of: at each of them the maps of every neuron are traced."""
+BEYOND = torch.logspace(math.log10(60.0), 3.0, 4000, dtype=torch.float64)
+"""Inputs beyond GRID, on both sides, between which breaks are looked for, too."""
+MOST_BEYOND = 16
+"""A function with more breaks goes on breaking: those beyond GRID are left out."""
+POLE = 1e3
+"""A value beside a break that is so many times larger than any of GRID stands beside a pole."""
 
 
 class Unfit(ValueError):
@@ -26,9 +32,9 @@ class Unfit(ValueError):
 def traits(activation: Activation) -> dict[str, Any]:
     """Return `kinks`, `identity_from`, `monotonic`, `gates`, `floor` and `top` of the uncapped function.
 
-    Kinks are where the derivative or the value itself jumps (`breaks`). Bounds that are only approached at infinity are
-    told from values at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a factor of 100 each time.
-    That the function is elementwise is taken for granted (`elementwise`).
+    Kinks are where the derivative or the value itself jumps (`breaks`), on [-1000, 1000]. Bounds that are only
+    approached at infinity are told from values at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a
+    factor of 100 each time, and has no pole. That the function is elementwise is taken for granted (`elementwise`).
 
     Raises:
         Unfit: a value or derivative on [-60, 60] is not finite, or there are more kinks than can be told of.
@@ -44,15 +50,15 @@ def traits(activation: Activation) -> dict[str, Any]:
             raise Unfit(f"finite values are needed, it gives one that is not at {_first(x, found):g}")
     kinks, beside = _kinks(activation)
     left, right = (_far(activation, side * FAR[:, None] * AROUND) for side in (-1, 1))
-    changes = torch.diff(y)
+    changes, pole = torch.diff(y), POLE * (1 + float(y.abs().max()))
     highest, lowest = (max(_peak(activation, y, sign), float((sign * beside).amax())) for sign in (1, -1))
     return {
         "kinks": kinks,
         "identity_from": _identity_from(y, bool((_far(activation, FAR + 1 / 3) == FAR + 1 / 3).all())),
         "monotonic": bool((changes >= -1e-15 * (1 + y[1:].abs())).all()),
         "gates": bool((y[GRID <= -HALF_LINE] == 0).all() or (y[GRID >= HALF_LINE] == 0).all()),
-        "floor": 0.0 - _top(-y, -left, -right, lowest),
-        "top": _top(y, left, right, highest),
+        "floor": 0.0 - (math.inf if bool((-beside > pole).any()) else _top(-y, -left, -right, lowest)),
+        "top": math.inf if bool((beside > pole).any()) else _top(y, left, right, highest),
     }
 
 
@@ -120,4 +126,16 @@ def _kinks(activation: Activation) -> tuple[tuple[float, ...], Tensor]:
     found, beside = breaks(both, inside)
     if len(found) > MOST:
         raise Unfit(f"at most {MOST} kinks and jumps on [-60, 60] can be told of, it has {len(found)}")
-    return found, beside
+    beyond = _breaks_beyond(both) if len(found) <= MOST_BEYOND else ((), ())
+    return (*beyond[0], *found, *beyond[1]), beside
+
+
+def _breaks_beyond(both: Both) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return where a function breaks beyond GRID on either side; nothing where it fails or goes on breaking."""
+    try:
+        left, right = breaks(both, -BEYOND.flip(0))[0], breaks(both, BEYOND)[0]
+    except MemoryError:
+        raise
+    except Exception:  # what it does there is told where it happens (`guarded`)
+        return (), ()
+    return (left if len(left) <= MOST_BEYOND else ()), (right if len(right) <= MOST_BEYOND else ())

@@ -5,7 +5,7 @@ import functools
 import importlib
 import importlib.util
 import linecache
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -25,9 +25,20 @@ def source_of(function: FunctionType) -> str | None:
 
 
 def names_of(code: CodeType) -> frozenset[str]:
-    """Return the names that a function and those inside it use, of globals and of attributes."""
+    """Return the names that a function and those inside it use, of globals and of attributes.
+
+    Those in quotes are among them: `globals()["SCALE"]` and `getattr(module, "SCALE")` use a name, too.
+    """
     inner = (names_of(part) for part in code.co_consts if isinstance(part, CodeType))
-    return frozenset(code.co_names).union(*inner)
+    return frozenset(code.co_names).union(_quoted(code.co_consts), *inner)
+
+
+def _quoted(constants: Iterable[object]) -> Iterator[str]:
+    for constant in constants:
+        if isinstance(constant, str) and constant.isidentifier():
+            yield constant
+        elif isinstance(constant, tuple | frozenset):
+            yield from _quoted(constant)
 
 
 def imported_by(function: FunctionType) -> dict[str, Any]:

@@ -76,26 +76,42 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
     yield Question("calibration", calibrated, bounded, BOUNDED)
 
 
-def judge_cause(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
+def judge_cause(
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, learned: float = 0.0
+) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
     Args:
         frame: cause.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
+        learned: least mean float accuracy of networks that have learned, a fraction.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
-        "seeds"}]}`:
+        "seeds", "not_learned"}]}`:
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
-        scheme, whether both tell the two apart, and at how many seeds one of the two has no finite value: then nothing
-        is told.
+        scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
+        told; and what of the two was trained and has not learned, be it that the study does not ask for it.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
+    full = by_seed(frame, "accuracy_float", KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
-    return {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    trained = {network.trained for one in asked for network in (one.network, one.against)}
+    low = {name for name in trained if _is_below(full, name, learned)}
+    found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    for rows in found.values():
+        for question, row in zip(asked, rows, strict=True):
+            both = dict.fromkeys((question.network.trained, question.against.trained))
+            row["not_learned"] = [name for name in both if name in low]
+    return found
+
+
+def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
+    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # a cap at inference is not what it learned
+    return mean is not None and mean < learned
 
 
 def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, resampled_means
 from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
@@ -16,6 +17,9 @@ LIMITS = (0.01, 0.05)
 
 KEYS = ("activation", "quantized", "bits")
 
+SCHEMES = {"weights": "w{0}", "activations": "a{0}", "both": "w{0}a{0}"}
+"""The scheme that quantizes each part at some width."""
+
 
 def judge_cliff(
     frame: pd.DataFrame,
@@ -23,6 +27,7 @@ def judge_cliff(
     seeds: int,
     allowed_drop: float,
     not_learned: Collection[str] = (),
+    differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return, per quantized part and activation, the curve of flip rates and the least widths that are safe.
 
@@ -32,6 +37,7 @@ def judge_cliff(
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
         not_learned: activations that are deployable at no width.
+        differences: where the backends differ (`parity`): there they are not deployable either.
 
     Returns:
         `{part: {activation: {"curve": [{"bits", "mean", "low", "high"}], "smallest": {limit: S}, "deployable": S,
@@ -43,18 +49,26 @@ def judge_cliff(
     flips, drops = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", "accuracy_drop"))
     widths = sorted(int(bits) for bits in frame["bits"].unique())
     parts = dict.fromkeys(map(str, frame["quantized"].unique()))
-    limits = {name: -math.inf if name in not_learned else allowed_drop for name in activations}
-    return {
-        part: {name: _one(flips, drops, (name, part), widths, limits[name]) for name in activations} for part in parts
-    }
+
+    def one(name: str, part: str) -> dict[str, Any]:
+        schemes = (SCHEMES[part].format(bits) for bits in widths)
+        barred = [name in not_learned or name in differing(differences or {}, scheme) for scheme in schemes]
+        return _one(flips, drops, (name, part), widths, np.where(barred, -math.inf, allowed_drop))
+
+    return {part: {name: one(name, part) for name in activations} for part in parts}
 
 
 def _one(
-    flips: SeedTable, drops: SeedTable, of: tuple[str, str], widths: Sequence[int], allowed_drop: float
+    flips: SeedTable, drops: SeedTable, of: tuple[str, str], widths: Sequence[int], allowed: Floats
 ) -> dict[str, Any]:
     rates, lost = (np.concatenate([table.of(of[:1], of[1], bits) for bits in widths]) for table in (flips, drops))
     curve = triples(rates, 0.0)
-    fits = np.array([three["high"] is not None and three["high"] <= allowed_drop for three in triples(lost)])
+    fits = np.array(
+        [
+            three["high"] is not None and three["high"] <= most
+            for three, most in zip(triples(lost), allowed, strict=True)
+        ]
+    )
     return {
         "curve": [{"bits": bits, **three} for bits, three in zip(widths, curve, strict=True)],
         "smallest": {f"{limit:g}": smallest(rates, widths, limit) for limit in LIMITS},

@@ -45,7 +45,7 @@ def judge_multiverse(
 
     In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
     best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
-    with a network that has no finite value is neither in that specification.
+    with a network that has no finite value is neither in that specification, nor is one that has not learned there.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -75,6 +75,9 @@ def judge_multiverse(
         ValueError: a value is recorded twice.
     """
     values = _values(frame, activations, seeds, axes)
+    undefined = ~np.isfinite(values)
+    unlearned, failed = _not_learned(frame, activations, seeds, axes, learned)
+    values = np.where(unlearned[:, :, None], np.nan, values)
     comparisons = [paired_against_best(rows) for rows in values]
     means = _means(values)
     best, tied = _outcome(comparisons, means)
@@ -84,7 +87,6 @@ def judge_multiverse(
         tied = best
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    failed = _not_learned(frame, activations, seeds, axes, learned)
     table = []
     for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
         against = found if found.reference == first else paired_against(values[number_of], first)
@@ -108,9 +110,9 @@ def judge_multiverse(
         "learned": learned,
         "not_learned": failed,
         "undefined": {
-            "values": int((~np.isfinite(values)).sum()),
-            "of": values.size,
-            "specifications": int((~np.isfinite(values)).any(axis=(1, 2)).sum()),
+            "values": int(undefined.sum()),
+            "of": undefined.size,
+            "specifications": int(undefined.any(axis=(1, 2)).sum()),
         },
         "table": table,
     }
@@ -221,8 +223,11 @@ def _dependence(
 
 def _not_learned(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
-) -> dict[str, Any]:
-    """Return the networks whose mean float accuracy is below `learned`, or not known, and how many specifications."""
+) -> tuple[NDArray[np.bool_], dict[str, Any]]:
+    """Return who has not learned, `[specifications, activations]`, their networks and how many specifications.
+
+    That is a mean float accuracy below `learned`, or not known.
+    """
     tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
     accuracy = _means(sum(tables, np.zeros(())))  # what quantization left and what it took
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
@@ -235,4 +240,5 @@ def _not_learned(
     ]
     specifications = int(failed.any(axis=1).sum()) * each * len(axes["metric"])
     never = [name for column, name in enumerate(activations) if failed[:, column].all()]
-    return {"specifications": specifications, "networks": networks, "never": never}
+    found = {"specifications": specifications, "networks": networks, "never": never}
+    return np.repeat(failed, each * len(axes["metric"]), axis=0), found

@@ -47,3 +47,16 @@ def backend_differences(
             if share > TOLERATED:
                 found[scheme][name] = {"share": float(share), "at": at}
     return found
+
+
+def differing(differences: Mapping[str, Mapping[str, Any]], scheme: str) -> set[str]:
+    """Return who is not deployable at a scheme because the backends differ: at one not judged, who differs anywhere.
+
+    Args:
+        differences: what `backend_differences` returned.
+        scheme: a name, be it that the verdict has none for it.
+
+    >>> sorted(differing({"w4": {"gate": {}}, "a4": {}}, "w3")), differing({"w4": {"gate": {}}, "a4": {}}, "a4")
+    (['gate'], set())
+    """
+    return set(differences[scheme]) if scheme in differences else set().union(*differences.values())

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import paired_against_best
 from quantstudy.judge.statistics.seeds import by_seed, missing, number, triples
@@ -21,6 +22,7 @@ def judge_placement(
     allowed_drop: float,
     default: Mapping[str, Any],
     not_learned: Collection[str] = (),
+    differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return, per scheme, the ranking under every setting and how often each activation is best, or tied with it.
 
@@ -31,13 +33,14 @@ def judge_placement(
         allowed_drop: largest deployable drop of accuracy, a fraction.
         default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
         not_learned: activations that are deployable nowhere.
+        differences: where the backends differ (`parity`): there they are not deployable either.
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
         {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`;
-        `behind` is best − this one, paired by seed; shares are of the settings. Where no activation has a value `best`
-        is null.
+        `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
+        no finite value is neither best nor tied with it; where all are so `best` is null.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -48,7 +51,8 @@ def judge_placement(
         told = dict(
             zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
         )
-        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, not_learned)
+        barred = {*not_learned, *differing(differences or {}, str(scheme))}
+        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
     for judged in found.values():
         judged |= {
@@ -59,15 +63,15 @@ def judge_placement(
 
 
 def _judged(
-    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, not_learned: Collection[str]
+    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str]
 ) -> dict[str, Any]:
-    measured = np.isfinite(accuracy).any(axis=1)
+    whole = np.isfinite(accuracy).all(axis=1)
     against = paired_against_best(accuracy)
-    tied = [name for name, equal in zip(activations, against.tied & measured, strict=True) if equal]
+    tied = [name for name, equal in zip(activations, against.tied & whole, strict=True) if equal]
     losses = dict(zip(activations, (three["high"] for three in triples(drop)), strict=True))
     within = [name for name, high in losses.items() if high is not None and high <= allowed_drop]
-    deployable = [name for name in within if name not in not_learned]
-    name = activations[against.reference] if measured.any() else None
+    deployable = [name for name in within if name not in barred]
+    name = activations[against.reference] if whole.any() else None
     lost = {one: missing(*rows) for one, *rows in zip(activations, accuracy, drop, strict=True)}
     return {
         "best": name,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
-from quantstudy.judge.parity import backend_differences
+from quantstudy.judge.parity import Differences, backend_differences
 from quantstudy.judge.placement import judge_placement
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.verdict import judge
@@ -25,32 +25,34 @@ def judge_run(run: "Run") -> dict[str, Any]:
     """
     config = run.config
     names, schemes = config.activations, [str(scheme) for scheme in config.schemes]
+    differences = backend_differences(run.parity(), names, schemes, config.grid**2)
     verdict = judge(
         run.summaries(),
         activations=names,
         schemes=schemes,
         allowed_drop=config.allowed_drop,
         learned=config.learned,
-        differences=backend_differences(run.parity(), names, schemes, config.grid**2),
+        differences=differences,
         cost=run.cost(),
         until_decided=config.until_decided,
     )
     if not config.quick:
-        verdict |= _beyond(run, list(verdict["not_learned"]))
+        verdict |= _beyond(run, list(verdict["not_learned"]), differences)
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices
     return verdict
 
 
-def _beyond(run: "Run", not_learned: list[str]) -> dict[str, Any]:
+def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
     names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
     chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
     return {
         "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
         "placement": judge_placement(
-            run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}, not_learned
+            *(run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}),
+            *(not_learned, differences),
         ),
-        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned),
-        "cause": judge_cause(run.variation("cause"), names, seeds),
+        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned, differences),
+        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED
 from quantstudy.words.numbers import listed, number, real
-from quantstudy.words.verdict import marked, points
+from quantstudy.words.verdict import UNLEARNED, certainty, marked, points
 
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
 
@@ -40,7 +40,7 @@ def with_sentences(
         not_learned: activations of which each sentence says so.
     """
     return {
-        scheme: [{**row, "sentence": marked(_sentence(row), not_learned)} for row in rows]
+        scheme: [{**row, "sentence": _marked(_sentence(row), row["not_learned"], not_learned)} for row in rows]
         for scheme, rows in cause.items()
     }
 
@@ -57,11 +57,19 @@ def _sentence(row: Mapping[str, Any]) -> str:
     verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
     by = " by" if "is " in verb else ""
     amount = f"{verb}{whom}{by} {points(sign * mean)} points"
-    if low is None:
+    if row["seeds"] == 1:
         return f"{who} {amount} on one seed, which tells nothing."
+    if low is None:
+        return f"{who} {amount} on each of {row['seeds']} seeds, too few to tell."
     ends = sorted((sign * low, sign * high))
-    told = "" if row["differs"] else ", not told apart from nothing"
-    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){told}."
+    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){certainty(row)}."
+
+
+def _marked(sentence: str, names: Sequence[str], of_study: Collection[str]) -> str:
+    """Return a sentence that says of all networks in it, by their activations or afterwards, that they didn't learn."""
+    told = marked(sentence, [*dict.fromkeys([*of_study, *names])])
+    rest = [name for name in names if f"{name} ({UNLEARNED})" not in told]
+    return f"{told} {' and '.join(rest)} {'has' if len(rest) == 1 else 'have'} not learned." if rest else told
 
 
 def asked(entries: Entries, question: str) -> Mapping[str, Any]:

@@ -44,7 +44,9 @@ def finding(found: Mapping[str, Any]) -> str:
     """
     best, count = found["overall_best"], found["specifications"]
     if best is None:
-        return f"Nothing was measured in any of {specifications(count)}"
+        undefined = found["undefined"]
+        nothing = "Nothing was measured" if undefined["values"] == undefined["of"] else "No activation has learned"
+        return f"{nothing} in any of {specifications(count)}"
     if len(found["activations"]) == 1:
         return f"Only {best} was studied: there is nothing to compare it with in {specifications(count)}"
     if not found["tells"]:
@@ -167,7 +169,7 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         more = [f"{left} more"] if left else []
         said.append(
             f"In {failed['specifications']:,} of them some float networks did not learn (below "
-            f"{limit(found['learned'])} %) and count all the same: {listing([*told, *more])}."
+            f"{limit(found['learned'])} %), and these are neither best nor tied there: {listing([*told, *more])}."
         )
     missing = found["undefined"]
     if missing["values"]:

@@ -9,6 +9,7 @@ from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.verdict import (
     MOST_NAMES,
+    certainty,
     disagreements,
     hindrance,
     limit,
@@ -100,15 +101,21 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
         full = first["mean"] + first["drop"]
         only = "" if first["learned"] else "only "
         loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
-    within = first["drop_high"] is not None and first["drop_high"] <= verdict["allowed_drop"]
-    allowed = hindrance(first) if within else f"; {limit(verdict['allowed_drop'])} are allowed"
-    start = f"The best at {scheme}, {best}, loses {loss}{allowed}"
+    start = f"The best at {scheme}, {best}, loses {loss}{_allowed(first, verdict['allowed_drop'])}"
     if judged["winner"]:
         return f"{start}."
     if len(tied) > 1:
         return f"{start}. No winner: {listing(tied)} are tied there{_by_cost(judged)}."
     alone = "it alone leads" if len(judged["ranking"]) > 1 else "it is the only one"
     return f"{start}; no winner, though {alone}." if not first["deployable"] else f"{start}."
+
+
+def _allowed(entry: Mapping[str, Any], allowed_drop: float) -> str:
+    """Return what is to be said of a loss: what is allowed, or what else keeps the activation from being deployable."""
+    failed = entry["missing"] or not entry["learned"]
+    if entry["drop_high"] is None:
+        return hindrance(entry) if failed else f", with no interval to hold against the allowed {limit(allowed_drop)}"
+    return hindrance(entry) if entry["drop_high"] <= allowed_drop else f"; {limit(allowed_drop)} are allowed"
 
 
 def _by_cost(judged: Mapping[str, Any]) -> str:
@@ -224,9 +231,12 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if own is None or own["low"] is None:
         return ""
     effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
-    said = f"Why: hardgelu's cap changes its accuracy at {config.focus_scheme} by {effect}"
+    said = f"Why: its cap changes the accuracy of {BOUNDED} at {config.focus_scheme} by {effect}{certainty(own)}"
+    unlearned = [name for name in own["not_learned"] if name != BOUNDED]
+    if unlearned:
+        return f"{said}, of which little can be said: without it {listing(unlearned)} has not learned."
     if not own["differs"]:
-        return f"{said}, not told apart from nothing."
+        return f"{said}."
     behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
     if not behind:
         return f"{said}."

@@ -178,6 +178,21 @@ def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+def certainty(row: Mapping[str, Any]) -> str:
+    """Return what to add to a difference and its interval, a row of `cause`: nothing where it is told apart from 0.
+
+    >>> certainty({"differs": False, "low": -0.1, "high": 0.2, "p_holm": 1.0})
+    ', not told apart from nothing'
+    >>> certainty({"differs": False, "low": 0.1, "high": 0.2, "p_holm": 0.471})
+    ', which may be chance, all comparisons counted (p = 0.47)'
+    """
+    if row["differs"]:
+        return ""
+    if row["low"] > 0 or row["high"] < 0:
+        return f", which may be chance, all comparisons counted (p = {row['p_holm']:.2g})"
+    return ", not told apart from nothing"
+
+
 def _measured(judged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in judged["ranking"] if entry["mean"] is not None]
 

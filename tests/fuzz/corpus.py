@@ -145,6 +145,24 @@ CASES: dict[str, str] = {
         bits = [16, 3]
         observer = "mse"
     """,
+    "values that are no normal floats, and 0 in vector code": """
+        activations = ["mish@3", "torch:atan@1e9"]
+        bits = [16]
+        seeds = 2
+        steps = 4
+        grid = 6
+        hidden = [1, 2, 3, 5, 1, 4]
+        batch = 65536
+        lr = 10.0
+        frequency = 64.0
+        learned = 1.0
+        coordinates = true
+        weight_observer = "no_clipping"
+        trainer = "reference"
+        until_decided = true
+        max_seeds = 7
+        fuzz.figures = []
+    """,
     "one that fails at large values took the others' results": """
         activations = ["relu", "zoo:fragile"]
         lr = 10.0

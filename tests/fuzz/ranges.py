@@ -9,6 +9,7 @@ Floats = NDArray[np.float64]
 
 ZERO = np.float32(0)
 SMALLEST = float(np.finfo(np.float32).smallest_normal)
+"""Values below it are 0 in some of torch's vector code."""
 SHRINKS = 40
 """Ranges that the observer `mse` tries: 1/40 … 40/40 of all."""
 
@@ -33,7 +34,7 @@ def check_range(seen: Values, scale: float, zero: int, bits: int, observer: str,
     if max(abs(low), abs(high)) > 1e38:
         return  # high − low is no float32
     low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 2 * apart:  # it may have no width at all
+    if high - low <= 2 * apart + SMALLEST:  # it may have no width at all
         assert scale > 0, f"{where}: scale {scale}"
         return
     if observer != "mse":

@@ -240,6 +240,26 @@ def test_the_ranking_under_every_setting() -> None:
     json.dumps(found, allow_nan=False)
 
 
+def test_where_the_backends_differ_nothing_is_deployable_in_any_setting_or_at_any_width() -> None:
+    accuracy = {setting: np.full((3, 10), 0.995) for setting in SETTINGS}
+    for differ, left in (({"w4a4": {"silu": {}}}, ["relu", "hardgelu"]), ({"w4a4": {}, "w4": {"silu": {}}}, [*NAMES])):
+        judged = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, (), differ)["w4a4"]
+        assert all(entry["deployable"] == left for entry in judged["settings"])
+    frame = cliff(6, (2, 4, 8), lambda *_: 0.001)
+    apart = {"w4": {"silu": {}}, "a4": {}, "w4a4": {}, "w8": {}, "a8": {}, "w8a8": {}}
+    found = judge_cliff(frame, NAMES, 6, 0.02, (), apart)
+    bits = {part: {name: judged["deployable"]["bits"] for name, judged in of.items()} for part, of in found.items()}
+    assert bits["weights"] == {"relu": 2, "silu": 8, "hardgelu": 2}
+    assert bits["activations"] == bits["both"] == {"relu": 2, "silu": 4, "hardgelu": 2}  # at 2 bits nothing was tried
+
+
+def test_who_lacks_a_network_is_not_the_best_of_a_setting() -> None:
+    accuracy = {setting: np.array([[0.9] * 8, [*[0.95] * 7, np.nan], [0.8] * 8]) for setting in SETTINGS}
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    assert found["tied_share"] == found["best_share"] == {"relu": 1.0, "silu": 0.0, "hardgelu": 0.0}
+    assert all(entry["missing"] == {"silu": 1} for entry in found["settings"])
+
+
 def test_the_best_that_is_not_deployable_wins_no_setting() -> None:
     accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) + np.linspace(0, 0.001, 10) for setting in SETTINGS}
     found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
@@ -285,8 +305,14 @@ def networks(seeds: int, spread: float = 0.01) -> dict[tuple[str, str], np.ndarr
     return {key: mean + random.normal(0, spread, seeds) for key, mean in base.items()}
 
 
-def told(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> dict[str, list[dict[str, Any]]]:
-    return with_sentences(judge_cause(frame, activations, seeds), ())
+def told(
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    learned: float = 0.0,
+    not_learned: Sequence[str] = (),
+) -> dict[str, list[dict[str, Any]]]:
+    return with_sentences(judge_cause(frame, activations, seeds, learned), not_learned)
 
 
 def test_every_question_about_the_cause() -> None:
@@ -344,6 +370,7 @@ def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values = {key: row[:4] for key, row in networks(12, 0.0).items()}
     rows = told(cause(4, values), NAMES, 4)["w4a4"]
     assert all(row["low"] is None for row in rows)  # four equal differences have no interval
+    assert all(row["sentence"].endswith("points on each of 4 seeds, too few to tell.") for row in rows)
     values = {key: row[:5] for key, row in networks(12, 0.0).items()}
     rows = told(cause(5, values), NAMES, 5)["w4a4"]
     clear = [row for row in rows if row["low"] > 0 or row["high"] < 0]
@@ -359,6 +386,35 @@ def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     ]
     assert row["low"] < 0 < row["high"]
     assert not row["differs"]
+
+
+def test_what_a_cause_is_held_against_and_has_not_learned_is_told() -> None:
+    values = networks(12)
+    values["silu@3", "plain"] -= 0.5
+    values["hardgelu_uncapped", "plain"] -= 0.5
+    values["silu", "plain"] -= 0.5
+    said = {
+        (row["of"], row["question"]): (row["not_learned"], row["sentence"])
+        for row in told(cause(12, values), NAMES, 12, 0.6, ["silu"])["w4a4"]
+    }
+    assert said["relu", "gap"][0] == []
+    assert "learned" not in said["relu", "gap"][1]
+    low, text = said["silu", "bound"]
+    assert low == ["silu@3", "silu"]
+    assert text.startswith("Training silu (not learned) with a cap at 3 gains")
+    assert text.endswith(". silu@3 has not learned.")
+    low, text = said["hardgelu", "bound"]
+    assert low == ["hardgelu_uncapped"]
+    assert text.endswith(". hardgelu_uncapped has not learned.")
+    assert "hardgelu_uncapped (not learned)" in said["hardgelu", "bound_at_inference"][1]
+
+
+def test_an_interval_without_0_that_may_be_chance_says_so() -> None:
+    values = {key: row[:6] for key, row in networks(12, 0.002).items()}
+    row = told(cause(6, values), NAMES, 6)["w4a4"][0]
+    assert row["low"] > 0
+    assert not row["differs"]  # six seeds can't pass the test of fifteen comparisons
+    assert row["sentence"].endswith(f"), which may be chance, all comparisons counted (p = {row['p_holm']:.2g}).")
 
 
 def test_one_seed_tells_no_cause() -> None:

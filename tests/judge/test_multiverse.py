@@ -215,7 +215,7 @@ def test_nothing_measured() -> None:
     assert found["summary"][0] == "Nothing was measured in any of 16 specifications."
 
 
-def test_networks_that_did_not_learn_are_named_and_count() -> None:
+def test_networks_that_did_not_learn_are_named_and_are_not_the_best() -> None:
     failing: Score = lambda choice, name: 0.85 if (choice["lr"], name) == (0.1, "gelu") else 0.99  # noqa: E731
     found = judged(silu_but_not_before, full=failing)
     assert found["not_learned"] == {
@@ -223,7 +223,11 @@ def test_networks_that_did_not_learn_are_named_and_count() -> None:
         "networks": [{"lr": 0.1, "frequency": 3.0, "hidden": "8,8", "activation": "gelu", "accuracy_float": 0.85}],
         "never": [],
     }
-    assert found["share_best"] == judged(silu_but_not_before)["share_best"]
+    share = {"relu": 0.0, "silu": 0.5, "gelu": 0.5}
+    assert judged(silu_but_not_before)["share_best"] == share
+    assert found["share_best"]["gelu"] == found["share_best_or_tied"]["gelu"] == 0.25
+    assert sum(found["share_best"].values()) == 1  # there the others are the best
+    assert found["undefined"]["values"] == 0
     assert "gelu at lr 0.1, frequency 3, hidden 8,8 (85.0 %)" in found["summary"][-1]
     assert short(found, "x")["not_learned"] == 8
 
@@ -233,9 +237,18 @@ def test_who_never_learned_is_told_to_be_so_in_every_line() -> None:
     found = judged(silu_but_not_before, full=failing)
     assert found["not_learned"]["never"] == ["silu"]
     naming = [line for line in found["summary"] if "silu" in line]
-    assert len(naming) > 2
+    assert len(naming) > 1
     assert all("silu (not learned)" in line for line in naming)
     assert found["learned"] == 0.9
+
+
+def test_where_nothing_learned_nothing_is_best() -> None:
+    found = judged(silu_but_not_before, full=lambda choice, name: 0.5 if choice["lr"] == 0.1 else 0.99)
+    assert (found["share_best"], found["states"]["ahead"]) == ({"relu": 0.0, "silu": 0.25, "gelu": 0.25}, 4)
+    assert {entry["best"] for entry in found["table"] if entry["lr"] == 0.1} == {None}
+    found = judged(silu_but_not_before, full=lambda choice, name: 0.5)
+    assert found["overall_best"] is None
+    assert found["summary"][0] == "No activation has learned in any of 16 specifications."
 
 
 def test_words() -> None:

@@ -48,7 +48,8 @@ def beyond(
     least = {"relu": 7, "silu": 8, "hardgelu": 7}
     cliff = {name: {"deployable": {"bits": bits, "low": None, "high": None}} for name, bits in least.items()}
     shares = {"relu": 0.0, "silu": 0.25, "hardgelu": 0.75}
-    rows: list[dict[str, Any]] = [{"of": "hardgelu", "question": "bound", **three(gain), "differs": gain != 0}]
+    of_bound = {"of": "hardgelu", "question": "bound", "p_holm": 0.001 if gain else 1.0, "not_learned": []}
+    rows: list[dict[str, Any]] = [of_bound | three(gain) | {"differs": gain != 0}]
     for name in ("relu", "silu"):
         rows.append({"of": name, "question": "gap", **three(ahead.get(name, 0.1)), "differs": name not in ahead})
         rows.append({"of": name, "question": "shape", **three(0.0), "differs": name in differs})
@@ -244,6 +245,33 @@ def test_networks_that_learned_little_and_missing_values_are_said(metrics: Calla
     ):
         assert said in four
     assert "networks" not in eight
+
+
+def test_the_best_without_an_interval_or_that_has_not_learned_says_why_it_is_not_deployable(
+    metrics: Callable[..., pd.DataFrame],
+) -> None:
+    def line(full: float) -> str:
+        same = {name: np.full(3, full) for name in NAMES}
+        judged = judge(
+            metrics(same, dict.fromkeys(SCHEMES, same)),
+            activations=NAMES,
+            schemes=SCHEMES,
+            allowed_drop=0.02,
+            learned=0.9,
+        )
+        return summary(STUDY, judged)[0]
+
+    assert "loses 0.0 points (no interval) of its 95.0 % in float, with no interval to hold against the" in line(0.95)
+    assert "loses 0.0 points (no interval) of its only 50.0 % in float, but it has not learned" in line(0.5)
+
+
+def test_an_effect_of_the_cap_is_no_finding_where_the_other_network_has_not_learned(
+    metrics: Callable[..., pd.DataFrame],
+) -> None:
+    verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
+    verdict["cause"]["w4a4"][0]["not_learned"] = ["hardgelu_uncapped"]
+    line = summary(STUDY, verdict)[-1]
+    assert line.endswith("), of which little can be said: without it hardgelu_uncapped has not learned.")
 
 
 def test_where_all_are_tied_everywhere_nothing_depends(metrics: Callable[..., pd.DataFrame]) -> None:

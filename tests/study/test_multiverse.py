@@ -262,7 +262,8 @@ def test_the_command(
     assert command("multiverse", str(file), "--out", str(copied)) == 0
     out = capfd.readouterr().out
     assert "w4a4: share of 48 specifications" in out
-    assert "2 seeds tell nothing apart" in " ".join(out.split())  # be it on two lines
+    # nothing learns in so few steps; words may lie on two lines
+    assert "No activation has learned in any of 48 specifications" in " ".join(out.split())
     assert len(out.splitlines()) < 25
     assert command("multiverse", str(file), "--out", str(copied), "--json") == 0
     told = json.loads(capfd.readouterr().out)

@@ -16,6 +16,7 @@ from quantstudy.errors import BadInput
 
 HALVES = tuple(k + 0.5 for k in range(-60, 60))
 WHOLE = tuple(float(k) for k in range(-59, 61))
+POLES = tuple((k + 0.5) * math.pi for k in range(-19, 19))
 INF = math.inf
 
 
@@ -50,6 +51,17 @@ def measured(function):
         (torch.abs, (0.0,), 0, INF, False, False),
         (lambda x: x * torch.sin(x), (), -INF, INF, False, False),
         (lambda x: torch.sin(x) / (1 + x * x), (), -0.437414158, 0.437414158, False, False),
+        (lambda x: torch.sqrt(torch.relu(x)), (0.0,), 0, INF, True, True),
+        (lambda x: torch.relu(x) ** 0.75, (0.0,), 0, INF, True, True),
+        (lambda x: x.clamp(-100, 100), (-100.0, 100.0), -100, 100, True, False),
+        (lambda x: x.clamp(max=61), (61.0,), -INF, 61, True, False),
+        (lambda x: torch.relu(x) + 5 * (x > 70), (0.0, 70.0), 0, INF, True, True),
+        (lambda x: (x * 1e4).clamp(0, 1), (0.0, 1e-4), 0, 1, True, True),
+        (lambda x: (x * 1e5 - 7).clamp(0, 1), (7e-5, 8e-5), 0, 1, True, True),
+        (lambda x: 1 / (x - 0.12345678), (0.123457,), -INF, INF, False, False),
+        (lambda x: (x - 0.12345678) ** -2, (0.123457,), 0, INF, False, False),
+        (torch.tan, POLES, -INF, INF, False, False),
+        (torch.sgn, (0.0,), -1, 1, True, False),
     ],
 )
 def test_traits_of_functions_that_jump_and_of_some_that_do_not(function, kinks, floor, top, monotonic, gates):

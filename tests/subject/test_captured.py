@@ -91,6 +91,66 @@ CHANGED = {
         "@to(70)",
     ),
     "what a cache holds": ("@functools.lru_cache(8)\ndef f(x): return x.clamp(0, 13)", "13", "70"),
+    "a name in quotes": ("TOP = 13\ndef f(x): return x.clamp(0, globals()['TOP'])", "13", "70"),
+    "an attribute by name": ("def f(x): return x.clamp(0, getattr(helpers, 'LIMIT'))", None, None),
+    "a dictionary of a module": ("def f(x): return x.clamp(0, helpers.__dict__['LIMIT'])", None, None),
+    "one of some names": (
+        "A, B = 13, 5\ndef f(x): return x.clamp(0, max(globals()[name] for name in ('A', 'B')))",
+        "13",
+        "70",
+    ),
+    "an array of Python": (
+        "import array\nT = array.array('d', [13.0])\ndef f(x): return x.clamp(0, T[0])",
+        "13.0",
+        "70.0",
+    ),
+    "bytes": ("T = bytearray([13])\ndef f(x): return x.clamp(0, T[0])", "13", "70"),
+    "a view of them": ("T = memoryview(bytes([13]))\ndef f(x): return x.clamp(0, T[0])", "13", "70"),
+    "a list of another kind": (
+        "import collections\nT = collections.UserList([13.0])\ndef f(x): return x.clamp(0, T[0])",
+        "13.0",
+        "70.0",
+    ),
+    "a slice": ("T = slice(0, 13)\ndef f(x): return x.clamp(T.start, T.stop)", "13", "70"),
+    "a time": (
+        "import datetime\nT = datetime.timedelta(13)\ndef f(x): return x.clamp(0, T.days)",
+        "13",
+        "70",
+    ),
+    "a polynomial": (
+        "from numpy.polynomial import Polynomial\nT = Polynomial([13.0, 0.0])\n"
+        "def f(x): return x.clamp(0, float(T(0)))",
+        "13.0",
+        "70.0",
+    ),
+    "an object of torch": (
+        "T = torch.distributions.Normal(13.0, 1.0)\ndef f(x): return x.clamp(0, float(T.mean))",
+        "13.0",
+        "70.0",
+    ),
+    "a quantized tensor": (
+        "T = torch.quantize_per_tensor(torch.tensor([13.0]), 1.0, 0, torch.qint8)\n"
+        "def f(x): return x.clamp(0, float(T.dequantize()[0]))",
+        "13.0",
+        "70.0",
+    ),
+    "a static call": (
+        "class F:\n    @staticmethod\n    def __call__(x): return x.clamp(0, 13)\nf = F()",
+        "13",
+        "70",
+    ),
+    "a partial call": (
+        "class F:\n    def to(self, x, top): return x.clamp(0, top)\n"
+        "    __call__ = functools.partialmethod(to, top=13)\nf = F()",
+        "top=13",
+        "top=70",
+    ),
+    "a class of a class": (
+        "class M(type):\n    @property\n    def top(cls): return 13\nclass T(metaclass=M): pass\n"
+        "def f(x): return x.clamp(0, T.top)",
+        "13",
+        "70",
+    ),
     "a script": ("@torch.jit.script\ndef f(x):\n    return torch.clamp(x, 0.0, 13.0)", "13.0", "70.0"),
     "an entry": (
         "from quantstudy.activations.activation import Activation\n"

@@ -1,9 +1,15 @@
 """What a function does wrong when it is called for the ten thousandth time stays with its own networks."""
 
+import math
+import os
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 import torch
 
 from quantstudy.activations.activation import Activation
+from quantstudy.activations.catalogue import parse_activation
 from quantstudy.activations.guarded import SENTINELS, Guarded, failures, undisturbed
 from quantstudy.errors import StudyFailure
 
@@ -81,6 +87,47 @@ def test_what_is_the_machines_failure_or_the_users_passes(error):
     with pytest.raises(type(error)):
         guarded.bare(X)
     assert failures() == []
+
+
+class Workspace(torch.autograd.Function):
+    """relu, in memory that is filled again at the next call with that shape."""
+
+    memory: ClassVar[dict[object, torch.Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        kept = Workspace.memory.setdefault((x.shape, x.dtype), torch.empty_like(x))
+        return kept.copy_(x.clamp(min=0)).detach()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * (x > 0)
+
+
+def test_memory_that_is_filled_again_is_not_what_was_returned():
+    guarded = Guarded("mine:f", Workspace.apply)
+    found = [guarded(x) for x in (X, -X, X + 1)]
+    assert all(torch.equal(y, torch.relu(x)) for y, x in zip(found, (X, -X, X + 1), strict=True))
+    assert not guarded.failed
+
+
+def test_a_work_space_makes_the_same_activation_as_the_function(modules):
+    modules(mine="from tests.subject.test_guarded import Workspace\nf = Workspace.apply\n")
+    found = parse_activation("mine:f")
+    assert (found.floor, found.top, found.kinks, found.monotonic) == (0.0, math.inf, (0.0,), True)
+
+
+def test_the_current_folder_is_put_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def function(x):
+        os.chdir("/")
+        return torch.relu(x)
+
+    assert torch.equal(Guarded("mine:f", function)(X), torch.relu(X))
+    assert Path.cwd() == tmp_path
 
 
 def test_only_some_values_are_too_much():
