@@ -163,6 +163,20 @@ CASES: dict[str, str] = {
         max_seeds = 7
         fuzz.figures = []
     """,
+    "huge zero points, whose products torchao takes off in float32": """
+        activations = ["zoo:cube@3"]
+        bits = [11, 4]
+        seeds = 4
+        steps = 2
+        grid = 13
+        hidden = [2, 12]
+        batch = 65536
+        lr = 10.0
+        frequency = 0.389685
+        allowed_drop = 0.0
+        observer = "percentile"
+        fuzz.figures = []
+    """,
     "one that fails at large values took the others' results": """
         activations = ["relu", "zoo:fragile"]
         lr = 10.0

@@ -116,16 +116,24 @@ def maps(arrays: Arrays, formula: Formula, points: Singles, how: Setting, static
     models = len(arrays["layers.0.weight"])
     found: dict[str, Values] = {}
 
+    zeros = np.zeros((models, 1, 1))
+    """What stands for code 0 of the inputs of the next layer: torchao takes its products off in the end."""
+
     def through(name: str, values: Values, quantized: bool) -> Values:
+        nonlocal zeros
         found[name] = values
         if how.activations is None or not quantized:
             return values
-        return per_point(values, how) if how.dynamic else fixed(values, how, *static[name])
+        if how.dynamic:
+            return per_point(values, how)
+        scale, zero = static[name]
+        zeros = np.abs(zero * scale.astype(np.float64))[:, None, None]
+        return fixed(values, how, scale, zero)
 
     inputs = np.broadcast_to(points, (models, *points.shape))
     values = through("coordinates", Values(inputs, np.zeros(inputs.shape)), how.coordinates)
     for k in range(layers):
-        values = affine(arrays[f"layers.{k}.weight"], arrays[f"layers.{k}.bias"], values, how)
+        values = affine(arrays[f"layers.{k}.weight"], arrays[f"layers.{k}.bias"], values, how, zeros)
         if k < layers - 1:
             values = through(f"layers.{k}.preactivation", values, how.placement != "post")
             values = activate(formula, values, arrays.get(f"prelu.{k}.slope"))
@@ -133,8 +141,11 @@ def maps(arrays: Arrays, formula: Formula, points: Singles, how: Setting, static
     return found | {"logit": values}
 
 
-def affine(weights: Singles, bias: Singles, x: Values, how: Setting) -> Values:
-    """Return bias + weight · input 0 + weight · input 1 + …, rounded to float32 after each product is added."""
+def affine(weights: Singles, bias: Singles, x: Values, how: Setting, zeros: Floats) -> Values:
+    """Return bias + weight · input 0 + weight · input 1 + …, rounded to float32 after each product is added.
+
+    torchao adds up inputs that are larger by `zeros`, and takes the sum of these off afterwards.
+    """
     if how.weights is not None:
         weights = rounded(weights, weight_scale(weights, how.weights, how.no_clipping), 0, how.weights)
     total = np.repeat(bias[:, :, None], x.value.shape[2], axis=2)
@@ -144,7 +155,7 @@ def affine(weights: Singles, bias: Singles, x: Values, how: Setting) -> Values:
     size = np.abs(weights.astype(np.float64))
     apart = size @ x.apart
     if how.loose:
-        terms = size @ np.abs(x.value.astype(np.float64)) + np.abs(bias[:, :, None])
+        terms = size @ (np.abs(x.value.astype(np.float64)) + zeros) + np.abs(bias[:, :, None])
         apart += (weights.shape[2] + 2) * UNIT * terms
     return Values(total, apart)
 
