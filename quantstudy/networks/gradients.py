@@ -1,7 +1,7 @@
 """Gradients of the loss with respect to every parameter of a stack, and the loss, written out in torch.
 
 Written out because every operation is then one batched call over the models, with one pass for f and f'
-(autograd keeps more and passes more often). `tests/subject/test_gradients.py` holds them against autograd.
+(autograd keeps more and passes more often). `tests/networks/test_gradients.py` holds them against autograd.
 """
 
 import math

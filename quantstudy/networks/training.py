@@ -2,7 +2,7 @@
 
 `fused` is the study's own: a compiled loop on a CPU, Triton's fused step on a GPU. `reference` is the slow, obvious
 one: stacked torch with the backward pass written out. Both start from the same weights and see the same pixels, and
-drift apart by rounding alone (`tests/subject/test_training.py` holds them together).
+drift apart by rounding alone (`tests/networks/test_training.py` holds them together).
 """
 
 import math

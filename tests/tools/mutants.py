@@ -26,7 +26,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("drift", "quantize", "judge", "subject")
+ROOMS = ("drift", "quantize", "judge", "words", "activations", "networks")
 TIMEOUT_SECONDS = 180
 WANTED_SHARE = 0.85
 

@@ -12,7 +12,7 @@ import pytest
 from quantstudy.engine.interrupts import interrupts_wait
 from quantstudy.records import cache
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 WITHOUT = """
 import os, signal, sys

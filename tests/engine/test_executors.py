@@ -116,7 +116,7 @@ def test_leaving_by_an_exception_ends_the_workers_at_once() -> None:
 
 def test_futures_are_asked_for_nothing_while_they_are_pending() -> None:
     """`done` takes the lock as well; so do `as_completed` and `wait`."""
-    sources = {path: path.read_text() for path in (Path(__file__).parents[1] / "quantstudy").rglob("*.py")}
+    sources = {path: path.read_text() for path in (Path(__file__).parents[2] / "quantstudy").rglob("*.py")}
     found = [
         path.name for path, text in sources.items() if re.search(r"\.done\(\)|as_completed\(|futures\.wait\(", text)
     ]

@@ -114,7 +114,7 @@ def test_memory_that_is_filled_again_is_not_what_was_returned():
 
 
 def test_a_work_space_makes_the_same_activation_as_the_function(modules):
-    modules(mine="from tests.subject.test_guarded import Workspace\nf = Workspace.apply\n")
+    modules(mine="from tests.activations.test_guarded import Workspace\nf = Workspace.apply\n")
     found = parse_activation("mine:f")
     assert (found.floor, found.top, found.kinks, found.monotonic) == (0.0, math.inf, (0.0,), True)
 
