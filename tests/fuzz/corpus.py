@@ -163,6 +163,24 @@ CASES: dict[str, str] = {
         max_seeds = 7
         fuzz.figures = []
     """,
+    "finite values behind infinite ones": """
+        activations = ["torch:expm1", "zoo:steep"]
+        bits = [5, 2]
+        seeds = 6
+        steps = 2
+        grid = 23
+        hidden = [3, 5, 2, 6, 1, 1]
+        batch = 1
+        lr = 0.03
+        frequency = 1.0
+        learned = 0.0
+        coordinates = true
+        weight_observer = "no_clipping"
+        trainer = "reference"
+        until_decided = true
+        max_seeds = 8
+        fuzz.figures = []
+    """,
     "huge zero points, whose products torchao takes off in float32": """
         activations = ["zoo:cube@3"]
         bits = [11, 4]
