@@ -77,7 +77,7 @@ def test_one_claim_from_the_command_line(command, capsys, tmp_path):
 
 def test_help_of_the_commands_loads_no_torch():
     code = (
-        "import sys\nfrom quantstudy.cli import app\n"
+        "import sys\nfrom quantstudy.cli.app import app\n"
         "try: app(['claims', '--help'], standalone_mode=False)\nexcept SystemExit: pass\n"
         "assert 'torch' not in sys.modules"
     )
