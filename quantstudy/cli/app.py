@@ -1,17 +1,17 @@
 """The command line: parse, call, print. Nothing here computes; torch is loaded only where cells run."""
 
 import json
-import re
 import shlex
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from quantstudy.cli.exits import resumable, run_and_exit
+from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, listed, option, require_device, whole
 from quantstudy.config.study import StudyConfig, read_toml
 from quantstudy.errors import BadInput
 from quantstudy.records.files import resume_command
@@ -26,14 +26,6 @@ app = typer.Typer(
 _DEFAULT = StudyConfig()
 
 
-def _option(text: str, metavar: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
-
-
-def _list(values: tuple[Any, ...]) -> str:
-    return ",".join(str(value) for value in values)
-
-
 @app.command()
 def run(
     study: Annotated[
@@ -41,16 +33,16 @@ def run(
     ] = None,
     bits: Annotated[
         list[str] | None,
-        _option(
+        option(
             "Bits of weights and activations, 2 to 16; repeat it or separate by commas. 8 always runs beside; above 8 "
-            f"only the simulated path exists. Default {_list(_DEFAULT.bits)}.",
+            f"only the simulated path exists. Default {listed(_DEFAULT.bits)}.",
             "B",
             "--bits",
         ),
     ] = None,
     activations: Annotated[
         str | None,
-        _option(
+        option(
             "Names, separated by commas; NAME@CAP caps one, module:function is any torch function. Default "
             f"{', '.join(_DEFAULT.activations)}.",
             "NAMES",
@@ -58,24 +50,24 @@ def run(
     ] = None,
     seeds: Annotated[
         str | None,
-        _option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
+        option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
     ] = None,
-    steps: Annotated[str | None, _option(f"Training steps. Default {_DEFAULT.steps}.", "N")] = None,
-    batch: Annotated[str | None, _option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")] = None,
-    lr: Annotated[str | None, _option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")] = None,
-    grid: Annotated[str | None, _option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")] = None,
+    steps: Annotated[str | None, option(f"Training steps. Default {_DEFAULT.steps}.", "N")] = None,
+    batch: Annotated[str | None, option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")] = None,
+    lr: Annotated[str | None, option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")] = None,
+    grid: Annotated[str | None, option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")] = None,
     hidden: Annotated[
-        str | None, _option(f"Widths of the hidden layers, in neurons. Default {_list(_DEFAULT.hidden)}.", "W,W,…")
+        str | None, option(f"Widths of the hidden layers, in neurons. Default {listed(_DEFAULT.hidden)}.", "W,W,…")
     ] = None,
-    device: Annotated[str | None, _option("auto, cpu or cuda. Default auto.", "NAME")] = None,
+    device: Annotated[str | None, option("auto, cpu or cuda. Default auto.", "NAME")] = None,
     trainer: Annotated[
-        str | None, _option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")
+        str | None, option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")
     ] = None,
     out: Annotated[
-        str | None, _option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
+        str | None, option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
     ] = None,
     jobs: Annotated[
-        str | None, _option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
+        str | None, option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
     ] = None,
     quick: Annotated[
         bool,
@@ -90,7 +82,7 @@ def run(
         ),
     ] = False,
     max_seeds: Annotated[
-        str | None, _option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")
+        str | None, option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")
@@ -125,28 +117,26 @@ def run(
     )
     if max_seeds is not None and not config.until_decided:
         raise BadInput("max_seeds", max_seeds, "only together with --until-decided")
-    if out == "":
-        raise BadInput("out", out, "the path of a folder is needed")
-    folder, processes = Path(out) if out else Path("results") / config.run_name, _jobs(config, jobs)
+    folder = folder_of(out) or Path("results") / config.run_name
+    processes = jobs_of(config, jobs)
     with resumable(lambda: _command(config, folder)):
         from quantstudy.cli.run import do_run
 
-        if config.device == "cuda":
-            _require_cuda()
+        require_device(config)
         do_run(config, folder, processes, fresh=fresh, as_json=as_json)
 
 
 @app.command()
 def report(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
-    jobs: Annotated[str | None, _option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
+    jobs: Annotated[str | None, option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
     """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is."""
     from quantstudy.engine.executors import available_cores
     from quantstudy.records.run import open_run
 
-    processes = _whole("jobs", jobs, min(available_cores(), 2), 256)
+    processes = whole("jobs", jobs, min(available_cores(), 2), MOST_JOBS)
     finished = open_run(Path(folder))
     from quantstudy.cli.run import do_report
 
@@ -165,7 +155,7 @@ def list_activations() -> None:
 def measure_cost(
     activations: Annotated[
         str | None,
-        _option(
+        option(
             "Names, separated by commas; NAME@CAP caps one. Default: those of the run in --out, else "
             f"{', '.join(_DEFAULT.activations)}.",
             "NAMES",
@@ -173,7 +163,7 @@ def measure_cost(
     ] = None,
     out: Annotated[
         str | None,
-        _option("Folder of a finished run: save cost.json there and judge it again, ties broken by cost.", "DIR"),
+        option("Folder of a finished run: save cost.json there and judge it again, ties broken by cost.", "DIR"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else.")] = False,
 ) -> None:
@@ -195,7 +185,7 @@ def measure_cost(
 def compare(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The folder of a finished run.")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another, with the same islands; B − A is shown.")],
-    out: Annotated[str | None, _option("Folder. Default results/compare-XXXXXXXX-XXXXXXXX.", "DIR")] = None,
+    out: Annotated[str | None, option("Folder. Default results/compare-XXXXXXXX-XXXXXXXX.", "DIR")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
 ) -> None:
     """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
@@ -203,11 +193,10 @@ def compare(
     from quantstudy.engine.compare import compare_runs
     from quantstudy.records.run import open_run
 
-    if out == "":
-        raise BadInput("out", out, "the path of a folder is needed")
+    to = folder_of(out)
     runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
     tell_changes(*runs)
-    found, folder = compare_runs(*runs, None if out is None else Path(out))
+    found, folder = compare_runs(*runs, to)
     if as_json:
         print(json.dumps({"compare": str(folder), **found}, indent=1))
     else:
@@ -224,8 +213,8 @@ def multiverse(
             "observer and metric; the study's own value is always among them.",
         ),
     ],
-    out: Annotated[str | None, _option("Folder. Default results/NAME-multiverse-XXXXXXXX.", "DIR")] = None,
-    jobs: Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")] = None,
+    out: Annotated[str | None, option("Folder. Default results/NAME-multiverse-XXXXXXXX.", "DIR")] = None,
+    jobs: Annotated[str | None, option("Worker processes; 1 = this one. Default: one per core.", "N")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Empty the folder first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")] = False,
 ) -> None:
@@ -235,22 +224,20 @@ def multiverse(
     """
     from quantstudy.config.multiverse import read_multiverse
 
-    if out == "":
-        raise BadInput("out", out, "the path of a folder is needed")
+    to = folder_of(out)
     asked = read_multiverse(Path(study))
-    folder, processes = Path(out) if out else Path("results") / asked.folder_name, _jobs(asked.base, jobs)
+    folder, processes = to or Path("results") / asked.folder_name, jobs_of(asked.base, jobs)
     with resumable(lambda: resume_command(folder, Path(study), command="multiverse")):
         from quantstudy.cli.multiverse import do_multiverse
 
-        if asked.base.device == "cuda":
-            _require_cuda()
+        require_device(asked.base)
         do_multiverse(asked, Path(study), folder, processes, fresh=fresh, as_json=as_json)
 
 
 _SEEDS_OF_CLAIMS = 32
-_Seeds = Annotated[str | None, _option(f"Paired seeds, or repetitions. Default {_SEEDS_OF_CLAIMS}.", "N")]
-_Folder = Annotated[str | None, _option("Folder of the tables. Default results/claims of the checkout.", "DIR")]
-_Jobs = Annotated[str | None, _option("Worker processes; 1 = this one. Default: one per core.", "N")]
+_Seeds = Annotated[str | None, option(f"Paired seeds, or repetitions. Default {_SEEDS_OF_CLAIMS}.", "N")]
+_Folder = Annotated[str | None, option("Folder of the tables. Default results/claims of the checkout.", "DIR")]
+_Jobs = Annotated[str | None, option("Worker processes; 1 = this one. Default: one per core.", "N")]
 _Again = Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")]
 
@@ -286,15 +273,14 @@ def _claims(
     from quantstudy.claims.checkout import root
 
     root()
-    paired = _whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000)
-    if out == "":
-        raise BadInput("out", out, "the path of a folder is needed")
+    paired = whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000)
+    folder = folder_of(out)
     with resumable(lambda: shlex.join(["quantstudy", *sys.argv[1:]])):
         from quantstudy.cli.claims import do_claims
         from quantstudy.engine.executors import available_cores
 
-        processes = _whole("jobs", jobs, available_cores(), 256)
-        do_claims(names, paired, None if out is None else Path(out), processes, fresh=fresh, as_json=as_json)
+        processes = whole("jobs", jobs, available_cores(), MOST_JOBS)
+        do_claims(names, paired, folder, processes, fresh=fresh, as_json=as_json)
 
 
 def _show_version(wanted: bool) -> None:
@@ -310,29 +296,6 @@ def _global_options(
     ] = False,
 ) -> None:
     pass
-
-
-def _jobs(config: StudyConfig, given: str | None) -> int:
-    from quantstudy.engine.executors import available_cores
-
-    if given is None:
-        return 1 if config.device == "cuda" else min(available_cores(), len(config.activations))
-    return _whole("jobs", given, 1, 256)
-
-
-def _whole(field: str, given: str | None, default: int, most: int) -> int:
-    if given is None:
-        return default
-    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= most:
-        raise BadInput(field, given, f"whole numbers from 1 to {most}")
-    return int(given)
-
-
-def _require_cuda() -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
 
 
 def _command(config: StudyConfig, folder: Path) -> str:
