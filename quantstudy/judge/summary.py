@@ -15,7 +15,7 @@ from quantstudy.judge.words import (
     points,
 )
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.subject.activations import BOUNDED
+from quantstudy.subject.activations import BOUNDED, UNBOUNDED
 
 if TYPE_CHECKING:
     from quantstudy.config import StudyConfig
@@ -214,9 +214,8 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
     said = f"Why: its cap changes the accuracy of {BOUNDED} at {_focus(config)} by {effect}{certainty(own)}"
-    unlearned = [name for name in own["not_learned"] if name != BOUNDED]
-    if unlearned:
-        return f"{said}, of which little can be said: without it {listing(unlearned)} has not learned."
+    if UNBOUNDED in own["not_learned"]:
+        return f"{said}; that says little, since {UNBOUNDED}, the same activation without its cap, has not learned."
     if not own["differs"]:
         return f"{said}."
     behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
