@@ -14,16 +14,17 @@ KINK = 1e-3
 JUMP = 1e-6
 """Least jump of the value that is one, as a share of 1 + |f| + |x f'|: functions that compute in float32 have steps."""
 LARGE = 1e4
-"""From one such value to another of the other sign nothing leads, however near they are, but a pole."""
+"""Where one end of an interval is above this and the other one below minus this, there is a pole between them, or the
+function is so steep that shorter intervals will tell."""
 TOGETHER = 2e-6
 """Breaks as close as this are one: they are found to six digits."""
 HALVINGS = 45
 PART = 0.499
-"""Where an interval is halved: at its very middle there is too often what was to be found."""
+"""Where an interval is cut in two, as a share of its length: a pole often lies at the very middle of one."""
 WIDE = 20
-"""So many halvings keep both halves where both may hold a break; from then on what lies together is one."""
+"""The first so many halvings keep both halves if both may hold a break; afterwards breaks TOGETHER count as one."""
 MOST_HALVES = 1 << 18
-"""Where more would be kept, of each interval one is."""
+"""If more halves than this may hold a break, only the likelier one of each interval is kept."""
 
 Both = Callable[[Tensor], tuple[Tensor, Tensor]]
 End = tuple[Tensor, Tensor, Tensor]
@@ -130,7 +131,7 @@ def _one_of_each_place(left: End, right: End) -> tuple[End, End]:
     likeliest_first = (-_changes(left, right)[order]).argsort(stable=True)
     order, place = order[likeliest_first], place[likeliest_first]
     by_place = place.argsort(stable=True)
-    first = torch.cat([torch.ones(1, dtype=torch.bool), place[by_place].diff() > 0])[: len(place)]
+    first = torch.cat([torch.ones(1, dtype=torch.bool), place[by_place].diff() > 0])
     chosen = order[by_place[first]]
     return _of(left, chosen), _of(right, chosen)
 

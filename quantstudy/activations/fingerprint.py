@@ -18,6 +18,7 @@ from quantstudy.activations.captured import rounded
 from quantstudy.activations.guarded import unheard
 
 REACH = 64
+"""How far POINTS reach on both sides of 0."""
 
 POINTS = torch.arange(-REACH * 256, REACH * 256, dtype=torch.float64) / 256
 """Inputs whose values tell one function from another, [-64, 64): the pre-activations that were seen reach to 27. All

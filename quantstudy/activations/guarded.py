@@ -195,7 +195,7 @@ def require_same(
 def undisturbed() -> Iterator[None]:
     """Put back what a function may set for all; what it prints is dropped: results stand on standard output."""
     kind, graded, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
-    here = _current_folder()
+    here = _working_folder()
     try:
         with redirect_stdout(_NOWHERE):
             yield
@@ -205,11 +205,11 @@ def undisturbed() -> Iterator[None]:
             torch.set_default_dtype(kind)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        if here is not None and _current_folder() != here:
+        if here is not None and _working_folder() != here:
             os.chdir(here)
 
 
-def _current_folder() -> str | None:
+def _working_folder() -> str | None:
     """Return where relative paths begin; None if that folder is gone."""
     try:
         return os.getcwd()

@@ -93,7 +93,8 @@ def judge_cause(
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
         interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
         scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
-        told; and what of the two was trained and has not learned, be it that the study does not ask for it.
+        told; and which of the two activations have not learned, as they were trained, those included that are no part
+        of the study and only compared with.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     full = by_seed(frame, "accuracy_float", KEYS, seeds)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.activations.catalogue import BOUNDED
+from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.verdict import (
@@ -232,9 +232,8 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
     said = f"Why: its cap changes the accuracy of {BOUNDED} at {config.focus_scheme} by {effect}{certainty(own)}"
-    unlearned = [name for name in own["not_learned"] if name != BOUNDED]
-    if unlearned:
-        return f"{said}, of which little can be said: without it {listing(unlearned)} has not learned."
+    if UNBOUNDED in own["not_learned"]:
+        return f"{said}; that says little, since {UNBOUNDED}, the same activation without its cap, has not learned."
     if not own["differs"]:
         return f"{said}."
     behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]

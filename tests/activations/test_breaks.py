@@ -62,6 +62,7 @@ def measured(function):
         (lambda x: (x - 0.12345678) ** -2, (0.123457,), 0, INF, False, False),
         (torch.tan, POLES, -INF, INF, False, False),
         (torch.sgn, (0.0,), -1, 1, True, False),
+        (lambda x: 100 * torch.atan(x / 100), (), -50 * math.pi, 50 * math.pi, True, False),
     ],
 )
 def test_traits_of_functions_that_jump_and_of_some_that_do_not(function, kinks, floor, top, monotonic, gates):

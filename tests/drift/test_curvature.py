@@ -47,6 +47,12 @@ def test_crossings_are_the_edges_of_the_contours_vertices():
         assert sorted(places.round(9).tolist()) == sorted(vertices.round(9).tolist())
 
 
+def test_a_logit_of_0_is_sea():
+    zero, sea = (crossings(np.array([[[value, 1.0], [-1.0, -1.0]]])) for value in (0.0, -0.5))
+    assert np.array_equal(zero.found, sea.found)
+    assert np.array_equal(zero.edges, sea.edges)
+
+
 def test_no_maps_and_no_crossings():
     assert crossings(np.ones((2, 4, 4))).edges.shape == (2, 0, 4)
     with pytest.raises(ValueError, match=r"maps has shape \(4, 4\)"):

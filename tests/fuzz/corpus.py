@@ -163,6 +163,22 @@ CASES: dict[str, str] = {
         max_seeds = 7
         fuzz.figures = []
     """,
+    "a gate that is 0 in float32 a little before it is one": """
+        activations = ["silu"]
+        bits = [6, 7]
+        seeds = 6
+        steps = 60
+        grid = 31
+        hidden = [1, 3, 1]
+        batch = 21
+        lr = 2.44585
+        learned = 0.6
+        coordinates = true
+        observer = "mse"
+        weight_observer = "no_clipping"
+        trainer = "reference"
+        fuzz.figures = []
+    """,
     "finite values behind infinite ones": """
         activations = ["torch:expm1", "zoo:steep"]
         bits = [5, 2]

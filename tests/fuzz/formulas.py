@@ -39,10 +39,11 @@ def _rounded(x: Floats, y: Floats) -> Floats:
 
 
 def _gate(error: float, end: float) -> Callable[[Floats, Floats], Floats]:
-    """x times a gate that the kernels make with this error, exactly 0 or 1 beyond its end."""
+    """x times a gate that the kernels make with this error, exactly 0 or 1 beyond its end, where it nearly is."""
 
     def apart(x: Floats, y: Floats) -> Floats:
-        return np.where(np.abs(x) < end, error, 4e-8) * np.abs(x) + 2 * UNIT * np.abs(y)
+        beyond = np.maximum(4e-8, 2 * np.exp(-np.abs(x)))
+        return np.where(np.abs(x) < end, error, beyond) * np.abs(x) + 2 * UNIT * np.abs(y)
 
     return apart
 

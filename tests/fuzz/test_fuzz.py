@@ -45,6 +45,7 @@ def test_random_studies(folders: Iterator[Path]) -> None:
     assert tight >= 0.9 * compared > 100, f"of {compared} rates {tight} are sure"
 
 
+@pytest.mark.slow
 def test_a_command_of_its_own(folders: Iterator[Path]) -> None:
     """All figures, and everything deployable and tied in all placements."""
     case = from_toml("""

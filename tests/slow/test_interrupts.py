@@ -53,9 +53,8 @@ def test_ctrl_c(
     out, err = session.process.communicate(timeout=30)
     err = faults(err)
     assert "Traceback" not in err, err
-    assert out == ""
+    assert (session.process.returncode, out) == (130, ""), err  # 0: was it too late, or not heard?
     assert len(err.splitlines()) == 1, err
-    assert session.process.returncode == 130
     before, told, line = err.strip().rpartition("interrupted; go on with: ")
     assert (before, told) == ("quantstudy: ", "interrupted; go on with: ")
     begun = (tmp_path / "run" / "study.toml").exists()

@@ -271,7 +271,8 @@ def test_an_effect_of_the_cap_is_no_finding_where_the_other_network_has_not_lear
     verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
     verdict["cause"]["w4a4"][0]["not_learned"] = ["hardgelu_uncapped"]
     line = summary(STUDY, verdict)[-1]
-    assert line.endswith("), of which little can be said: without it hardgelu_uncapped has not learned.")
+    last = "; that says little, since hardgelu_uncapped, the same activation without its cap, has not learned."
+    assert line.endswith(f"){last}")
 
 
 def test_where_all_are_tied_everywhere_nothing_depends(metrics: Callable[..., pd.DataFrame]) -> None:
