@@ -244,7 +244,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSO
 
 @app.command()
 def claim(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/, without .py.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/claims/, without .py.")],
     seeds: _Seeds = None,
     out: _Folder = None,
     jobs: _Jobs = None,
