@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from quantstudy_kernels.dispatch import (
         activation_backward,
         activation_backward_from_output,
-        activation_derivative,
         activation_forward,
         activation_forward_and_derivative,
         activation_forward_in_place,
@@ -28,7 +27,6 @@ __all__ = [
     "ACTIVATION_NAMES",
     "activation_backward",
     "activation_backward_from_output",
-    "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",

@@ -19,7 +19,6 @@ from torch import Tensor
 __all__ = [
     "activation_backward",
     "activation_backward_from_output",
-    "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
@@ -38,12 +37,6 @@ def implementation_name(x: Tensor) -> str:
 def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
     """min(f(x), cap), elementwise, differentiable: see `reference.activation_forward` for arguments and errors."""
     result: Tensor = _implementation(x).activation_forward(x, name, slope=slope, cap=cap)
-    return result
-
-
-def activation_derivative(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
-    """d min(f(x), cap) / dx, elementwise: see `reference.activation_derivative`."""
-    result: Tensor = _implementation(x).activation_derivative(x, name, slope=slope, cap=cap)
     return result
 
 

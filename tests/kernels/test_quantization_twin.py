@@ -44,7 +44,7 @@ def ends(bits: int, signed: bool = True) -> tuple[int, int]:
 
 @pytest.mark.parametrize("signed", [True, False])
 @pytest.mark.parametrize("bits", [2, 3, 4, 7, 8, 16])
-def test_the_bitsof_the_definition_at_every_tie(bits, signed):
+def test_the_bits_of_the_definition_at_every_tie(bits, signed):
     rng = np.random.default_rng(bits)
     low, high = ends(bits, signed)
     scale = np.concatenate([2.0 ** rng.integers(-9, 3, 8), rng.uniform(1e-4, 2, 40)]).astype(np.float32)
