@@ -3,8 +3,9 @@
 Takes tensors and numbers only and knows nothing of `quantstudy`. Importing this package loads neither torch nor triton;
 the first use of a function does. The functions here pick an implementation by the tensor's device (`dispatch`); to pin
 one, import it from `quantstudy_kernels.reference`, from `cpu.activations`, or from `triton.activation`, `triton.output`
-or `triton.quantization`: the names are the same. The forward pass of a whole stack is in `forward`, `cpu.forward` and
-`triton.forward`, training in `cpu.trainer` and `triton.training`.
+or `triton.quantization`: the names are the same. The forward pass of a whole stack is in `reference_forward`,
+`cpu.forward` and `triton.forward` (`forward` describes what they take and give), training in `cpu.trainer` and
+`triton.training`.
 """
 
 import importlib

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from quantstudy_kernels import ACTIVATION_NAMES, reference
-from quantstudy_kernels import forward as slow
+from quantstudy_kernels import reference_forward as slow
 from quantstudy_kernels.cpu import activations
 from quantstudy_kernels.cpu import forward as fast
 from quantstudy_kernels.cpu.layout import layout
