@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quantstudy.cost.traffic import CountedKernel, Traffic
+from quantstudy.cost.interpreted import CountedKernel
+from quantstudy.cost.operations import Traffic
 
 N = 1000
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
