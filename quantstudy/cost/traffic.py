@@ -1,7 +1,7 @@
 """Bytes that go through memory for a small network: in plain torch, and in the fused Triton kernels.
 
-`operations` says what counts of torch's operations, `interpreted` what counts of Triton's kernels. Torch's side is never
-too large, that of the kernels never too small.
+`operations` says what counts of torch's operations, `interpreted` what counts of Triton's kernels. Torch's side is
+never too large, that of the kernels never too small.
 """
 
 import importlib.util
