@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.checks import HARDGELU_CAP
-from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.layout import layout
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.training import fit

@@ -77,7 +77,7 @@ def best_grids(
 ) -> NDArray[np.int64]:
     """Return which of its grids each row of values is rounded to with the least squared error, Σ (rounded − v)².
 
-    Rounded values are those of `quantization.fake_quantize`. Errors are float32; 1024 squares are added up in float32,
+    Rounded values are those of `reference.fake_quantize`. Errors are float32; 1024 squares are added up in float32,
     lane by lane, and these sums in float64. A grid is left as soon as its error is not below the least one so far.
 
     Args:
