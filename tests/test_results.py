@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments import default_study, front
-from quantstudy.config.study import read_toml
+from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
 from quantstudy.records.folders import RECORDS
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from quantstudy.config.multiverse import Multiverse, held_multiverse
-from quantstudy.config.study import StudyConfig, toml_values
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import toml_values
 from quantstudy.engine.cells import Cell, cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.notices import Notify, log, once

@@ -8,7 +8,8 @@ from typing import Any
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.questions import QUESTIONS
-from quantstudy.config.study import StudyConfig, read_toml
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256
 
