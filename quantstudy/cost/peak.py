@@ -1,8 +1,8 @@
 """Bytes of tensors that are alive at once, counted storage by storage while torch runs: exact, the same everywhere.
 
-Every operation that torch dispatches, forward and backward, tells its results; a storage counts from the operation that
-makes it to the moment when nothing holds it any more (a weak reference tells). Views share a storage and count once.
-What a kernel allocates and frees within one operation is not seen.
+The results of every operation that torch dispatches, forward and backward, are seen; a storage counts from the
+operation that makes it to the moment when nothing holds it any more (a weak reference reports it). Views share a
+storage and count once. What a kernel allocates and frees within one operation is not seen.
 """
 
 import weakref
@@ -95,7 +95,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @dataclass
 class _Storage:
-    """One live storage: its bytes, the weak reference that tells when it is gone, who holds it."""
+    """One live storage: its bytes, the weak reference that reports when it is gone, who holds it."""
 
     size: int
     gone: weakref.ref[Any]

@@ -120,7 +120,7 @@ def _on_gpu(
     from quantstudy_kernels.triton.training import train
 
     kernel, cap, betas = _kernel(moving), moving.activation.cap, (BETA1, BETA2)
-    losses = train(flat, _widths(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
+    losses = train(flat, _neurons(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
     return losses.cpu().numpy()
 
 
@@ -157,7 +157,7 @@ def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe
     """Return how the compiled loop trains a stack (`quantstudy_kernels.cpu.trainer`), with the study's Adam and draws.
 
     Args:
-        stack: whose activation and widths they are.
+        stack: whose activation and numbers of neurons they are.
         batch: pixels per step.
         rates: learning rate of every step.
 
@@ -167,7 +167,7 @@ def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe
     from quantstudy_kernels.cpu.trainer import Recipe
 
     kernel, cap = _kernel(stack), stack.activation.cap
-    return Recipe(kernel, cap, _widths(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
+    return Recipe(kernel, cap, _neurons(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
 
 
 def _kernel(stack: Stack) -> str:
@@ -176,7 +176,7 @@ def _kernel(stack: Stack) -> str:
     return stack.activation.kernel
 
 
-def _widths(stack: Stack) -> tuple[int, ...]:
+def _neurons(stack: Stack) -> tuple[int, ...]:
     return (2, *(int(weight.shape[1]) for weight in stack.weights))
 
 

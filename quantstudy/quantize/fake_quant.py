@@ -1,4 +1,4 @@
-"""The fake-quant path: a plan applied in float32 arithmetic, any width, the whole stack in one call.
+"""The fake-quant path: a plan applied in float32 arithmetic, any number of bits, the whole stack in one call.
 
 In the kernels' own arithmetic where the stack is `portable`, else layer by layer in torch.
 """
