@@ -105,7 +105,7 @@ def _compiled(
     batch: int,
     threads: int,
 ) -> Losses:
-    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws by itself."""
+    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws its minibatches."""
     from quantstudy_kernels.cpu.trainer import train
 
     trained, losses = train(compiled_recipe(moving, batch, rates), flat.numpy(), list(seeds), masks, threads=threads)
@@ -116,7 +116,7 @@ def _compiled(
 def _on_gpu(
     flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
 ) -> Losses:
-    """Do so by Triton's fused step, one per minibatch."""
+    """Move the parameters in `flat` by Triton's fused step, one per minibatch; return the losses."""
     from quantstudy_kernels.triton.training import train
 
     kernel, cap, betas = _kernel(moving), moving.activation.cap, (BETA1, BETA2)
@@ -128,7 +128,7 @@ def _on_gpu(
 def _reference(
     flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
 ) -> Losses:
-    """Do so in stacked torch; `moving` is a view of `flat`."""
+    """Move the parameters in `flat`, of which `moving` is a view, in stacked torch; return the losses."""
     from quantstudy_kernels.adam import adam_step
 
     gradient, moments = torch.zeros_like(flat), (torch.zeros_like(flat), torch.zeros_like(flat))

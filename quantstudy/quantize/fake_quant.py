@@ -14,7 +14,7 @@ from quantstudy.quantize.plan import ActivationQuantizer, FloatMaps, Plan
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 
 QuantizedMaps = Maps
-"""What quantized networks do on the plane."""
+"""What quantized networks do on the plane; shapes as in `FloatMaps`."""
 
 
 def quantized_stack(stack: Stack, plan: Plan) -> Stack:
@@ -70,7 +70,7 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
 
 
 def rounding(plan: Plan) -> Rounding:
-    """Return a plan as `quantstudy_kernels.forward` takes it."""
+    """Return a plan as `quantstudy_kernels.forward` takes it: scales, zero points and codes, without formats and scheme."""
     return Rounding(
         tuple(None if q is None else _fixed(q) for q in plan.weights),
         tuple(map(_as_kernels_have_it, plan.preactivations)),

@@ -1,6 +1,6 @@
 """The fused training loop: one model from its first step to its last in one compiled call, a block of points at a time.
 
-Forward, loss, backward, Adam and the draw of the minibatches, without a word of memory beyond the nearest caches. All
+Forward, loss, backward, Adam and the draw of the minibatches, all in memory that stays in the nearest caches. All
 models see the same instructions in the same order whatever runs beside them: the bits depend on nothing but the inputs.
 """
 
