@@ -105,7 +105,7 @@ def _compiled(
     batch: int,
     threads: int,
 ) -> Losses:
-    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws its minibatches."""
+    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop; it draws the minibatches."""
     from quantstudy_kernels.cpu.trainer import train
 
     trained, losses = train(compiled_recipe(moving, batch, rates), flat.numpy(), list(seeds), masks, threads=threads)

@@ -70,7 +70,7 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
 
 
 def rounding(plan: Plan) -> Rounding:
-    """Return a plan as `quantstudy_kernels.forward` takes it: scales, zero points and codes, without formats and scheme."""
+    """Return the numbers of a plan as `quantstudy_kernels.forward` takes them, without its formats and its scheme."""
     return Rounding(
         tuple(None if q is None else _fixed(q) for q in plan.weights),
         tuple(map(_as_kernels_have_it, plan.preactivations)),
