@@ -65,7 +65,7 @@ ONLY = {
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show",),
     "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options"),
+    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options", "quantstudy.cli.run_options"),
     "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
     "skimage": ("quantstudy.drift",),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
-from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, listed, option, require_device, whole
+from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
@@ -29,65 +30,23 @@ def run(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY.toml]", help="A study file; options given here override it.")
     ] = None,
-    bits: Annotated[
-        list[str] | None,
-        option(
-            "Bits of weights and activations, 2 to 16; repeat it or separate by commas. 8 always runs beside; above 8 "
-            f"only the simulated path exists. Default {listed(_DEFAULT.bits)}.",
-            "B",
-            "--bits",
-        ),
-    ] = None,
-    activations: Annotated[
-        str | None,
-        option(
-            "Names, separated by commas; NAME@CAP caps one, module:function is any torch function. Default "
-            f"{', '.join(_DEFAULT.activations)}.",
-            "NAMES",
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None,
-        option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
-    ] = None,
-    steps: Annotated[str | None, option(f"Training steps. Default {_DEFAULT.steps}.", "N")] = None,
-    batch: Annotated[str | None, option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")] = None,
-    lr: Annotated[str | None, option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")] = None,
-    grid: Annotated[str | None, option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")] = None,
-    hidden: Annotated[
-        str | None, option(f"Widths of the hidden layers, in neurons. Default {listed(_DEFAULT.hidden)}.", "W,W,…")
-    ] = None,
-    device: Annotated[str | None, option("auto, cpu or cuda. Default auto.", "NAME")] = None,
-    trainer: Annotated[
-        str | None, option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")
-    ] = None,
-    out: Annotated[
-        str | None, option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")
-    ] = None,
-    jobs: Annotated[
-        str | None, option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
-    ] = None,
-    quick: Annotated[
-        bool,
-        typer.Option("--quick", help="Schemes only: leave out sensitivity, placement, bit cliff and cause."),
-    ] = False,
-    until_decided: Annotated[
-        bool,
-        typer.Option(
-            "--until-decided",
-            help="Add seeds, 16 at a time, until the best is told apart from all others, by a rule that allows for "
-            "looking after every batch.",
-        ),
-    ] = False,
-    max_seeds: Annotated[
-        str | None, option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the verdict as JSON and nothing else on standard output.")
-    ] = False,
+    bits: options.Bits = None,
+    activations: options.Activations = None,
+    seeds: options.Seeds = None,
+    steps: options.Steps = None,
+    batch: options.Batch = None,
+    lr: options.Rate = None,
+    grid: options.Grid = None,
+    hidden: options.Hidden = None,
+    device: options.Device = None,
+    trainer: options.Trainer = None,
+    out: options.Out = None,
+    jobs: options.Jobs = None,
+    quick: options.Quick = False,
+    until_decided: options.UntilDecided = False,
+    max_seeds: options.MaxSeeds = None,
+    fresh: options.Fresh = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train, quantize, measure, judge and draw; ends in figures, a page and a verdict.
 
@@ -97,17 +56,11 @@ def run(
 
     The same command goes on where it was stopped and ends with the same numbers.
     """
-    config = read_toml(Path(study)) if study is not None else StudyConfig()
-    config = config.with_options(
+    asked = {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden, "device": device}
+    config = (read_toml(Path(study)) if study is not None else StudyConfig()).with_options(
+        **asked,
         bits=None if bits is None else ",".join(bits),
-        activations=None if activations is None else tuple(part.strip() for part in activations.split(",")),
-        seeds=seeds,
-        steps=steps,
-        batch=batch,
-        lr=lr,
-        grid=grid,
-        hidden=hidden,
-        device=device,
+        activations=None if activations is None else names_in(activations),
         trainer=trainer,
         quick=quick or None,
         until_decided=until_decided or None,
@@ -166,7 +119,7 @@ def measure_cost(
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else.")] = False,
 ) -> None:
     """Measure what each activation costs: GPU instructions (no GPU needed), bytes kept for backward, time."""
-    names = None if activations is None else tuple(part.strip() for part in activations.split(","))
+    names = None if activations is None else names_in(activations)
     asked = _DEFAULT.with_options(activations=names).activations
     finished = None
     if out is not None:

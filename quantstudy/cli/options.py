@@ -24,6 +24,11 @@ def listed(values: tuple[Any, ...]) -> str:
     return ",".join(str(value) for value in values)
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """Return names that are separated by commas."""
+    return tuple(part.strip() for part in text.split(","))
+
+
 def folder_of(out: str | None, default: Path | None = None) -> Path | None:
     """Return the folder that was asked for, or the default.
 

@@ -3,6 +3,24 @@
 Seed s of a run stands for one island map, so that two runs pair where they have the same islands at the same seeds,
 whatever else differs: bits, learning rate, widths of layers, commit. Method: the paired statistics of `bootstrap`;
 Holm's correction runs over all comparisons of one metric.
+
+What `compare` returns:
+
+- `settings` and `made_with`: what differs, field → `{"a", "b"}`. `functions`: the activations from outside that
+  are another function in B, name → `{"a", "b"}` (fingerprints): their differences are no effect of settings, so
+  none of them is tested.
+- `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
+- `schemes`: pairs `{"a", "b"}`, those compared by role first.
+- `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
+- `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
+  none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
+  is missing or not finite), `same` (every value is the same in both).
+- `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
+  clearest of them can become real) and `real` (how many are).
+- `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
+  those in both runs count).
+- `not_learned`: activations that have not learned in `a` and in `b`.
+- `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -68,21 +86,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     interval leaves out 0; with fewer than two pairs it has neither. NaN is left out and counted.
 
     Returns:
-        `settings` and `made_with`: what differs, field → `{"a", "b"}`. `functions`: the activations from outside that
-        are another function in B, name → `{"a", "b"}` (fingerprints): their differences are no effect of settings, so
-        none of them is tested.
-        `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
-        `schemes`: pairs `{"a", "b"}`, those compared by role first.
-        `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
-        `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
-        none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
-        is missing or not finite), `same` (every value is the same in both).
-        `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
-        clearest of them can become real) and `real` (how many are).
-        `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
-        those in both runs count).
-        `not_learned`: activations that have not learned in `a` and in `b`.
-        `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
+        See the head of this file.
 
     Raises:
         BadInput: nothing can be paired: no activation in common, or other islands.

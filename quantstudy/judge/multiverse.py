@@ -2,10 +2,24 @@
 
 A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
 Specification curve analysis (2020).
+
+What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
+"axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states":
+{"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
+"share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […], "never": [activations
+that have learned under no choice]}, "undefined": {"values", "of", "specifications"}, "table": [S]}`. Shares are of
+all specifications, and of the overall best where no activation is named; `most` is who would be the overall best of
+that value alone.
+
+S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
+{activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by seed,
+positive where it leads whichever way the metric goes; intervals (95 %, not corrected) are None with one seed. State:
+`ahead` (alone the best), `tied` or `behind`; None where that is not known. It never is, `tells` is False, nothing is
+called tied and `share_best_or_tied` is None with fewer seeds than `seeds_needed` or with one activation.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -59,28 +73,14 @@ def judge_multiverse(
         rule: how activations are told apart.
 
     Returns:
-        `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations", "axes", "overall_best",
-        "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states": {"ahead", "tied",
-        "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
-        "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […],
-        "never": [activations that have learned under no choice]}, "undefined": {"values",
-        "of", "specifications"}, "table": [S]}`. Shares are of all specifications, and of the overall
-        best where no activation is named; `most` is who would be the overall best of that value alone.
-
-        S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
-        {activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by
-        seed, positive where it leads whichever way the metric goes; intervals (95 %, not corrected) are None with one
-        seed. State: `ahead` (alone the best), `tied` or `behind`; None where that is not known. It never is, `tells` is
-        False, nothing is called tied and `share_best_or_tied` is None with fewer seeds than `seeds_needed` or with one
-        activation.
+        See the head of this file.
 
     Raises:
         ValueError: a value is recorded twice.
     """
-    values = _values(frame, activations, seeds, axes)
-    undefined = ~np.isfinite(values)
+    recorded = _values(frame, activations, seeds, axes)
     unlearned, failed = _not_learned(frame, activations, seeds, axes, learned)
-    values = np.where(unlearned[:, :, None], np.nan, values)
+    values = np.where(unlearned[:, :, None], np.nan, recorded)
     comparisons = [paired_against_best(rows, rule.p) for rows in values]
     means = _means(values)
     best, tied = _outcome(comparisons, means)
@@ -90,11 +90,13 @@ def judge_multiverse(
         tied = best
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    table = []
-    for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
+
+    def specification(number_of: int, what: dict[str, Any], found: Comparison) -> dict[str, Any]:
         against = found if found.reference == first else paired_against(values[number_of], first, rule.p)
         entry = what | {"own": what == dict(own)} | _entry(activations, best[number_of], tied[number_of], tells)
-        table.append(entry | _lead(activations, first, means[number_of], against, entry))
+        return entry | _lead(activations, first, means[number_of], against, entry)
+
+    table = list(map(specification, count(), choices, comparisons))
     return {
         "specifications": len(table),
         "scheme": str(frame["scheme"].iloc[0]),
@@ -112,13 +114,14 @@ def judge_multiverse(
         "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
         "learned": learned,
         "not_learned": failed,
-        "undefined": {
-            "values": int(undefined.sum()),
-            "of": undefined.size,
-            "specifications": int(undefined.any(axis=(1, 2)).sum()),
-        },
+        "undefined": _undefined(recorded),
         "table": table,
     }
+
+
+def _undefined(values: Floats) -> dict[str, int]:
+    lost = ~np.isfinite(values)
+    return {"values": int(lost.sum()), "of": lost.size, "specifications": int(lost.any(axis=(1, 2)).sum())}
 
 
 def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:

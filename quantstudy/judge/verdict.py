@@ -1,4 +1,29 @@
-"""From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
+"""From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable.
+
+What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ...,
+"not_learned": {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the
+truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
+`ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
+`difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often the
+best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough, `missing` the
+seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which
+one of the compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart:
+`[{"pair", "seeds"}]`, null: no number that is reckoned with), `deployable`, `missing` (values left out: metric →
+activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
+
+Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
+scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
+
+>>> from quantstudy.judge.rules import PERMUTATION
+>>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
+>>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
+...         for a in values for s, v in enumerate(values[a])]
+>>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
+>>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
+...               allowed_drop=0.02, rule=PERMUTATION)
+>>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
+('silu', ['silu'])
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,33 +97,12 @@ def judge(
         rule: how activations are told apart (`rules.rule_of`).
 
     Returns:
-        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ..., "not_learned":
-        {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the truth with
-        so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
-        `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
-        `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often
-        the best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough,
-        `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed`
-        (the fewest at which one of the compared can be told apart from all others), `more_seeds` (how many more would
-        tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
-        `deployable`, `missing` (values left out: metric → activation → how many), `flips` (see `flips.judge_flips`)
-        and `backends_differ` (`differences` of this scheme).
-        Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
-        every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
+        See the head of this file.
 
     Raises:
         BadInput: no activation.
         StudyFailure: a column is missing, or a value is recorded twice.
 
-    >>> from quantstudy.judge.rules import PERMUTATION
-    >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
-    >>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
-    ...         for a in values for s, v in enumerate(values[a])]
-    >>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
-    >>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
-    ...               allowed_drop=0.02, rule=PERMUTATION)
-    >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
-    ('silu', ['silu'])
     """
     if not activations:
         raise BadInput("activations", activations, "at least one name")
@@ -112,16 +116,16 @@ def judge(
     full = table(FLOAT, "float", "float")
     means = {name: number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
     limits = Limits(allowed_drop, {name: mean for name, mean in means.items() if mean is None or mean < learned})
-    judged = {}
-    for scheme in schemes:
+
+    def judged(scheme: str) -> dict[str, Any]:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
-        apart = (differences or {}).get(scheme, {})
-        found = _judge_scheme(activations, tables, limits, apart, rule)
+        found = _judge_scheme(activations, tables, limits, (differences or {}).get(scheme, {}), rule)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
-        judged[scheme] = found
+        return found
+
     return {
-        "schemes": judged,
+        "schemes": {scheme: judged(scheme) for scheme in schemes},
         "seeds": len(seeds),
         "allowed_drop": allowed_drop,
         "learned": float(learned),
