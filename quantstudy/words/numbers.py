@@ -62,6 +62,16 @@ def points(low: float, high: float, places: int = 1) -> str:
     return f"[{number(100.0 * low, places)}, {number(100.0 * high, places)}]"
 
 
+def with_interval(three: Sequence[float], places: int = 1, sign: bool = False) -> str:
+    """Return the mean of a fraction, its lower and its upper end in percentage points.
+
+    >>> with_interval((0.0984, 0.09, 0.1)), with_interval((0.01, math.nan, math.nan), sign=True)
+    ('9.8 [9.0, 10.0]', '+1.0')
+    """
+    mean, low, high = three
+    return f"{number(100.0 * mean, places, sign)} {points(low, high, places)}".strip()
+
+
 def span(values: Sequence[float], places: int = 1) -> str:
     """Return the range of some fractions in percent, `n/a` if none is defined.
 

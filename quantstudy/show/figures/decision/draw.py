@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.judge.statistics.paired import paired_against
+from quantstudy.show.canvas.marks import tiles
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import (
     BASE,
@@ -28,10 +29,10 @@ from quantstudy.show.canvas.style import (
     ink_on,
     styled,
 )
-from quantstudy.show.canvas.tiles import tiles
 from quantstudy.show.figures.decision.data import METRICS, SAME, Column, Panel, panels, without_intervals
-from quantstudy.show.values import SIMULATED, TORCHAO, reference, told
+from quantstudy.show.values import SIMULATED, TORCHAO, not_learned, reference
 from quantstudy.words.numbers import listed, number, plural, span
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -52,7 +53,8 @@ def heatmap_decision(run: "Run") -> Figure:
     labels = min(1.6, max(text_width(name, BASE) for name in names) + 0.12)
     parts = [_fitted(panel, labels) for panel in panels(run)]
     height = HEAD + ROW * len(names) + FOOT
-    page = Page(SCALE + height * max(1, len(parts)), told(run, _title(run, parts)), _reading(run), _caption(run, parts))
+    title = marked(_title(run, parts), not_learned(run))
+    page = Page(SCALE + height * max(1, len(parts)), title, _reading(run), _caption(run, parts))
     tops = [SCALE + height * index for index in range(len(parts))]
     with page.draft():
         grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]
