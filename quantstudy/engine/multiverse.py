@@ -182,13 +182,14 @@ def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progres
         return found
     if found is None:
         from quantstudy.judge.multiverse import judge_multiverse
+        from quantstudy.judge.rules import rule_of
         from quantstudy.words.multiverse import with_summary
 
         progress("judge", 0, 1)
         with timed("judge", seconds):
             base = multiverse.base
             table = run.variation("multiverse")
-            asked = (base.activations, base.seeds, multiverse.axes, multiverse.own, base.learned)
+            asked = (base.activations, base.seeds, multiverse.axes, multiverse.own, base.learned, rule_of(base))
             found = with_summary(judge_multiverse(table, *asked))
             write_json(path, found)
         progress("judge", 1, 1)

@@ -140,11 +140,11 @@ def _decided(run: Run) -> bool:
     Activations without any finite value are none of the others; where all are such, more seeds would tell no more.
     """
     from quantstudy.engine.collect import focus_accuracies
+    from quantstudy.judge.rules import rule_of
     from quantstudy.judge.statistics.paired import paired_against_best
-    from quantstudy.judge.statistics.sequential import anytime_p
 
     accuracies = focus_accuracies(run)
-    return len(accuracies) == 0 or int(paired_against_best(accuracies, anytime_p).tied.sum()) == 1
+    return len(accuracies) == 0 or int(paired_against_best(accuracies, rule_of(run.config).p).tied.sum()) == 1
 
 
 def redo(

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, paired_p
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm
 from quantstudy.judge.statistics.seeds import SeedTable, by_seed, missing, number, triples
 
 KEYS = ("activation", "variant", "scheme")
@@ -77,7 +78,7 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
 
 
 def judge_cause(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, learned: float = 0.0
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, learned: float, rule: Rule
 ) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
@@ -86,12 +87,13 @@ def judge_cause(
         activations: names in the study's order.
         seeds: number of seeds.
         learned: least mean float accuracy of networks that have learned, a fraction.
+        rule: how networks are told apart.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
         "seeds", "not_learned"}]}`:
         accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
-        interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
+        interval (not corrected), the p-value of the study's test, Holm-adjusted over the rows of the
         scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
         told; and which of the two activations have not learned, as they were trained, those included that are no part
         of the study and only compared with.
@@ -102,7 +104,7 @@ def judge_cause(
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
     trained = {network.trained for one in asked for network in (one.network, one.against)}
     low = {name for name in trained if _is_below(full, name, learned)}
-    found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    found = {scheme: _table(accuracy, asked, scheme, rule) for scheme in schemes} if asked else {}
     for rows in found.values():
         for question, row in zip(asked, rows, strict=True):
             both = dict.fromkeys((question.network.trained, question.against.trained))
@@ -115,14 +117,14 @@ def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
     return mean is not None and mean < learned
 
 
-def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
+def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str, rule: Rule) -> list[dict[str, Any]]:
     def values(network: Network) -> Floats:
         row: Floats = accuracy.of([network.trained], network.variant, scheme)[0]
         return row
 
     differences = np.array([values(question.network) - values(question.against) for question in asked])
     whole = [np.isfinite(row).all() for row in differences]
-    adjusted = holm(np.array([paired_p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
+    adjusted = holm(np.array([rule.p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
     rows = []
     for question, of_seeds, three, p in zip(asked, differences, triples(differences), adjusted, strict=True):
         low, high = three["low"], three["high"]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput
 from quantstudy.judge.differing import Row, differing, made_with, other_functions
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
+from quantstudy.judge.rules import Rule, rule_of
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.judge.statistics.seeds import number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
@@ -95,7 +96,8 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     _require_same_islands(a, b, seeds)
     pairs = scheme_pairs(a.config, b.config)
     functions = other_functions(a.manifest, b.manifest, both)
-    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions)
+    rule = rule_of(a.config, b.config)
+    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions, rule)
     verdicts = [_verdicts(a, b, pair, both) for pair in pairs]
     settings, made = differing(asdict(a.config), asdict(b.config)), made_with(a.manifest, b.manifest)
     changed = any(entry["changed"] for entry in verdicts) or not all(row["same"] for row in rows)
@@ -111,7 +113,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         },
         "schemes": [dict(zip("ab", pair, strict=True)) for pair in pairs],
         "comparisons": rows,
-        "families": {metric: _family([row for row in rows if row["metric"] == metric]) for metric in HIGHER_IS_BETTER},
+        "families": {
+            metric: _family([row for row in rows if row["metric"] == metric], rule) for metric in HIGHER_IS_BETTER
+        },
         "verdicts": verdicts,
         "not_learned": {side: list(of.verdict["not_learned"]) for side, of in (("a", a), ("b", b))},
         "same": not (settings or made or functions or changed),
@@ -171,7 +175,12 @@ def _values(side: Side, seeds: int) -> Values:
 
 
 def _comparisons(
-    a: Values, b: Values, activations: Sequence[str], pairs: Sequence[tuple[str, str]], others: Container[str]
+    a: Values,
+    b: Values,
+    activations: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    others: Container[str],
+    rule: Rule,
 ) -> list[Row]:
     """Return the rows of every metric, Holm-adjusted within it; those of `others` have no p-values."""
     rows: list[Row] = []
@@ -179,7 +188,7 @@ def _comparisons(
     for metric, higher_is_better in HIGHER_IS_BETTER.items():
         family: list[Row] = [
             {"metric": metric, "activation": name, "scheme_a": one, "scheme_b": other}
-            | _difference(a.get((metric, one, name), empty), b.get((metric, other, name), empty))
+            | _difference(a.get((metric, one, name), empty), b.get((metric, other, name), empty), rule)
             for one, other in ([("float", "float")] if metric == FLOAT else pairs)
             for name in activations
         ]
@@ -194,7 +203,7 @@ def _comparisons(
     return rows
 
 
-def _difference(a: Floats, b: Floats) -> Row:
+def _difference(a: Floats, b: Floats, rule: Rule) -> Row:
     """Return one comparison of `[seeds]` values, paired by seed, before Holm's correction."""
     kept = np.isfinite(a) & np.isfinite(b)
     pairs = (b - a)[kept]
@@ -205,7 +214,7 @@ def _difference(a: Floats, b: Floats) -> Row:
         "difference": number(mean),
         "low": number(low),
         "high": number(high),
-        "p": number(paired_p(pairs)) if len(pairs) > 1 else None,
+        "p": number(rule.p(pairs)) if len(pairs) > 1 else None,
         "p_holm": None,
         "real": False,
         "better": None,
@@ -215,11 +224,11 @@ def _difference(a: Floats, b: Floats) -> Row:
     }
 
 
-def _family(rows: Sequence[Row]) -> dict[str, int]:
+def _family(rows: Sequence[Row], rule: Rule) -> dict[str, int]:
     tested = sum(row["p"] is not None for row in rows)
     return {
         "comparisons": tested,
-        "seeds_needed": seeds_needed(tested + 1),
+        "seeds_needed": rule.seeds_needed(tested + 1),
         "real": sum(row["real"] for row in rows),
     }
 

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from quantstudy.judge.statistics.bootstrap import Floats, seeds_needed
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
 from quantstudy.judge.statistics.seeds import DIGITS, by_seed, number
 
@@ -40,6 +41,7 @@ def judge_multiverse(
     axes: Mapping[str, Sequence[Any]],
     own: Mapping[str, Any],
     learned: float,
+    rule: Rule,
 ) -> dict[str, Any]:
     """Return who is best how often, what that depends on, and the lead of the overall best in every specification.
 
@@ -54,6 +56,7 @@ def judge_multiverse(
         axes: values of every axis, the metric last.
         own: the study's own value on every axis.
         learned: least mean float accuracy of networks that have learned, a fraction.
+        rule: how activations are told apart.
 
     Returns:
         `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations", "axes", "overall_best",
@@ -78,18 +81,18 @@ def judge_multiverse(
     undefined = ~np.isfinite(values)
     unlearned, failed = _not_learned(frame, activations, seeds, axes, learned)
     values = np.where(unlearned[:, :, None], np.nan, values)
-    comparisons = [paired_against_best(rows) for rows in values]
+    comparisons = [paired_against_best(rows, rule.p) for rows in values]
     means = _means(values)
     best, tied = _outcome(comparisons, means)
     rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
-    tells = len(activations) > 1 and seeds >= seeds_needed(len(activations))
+    tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
     if not tells:
         tied = best
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     table = []
     for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
-        against = found if found.reference == first else paired_against(values[number_of], first)
+        against = found if found.reference == first else paired_against(values[number_of], first, rule.p)
         entry = what | {"own": what == dict(own)} | _entry(activations, best[number_of], tied[number_of], tells)
         table.append(entry | _lead(activations, first, means[number_of], against, entry))
     return {
@@ -97,7 +100,7 @@ def judge_multiverse(
         "scheme": str(frame["scheme"].iloc[0]),
         "seeds": seeds,
         "tells": tells,
-        "seeds_needed": seeds_needed(len(activations)),
+        "seeds_needed": rule.seeds_needed(len(activations)),
         "activations": list(activations),
         "axes": {axis: list(kept) for axis, kept in axes.items()},
         "overall_best": activations[first] if best.any() else None,

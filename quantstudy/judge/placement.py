@@ -5,14 +5,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from quantstudy.judge.parity import differing
+from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import paired_against_best
 from quantstudy.judge.statistics.seeds import by_seed, missing, number, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "placement": ("post", "pre", "both"),
+    "coordinates": (False, True),
+    "observer": ("minmax", "percentile", "mse"),
+    "granularity": ("tensor", "channel", "neuron"),
+    "weight_observer": ("symmetric", "no_clipping"),
+}
+"""What a setting chooses, and among which values, in the order in which a change of the answer is looked for."""
 
 
 def judge_placement(
@@ -21,6 +32,7 @@ def judge_placement(
     seeds: int,
     allowed_drop: float,
     default: Mapping[str, Any],
+    rule: Rule,
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -32,15 +44,18 @@ def judge_placement(
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
         default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
+        rule: how activations are told apart.
         not_learned: activations that are deployable nowhere.
         differences: where the backends differ (`parity`): there they are not deployable either.
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
-        {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`;
+        {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
+        "leader", "change"}}`;
         `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
-        no finite value is neither best nor tied with it; where all are so `best` is null.
+        no finite value is neither best nor tied with it; where all are so `best` is null. See `outcome` for `leader`
+        and `change`.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -52,21 +67,63 @@ def judge_placement(
             zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
         )
         barred = {*not_learned, *differing(differences or {}, str(scheme))}
-        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred)
+        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred, rule)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
     for judged in found.values():
         judged |= {
             "best_share": _share(activations, [[entry["best"]] for entry in judged["settings"]]),
             "tied_share": _share(activations, [entry["tied_with"] for entry in judged["settings"]]),
+            **outcome(judged["settings"], activations, seeds),
         }
     return found
 
 
+def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Return who leads over all settings of a scheme, and which choice puts another one ahead.
+
+    The leader is the activation that is best, or tied with the best, most often (then: best most often, first in the
+    study). With one seed all are tied, so only the best counts. A choice changes the answer where, among the settings
+    that make it, another activation leads; of several the one with the largest gap is named.
+
+    Args:
+        settings: as `judge_placement` describes them.
+        activations: names in the study's order.
+        seeds: number of seeds.
+
+    Returns:
+        `{"leader": {"activation", "settings": in how many it is best or tied}, "change": {"factor", "level",
+        "activation": who leads there, "settings": in how many, "leader": in how many of them the leader is, "of"}}`;
+        null where nothing was measured, where no choice changes the answer.
+    """
+    best = np.array([[name == one["best"] for name in activations] for one in settings], dtype=bool)
+    tied = best | (seeds > 1 and np.array([[name in one["tied_with"] for name in activations] for one in settings]))
+    if not best.any():
+        return {"leader": None, "change": None}
+    leader = _leader(best, tied)
+    said = {"activation": activations[leader], "settings": int(tied[:, leader].sum())}
+    largest, change = 0.0, None
+    for factor, level in ((factor, level) for factor, levels in CHOICES.items() for level in levels):
+        rows = np.array([one[factor] == level for one in settings], dtype=bool)
+        if not rows.any():
+            continue
+        shares, other = tied[rows].mean(axis=0), _leader(best[rows], tied[rows])
+        if shares[other] - shares[leader] > largest:
+            often, fewer = (int(tied[rows, who].sum()) for who in (other, leader))
+            largest = float(shares[other] - shares[leader])
+            change = {"factor": factor, "level": level, "activation": activations[other]}
+            change |= {"settings": often, "leader": fewer, "of": int(rows.sum())}
+    return {"leader": said, "change": change}
+
+
+def _leader(best: NDArray[np.bool_], tied: NDArray[np.bool_]) -> int:
+    return int(np.argmax(tied.sum(axis=0) * (len(tied) + 1) + best.sum(axis=0)))
+
+
 def _judged(
-    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str]
+    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str], rule: Rule
 ) -> dict[str, Any]:
     whole = np.isfinite(accuracy).all(axis=1)
-    against = paired_against_best(accuracy)
+    against = paired_against_best(accuracy, rule.p)
     tied = [name for name, equal in zip(activations, against.tied & whole, strict=True) if equal]
     losses = dict(zip(activations, (three["high"] for three in triples(drop)), strict=True))
     within = [name for name, high in losses.items() if high is not None and high <= allowed_drop]

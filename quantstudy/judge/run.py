@@ -6,8 +6,10 @@ from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
 from quantstudy.judge.parity import Differences, backend_differences
 from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.rules import rule_of
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.verdict import judge
+from quantstudy.quantize.scheme import schemes_for
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -34,7 +36,7 @@ def judge_run(run: "Run") -> dict[str, Any]:
         learned=config.learned,
         differences=differences,
         cost=run.cost(),
-        until_decided=config.until_decided,
+        rule=rule_of(config),
     )
     if not config.quick:
         verdict |= _beyond(run, list(verdict["not_learned"]), differences)
@@ -46,13 +48,14 @@ def judge_run(run: "Run") -> dict[str, Any]:
 
 def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
     names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
+    rule, schemes = rule_of(run.config), list(map(str, schemes_for(run.config.focus_bits)[:3]))
     chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
     return {
-        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
+        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes),
         "placement": judge_placement(
             *(run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}),
-            *(not_learned, differences),
+            *(rule, not_learned, differences),
         ),
         "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned, differences),
-        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned),
+        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned, rule),
     }

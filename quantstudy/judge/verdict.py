@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats, paired_p
+from quantstudy.judge.flips import judge_flips
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.intervals import coverage
 from quantstudy.judge.statistics.paired import (
     Intervals,
-    Test,
     mean_interval,
     paired_against_best,
     probability_of_best,
@@ -22,7 +23,6 @@ from quantstudy.judge.statistics.paired import (
 from quantstudy.judge.statistics.power import more_seeds
 from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
 from quantstudy.judge.statistics.seeds import missing, number
-from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.tie import tie_break
 
 BACKEND = "simulated"
@@ -50,7 +50,7 @@ def judge(
     learned: float = 0.0,
     differences: Mapping[str, Mapping[str, Any]] | None = None,
     cost: Mapping[str, Any] | None = None,
-    until_decided: bool = False,
+    rule: Rule,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
@@ -69,7 +69,7 @@ def judge(
         learned: least mean accuracy of the float networks that counts as having learned, a fraction.
         differences: where the backends differ, see `parity.backend_differences`.
         cost: the cost table of the run, None if there is none.
-        until_decided: seeds were added until the best was told apart, so that p-values must hold at every look.
+        rule: how activations are told apart (`rules.rule_of`).
 
     Returns:
         `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ..., "not_learned":
@@ -78,10 +78,11 @@ def judge(
         `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
         `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often
         the best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough,
-        `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `more_seeds`
-        (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
-        `deployable`, `missing` (values left out: metric → activation → how many) and `backends_differ` (`differences`
-        of this scheme).
+        `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed`
+        (the fewest at which one of the compared can be told apart from all others), `more_seeds` (how many more would
+        tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
+        `deployable`, `missing` (values left out: metric → activation → how many), `flips` (see `flips.judge_flips`)
+        and `backends_differ` (`differences` of this scheme).
         Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
         every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
 
@@ -89,12 +90,13 @@ def judge(
         BadInput: no activation.
         StudyFailure: a column is missing, or a value is recorded twice.
 
+    >>> from quantstudy.judge.rules import PERMUTATION
     >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
     >>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
     ...         for a in values for s, v in enumerate(values[a])]
     >>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
     >>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
-    ...               allowed_drop=0.02)
+    ...               allowed_drop=0.02, rule=PERMUTATION)
     >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
     ('silu', ['silu'])
     """
@@ -114,7 +116,7 @@ def judge(
     for scheme in schemes:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
         apart = (differences or {}).get(scheme, {})
-        found = _judge_scheme(activations, tables, limits, apart, anytime_p if until_decided else paired_p)
+        found = _judge_scheme(activations, tables, limits, apart, rule)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
         judged[scheme] = found
@@ -125,7 +127,7 @@ def judge(
         "learned": float(learned),
         "not_learned": dict(limits.not_learned),
         "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
-        "test": "anytime" if until_decided else "permutation",
+        "test": rule.name,
     }
 
 
@@ -167,14 +169,14 @@ class Limits:
 
 
 def _judge_scheme(
-    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], test: Test
+    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], rule: Rule
 ) -> dict[str, Any]:
     order = ranking_order(tables[RANKED])
     ranked, full = tables[RANKED][order], tables[FLOAT][order]
     accuracy, before, drop, flips = map(mean_interval, (ranked, full, full - ranked, tables[FLIPS][order]))
     names = [activations[row] for row in order]
     robust = iqm_interval(ranked)
-    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], test)
+    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], rule)
     tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
     blank = dict.fromkeys(AGAINST)
     ranking: list[dict[str, Any]] = [
@@ -201,9 +203,11 @@ def _judge_scheme(
         "best": best,
         "winner": best if tied == [best] and best in deployable else None,
         "tied_with": tied,
+        "seeds_needed": rule.seeds_needed(len(against)),
         "more_seeds": _more_seeds(tied, dict(zip(names, ranked, strict=True)), len(against)),
         "deployable": deployable,
         "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
+        "flips": judge_flips(activations, tables[FLIPS], rule),
         "backends_differ": dict(apart),
     }
 
@@ -214,10 +218,10 @@ def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: fl
     return {mean: number(found.mean[row]), low: number(ends[0]), high: number(ends[1])}
 
 
-def _against_best(ranked: Floats, test: Test) -> list[dict[str, Any]]:
+def _against_best(ranked: Floats, rule: Rule) -> list[dict[str, Any]]:
     if not len(ranked):
         return []
-    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, test), _improvement(ranked)
+    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, rule.p), _improvement(ranked)
     columns = (chances.probability, found.difference, found.low, found.high, found.p_holm, *ahead)
     numbers = [dict(zip(AGAINST, map(number, row), strict=True)) for row in zip(*columns, strict=True)]
     return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]

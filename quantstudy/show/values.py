@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.errors import BadInput
+from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.judge.statistics.seeds import number
 from quantstudy.judge.verdict import FLOAT
@@ -14,17 +15,11 @@ from quantstudy.judge.verdict import FLOAT
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantstudy.config.study import StudyConfig
     from quantstudy.records.run import Run
 
 Floats = NDArray[np.float64]
 
 SIMULATED, TORCHAO = "simulated", "torchao"
-
-
-def reference(config: "StudyConfig") -> str:
-    """Return the activation that differences are taken to: relu, or the first one of a study without it."""
-    return "relu" if "relu" in config.activations else config.activations[0]
 
 
 def require(frame: "pd.DataFrame", columns: Sequence[str]) -> None:
@@ -92,4 +87,4 @@ def _cube(run: "Run", part: "pd.DataFrame", leading: tuple[int, ...]) -> Floats:
 
 def difference(run: "Run", values: Floats) -> Intervals:
     """Return the paired difference of each activation to the reference, seed by seed."""
-    return mean_interval(values - values[run.config.activations.index(reference(run.config))])
+    return mean_interval(values - values[run.config.activations.index(reference(run.config.activations))])

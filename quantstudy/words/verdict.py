@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from quantstudy.judge.statistics.bootstrap import seeds_needed
 from quantstudy.judge.tie import BYTES, UNBOUNDED
 
 FEW_SEEDS = 5
@@ -135,7 +134,7 @@ def _caveats(judged: Mapping[str, Any], learned: float) -> list[str]:
     said = []
     seeds = judged["seeds"]
     activations = len(_measured(judged))
-    needed = seeds_needed(activations)
+    needed = judged["seeds_needed"]
     if 1 < seeds < max(FEW_SEEDS, needed):
         telling = f", and fewer than {needed} cannot tell {activations} activations apart" if seeds < needed else ""
         said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")

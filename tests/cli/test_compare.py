@@ -14,6 +14,7 @@ from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.compare import compare_runs, run_id
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.records.files import file_sha256
 from quantstudy.records.folders import FORMAT
@@ -53,6 +54,7 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
         activations=config.activations,
         schemes=[str(scheme) for scheme in config.schemes],
         allowed_drop=config.allowed_drop,
+        rule=PERMUTATION,
     )
     (folder / "verdict.json").write_text(json.dumps(verdict))
     (folder / "study.toml").write_text(config.to_toml())

@@ -12,6 +12,7 @@ import pytest
 from quantstudy.judge.cause import judge_cause, questions
 from quantstudy.judge.cliff import judge_cliff, smallest
 from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.statistics.bootstrap import holm, paired_p, resample_indices
 from quantstudy.judge.statistics.paired import mean_interval, paired_against_best
@@ -60,7 +61,7 @@ def sensitivity(seeds: int, draw: Callable[..., float]) -> pd.DataFrame:
 def test_the_layers_of_every_scheme(seeds: int) -> None:
     random = np.random.default_rng(seeds)
     frame = sensitivity(seeds, random.random)
-    found = judge_sensitivity(frame, NAMES, seeds)
+    found = judge_sensitivity(frame, NAMES, seeds, ("w4", "a4", "w4a4"))
     assert list(found) == ["w4", "a4"]
     for scheme, name in product(found, NAMES):
         mine = frame[(frame["scheme"] == scheme) & (frame["activation"] == name) & (frame["metric"] == "flip_rate")]
@@ -86,7 +87,7 @@ def test_undefined_rates_have_no_mean_and_are_counted() -> None:
     frame = sensitivity(5, lambda: 0.25)
     frame.loc[(frame["view"] == "total") & (frame["activation"] == "silu") & (frame["seed"] == 1), "value"] = np.nan
     frame.loc[(frame["view"] == "shapley") & (frame["activation"] == "relu"), "value"] = np.nan
-    found = judge_sensitivity(frame, NAMES, 5)["w4"]
+    found = judge_sensitivity(frame, NAMES, 5, ("w4", "a4", "w4a4"))["w4"]
     nothing = {"mean": None, "low": None, "high": None}
     assert found["silu"]["total"] == found["relu"]["layers"][0]["shapley"] == nothing
     assert found["silu"]["layers"][0]["isolated"] == {"mean": 0.25, "low": 0.25, "high": 0.25}
@@ -212,7 +213,7 @@ def test_the_ranking_under_every_setting() -> None:
         base = random.uniform(0.925, 0.935, (3, 10))
         base[number % 3] += 0.05 if number % 4 else 0.0
         accuracy[setting] = base
-    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     entries = {tuple(entry[key] for key in DEFAULT): entry for entry in found["settings"]}
     assert list(entries) == SETTINGS  # in the order of the records
     assert [setting for setting in entries if entries[setting]["default"]] == [tuple(DEFAULT.values())]
@@ -220,7 +221,7 @@ def test_the_ranking_under_every_setting() -> None:
     for setting, entry in entries.items():
         values = accuracy[setting]
         top = int(values.mean(axis=1).argmax())
-        against = paired_against_best(values)
+        against = paired_against_best(values, test=paired_p)
         assert entry["best"] == NAMES[top]
         assert entry["tied_with"] == [name for name, tied in zip(NAMES, against.tied, strict=True) if tied]
         drops = [three(0.99 - row, -1.0)["high"].expected for row in values]
@@ -243,7 +244,7 @@ def test_the_ranking_under_every_setting() -> None:
 def test_where_the_backends_differ_nothing_is_deployable_in_any_setting_or_at_any_width() -> None:
     accuracy = {setting: np.full((3, 10), 0.995) for setting in SETTINGS}
     for differ, left in (({"w4a4": {"silu": {}}}, ["relu", "hardgelu"]), ({"w4a4": {}, "w4": {"silu": {}}}, [*NAMES])):
-        judged = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, (), differ)["w4a4"]
+        judged = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, PERMUTATION, (), differ)["w4a4"]
         assert all(entry["deployable"] == left for entry in judged["settings"])
     frame = cliff(6, (2, 4, 8), lambda *_: 0.001)
     apart = {"w4": {"silu": {}}, "a4": {}, "w4a4": {}, "w8": {}, "a8": {}, "w8a8": {}}
@@ -255,21 +256,21 @@ def test_where_the_backends_differ_nothing_is_deployable_in_any_setting_or_at_an
 
 def test_who_lacks_a_network_is_not_the_best_of_a_setting() -> None:
     accuracy = {setting: np.array([[0.9] * 8, [*[0.95] * 7, np.nan], [0.8] * 8]) for setting in SETTINGS}
-    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     assert found["tied_share"] == found["best_share"] == {"relu": 1.0, "silu": 0.0, "hardgelu": 0.0}
     assert all(entry["missing"] == {"silu": 1} for entry in found["settings"])
 
 
 def test_the_best_that_is_not_deployable_wins_no_setting() -> None:
     accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) + np.linspace(0, 0.001, 10) for setting in SETTINGS}
-    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     for entry in found["settings"]:
         assert (entry["best"], entry["tied_with"], entry["deployable"], entry["winner"]) == ("silu", ["silu"], [], None)
 
 
 def test_one_seed_decides_nothing_about_placements() -> None:
     accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) for setting in SETTINGS}
-    found = judge_placement(placement(1, accuracy), NAMES, 1, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(1, accuracy), NAMES, 1, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     for entry in found["settings"]:
         assert (entry["best"], entry["winner"], entry["deployable"]) == ("silu", None, [])
         assert entry["tied_with"] == list(NAMES)
@@ -278,7 +279,7 @@ def test_one_seed_decides_nothing_about_placements() -> None:
 
 def test_an_activation_without_values_is_neither_best_nor_tied() -> None:
     accuracy = {setting: np.array([[np.nan] * 8, [0.95] * 8, [0.8] * 8]) for setting in SETTINGS}
-    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     assert found["tied_share"] == {"relu": 0.0, "silu": 1.0, "hardgelu": 0.0}
     json.dumps(found, allow_nan=False)
 
@@ -312,7 +313,7 @@ def told(
     learned: float = 0.0,
     not_learned: Sequence[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
-    return with_sentences(judge_cause(frame, activations, seeds, learned), not_learned)
+    return with_sentences(judge_cause(frame, activations, seeds, learned, rule=PERMUTATION), not_learned)
 
 
 def test_every_question_about_the_cause() -> None:
@@ -445,7 +446,7 @@ def test_missing_networks_are_said() -> None:
 def test_no_cause_without_the_bounded_activation() -> None:
     assert list(questions(["relu", "silu"])) == []
     empty = cause(2, {})
-    assert judge_cause(empty, ["relu", "silu"], 2) == {}
+    assert judge_cause(empty, ["relu", "silu"], 2, 0.0, rule=PERMUTATION) == {}
 
 
 def test_a_value_recorded_twice() -> None:

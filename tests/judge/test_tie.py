@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.tie import BYTES, CALLS, CRITERIA, UNBOUNDED, tie_break
 from quantstudy.judge.verdict import judge
 from quantstudy.words.verdict import with_reasons
@@ -88,7 +89,7 @@ def judged(metrics):
         full = {"silu": same, "gelu": same + 0.03, "relu": same + 0.05, "leaky_relu": same - 0.1}
         names = list(quantized)
         frame = metrics(full, {"w4": quantized})
-        found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed_drop, cost=cost)
+        found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed_drop, cost=cost, rule=PERMUTATION)
         json.dumps(found, allow_nan=False)
         return with_reasons(found)["schemes"]["w4"]
 

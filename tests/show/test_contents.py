@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from quantstudy.judge.flips import reference
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.show.canvas.page import png, shortened, text_width, wrap
 from quantstudy.show.canvas.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
@@ -22,7 +24,6 @@ from quantstudy.show.figures.decision.data import panels
 from quantstudy.show.figures.fold_noise.draw import median
 from quantstudy.show.figures.ranges.data import Histogram, histogram, levels_of
 from quantstudy.show.figures.ranges.draw import LOWEST, draw_bars
-from quantstudy.show.values import reference
 from quantstudy.words.headline import headline, outcome
 
 
@@ -82,8 +83,8 @@ def _cell_colour(figure: Figure, row: int) -> tuple[float, ...]:
 
 
 def test_the_reference_is_relu_or_the_first(make_run: Callable[..., Any]) -> None:
-    assert reference(make_run(activations=("silu", "relu"), seeds=1).config) == "relu"
-    assert reference(make_run(activations=("silu", "gelu"), seeds=1).config) == "silu"
+    assert reference(make_run(activations=("silu", "relu"), seeds=1).config.activations) == "relu"
+    assert reference(make_run(activations=("silu", "gelu"), seeds=1).config.activations) == "silu"
 
 
 def test_maps_are_drawn_with_y_upwards(make_run: Callable[..., Any]) -> None:
@@ -152,7 +153,9 @@ def _verdict(run: Any, **accuracy: list[float]) -> dict[str, Any]:
         )
     ]
     frame = pd.DataFrame(rows, columns=["activation", "seed", "scheme", "backend", "scope", "metric", "value"])
-    return judge(frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop)
+    return judge(
+        frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop, rule=PERMUTATION
+    )
 
 
 def test_headlines(make_run: Callable[..., Any]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.words.summary import summary
 
@@ -33,7 +34,7 @@ def judged(
         scheme: {name: (four if "4" in scheme else eight)[name] + noise[row] for row, name in enumerate(NAMES)}
         for scheme in SCHEMES
     }
-    return judge(metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02)
+    return judge(metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02, rule=PERMUTATION)
 
 
 def beyond(
@@ -160,7 +161,9 @@ def test_at_most_eight_lines(metrics: Callable[..., pd.DataFrame], count: int) -
     random = np.random.default_rng(1)
     full = {name: np.full(3, 0.99) for name in NAMES}
     quantized = {str(scheme): {name: random.uniform(0.8, 0.9, 3) for name in NAMES} for scheme in config.schemes}
-    verdict = judge(metrics(full, quantized), activations=NAMES, schemes=list(quantized), allowed_drop=0.02)
+    verdict = judge(
+        metrics(full, quantized), activations=NAMES, schemes=list(quantized), allowed_drop=0.02, rule=PERMUTATION
+    )
     verdict |= {"sensitivity": {}, "bit_cliff": {}, "placement": {}, "cause": {}}
     for key in ("sensitivity", "placement", "cause"):
         verdict[key] = {f"w{bits[0]}a{bits[0]}": beyond(verdict)[key]["w4a4"]}
@@ -235,7 +238,9 @@ def test_networks_that_learned_little_and_missing_values_are_said(metrics: Calla
     full = {name: np.full(12, 0.7) for name in NAMES}
     quantized = {scheme: {name: random.uniform(0.6, 0.7, 12) for name in NAMES} for scheme in SCHEMES}
     quantized["w4"]["relu"][:3] = quantized["w4a4"]["silu"][1] = np.nan
-    verdict = judge(metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02, learned=0.9)
+    verdict = judge(
+        metrics(full, quantized), activations=NAMES, schemes=SCHEMES, allowed_drop=0.02, learned=0.9, rule=PERMUTATION
+    )
     four, eight, *_ = summary(STUDY, verdict)
     assert "of its only 70.0 % in float" in four
     for said in (
@@ -258,6 +263,7 @@ def test_the_best_without_an_interval_or_that_has_not_learned_says_why_it_is_not
             schemes=SCHEMES,
             allowed_drop=0.02,
             learned=0.9,
+            rule=PERMUTATION,
         )
         return summary(STUDY, judged)[0]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.words import verdict
 from quantstudy.words.verdict import FEW_SEEDS, limit, listing, points, with_reasons
@@ -20,7 +21,9 @@ def say(metrics):
     def build(quantized, full=None, allowed=0.02, scheme="w4", **options):
         full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
         frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
-        found = judge(frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, **options)
+        found = judge(
+            frame, activations=list(quantized), schemes=[scheme], allowed_drop=allowed, **options, rule=PERMUTATION
+        )
         return with_reasons(found)["schemes"][scheme]["reason"]
 
     return build

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from quantstudy.judge.statistics.bootstrap import ERROR, ROUNDING, Floats, holm, mean_of, paired_p, resampled_means
+from quantstudy.judge.statistics.bootstrap import ERROR, ROUNDING, Floats, holm, mean_of, resampled_means
 from quantstudy.judge.statistics.intervals import interval
 
 Whole = NDArray[np.int64]
@@ -103,7 +103,7 @@ def mean_interval(values: ArrayLike) -> Intervals:
     return Intervals(*_columns(interval(row[np.isfinite(row)]) for row in rows), *_counts(np.isfinite(rows)))
 
 
-def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> Comparison:
+def paired_against(values: ArrayLike, reference: int, test: Test) -> Comparison:
     """Compare one activation with all, paired by seed.
 
     Two opinions: an activation is told apart from the reference where the interval of the difference leaves out 0
@@ -113,14 +113,14 @@ def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> 
     Args:
         values: `[activations, seeds]`; NaN = missing.
         reference: row to compare with; the sign of a difference is reference − other.
-        test: the p-value: `paired_p`, the paired permutation test, where the number of seeds was fixed beforehand,
-            or `sequential.anytime_p` where seeds are added until the best is told apart.
+        test: the p-value, that of the study's rule (`rules.rule_of`).
 
     Raises:
         ValueError: not two axes.
 
+    >>> from quantstudy.judge.statistics.bootstrap import paired_p
     >>> relu, twin, silu = [0.90, 0.91, 0.89, 0.92] * 3, [0.90, 0.91, 0.89, 0.92] * 3, [0.95, 0.95, 0.94, 0.96] * 3
-    >>> found = paired_against([relu, twin, silu], 2)
+    >>> found = paired_against([relu, twin, silu], 2, paired_p)
     >>> found.difference.round(3).tolist(), found.tied.tolist()
     ([0.045, 0.045, 0.0], [False, False, True])
     """
@@ -139,7 +139,7 @@ def paired_against(values: ArrayLike, reference: int, test: Test = paired_p) -> 
     return Comparison(reference, mean, low, high, p, p_holm, ~apart, *_counts(present))
 
 
-def paired_against_best(values: ArrayLike, test: Test = paired_p) -> Comparison:
+def paired_against_best(values: ArrayLike, test: Test) -> Comparison:
     """Compare the best, the first of `ranking_order`, with all, paired by seed (see `paired_against`).
 
     One that is ahead of the best at the seeds that both have counts as tied: where values are missing, the best may owe

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from quantstudy_kernels.elementary import exp, log, log1p
 
-from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 
 STAKES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Stakes λ of the bets, per root mean square of the differences so far; each has the same share, on either sign."""
@@ -66,7 +66,28 @@ def log_gains(differences: ArrayLike) -> Floats:
     row = row[np.isfinite(row)]
     row = row / max(np.abs(row).max(initial=0.0), np.finfo(np.float64).tiny)  # a unit; squares of small numbers are 0
     size = np.sqrt(np.cumsum(np.square(row)) / np.arange(1, len(row) + 1))
-    relative = np.divide(row, size, out=np.zeros_like(row), where=size > 0)
+    return _log_gains(np.divide(row, size, out=np.zeros_like(row), where=size > 0))
+
+
+def seeds_needed(activations: int) -> int:
+    """Return the fewest seeds at which `anytime_p` can tell one of `activations` apart from all others.
+
+    A difference is at most √i times the root mean square of the first i, so no row of differences gains more than one
+    that grows so fast that each of its differences is. Equal differences take a seed more for some numbers.
+
+    >>> seeds_needed(1), seeds_needed(2), seeds_needed(7)
+    (1, 7, 9)
+    """
+    if activations < 2:
+        return 1
+    wanted, seeds = math.log((activations - 1) / ERROR), 1
+    while float(_log_gains(np.sqrt(np.arange(1.0, seeds + 1.0)))[-1]) < wanted:
+        seeds += 1
+    return seeds
+
+
+def _log_gains(relative: Floats) -> Floats:
+    """Return ln E after each difference, given per root mean square of those up to it."""
     bets = np.outer(STAKES, relative)
     bets = np.concatenate([bets, -bets])
     log_cosh = np.abs(bets) + log1p(exp(-2 * np.abs(bets))) - math.log(2)  # cosh itself would overflow

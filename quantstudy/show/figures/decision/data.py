@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.values import (
@@ -12,7 +13,6 @@ from quantstudy.show.values import (
     TORCHAO,
     Floats,
     difference,
-    reference,
     seed_values,
 )
 from quantstudy.words.numbers import decimals, number, percent, points
@@ -102,7 +102,7 @@ def _places(columns: list[Column]) -> int:
 
 
 def _finished(panel: Panel, run: "Run") -> Panel:
-    row = run.config.activations.index(reference(run.config))
+    row = run.config.activations.index(reference(run.config.activations))
     ends: dict[str, float] = {}
     simulated: dict[str, tuple[tuple[str, str], ...]] = {}
     columns = []

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.judge.statistics.paired import paired_against
+from quantstudy.judge.flips import reference
 from quantstudy.show.canvas.marks import tiles
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import (
@@ -30,7 +30,7 @@ from quantstudy.show.canvas.style import (
     styled,
 )
 from quantstudy.show.figures.decision.data import METRICS, SAME, Column, Panel, panels, without_intervals
-from quantstudy.show.values import SIMULATED, TORCHAO, not_learned, reference
+from quantstudy.show.values import SIMULATED, TORCHAO, not_learned
 from quantstudy.words.numbers import listed, number, plural, span
 from quantstudy.words.verdict import marked
 
@@ -58,7 +58,7 @@ def heatmap_decision(run: "Run") -> Figure:
     tops = [SCALE + height * index for index in range(len(parts))]
     with page.draft():
         grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]
-    _scale(page, labels, reference(run.config))
+    _scale(page, labels, reference(run.config.activations))
     for panel, top, axes in zip(parts, tops, grids, strict=True):
         page.write(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}", size=HEADING, weight="bold")
         for row, name in enumerate(names):
@@ -67,7 +67,7 @@ def heatmap_decision(run: "Run") -> Figure:
             _write_columns(page, panel, backend, (left, top, width), ax)
         right = max((left + width * len(panel.of(backend)) for backend, left, width, _ in axes), default=labels)
         if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
-            _forest(page, panel, panel.focus, right + 0.3, top, names.index(reference(run.config)))
+            _forest(page, panel, panel.focus, right + 0.3, top, names.index(reference(run.config.activations)))
     return page.figure
 
 
@@ -164,7 +164,7 @@ def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, b
 
 
 def _title(run: "Run", parts: list[Panel]) -> str:
-    scheme, base, names = run.config.focus_scheme, reference(run.config), run.config.activations
+    scheme, base, names = run.config.focus_scheme, reference(run.config.activations), run.config.activations
     panel = next((p for p in parts if p.metric == "flip_rate" and p.bits == run.config.focus_bits), None)
     column = panel.focus if panel else None
     if panel is None or column is None or np.isnan(column.rate.mean).all():
@@ -174,19 +174,17 @@ def _title(run: "Run", parts: list[Panel]) -> str:
         return f"{start} with {names[0]}"
     if run.config.seeds == 1:
         return f"{start}; one seed says nothing about which activation is better"
-    compared = paired_against(column.values, names.index(base))
-    fewer = [names[row] for row in np.flatnonzero(~compared.tied & (compared.difference > 0.0))]
-    best = int(np.nanargmin(column.rate.mean))
-    if not fewer:
+    flips = run.verdict()["schemes"][scheme]["flips"]
+    if not flips["fewer"]:
         return f"{start}; no activation flips clearly fewer than {base}"
-    if names[best] not in fewer:
-        return f"{start}; clearly fewer than with {base}: {listed(fewer)}"
-    gap = number(100.0 * compared.difference[best], panel.places)
-    return f"{start}; {names[best]} flips the fewest on average, {gap} points below {base}"
+    if flips["fewest"] not in flips["fewer"]:
+        return f"{start}; clearly fewer than with {base}: {listed(flips['fewer'])}"
+    gap = number(100.0 * flips["below"], panel.places)
+    return f"{start}; {flips['fewest']} flips the fewest on average, {gap} points below {base}"
 
 
 def _reading(run: "Run") -> str:
-    base, seeds = reference(run.config), run.config.seeds
+    base, seeds = reference(run.config.activations), run.config.seeds
     if seeds == 1:
         return (
             f"Each cell: the value, and below it the difference to {base} in percentage points. "

@@ -12,9 +12,10 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.placement.data import FACTORS, Mask, Table, finding, table_of
+from quantstudy.show.figures.placement.data import Mask, Table, table_of
 from quantstudy.show.figures.placement.panels import LEGEND, draw_cells, grid_of
 from quantstudy.words.numbers import percent, plural
+from quantstudy.words.placement import FACTORS, finding
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def placement(run: "Run") -> Figure:
     Reads `verdict["placement"][scheme]`; where that is missing or holds no setting the page says so in one line.
     """
     scheme = run.config.focus_scheme
-    table = table_of(scheme, run.verdict().get("placement", {}).get(scheme, {}), run.config)
+    section = run.verdict().get("placement", {}).get(scheme, {})
+    table = table_of(scheme, section, run.config)
     if not table.settings:
         title = f"Does the winner change with what is quantized at {scheme}? No other setting was measured"
         return Page(0.0, title, "This run quantized at its own setting only (as --quick does).").figure
@@ -41,7 +43,7 @@ def placement(run: "Run") -> Figure:
     shares = HEAD + ROW * len(table.names) + APART
     page = Page(
         shares + LEGEND + grid.height,
-        marked(finding(table), run.verdict()["not_learned"]),
+        marked(finding(run.config, section), run.verdict()["not_learned"]),
         _reading(table),
         _caption(table),
     )

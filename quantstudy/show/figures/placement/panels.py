@@ -10,8 +10,9 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BASE, HEADING, INK, LEVELS, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on
-from quantstudy.show.figures.placement.data import FACTORS, Table
+from quantstudy.show.figures.placement.data import Table
 from quantstudy.words.numbers import number
+from quantstudy.words.placement import FACTORS
 
 LEGEND, CELL, APART = 0.86, 0.25, 0.25
 """Inches: heading and legend, one setting, between panels."""

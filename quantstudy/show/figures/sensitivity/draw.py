@@ -10,9 +10,10 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
-from quantstudy.show.figures.sensitivity.data import Parts, finding, parts
+from quantstudy.show.figures.sensitivity.data import Parts, parts
 from quantstudy.show.figures.sensitivity.table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
 from quantstudy.words.numbers import percent, plural
+from quantstudy.words.sensitivity import finding
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ def sensitivity(run: "Run") -> Figure:
     95 % interval. Table: per layer at wBaB the rank and the share, and the flip rates with only this layer, all but
     this one, and this one and all before it quantized.
     """
-    found = parts(run.config, run.verdict()["sensitivity"])
+    section = run.verdict()["sensitivity"]
+    found = parts(run.config, section)
     names, layers = run.config.activations, len(run.config.hidden) + 1
     layout = layout_of(found, names)
     bars, table = (HEAD + (block + APART) * len(names) for block in (layout.bars, layout.lines))
     height = LEGEND + bars + FOOT + (table if layout.below else 0.0)
     page = Page(
         height,
-        marked(finding(run.config, found), run.verdict()["not_learned"]),
+        marked(finding(run.config, section), run.verdict()["not_learned"]),
         _reading(run, found, layout),
         _caption(run, found),
     )

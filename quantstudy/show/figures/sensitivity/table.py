@@ -8,8 +8,9 @@ from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, MUTED, RULE, SMALL, ink_on
-from quantstudy.show.figures.sensitivity.data import Parts, layer_name, places_for, worst_layers
+from quantstudy.show.figures.sensitivity.data import Parts
 from quantstudy.words.numbers import number, points
+from quantstudy.words.sensitivity import layer_name, places_for
 
 HEAD, CHIP, LINE, APART, FOOT = 0.75, 0.24, 0.19, 0.2, 0.52
 """Inches: what stands above the rows, a coloured cell, a line of numbers, between activations,
@@ -108,14 +109,13 @@ def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colour
     if layout.intervals:
         page.write(right, top + CHIP + LINE / 2, "95 %", size=SMALL, color=MUTED, ha="right")
     blamed = {"isolated": _extreme(part, "isolated", row, 1.0), "all_but_one": _extreme(part, "all_but_one", row, -1.0)}
-    worst, _ = worst_layers(part)
     for line, word in zip(lines, WORDS.values(), strict=True):
         page.write(right, line, word, size=SMALL, color=MUTED, ha="right")
     for layer, colour in enumerate(colours):
         left = layout.table + layout.column * layer
         middle = left + layout.column / 2
         mean, low, high = part.views["shapley"][row, layer]
-        first = worst[row] == layer
+        first = part.largest[row] == layer
         missing = bool(np.isnan(mean))
         box: dict[str, Any] = {"facecolor": MISSING, "hatch": "///"} if missing else {"facecolor": colour}
         edge = {"edgecolor": INK if first else "white", "linewidth": 2.0 if first else 0.0}
