@@ -15,17 +15,11 @@ from quantstudy.show.values import (
     difference,
     seed_values,
 )
+from quantstudy.words.figures.decision import METRICS, SAME
 from quantstudy.words.numbers import decimals, number, percent, points
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
-
-METRICS = {
-    "flip_rate": "Flip rate (share of pixels whose class changes)",
-    "accuracy_drop": "Accuracy drop in percentage points (float minus quantized)",
-}
-SAME = "same"
-"""Text of a torchao cell that reads like its simulated twin."""
 
 
 @dataclass(frozen=True)
