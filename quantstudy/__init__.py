@@ -17,7 +17,7 @@ _API = {
     "StudyConfig": "quantstudy.config.study",
     "StudyFailure": "quantstudy.errors",
     "open_run": "quantstudy.records.run",
-    "read_toml": "quantstudy.config.study",
+    "read_toml": "quantstudy.config.toml",
     "run_study": "quantstudy.engine.pipeline",
     "workers": "quantstudy.engine.executors",
 }

@@ -69,7 +69,7 @@ ONLY = {
     "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
     "skimage": ("quantstudy.drift",),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),
-    "tomllib": ("quantstudy.config.study",),
+    "tomllib": ("quantstudy.config.toml",),
 }
 """Packages that only these may import."""
 

@@ -5,20 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config.study import read_toml
+from experiments import default_study, front
+from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
 from quantstudy.records.folders import RECORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "neither": "neither"}
-
-
-@pytest.fixture
-def default_study(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import default_study
-
-    return default_study
 
 
 def test_results_readme_lists_every_metric_with_unit_and_direction():
@@ -35,7 +28,7 @@ def test_results_readme_names_every_record():
     assert [name for name in (*RECORDS, "study.toml", "manifest.json", "verdict.json") if f"`{name}`" not in text] == []
 
 
-def test_readme_block_is_made_from_the_reference_verdict(default_study):
+def test_readme_block_is_made_from_the_reference_verdict():
     verdict = json.loads((ROOT / "results/default/verdict.json").read_text())
     readme = (ROOT / "README.md").read_text()
     assert default_study.with_block(readme, default_study.block(verdict)) == readme
@@ -43,7 +36,7 @@ def test_readme_block_is_made_from_the_reference_verdict(default_study):
     assert default_study.with_block(readme, default_study.block(verdict)) != readme
 
 
-def test_reference_results_are_those_of_the_default_study(default_study):
+def test_reference_results_are_those_of_the_default_study():
     from quantstudy.config.study import StudyConfig
 
     assert read_toml(ROOT / "results/default/study.toml") == StudyConfig()
@@ -54,15 +47,7 @@ def test_reference_results_are_those_of_the_default_study(default_study):
         assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
 
 
-@pytest.fixture
-def front(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import front
-
-    return front
-
-
-def test_readme_front_is_made_from_the_claims(front):
+def test_readme_front_is_made_from_the_claims():
     found = front.judged(front.CLAIMS)
     readme = (ROOT / "README.md").read_text()
     assert front.with_block(readme, front.block(found)) == readme
@@ -74,7 +59,7 @@ def test_readme_front_is_made_from_the_claims(front):
         assert finding.holds
 
 
-def test_a_finding_that_came_out_another_way_is_refused(front):
+def test_a_finding_that_came_out_another_way_is_refused():
     from dataclasses import replace
 
     from quantstudy.errors import StudyFailure

@@ -1,9 +1,10 @@
-"""Pick the implementation by where the tensor lives: Triton for float32 on CUDA, Numba for float32 on the CPU.
+"""Pick the implementation by where the tensor lives.
 
-The torch reference serves the rest: precisions other than float32, and CUDA where triton is not installed. Quantization
-on the CPU is the reference's too: the bits are the same, and a scale per point is no slower than any other there.
-Triton's interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions
-and the tolerance); quantization agrees to the last bit.
+Activations: Triton for float32 on CUDA, Numba for float32 on the CPU. Quantization: Triton for float32 on CUDA; on the
+CPU the torch reference is the only implementation (rounding inside the forward pass of `cpu.forward` is compiled there,
+with the same bits). The reference also serves every other precision, and CUDA where triton is not installed. Triton's
+interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the
+tolerance); quantization agrees to the last bit.
 """
 
 import functools
@@ -18,7 +19,6 @@ from torch import Tensor
 __all__ = [
     "activation_backward",
     "activation_backward_from_output",
-    "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
@@ -37,12 +37,6 @@ def implementation_name(x: Tensor) -> str:
 def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
     """min(f(x), cap), elementwise, differentiable: see `reference.activation_forward` for arguments and errors."""
     result: Tensor = _implementation(x).activation_forward(x, name, slope=slope, cap=cap)
-    return result
-
-
-def activation_derivative(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
-    """d min(f(x), cap) / dx, elementwise: see `reference.activation_derivative`."""
-    result: Tensor = _implementation(x).activation_derivative(x, name, slope=slope, cap=cap)
     return result
 
 

@@ -39,7 +39,7 @@ from quantstudy_kernels.checks import (
     effective_cap,
     is_capped,
 )
-from quantstudy_kernels.formulas import FORMULAS
+from quantstudy_kernels.reference_formulas import FORMULAS
 
 __all__ = [
     "ACTIVATION_NAMES",

@@ -30,8 +30,8 @@ def judged(folder: Path) -> dict[str, Found]:
         StudyFailure: a table is damaged or of another version.
     """
     held = {name: found for name in CLAIMS if (found := read_claim(folder, name)) is not None}
-    modules = {name: experiment(name) for name in held}
-    decided = judge_claims([(modules[name].CLAIM, modules[name].effects(held[name][0])) for name in held])
+    experiments = {name: experiment(name) for name in held}
+    decided = judge_claims([(one.claim, one.effects(held[name][0])) for name, one in experiments.items()])
     return {name: (result, *held[name]) for name, result in zip(held, decided, strict=True)}
 
 

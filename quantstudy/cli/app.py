@@ -1,8 +1,5 @@
 """The command line: parse, call, print. Nothing here computes; torch is loaded only where cells run."""
 
-import json
-import shlex
-import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from quantstudy.cli.exits import resumable, run_and_exit
+from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, listed, option, require_device, whole
-from quantstudy.config.study import StudyConfig, read_toml
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
 from quantstudy.records.files import resume_command
 
@@ -119,7 +117,7 @@ def run(
         raise BadInput("max_seeds", max_seeds, "only together with --until-decided")
     folder = folder_of(out) or Path("results") / config.run_name
     processes = jobs_of(config, jobs)
-    with resumable(lambda: _command(config, folder)):
+    with resumable(lambda: command_for(config, folder)):
         from quantstudy.cli.run import do_run
 
         require_device(config)
@@ -189,18 +187,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
 ) -> None:
     """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
-    from quantstudy.cli.terminal import print_comparison, tell_changes
-    from quantstudy.engine.compare import compare_runs
-    from quantstudy.records.run import open_run
+    from quantstudy.cli.compare import do_compare
 
-    to = folder_of(out)
-    runs = open_run(Path(run_a), "RUN_A"), open_run(Path(run_b), "RUN_B")
-    tell_changes(*runs)
-    found, folder = compare_runs(*runs, to)
-    if as_json:
-        print(json.dumps({"compare": str(folder), **found}, indent=1))
-    else:
-        print_comparison(found, folder)
+    do_compare(Path(run_a), Path(run_b), folder_of(out), as_json=as_json)
 
 
 @app.command()
@@ -244,7 +233,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSO
 
 @app.command()
 def claim(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/, without .py.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/claims/, without .py.")],
     seeds: _Seeds = None,
     out: _Folder = None,
     jobs: _Jobs = None,
@@ -271,15 +260,14 @@ def _claims(
     names: Sequence[str], seeds: str | None, out: str | None, jobs: str | None, *, fresh: bool, as_json: bool
 ) -> None:
     from quantstudy.claims.checkout import root
+    from quantstudy.engine.executors import available_cores
 
     root()
-    paired = whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000)
-    folder = folder_of(out)
-    with resumable(lambda: shlex.join(["quantstudy", *sys.argv[1:]])):
+    paired, folder = whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000), folder_of(out)
+    processes = whole("jobs", jobs, available_cores(), MOST_JOBS)
+    with resumable(this_command):
         from quantstudy.cli.claims import do_claims
-        from quantstudy.engine.executors import available_cores
 
-        processes = whole("jobs", jobs, available_cores(), MOST_JOBS)
         do_claims(names, paired, folder, processes, fresh=fresh, as_json=as_json)
 
 
@@ -296,13 +284,6 @@ def _global_options(
     ] = False,
 ) -> None:
     pass
-
-
-def _command(config: StudyConfig, folder: Path) -> str:
-    """Return how to go on with a run: by its study.toml, or, before that is written, the same command."""
-    study = folder / "study.toml"
-    begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
-    return resume_command(folder) if begun else shlex.join(["quantstudy", *sys.argv[1:]])
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ from quantstudy.cost.table import cost_table
 from quantstudy.engine.pipeline import redo
 from quantstudy.records.files import locked
 from quantstudy.records.origins import require_same_functions
-from quantstudy.records.run import Run, write_json
+from quantstudy.records.run import Run
+from quantstudy.records.store import write_json
 
 
 def do_cost(names: tuple[str, ...], run: Run | None, *, as_json: bool) -> None:

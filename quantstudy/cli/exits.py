@@ -1,16 +1,22 @@
 """How a command ends: an exit code, and one line on standard error for every problem; no traceback."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from quantstudy.cli import advice, streams
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records.files import resume_command
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
 
 
 @contextmanager
@@ -20,6 +26,18 @@ def resumable(command: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise _Interrupted(f"interrupted; go on with: {command()}") from None
+
+
+def this_command() -> str:
+    """Return the command line as it was typed."""
+    return shlex.join(["quantstudy", *sys.argv[1:]])
+
+
+def command_for(config: "StudyConfig", folder: Path) -> str:
+    """Return how to go on with a run: by its study.toml, or, before that is written, the same command."""
+    study = folder / "study.toml"
+    begun = study.is_file() and study.read_bytes() == config.to_toml().encode()
+    return resume_command(folder) if begun else this_command()
 
 
 class _Interrupted(StudyFailure):

@@ -1,11 +1,11 @@
 """What the commands' options have in common: how they look in help, and checks of what config has no field for."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from quantstudy.config.checks import whole_number
 from quantstudy.errors import BadInput
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def whole(field: str, given: str | None, default: int, most: int) -> int:
     Raises:
         BadInput: it is none, or more than `most`.
     """
-    if given is None:
-        return default
-    if not re.fullmatch(r"\d{1,9}", given) or not 1 <= int(given) <= most:
-        raise BadInput(field, given, f"whole numbers from 1 to {most}")
-    return int(given)
+    return default if given is None else whole_number(field, given, 1, most)
 
 
 def jobs_of(config: "StudyConfig", given: str | None) -> int:

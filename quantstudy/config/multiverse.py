@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from quantstudy.config.study import CHOICES, OBSERVERS, PLACEMENTS, StudyConfig, from_mapping, toml_values
+from quantstudy.config.study import CHOICES, OBSERVERS, PLACEMENTS, StudyConfig, from_mapping
+from quantstudy.config.toml import toml_values
 from quantstudy.errors import BadInput, choices
 
 RATES = (0.03, 0.1, 0.2)

@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from quantstudy.activations.catalogue import (
@@ -18,6 +15,7 @@ from quantstudy.activations.catalogue import (
     UNBOUNDED,
     canonical_name,
 )
+from quantstudy.config.checks import activation_names, real_number, whole_number, whole_numbers
 from quantstudy.errors import BadInput, choices
 from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_schemes, studied_widths
 
@@ -87,14 +85,14 @@ class StudyConfig:
         if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
             raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
         checked: dict[str, Any] = {
-            "bits": _whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
-            "activations": _names(self.activations),
-            "hidden": _whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
+            "bits": whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
+            "activations": activation_names(self.activations),
+            "hidden": whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
         }
         for key, (low, high) in WHOLE_NUMBERS.items():
-            checked[key] = _whole_number(key, getattr(self, key), low, high)
+            checked[key] = whole_number(key, getattr(self, key), low, high)
         for key, (lowest, highest) in REAL_NUMBERS.items():
-            checked[key] = _real_number(key, getattr(self, key), lowest, highest)
+            checked[key] = real_number(key, getattr(self, key), lowest, highest)
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise BadInput(key, getattr(self, key), choices(str(getattr(self, key)), allowed))
@@ -226,84 +224,3 @@ def from_mapping(values: Mapping[str, Any]) -> StudyConfig:
         if any(isinstance(part, str) for part in (values[key] if isinstance(values[key], tuple) else (values[key],))):
             raise BadInput(key, values[key], "numbers stand without quotes")
     return study
-
-
-def read_toml(path: Path, field: str = "STUDY.toml") -> StudyConfig:
-    """Return the study in a TOML file.
-
-    Raises:
-        BadInput: no such file, a folder, not readable as TOML (with the line), or a bad key or value.
-    """
-    values = toml_values(path, field)
-    try:
-        return from_mapping(values)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error.field}", error.value, error.allowed) from None
-
-
-def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
-    """Return what stands in a TOML file, key by key, lists as tuples.
-
-    Raises:
-        BadInput: no such file, a folder, not readable as TOML (with the line).
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark first that tells the order of bytes
-    except FileNotFoundError:
-        raise BadInput(field, str(path), "there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise BadInput(field, str(path), f"a readable TOML file is needed ({reason})") from None
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of 5000 digits, lists 5000 deep
-        raise BadInput(field, str(path), f"not valid TOML: {error}") from None
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def _names(given: Any) -> tuple[str, ...]:
-    given = (given,) if isinstance(given, str) else given
-    if not isinstance(given, tuple | list) or not given:
-        raise BadInput("activations", given, "at least one name, separated by commas")
-    canonical: dict[str, str] = {}
-    for text in given:
-        if not isinstance(text, str):
-            raise BadInput("activations", text, "names such as relu or relu@3")
-        name = canonical_name(text)  # whether a function from outside is there matters where it is run, not read
-        if name in canonical:
-            raise BadInput("activations", text, f"each activation once; {name} is already named")
-        canonical[name] = text
-    return tuple(canonical)
-
-
-def _whole_number(field: str, given: Any, low: int, high: int) -> int:
-    allowed = f"whole numbers from {low} to {high}"
-    if isinstance(given, str):
-        given = int(given) if re.fullmatch(r"[+-]?\d{1,18}", given.strip()) else given
-    if not isinstance(given, int) or isinstance(given, bool) or not low <= given <= high:
-        raise BadInput(field, given, allowed)
-    return given
-
-
-def _real_number(field: str, given: Any, low: float, high: float) -> float:
-    allowed = f"numbers from {low:g} to {high:g}"
-    try:
-        number = float(given)
-    except (TypeError, ValueError, OverflowError):
-        raise BadInput(field, given, allowed) from None
-    if isinstance(given, bool) or not math.isfinite(number) or not low <= number <= high:
-        raise BadInput(field, given, allowed)
-    return number
-
-
-def _whole_numbers(
-    field: str, given: Any, low: int, high: int, *, most: int = MAX_BITS, distinct: bool = True
-) -> tuple[int, ...]:
-    if isinstance(given, str):
-        given = tuple(part.strip() for part in given.split(","))
-    elif isinstance(given, int):
-        given = (given,)
-    if not isinstance(given, tuple | list) or not 1 <= len(given) <= most:
-        raise BadInput(field, given, f"1 to {most} whole numbers from {low} to {high}, separated by commas")
-    numbers = tuple(_whole_number(field, part, low, high) for part in given)
-    return tuple(dict.fromkeys(numbers)) if distinct else numbers

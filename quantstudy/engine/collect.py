@@ -14,9 +14,11 @@ from safetensors import numpy as safetensors
 from quantstudy.engine.cells import Cell, cells
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import IntFormat, Scheme
+from quantstudy.records.cells import load_cell
 from quantstudy.records.files import file_sha256, opened_atomically
 from quantstudy.records.folders import weights_file
-from quantstudy.records.run import Run, load_cell, npz, write_records
+from quantstudy.records.run import Run
+from quantstudy.records.store import npz, write_records
 from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.targets.islands import island_masks
 
@@ -93,16 +95,15 @@ def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str,
     return {name: file_sha256(run.folder / name) for name in append}
 
 
-def finish(run: Run, shown: Iterable[Cell], digests: dict[str, str]) -> None:
-    """Join the maps of the seeds shown, too, and add the digest of the record to the others.
+def gather_maps(run: Run, shown: Iterable[Cell]) -> dict[str, str]:
+    """Join the maps of the seeds that are shown into maps.npz; return its digest by name.
 
     Args:
         run: the run.
         shown: its cells of stage `picture`.
-        digests: of its records, by name.
     """
     maps = {k: v for unit in shown for k, v in np.load(io.BytesIO(_files(run, unit)["maps.npz"])).items()}
-    digests |= write_records(run, {"maps.npz": npz(maps)})
+    return write_records(run, {"maps.npz": npz(maps)})
 
 
 def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:

@@ -11,7 +11,8 @@ from quantstudy.judge.differing import MADE_WITH
 from quantstudy.records.files import sha256, write_atomically
 from quantstudy.records.folders import is_folder, names_in
 from quantstudy.records.provenance import described
-from quantstudy.records.run import Run, write_json
+from quantstudy.records.run import Run
+from quantstudy.records.store import write_json
 
 OURS = ("compare.json", "compare.png")
 """What a comparison leaves in its folder."""

@@ -94,6 +94,10 @@ class Workers(Executor):
         # Killed or not, its thread is waited for: left alone, it may close what Python writes to when the process ends.
         pool.shutdown(wait=wait or cancel_futures, cancel_futures=cancel_futures)
 
+    def release(self) -> None:
+        """Let the workers finish; a later call starts new ones, which hold no memory yet."""
+        self.shutdown()
+
     def failure(self) -> StudyFailure:
         """Wait until all workers have ended, of which one has before its work was done; return what is told of that."""
         started = [] if self._pool is None else [*(self._pool._processes or {}).values()]

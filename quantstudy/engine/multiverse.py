@@ -10,18 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from quantstudy.config.multiverse import Multiverse, held_multiverse
-from quantstudy.config.study import StudyConfig, toml_values
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import toml_values
 from quantstudy.engine.cells import Cell, cells
 from quantstudy.engine.executors import ThisProcess
-from quantstudy.engine.notices import Notify, once
-from quantstudy.engine.pipeline import Progress, do_cells, finished, redo, timed
+from quantstudy.engine.notices import Notify, log, once
+from quantstudy.engine.pipeline import Progress, do_cells, redo, reopen_if_damaged, timed
 from quantstudy.engine.portability import notices
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records.cells import drop_cells, load_cell
 from quantstudy.records.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
 from quantstudy.records.folders import empty_run, held_file, require_emptiable
 from quantstudy.records.origins import provenance, require_functions, require_same_functions
 from quantstudy.records.provenance import processor
-from quantstudy.records.run import Run, begin, drop_cells, load_cell, open_run, write_json, write_manifest
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import prepare_folder, write_json, write_manifest
 from quantstudy.records.tables import MULTIVERSE, parquet_file
 
 STAGES = ("train", "multiverse")
@@ -35,7 +38,7 @@ def run_multiverse(
     executor: Executor | None = None,
     fresh: bool = False,
     progress: Progress = lambda stage, done, total: None,
-    notify: Notify = lambda line: None,
+    notify: Notify = log,
 ) -> dict[str, Any]:
     """Run a multiverse into a folder, or go on where an earlier run of it stopped; return what was found.
 
@@ -67,9 +70,10 @@ def run_multiverse(
             empty_run(folder)
         _require_same(folder, multiverse)
         run = Run(folder, multiverse.base)
-        begin(run, multiverse.to_toml().encode(), provenance(multiverse.base))
+        prepare_folder(run, multiverse.to_toml().encode(), provenance(multiverse.base))
         seconds: dict[str, float] = {}
-        if not finished(run, notify):
+        reopen_if_damaged(run, notify)
+        if not run.is_complete():
             (folder / "multiverse.json").unlink(missing_ok=True)  # it may speak of damaged records
             _make_records(run, multiverse, executor, seconds, progress, notify)
         found = _judged(run, multiverse, seconds, progress)
@@ -102,7 +106,7 @@ def quote(
     folder: Path,
     *,
     progress: Progress = lambda stage, done, total: None,
-    notify: Notify = lambda line: None,
+    notify: Notify = log,
 ) -> None:
     """Leave the short form of a multiverse in a run's folder and judge and draw the run again, unless that is done.
 

@@ -5,32 +5,27 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
-from quantstudy.engine.executors import ThisProcess, Workers
+from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.interrupts import as_they_finish
-from quantstudy.engine.notices import Notify, once
+from quantstudy.engine.notices import LOGGER, Notify, log, once
 from quantstudy.engine.portability import notices
 from quantstudy.engine.simulated_only import simulated_only
+from quantstudy.engine.warmup import load, release, warm_up
 from quantstudy.errors import StudyFailure
+from quantstudy.records.cells import drop_cells, load_cell
 from quantstudy.records.files import locked
 from quantstudy.records.folders import empty_run, require_emptiable, require_same_study
 from quantstudy.records.origins import provenance, require_functions, require_same_functions
 from quantstudy.records.provenance import processor
-from quantstudy.records.run import (
-    Run,
-    as_it_was_run,
-    drop_cells,
-    load_cell,
-    reading_once,
-    start_run,
-    write_json,
-    write_manifest,
-)
+from quantstudy.records.run import Run, as_it_was_run, reading_once
+from quantstudy.records.store import start_run, write_json, write_manifest
 from quantstudy.show.names import figure_files
 
 Progress = Callable[[str, int, int], None]
@@ -47,7 +42,7 @@ def run_study(
     executor: Executor | None = None,
     fresh: bool = False,
     progress: Progress = lambda stage, done, total: None,
-    notify: Notify = lambda line: None,
+    notify: Notify = log,
 ) -> Run:
     """Run a study into a folder, or go on where an earlier run of it stopped, and return it finished.
 
@@ -76,7 +71,8 @@ def run_study(
             empty_run(folder)
         run = start_run(folder, config, provenance(config))
         elsewhere = None
-        if finished(run, notify):
+        reopen_if_damaged(run, notify)
+        if run.is_complete():
             run = as_it_was_run(run)
         else:
             run = _make_records(run, executor, progress, notify)
@@ -106,9 +102,8 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         if config.until_decided and _decided(run):
             break
     do("vary", run)
-    if isinstance(executor, Workers):
-        executor.shutdown()  # those that measured hold several hundred megabytes each: others do the rest
-    from quantstudy.engine.collect import finish, gather, median_seeds
+    release(executor)  # processes that measured hold several hundred megabytes each: others do the rest
+    from quantstudy.engine.collect import gather, gather_maps, median_seeds
 
     digests: dict[str, str] = {}
 
@@ -120,7 +115,7 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name, seed in median_seeds(run)]
         drawn = [(run.config, unit) for unit in shown]
         do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
-        finish(run, shown, digests)
+        digests |= gather_maps(run, shown)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
     about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
     write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
@@ -167,8 +162,8 @@ def redo(
         return
     held, seconds = reading_once(run), dict[str, float]()
     elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
-    if isinstance(elsewhere, Workers):
-        elsewhere.get_ready()
+    if elsewhere is not None:
+        load(elsewhere)
         _load_the_rest()  # while the workers' process does so, too
     begun = drawing.draw_elsewhere(run, drawing.FROM_RECORDS, elsewhere)
     with timed("judge", seconds):
@@ -220,6 +215,7 @@ def do_cells(
             notify(notice)
         manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
         manifest["device"] = status.device
+        LOGGER.info("%s: %d of %d cells done, %s", stage, kept + done, len(units), status.key)
         if done % -(-len(missing) // NOTES) == 0 or done == len(missing):
             write_manifest(run, manifest)
         progress(stage, kept + done, len(units))
@@ -232,13 +228,6 @@ def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     return run(folder, config, unit)
 
 
-def prepare_to_measure() -> None:
-    """Compile what measuring needs; called in a worker."""
-    from quantstudy.engine.worker import prepare_to_measure
-
-    prepare_to_measure()
-
-
 def _results(
     stage: str,
     executor: Executor,
@@ -248,13 +237,13 @@ def _results(
 ) -> Iterator[CellStatus]:
     """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
     pending = []
-    if stage == "train" and units and isinstance(executor, Workers):
-        executor.get_ready()
-        meanwhile()
-        # One compiles the trainer, another what measures. All would compile both, if they got to work at once.
-        executor.submit(prepare_to_measure)
-        yield from as_they_finish([executor.submit(run_cell, folder, *units[0])])
-        units = units[1:]
+    if stage == "train" and units:
+        first = partial(executor.submit, run_cell, folder, *units[0])
+        done = 0
+        for status in warm_up(executor, first, meanwhile):
+            yield status
+            done += 1
+        units = units[done:]
     for unit in units:
         future = executor.submit(run_cell, folder, *unit)
         if isinstance(executor, ThisProcess):
@@ -272,21 +261,17 @@ def _load_the_rest() -> None:
     drawing.load()
 
 
-def finished(run: Run, notify: Notify) -> bool:
-    """Whether the run's records are complete and undamaged; damaged ones are told and will be made again.
+def reopen_if_damaged(run: Run, notify: Notify) -> None:
+    """Let a complete run whose records are missing or damaged be one that goes on: they will be made again.
 
     Raises:
-        BadInput: they are of another version of a function that was given from outside.
+        BadInput: the records are of another version of a function that was given from outside.
     """
     require_same_functions(run)
-    manifest = run.manifest()
-    if manifest["state"] != "complete":
-        return False
-    damaged = run.damaged()
+    damaged = run.damaged() if run.is_complete() else []
     if damaged:
         notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
-        write_manifest(run, manifest | {"state": "running", "files": {}})
-    return not damaged
+        write_manifest(run, run.manifest() | {"state": "running", "files": {}})
 
 
 def _readable_verdict(run: Run) -> bool:

@@ -37,7 +37,8 @@ from quantstudy.quantize.int8_products import INEXACT, exact_products, multiplie
 from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
 from quantstudy.quantize.torchao_backend import RealResult, run_torchao
-from quantstudy.records.run import load_cell, npz, store_cell
+from quantstudy.records.cells import load_cell, store_cell
+from quantstudy.records.store import npz
 from quantstudy.records.tables import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
 from quantstudy.targets.islands import island_masks
 

@@ -39,14 +39,12 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     for layer, quantizer in enumerate(effect.plan.outputs):
         values: dict[str, Any] = {}
         summary: dict[str, Any] = {}
-        if layer not in subject.float_folds:
-            subject.float_folds[layer] = folds.float_folds(subject.on_plane(subject.maps.outputs[layer]))
         measured: dict[str, Any] = {}
         for view, maps in (("isolated", effect.isolated), ("accumulated", effect.accumulated)):
             if layer > 0 or not measured:  # there is nothing before the first layer that could have added up
                 measured = {
                     **folds.fold_drift(
-                        subject.float_folds[layer], subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
+                        subject.folds(layer), subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
                     ),
                     **_crease_measures(subject, effect, layer, view),
                 }
@@ -133,17 +131,8 @@ def _representable(quantizer: ActivationQuantizer) -> dict[str, Any]:
 
 
 def _crease_measures(subject: Subject, effect: Effect, layer: int, view: str) -> dict[str, Any]:
-    """Crease displacement against the float creases; schemes share many pre-activation maps, each is measured once."""
-    key = (layer, _what_bends(effect, layer, view))
-    if key not in subject.displacements:
-        bends = subject.stack.activation.bends
-        if layer not in subject.float_creases:
-            before = subject.on_plane(subject.maps.preactivations[layer])
-            subject.float_creases[layer] = contours.contours(before, bends)
-        maps = effect.isolated if view == "isolated" else effect.accumulated
-        after = contours.contours(subject.on_plane(maps.preactivations[layer]), bends)
-        subject.displacements[key] = contours.crease_measures(subject.float_creases[layer], after)
-    return subject.displacements[key]
+    maps = effect.isolated if view == "isolated" else effect.accumulated
+    return subject.crease_measures(layer, maps.preactivations[layer], _what_bends(effect, layer, view))
 
 
 def _what_bends(effect: Effect, layer: int, view: str) -> Any:

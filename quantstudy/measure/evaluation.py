@@ -1,18 +1,18 @@
 """What the analyses look at: the float stack on its plane, and what one scheme did to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quantstudy.drift.contours import Contours
+from quantstudy.drift.contours import Contours, contours, crease_measures
 from quantstudy.drift.decision import FloatLogits, float_logits
-from quantstudy.drift.folds import FloatFolds
+from quantstudy.drift.folds import FloatFolds, float_folds
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import QuantizedMaps
 from quantstudy.quantize.plan import FloatMaps, Plan, float_maps
@@ -24,7 +24,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Subject:
-    """The float stack that is measured, with everything that does not depend on a scheme.
+    """The float stack that is measured, with everything that does not depend on a scheme, found once and kept.
 
     Attributes:
         seeds: the models' seeds.
@@ -32,9 +32,6 @@ class Subject:
         stack: the float networks.
         maps: their maps over the plane.
         whole: every parameter is finite, [seeds]; what other networks decide has no meaning, whatever comes out.
-        float_folds: the float folds of each layer, once they were needed.
-        float_creases: the float creases of each layer, once they were needed.
-        displacements: crease displacements found so far, by what the pre-activation maps depend on.
     """
 
     seeds: Sequence[int]
@@ -42,9 +39,7 @@ class Subject:
     stack: Stack
     maps: FloatMaps
     whole: NDArray[np.bool_]
-    float_folds: dict[int, FloatFolds] = field(default_factory=dict)
-    float_creases: dict[int, Contours] = field(default_factory=dict)
-    displacements: dict[tuple[int, Any], dict[str, Any]] = field(default_factory=dict)
+    _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def activation(self) -> str:
@@ -59,6 +54,37 @@ class Subject:
     def float_logits(self) -> FloatLogits:
         """The float logits and their target, to compare quantized ones with."""
         return float_logits(self.logit(self.maps.logit), self.masks)
+
+    def folds(self, layer: int) -> FloatFolds:
+        """Return the float folds of a layer, to compare quantized ones with."""
+        return cast(
+            FloatFolds, self._once(("folds", layer), lambda: float_folds(self.on_plane(self.maps.outputs[layer])))
+        )
+
+    def creases(self, layer: int) -> Contours:
+        """Return the float creases of a layer: where its pre-activations cross the bends of the activation."""
+        found = self._once(("creases", layer), lambda: self._creases(self.maps.preactivations[layer]))
+        return cast(Contours, found)
+
+    def crease_measures(self, layer: int, quantized: Tensor, depends_on: Hashable) -> dict[str, Any]:
+        """Return how far a layer's creases move.
+
+        Args:
+            layer: which.
+            quantized: its pre-activations in the quantized networks, [models, width, points].
+            depends_on: whatever these depend on: schemes share many of them, and each is measured once.
+        """
+        key = ("displacements", layer, depends_on)
+        found = self._once(key, lambda: crease_measures(self.creases(layer), self._creases(quantized)))
+        return cast("dict[str, Any]", found)
+
+    def _creases(self, preactivations: Tensor) -> Contours:
+        return contours(self.on_plane(preactivations), self.stack.activation.bends)
+
+    def _once(self, key: tuple[Any, ...], find: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = find()
+        return self._kept[key]
 
     def logit(self, tensor: Tensor) -> Maps:
         """Return [models, 1, points] as maps [models, grid, grid], NaN for the networks that are not `whole`."""

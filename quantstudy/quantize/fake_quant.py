@@ -4,30 +4,17 @@ In the kernels' own arithmetic where the stack is `portable`, else layer by laye
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from quantstudy_kernels.forward import Fixed, PerPoint, Rounding
+from quantstudy_kernels.forward import Fixed, Maps, PerPoint, Rounding
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import ActivationQuantizer, FloatMaps, Plan
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 
-
-@dataclass(frozen=True)
-class QuantizedMaps:
-    """What quantized networks do on the plane; shapes as in `FloatMaps`.
-
-    Attributes:
-        preactivations: per hidden layer, before any quantizer of their own.
-        outputs: per hidden layer, after their own output quantizer.
-        logit: [models, 1, points].
-    """
-
-    preactivations: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    logit: Tensor
+QuantizedMaps = Maps
+"""What quantized networks do on the plane."""
 
 
 def quantized_stack(stack: Stack, plan: Plan) -> Stack:
@@ -105,8 +92,7 @@ def _fixed(quantizer: Quantizer) -> Fixed:
 def _by_kernels(stack: Stack, plan: Plan, points: Tensor, *, isolated: bool) -> QuantizedMaps:
     from quantstudy_kernels.cpu.forward import forward
 
-    maps = forward(stack.as_kernels_have_it(), points, rounding(plan), isolated=isolated)
-    return QuantizedMaps(maps.preactivations, maps.outputs, maps.logit)
+    return forward(stack.as_kernels_have_it(), points, rounding(plan), isolated=isolated)
 
 
 def _inputs(plan: Plan, points: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.quantize.torchao_backend import linear, static_int8
+from quantstudy.quantize.torchao_backend import linear
+from quantstudy.quantize.torchao_configs import static_int8
 from quantstudy.quantize.torchao_import import quantization
 
 INEXACT = (

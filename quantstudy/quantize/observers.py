@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from quantstudy_kernels.cpu.rounding import best_grids
+from quantstudy_kernels.cpu.grid_search import best_grids
 from torch import Tensor
 
 from quantstudy.quantize.quantizer import range_quantizer

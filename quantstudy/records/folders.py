@@ -7,14 +7,16 @@ from typing import Any
 
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy.config.study import StudyConfig, read_toml
+from quantstudy.config.questions import QUESTIONS
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256
 
 FORMAT = 4
 """Version of the run directory's layout; a folder of another one is refused."""
 
-VARIATIONS = ("sensitivity", "placement", "cliff", "cause")
+VARIATIONS = tuple(question.name for question in QUESTIONS)
 """Tables of the analyses beyond the schemes; a quick run has none of them."""
 
 RECORDS = (

@@ -1,29 +1,43 @@
-"""The run directory: what a run leaves behind, how it is opened, resumed, finished and read back."""
+"""A run directory, for reading: its records as tables, its verdict, whether they are as they were written."""
 
 import functools
-import io
 import json
-import os
 import shlex
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
-
-from quantstudy_kernels.arithmetic import REVISION
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records.files import file_sha256, resume_command, sha256, sync_folder, write_atomically
-from quantstudy.records.folders import FORMAT, OUR_FOLDERS, held_study, require_same_study
+from quantstudy.records.files import file_sha256, resume_command
+from quantstudy.records.folders import held_study
 from quantstudy.records.frames import frame, is_in
+from quantstudy.records.html import run_html
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from numpy.typing import NDArray
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _kept(read: "Callable[Concatenate[Run, P], T]") -> "Callable[Concatenate[Run, P], T]":
+    """Let a method of a run that keeps what it reads read once for each of its arguments."""
+
+    @functools.wraps(read)
+    def wrapper(self: "Run", *args: P.args, **options: P.kwargs) -> T:
+        if self.kept is None:
+            return read(self, *args, **options)
+        key = (read.__name__, *args, *sorted(options.items()))
+        if key not in self.kept:
+            self.kept[key] = read(self, *args, **options)
+        return cast("T", self.kept[key])
+
+    return cast("Callable[Concatenate[Run, P], T]", wrapper)
 
 
 SUMMARIES = (
@@ -41,11 +55,21 @@ class Run:
         folder: where it is.
         config: the study that it holds; `seeds` are those that were run, however many were asked for at first.
         looks: numbers of seeds after which it was judged, the last one all of them; empty: after all of them.
+        kept: what was read so far, None where each call reads anew (`reading_once`).
     """
 
     folder: Path
     config: StudyConfig
     looks: tuple[int, ...] = ()
+    kept: dict[tuple[Any, ...], Any] | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of the run."""
+        try:
+            verdict = self.verdict()
+        except (StudyFailure, OSError):
+            verdict = None
+        return run_html(self.folder, self.config.focus_scheme, verdict)
 
     def manifest(self) -> dict[str, Any]:
         """Return manifest.json."""
@@ -94,10 +118,12 @@ class Run:
             pass
         raise StudyFailure(f"{path} is damaged; {again}")
 
+    @_kept
     def metrics(self) -> "pd.DataFrame":
         """Return metrics.parquet; strings are categoricals, `layer` and `neuron` nullable integers."""
         return self._table("metrics.parquet")
 
+    @_kept
     def summaries(self) -> "pd.DataFrame":
         """Return the rows of metrics.parquet that hold SUMMARIES of networks and layers, without the column `neuron`.
 
@@ -108,6 +134,7 @@ class Run:
         groups = self._layers(("activation", "seed", "scheme", "backend", "scope", "layer", "metric", "value"))
         return frame(pa.concat_tables([group.filter(is_in(group["metric"], SUMMARIES)) for group in groups]))
 
+    @_kept
     def undefined(self) -> "pd.DataFrame":
         """Return how many values of networks and layers are NaN (`undefined`), of how many (`count`).
 
@@ -125,14 +152,17 @@ class Run:
         found = frame(pa.concat_tables(parts)).groupby(keys, observed=True).sum().reset_index()
         return found.rename(columns={"undefined_sum": "undefined", "undefined_count": "count"})
 
+    @_kept
     def histograms(self) -> "pd.DataFrame":
         """Return histograms.parquet."""
         return self._table("histograms.parquet")
 
+    @_kept
     def plans(self) -> "pd.DataFrame":
         """Return plans.parquet."""
         return self._table("plans.parquet")
 
+    @_kept
     def parity(self) -> "pd.DataFrame":
         """Return how many pixels the two backends decide differently: `activation`, `seed`, `scheme`, `flips`.
 
@@ -143,20 +173,26 @@ class Run:
         groups = self._groups("plans.parquet", ("activation", "seed", "scheme", "flips"))
         return frame(pa.concat_tables([group.filter(group["flips"].is_valid()) for group in groups]))
 
+    @_kept
     def variation(self, name: str) -> "pd.DataFrame":
-        """Return the table of one of VARIATIONS: sensitivity.parquet and so on.
+        """Return the table of one of `config.questions.QUESTIONS` by its name: sensitivity.parquet and so on.
 
         Raises:
             FileNotFoundError: the run was a quick one.
         """
         return self._table(f"{name}.parquet")
 
+    @_kept
     def maps(self) -> "dict[str, NDArray[Any]]":
         """Return every array of maps.npz."""
         import numpy as np
 
         with np.load(self.folder / "maps.npz") as stored:
             return {name: stored[name] for name in stored.files}
+
+    def is_complete(self) -> bool:
+        """Whether the run went through to its end, as its manifest says."""
+        return bool(self.manifest()["state"] == "complete")
 
     def damaged(self) -> list[str]:
         """Return the records that are missing or differ from the digests in the manifest."""
@@ -186,11 +222,8 @@ class Run:
 
 
 def reading_once(run: Run) -> Run:
-    """Return the same run, each of its records read at most once and kept as long as what is returned."""
-    tables = ("metrics", "summaries", "undefined", "histograms", "plans", "parity", "variation", "maps")
-    readers = {name: functools.cache(getattr(run, name)) for name in tables}
-    others = {name: getattr(run, name) for name in ("manifest", "verdict", "cost", "multiverse")}
-    return cast("Run", SimpleNamespace(folder=run.folder, config=run.config, **readers, **others))
+    """Return the same run, which reads each of its records at most once and keeps them as long as it lives."""
+    return replace(run, kept={})
 
 
 def open_run(folder: Path, field: str = "DIR") -> Run:
@@ -207,7 +240,7 @@ def open_run(folder: Path, field: str = "DIR") -> Run:
     config = held_study(folder, field) if (folder / "manifest.json").is_file() else None
     if config is None:
         raise BadInput(field, str(folder), "a run folder is needed (it holds study.toml and manifest.json)")
-    if Run(folder, config).manifest()["state"] != "complete":
+    if not Run(folder, config).is_complete():
         raise BadInput(field, str(folder), f"this run is unfinished; finish it with {resume_command(folder)}")
     run = as_it_was_run(Run(folder, config))
     damaged = run.damaged()
@@ -221,93 +254,6 @@ def as_it_was_run(run: Run) -> Run:
     if not run.config.until_decided:
         return run
     return replace(run, config=run.config.with_options(seeds=len(run.manifest()["seeds"])))
-
-
-def start_run(folder: Path, config: StudyConfig, provenance: Mapping[str, Any]) -> Run:
-    """Make the run folder if it is new, and return it; a folder of the same study is taken up where it was left.
-
-    Raises:
-        BadInput: the folder holds another study, or something else.
-    """
-    require_same_study(folder, config)
-    run = Run(folder, config)
-    begin(run, config.to_toml().encode(), provenance)
-    return run
-
-
-def begin(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
-    """Make a run's folder ready: clear away what a killed process left, write study file and manifest if it is new."""
-    folder = run.folder
-    for place in (folder, *(folder / inner for inner in OUR_FOLDERS)):
-        for half_written in place.glob(".*.part"):  # left by a process that was killed; nobody writes while we hold it
-            if half_written.is_dir():
-                shutil.rmtree(half_written, ignore_errors=True)
-            else:
-                half_written.unlink()
-    if not (folder / "manifest.json").exists():
-        write_atomically(folder / "study.toml", study)
-        about = {"format": FORMAT, "arithmetic": REVISION, "state": "running", "study": sha256(study)}
-        write_manifest(run, about | dict(provenance) | {"cells": {}, "files": {}})
-
-
-def write_manifest(run: Run, manifest: Mapping[str, Any]) -> None:
-    """Write manifest.json."""
-    write_json(run.folder / "manifest.json", manifest)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write strict JSON (no NaN), atomically."""
-    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write_records(run: Run, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Write several files of the run folder, each atomically; return their digests by name."""
-    for name, data in files.items():
-        path = run.folder / name
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, data)
-    return {name: sha256(data) for name, data in files.items()}
-
-
-def npz(arrays: "Mapping[str, NDArray[Any]]") -> bytes:
-    """Return arrays as the bytes of a compressed .npz file."""
-    import numpy as np
-
-    buffer = io.BytesIO()
-    save: Callable[..., None] = np.savez_compressed
-    save(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def store_cell(folder: Path, key: str, files: Mapping[str, bytes]) -> None:
-    """Commit the files of one finished cell by a single rename: after a kill the cell is whole or not there."""
-    cells = folder / "cells"
-    cells.mkdir(exist_ok=True)
-    beside = cells / f".{key}.{os.getpid()}.part"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    digests = {name: sha256(data) for name, data in files.items()}
-    for name, data in {**files, "digests.json": json.dumps(digests).encode()}.items():
-        write_atomically(beside / name, data)
-    shutil.rmtree(cells / key, ignore_errors=True)
-    beside.replace(cells / key)
-    sync_folder(cells)
-
-
-def load_cell(folder: Path, key: str) -> dict[str, bytes] | None:
-    """Return the files of one cell, None if it is not there or damaged."""
-    cell = folder / "cells" / key
-    try:
-        digests = json.loads((cell / "digests.json").read_bytes())
-        files = {name: (cell / name).read_bytes() for name in digests}
-    except (OSError, ValueError):
-        return None
-    return files if all(sha256(data) == digests[name] for name, data in files.items()) else None
-
-
-def drop_cells(folder: Path) -> None:
-    """Remove the cells of a finished run: its records hold all that they held."""
-    shutil.rmtree(folder / "cells", ignore_errors=True)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from quantstudy.config.questions import QUESTIONS
+
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
 
-VARIED = ("bit_cliff", "placement", "sensitivity", "cause")
+VARIED = tuple(question.section for question in QUESTIONS)
 """Figures of what is asked beyond the schemes; a quick run has none of them."""
 
 FIGURE_NAMES = ("verdict", "heatmap_decision", *VARIED, "maps", "folds", "heatmap_folds", "ranges")

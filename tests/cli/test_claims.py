@@ -17,9 +17,9 @@ from quantstudy.claims import checkout
             ["claim", "dead_neuron"],
             "claim: 'dead_neuron' is not allowed; did you mean dead_neurons? allowed: ",
         ),
-        (["claim", "dead_neurons", "--seeds", "0"], "seeds: '0' is not allowed; whole numbers from 1 to 1000"),
+        (["claim", "dead_neurons", "--seeds", "0"], "seeds: 0 is not allowed; whole numbers from 1 to 1000"),
         (["claim", "dead_neurons", "--seeds", "2.5"], "seeds: '2.5' is not allowed; whole numbers from 1 to 1000"),
-        (["claims", "--seeds", "1001"], "seeds: '1001' is not allowed; whole numbers from 1 to 1000"),
+        (["claims", "--seeds", "1001"], "seeds: 1001 is not allowed; whole numbers from 1 to 1000"),
         (["claims", "--jobs", "none"], "jobs: 'none' is not allowed; whole numbers from 1 to 256"),
         (["claims", "--out", ""], "out: '' is not allowed; the path of a folder is needed"),
         (["claim"], "Missing argument 'NAME'"),
@@ -86,5 +86,5 @@ def test_help_of_the_commands_loads_no_torch():
 
 
 def test_claims_stand_in_the_articles_order():
-    files = {path.stem for path in (Path(checkout.root()) / "experiments" / "figures").glob("*.py")}
-    assert files == set(checkout.CLAIMS)
+    files = {path.stem for path in (Path(checkout.root()) / "experiments" / "claims").glob("*.py")} - {"__init__"}
+    assert files == {*checkout.CLAIMS, *(f"{name}_figure" for name in checkout.CLAIMS)}

@@ -19,7 +19,8 @@ from quantstudy.judge.verdict import judge
 from quantstudy.records.files import file_sha256
 from quantstudy.records.folders import FORMAT
 from quantstudy.records.provenance import processor
-from quantstudy.records.run import npz, open_run
+from quantstudy.records.run import open_run
+from quantstudy.records.store import npz
 
 SEEDS = 12
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quantstudy.cost.traffic import CountedKernel, Traffic
+from quantstudy.cost.interpreted import CountedKernel
+from quantstudy.cost.operations import Traffic
 
 N = 1000
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -99,7 +100,7 @@ def test_lanes_that_are_masked_do_not_count_and_a_scalar_counts_once_per_program
 
     count, x = Traffic(), torch.randn(3, N)
     kinds = {"x_ptr": "x", "slope_ptr": "slopes", "y_ptr": "y", "d_ptr": "nobody"}
-    constants = {"NAME": "prelu", "VALUE": True, "DERIVATIVE": False, "BLOCK": 512}
+    constants = {"NAME": "prelu", "DERIVATIVE": False, "BLOCK": 512}
     y, slopes = torch.zeros_like(x), torch.tensor([0.5, 0.25, 0.0])
     blocks = -(-N // 512)
     with count:

@@ -14,10 +14,12 @@ from safetensors.numpy import load_file, save
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine import collect as room
 from quantstudy.engine.cells import SEEDS_PER_CELL, Cell, cell, cells
-from quantstudy.engine.collect import finish, focus_accuracies, gather, median_seeds
+from quantstudy.engine.collect import focus_accuracies, gather, gather_maps, median_seeds
 from quantstudy.errors import StudyFailure
+from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.files import file_sha256
-from quantstudy.records.run import Run, load_cell, npz, start_run, store_cell
+from quantstudy.records.run import Run
+from quantstudy.records.store import npz, start_run
 from quantstudy.records.tables import (
     HISTOGRAMS,
     METRICS,
@@ -206,7 +208,6 @@ def test_the_maps_of_the_seeds_shown(run: Run) -> None:
     for unit in shown:
         arrays = {f"{unit.activation}/seed": np.array(unit.first)}
         store_cell(run.folder, unit.key, {"maps.npz": npz(arrays)})
-    digests = {"metrics.parquet": "x"}
-    finish(run, shown, digests)
+    digests = gather_maps(run, shown)
     assert {name: int(array) for name, array in run.maps().items()} == {"relu/seed": 2, "gelu/seed": 4}
-    assert digests == {"metrics.parquet": "x", "maps.npz": file_sha256(run.folder / "maps.npz")}
+    assert digests == {"maps.npz": file_sha256(run.folder / "maps.npz")}

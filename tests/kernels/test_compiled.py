@@ -83,7 +83,7 @@ FIRST = ("relu", "prelu", "gelu")
 def test_the_element_wise_kernels(capability, names):
     jobs = []
     for name in names:
-        jobs.append(element_wise("map_kernel", capability, {"NAME": name, "VALUE": True, "DERIVATIVE": True}))
+        jobs.append(element_wise("map_kernel", capability, {"NAME": name, "DERIVATIVE": True}))
         jobs.append(element_wise("backward_kernel", capability, {"NAME": name}))
         if name in FROM_OUTPUT:
             jobs.append(element_wise("backward_from_output_kernel", capability, {"NAME": name}))

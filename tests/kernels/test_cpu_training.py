@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from quantstudy_kernels import ACTIVATION_NAMES
 from quantstudy_kernels.arithmetic import REVISION
-from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.layout import layout
 from quantstudy_kernels.cpu.trainer import Recipe, train, train_and_keep
 from quantstudy_kernels.cpu.vectors import LANES

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from quantstudy_kernels import forward as slow
+from quantstudy_kernels import reference_forward as slow
 from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, PerPoint, Rounding
 from torch import Tensor
 

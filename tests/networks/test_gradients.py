@@ -30,7 +30,7 @@ def assert_close(ours: list[list[Tensor]], theirs: list[list[Tensor]], bound: fl
 
 def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> list[list[Tensor]]:
     """What the compiled loop adds up in its first step, read off Adam's first moment: (1 − β₁) · gradient."""
-    from quantstudy_kernels.cpu.kinds import KINDS
+    from quantstudy_kernels.cpu.formulas import KINDS
     from quantstudy_kernels.cpu.layout import layout
     from quantstudy_kernels.cpu.training import fit
 

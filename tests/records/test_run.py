@@ -16,7 +16,8 @@ from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records import folders, run
+from quantstudy.records import cells, folders
+from quantstudy.records.cells import drop_cells, load_cell, store_cell
 from quantstudy.records.files import sha256
 from quantstudy.records.folders import (
     FORMAT,
@@ -27,18 +28,8 @@ from quantstudy.records.folders import (
     require_same_study,
     weights_file,
 )
-from quantstudy.records.run import (
-    Run,
-    drop_cells,
-    load_cell,
-    npz,
-    open_run,
-    start_run,
-    store_cell,
-    write_json,
-    write_manifest,
-    write_records,
-)
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import npz, start_run, write_json, write_manifest, write_records
 
 STUDY = StudyConfig(name="tiny", seeds=2)
 OTHER = StudyConfig(name="tiny", seeds=3)
@@ -345,7 +336,7 @@ def test_a_cell_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_cell_is_on_disk_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr(run, "sync_folder", synced.append)
+    monkeypatch.setattr(cells, "sync_folder", synced.append)
     store_cell(tmp_path, "k", {"a": b"1"})
     assert synced == [tmp_path / "cells"]
 

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from quantstudy.engine import drawing
-from quantstudy.records.run import Run, npz, write_json
+from quantstudy.records.run import Run
+from quantstudy.records.store import npz, write_json
 from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS
 from quantstudy.show import names
 from quantstudy.show.page.report import report, write_report

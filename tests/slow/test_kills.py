@@ -23,7 +23,7 @@ from pathlib import Path
 import quantstudy.engine.worker  # everything is loaded before the first fork
 from quantstudy.engine import drawing, pipeline
 from quantstudy.show import names
-from quantstudy.config.study import read_toml
+from quantstudy.config.toml import (read_toml)
 from quantstudy.records.files import write_atomically
 from quantstudy.quantize.torchao_import import quantization
 

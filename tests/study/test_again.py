@@ -10,7 +10,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.engine import cells, drawing, pipeline
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records.run import Run, load_cell, open_run, run
+from quantstudy.records.cells import load_cell
+from quantstudy.records.run import Run, open_run, run
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

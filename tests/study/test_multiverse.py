@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from quantstudy.config.multiverse import multiverse_of, read_multiverse
-from quantstudy.config.study import StudyConfig, read_toml
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import read_toml
 from quantstudy.engine import drawing, multiverse, pipeline
 from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse

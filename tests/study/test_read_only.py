@@ -16,7 +16,9 @@ from quantstudy.config.multiverse import multiverse_of, read_multiverse
 from quantstudy.engine import multiverse
 from quantstudy.engine.compare import compare_runs
 from quantstudy.engine.pipeline import redo, run_study
-from quantstudy.records.run import Run, files, open_run, run
+from quantstudy.records import files
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import prepare_folder, write_manifest
 
 Command = Callable[..., Any]
 Deny = Callable[[Path, str], None]
@@ -100,7 +102,7 @@ def test_what_is_not_finished_is_not_shown(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], state: str
 ) -> None:
     if state == "unfinished":
-        run.write_manifest(copy, copy.manifest() | {"state": "running"})
+        write_manifest(copy, copy.manifest() | {"state": "running"})
     else:
         (copy.folder / ("plans.parquet" if state == "damaged" else "verdict.json")).unlink()
     deny(copy.folder, "EROFS")
@@ -126,8 +128,8 @@ def finished_multiverse(copy: Run, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
     asked = read_multiverse(study)
     run = Run(folder, asked.base)
     folder.mkdir()
-    run.begin(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
-    run.write_manifest(run, run.manifest() | {"state": "complete"})
+    prepare_folder(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
+    write_manifest(run, run.manifest() | {"state": "complete"})
     (folder / "multiverse.json").write_text(json.dumps({"share_best": {"relu": 0.5}}))
     monkeypatch.setattr(command_file, "print_multiverse", lambda found, folder: print(found["share_best"]))
     return study, folder
@@ -151,7 +153,7 @@ def test_an_unfinished_multiverse_is_not_shown(
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
     run = Run(folder, copy.config)
-    run.write_manifest(run, run.manifest() | {"state": "running"})
+    write_manifest(run, run.manifest() | {"state": "running"})
     deny(folder, "EROFS")
     assert command("multiverse", str(study), "--out", str(folder)) == 1
     told = capfd.readouterr()
@@ -209,7 +211,7 @@ def test_half_written_cells_of_a_killed_process_are_cleared_away(tmp_path: Path,
     (left / "weights.safetensors").write_bytes(b"half")
     (left / ".weights.safetensors.host.4711.part").write_bytes(b"half")
     (run.folder / ".verdict.json.host.4711.part").write_bytes(b"half")
-    run.begin(run, b"", {})
+    prepare_folder(run, b"", {})
     assert not list(run.folder.rglob("*.part"))
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.forward_block import ACTIVATE, AFFINE, FIELDS, LEAVE, ROUND, START, run_model
-from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES

@@ -12,8 +12,8 @@ from quantstudy_kernels.checks import LEAKY_SLOPE
 from quantstudy_kernels.cpu import blocks, tiles
 from quantstudy_kernels.cpu.affine import affine_rows, keep_zeros, middle_tile, middle_tile_add
 from quantstudy_kernels.cpu.draws import draw_points, draw_words
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import FIELD
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES, peek, poke
@@ -224,7 +224,7 @@ def fit(
         summed: as in `Layout`.
         places: as in `Layout`.
         slopes: as in `Layout`.
-        kind: value of `kinds.KINDS`.
+        kind: value of `formulas.KINDS`.
         cap: float32, inf for none.
         seed: of the draws.
         purpose: of the draws.

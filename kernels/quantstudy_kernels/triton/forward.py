@@ -1,9 +1,12 @@
 """The fused forward pass of a whole stacked MLP in Triton: a program takes a block of points through one model.
 
-The functions of `quantstudy_kernels.forward`, which describes them, with the same arguments, errors and results; see
-`cpu.forward` for how near the results are. Everything between the coordinates and the logit stays in registers; only
-the maps that are asked for are written. Neurons are padded to a power of two: [width, width, points] products are added
-up at once, so this is for narrow layers (8 to 32 neurons).
+With the arguments, errors and results of the oracle, `reference_forward.forward`; see `cpu.forward` for how near the
+results are. A study evaluates networks on a GPU layer by layer in torch; this kernel is there to count the bytes that a
+fused forward pass moves.
+
+Everything between the coordinates and the logit stays in registers; only the maps that are asked for are written.
+Neurons are padded to a power of two: [neurons, neurons, points] products are added up at once, so this is for small
+layers (8 to 32 neurons).
 """
 
 from typing import Any
@@ -141,7 +144,7 @@ def forward_kernel(  # type: ignore[no-untyped-def]
 
 
 def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Maps:
-    """Return the maps of all networks: see `quantstudy_kernels.forward.forward`. They share one piece of memory.
+    """Return the maps of all networks: see `reference_forward.forward`. They share one piece of memory.
 
     Raises:
         ValueError: as there, and where a tensor is not float32.

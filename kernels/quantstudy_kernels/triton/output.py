@@ -55,7 +55,7 @@ def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = 
     if seen.programs:
         map_kernel[(seen.programs,)](
             *(x, seen.parameters[0], x, x, seen.columns, seen.blocks, cap),
-            **{"NAME": name, "VALUE": True, "DERIVATIVE": False, "BLOCK": BLOCK, "enable_fp_fusion": False},
+            **{"NAME": name, "DERIVATIVE": False, "BLOCK": BLOCK, "enable_fp_fusion": False},
         )
     return x
 

@@ -75,6 +75,15 @@ def _descend(
 
 
 @triton.jit
+def _loss_gradient(sum_ptr, logit, target, inside, share):
+    """Gradient of `share` · Σ cross-entropy with respect to the logit; stores that sum over the points."""
+    softplus = tl.where(logit < 0.0, 0.0, logit) + tl.log(1.0 + tl.exp(-tl.abs(logit)))
+    loss = tl.where(inside, (softplus - logit * target) * share, 0.0)
+    tl.store(sum_ptr, tl.sum(loss, axis=0))
+    return tl.where(inside, (tl.sigmoid(logit) - target) * share, 0.0)
+
+
+@triton.jit
 def step_kernel(
     flat_ptr,
     inputs_ptr,
@@ -118,11 +127,7 @@ def step_kernel(
             layer = _activate(layer, model_ptr, SLOPES[k], cap, NAME, WIDTHS[k + 1])
             values = values + (layer,)  # noqa: RUF005
     target = tl.load(target_ptr + model * points + column, mask=inside, other=0.0)
-    logit = layer[0]
-    softplus = tl.where(logit < 0.0, 0.0, logit) + tl.log(1.0 + tl.exp(-tl.abs(logit)))
-    loss = tl.where(inside, (softplus - logit * target) * share, 0.0)
-    tl.store(partial_ptr + PARAMETERS, tl.sum(loss, axis=0))
-    gradient = (tl.where(inside, (tl.sigmoid(logit) - target) * share, 0.0),)
+    gradient = (_loss_gradient(partial_ptr + PARAMETERS, layer[0], target, inside, share),)
     for k in tl.static_range(LAYERS - 1, -1, -1):
         _store_outer(partial_ptr, gradient, values[k], WEIGHTS[k], BIASES[k], WIDTHS[k], WIDTHS[k + 1])
         if k > 0:
