@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.drift import catalogue
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.words.headline import outcome
-from quantstudy.words.numbers import listed, number, percent, plural, points, real
+from quantstudy.words.numbers import interval, listed, number, percent, plural, real
 from quantstudy.words.verdict import UNLEARNED
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
         "missing": f"{plural(entry['missing'], 'network')} without a finite value" if entry["missing"] else "",
         "tied": entry["activation"] in tied,
         "accuracy": percent(value["mean"], places),
-        "accuracy_interval": points(value["low"], value["high"], places),
+        "accuracy_interval": interval(value["low"], value["high"], places),
         "drop": number(100.0 * value["drop"], places),
-        "drop_interval": points(value["drop_low"], value["drop_high"], places),
+        "drop_interval": interval(value["drop_low"], value["drop_high"], places),
         "behind": behind,
-        "behind_interval": points(value["difference_low"], value["difference_high"], places),
+        "behind_interval": interval(value["difference_low"], value["difference_high"], places),
         "chance": percent(value["probability_best"], 0),
         "flips": percent(value["flip_rate"], places),
-        "flips_interval": points(value["flip_rate_low"], value["flip_rate_high"], places),
+        "flips_interval": interval(value["flip_rate_low"], value["flip_rate_high"], places),
     }
 
 

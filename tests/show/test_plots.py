@@ -67,6 +67,7 @@ UNUSED = {"layer", "neuron", "bin_right"}
 
 @pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
+    pyplot.close("all")
     yield
     pyplot.close("all")
 

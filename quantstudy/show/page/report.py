@@ -15,10 +15,9 @@ from quantstudy.records.files import write_atomically
 from quantstudy.records.provenance import described
 from quantstudy.show.names import figure_files
 from quantstudy.words.headline import headline
-from quantstudy.words.numbers import number, plural, traits_of
+from quantstudy.words.numbers import limit, number, plural, traits_of
 from quantstudy.words.page import GROUPS, QUESTIONS, Row, parity_rows, scheme_text, undefined_rows
 from quantstudy.words.tables import tables
-from quantstudy.words.verdict import limit
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run

@@ -16,7 +16,7 @@ from quantstudy.show.values import (
     seed_values,
 )
 from quantstudy.words.figures.decision import METRICS, SAME
-from quantstudy.words.numbers import decimals, number, percent, points
+from quantstudy.words.numbers import decimals, interval, number, percent
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -134,4 +134,4 @@ def _cell(panel: Panel, column: Column, row: int, is_reference: bool) -> tuple[s
     if np.isnan(excess.mean[row]):
         return shown, ""
     gap = number(100.0 * excess.mean[row], places, sign=True)
-    return shown, f"{gap} {points(excess.low[row], excess.high[row], places)}".rstrip()
+    return shown, f"{gap} {interval(excess.low[row], excess.high[row], places)}".rstrip()

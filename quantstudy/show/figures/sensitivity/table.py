@@ -10,7 +10,7 @@ from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text
 from quantstudy.show.canvas.style import HEADING, INK, MISSING, RULE, SMALL, ink_on
 from quantstudy.show.figures.sensitivity.data import Parts
 from quantstudy.words.figures.sensitivity import VIEWS, share, table
-from quantstudy.words.numbers import number, points
+from quantstudy.words.numbers import interval, number
 from quantstudy.words.sensitivity import layer_name, places_for
 
 HEAD, CHIP, LINE, APART, FOOT = 0.75, 0.24, 0.19, 0.2, 0.52
@@ -65,7 +65,7 @@ def layout_of(found: list[Parts], names: tuple[str, ...]) -> Layout:
     widest = max(text_width(word, SMALL) for word in (*VIEWS.values(), "rank, share")) + 0.1
     ends = both.views["shapley"].reshape(-1, 3)
     plain = max(0.5, *(text_width(share(float(mean), 20, places), SMALL, "bold") for mean in ends[:, 0])) + 0.14
-    wide = max(plain, *(text_width(points(float(low), float(high), places), SMALL) + 0.1 for _, low, high in ends))
+    wide = max(plain, *(text_width(interval(float(low), float(high), places), SMALL) + 0.1 for _, low, high in ends))
     measured = bool(np.isfinite(ends[:, 1:]).any())
     column = min(COLUMN, wide if measured else plain)
     beside = BODY - column * layers
@@ -122,7 +122,7 @@ def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colour
         weight = "bold" if first else "normal"
         page.write(middle, top + CHIP / 2, text, size=SMALL, ha="center", color=ink, weight=weight)
         if layout.intervals:
-            ends = points(float(low), float(high), layout.places)
+            ends = interval(float(low), float(high), layout.places)
             page.note(middle, top + CHIP + LINE / 2, ends, ha="center")
         for line, view in zip(lines, VIEWS, strict=True):
             value = number(100.0 * float(part.views[view][row, layer, 0]), layout.places)
