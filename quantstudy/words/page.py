@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
 from quantstudy.quantize.scheme import Scheme
+from quantstudy.records.provenance import described
 from quantstudy.words.headline import outcome
-from quantstudy.words.numbers import interval, listed, number, percent, plural, real
+from quantstudy.words.numbers import interval, listed, number, percent, plural, real, traits_of
 from quantstudy.words.verdict import UNLEARNED
 
 if TYPE_CHECKING:
@@ -128,3 +129,26 @@ def undefined_rows(table: "pd.DataFrame") -> list[Row]:
             }
         )
     return rows
+
+
+def provenance_text(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a run was made with, by what each thing is called."""
+    found = {key: setting_text(manifest[key]) for key in ("commit", "device", "arithmetic") if manifest.get(key)}
+    if manifest.get("processor"):
+        found["processor"] = described(manifest["processor"])
+    if manifest.get("trained_by_reference"):
+        found["no kernel, trained by the reference trainer"] = setting_text(manifest["trained_by_reference"])
+    for name, told in manifest.get("functions", {}).items():
+        found |= {f"fingerprint of {name}": told["fingerprint"], f"traits of {name}": traits_of(told)}
+    found |= {f"{key} version": setting_text(value) for key, value in manifest.get("versions", {}).items()}
+    seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
+    return found | {f"seconds, {key}": setting_text(value) for key, value in seconds.items()}  # drawing isn't over yet
+
+
+def setting_text(value: object) -> str:
+    """Return a setting as texts are read."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -79,7 +79,7 @@ def tiles(ax: Axes, shades: "NDArray[np.floating[Any]]", colours: str | Colormap
     flat = {"cbar": False, "xticklabels": False, "yticklabels": False}
     sns.heatmap(shades, ax=ax, cmap=colours, vmin=low, vmax=high, linewidths=1.5, linecolor="white", **flat)
     for row, column in np.argwhere(np.isnan(shades)):
-        hatched(ax, (column, row), 1, 1)
+        hatched(ax, (column, row), 1, 1, linewidth=1.5)
 
 
 def dash(colour: str, *, marker: str = "o", face: str | None = None, size: float = 6.0) -> Mark:

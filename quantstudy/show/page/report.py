@@ -6,17 +6,25 @@ import zlib
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 
 from quantstudy.drift import catalogue
 from quantstudy.records.files import write_atomically
-from quantstudy.records.provenance import described
 from quantstudy.show.names import figure_files
 from quantstudy.words.headline import headline
-from quantstudy.words.numbers import limit, number, plural, traits_of
-from quantstudy.words.page import GROUPS, QUESTIONS, Row, parity_rows, scheme_text, undefined_rows
+from quantstudy.words.numbers import limit, number, plural
+from quantstudy.words.page import (
+    GROUPS,
+    QUESTIONS,
+    Row,
+    parity_rows,
+    provenance_text,
+    scheme_text,
+    setting_text,
+    undefined_rows,
+)
 from quantstudy.words.tables import tables
 
 if TYPE_CHECKING:
@@ -57,8 +65,8 @@ def report(run: "Run") -> str:
         tables=tables(config, verdict),
         parity=parity_rows(run.plans(), config.grid),
         undefined=undefined_rows(run.undefined()),
-        config={key: _shown(value) for key, value in asdict(config).items()},
-        provenance=_provenance(manifest),
+        config={key: setting_text(value) for key, value in asdict(config).items()},
+        provenance=provenance_text(manifest),
         groups={title: list(group.values()) for title, group in GROUPS.items()},
         views=list(catalogue.VIEWS.values()),
     )
@@ -90,24 +98,3 @@ def _description(data: bytes) -> str:
             return (zlib.decompress(text) if packed else text).decode("utf-8")
         at += 12 + length
     return ""
-
-
-def _provenance(manifest: dict[str, Any]) -> dict[str, str]:
-    found = {key: _shown(manifest[key]) for key in ("commit", "device", "arithmetic") if manifest.get(key)}
-    if manifest.get("processor"):
-        found["processor"] = described(manifest["processor"])
-    if manifest.get("trained_by_reference"):
-        found["no kernel, trained by the reference trainer"] = _shown(manifest["trained_by_reference"])
-    for name, told in manifest.get("functions", {}).items():
-        found |= {f"fingerprint of {name}": told["fingerprint"], f"traits of {name}": traits_of(told)}
-    found |= {f"{key} version": _shown(value) for key, value in manifest.get("versions", {}).items()}
-    seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
-    return found | {f"seconds, {key}": _shown(value) for key, value in seconds.items()}  # drawing isn't over yet
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)

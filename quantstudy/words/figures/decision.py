@@ -1,9 +1,10 @@
 """What stands on the decision heatmap."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.words.numbers import listed, number, plural, span
+from quantstudy.words.numbers import listed, number, percent, plural, span, with_interval
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -15,6 +16,9 @@ METRICS = {
 """What is shown, as headings."""
 SAME = "same"
 """Text of a torchao cell that reads like its simulated twin."""
+
+Cell = tuple[str, str]
+"""Two lines of text: the value, and the difference to the reference with its interval."""
 
 
 def title(config: "StudyConfig", rates: Sequence[float], places: int, flips: Mapping[str, Any]) -> str:
@@ -78,3 +82,31 @@ def caption(seeds: int, undefined: int) -> str:
 def ends(base: str) -> tuple[str, str]:
     """Return what stands at the two ends of the colour scale."""
     return f"less than {base} (better)", f"more than {base} (worse)"
+
+
+def cell(metric: str, rate: float, excess: Sequence[float], places: int, *, is_reference: bool) -> Cell:
+    """Return what a cell says.
+
+    Args:
+        metric: which; flip rates are in per cent, drops in points.
+        rate: its mean, a fraction; NaN where there is none.
+        excess: paired difference to the reference, its lower and its upper end, fractions.
+        places: decimals.
+        is_reference: whether it is the reference's own.
+    """
+    if math.isnan(rate):
+        return "n/a", ""
+    shown = percent(rate, places) if metric == "flip_rate" else number(100.0 * rate, places)
+    if is_reference:
+        return shown, "reference"
+    return shown, "" if math.isnan(excess[0]) else with_interval(excess, places, sign=True)
+
+
+def alike(one: Cell, twin: Cell) -> bool:
+    """Whether rate and difference read the same; the last digit of an interval may differ by a pixel in one seed."""
+    return one[0] == twin[0] != "n/a" and one[1].split(" ")[0] == twin[1].split(" ")[0]
+
+
+def without_intervals(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return the cells with the difference only, for where the page is too narrow."""
+    return tuple((first, second.split(" ")[0]) for first, second in cells)

@@ -23,7 +23,7 @@ from quantstudy.show.canvas.style import (
     ink_on,
     styled,
 )
-from quantstudy.show.figures.decision.data import Column, Panel, panels, without_intervals
+from quantstudy.show.figures.decision.data import Column, Panel, panels
 from quantstudy.show.figures.decision.forest import draw_forest
 from quantstudy.show.values import SIMULATED, TORCHAO, not_learned
 from quantstudy.words.figures import decision as words
@@ -82,7 +82,7 @@ def _fitted(panel: Panel, labels: float) -> Panel:
     if BODY - labels - taken - 0.15 > NARROWEST:
         return panel
     columns = [
-        replace(column, cells=without_intervals(column.cells)) if column.backend == TORCHAO else column
+        replace(column, cells=words.without_intervals(column.cells)) if column.backend == TORCHAO else column
         for column in panel.columns
     ]
     return replace(panel, columns=tuple(columns))

@@ -139,7 +139,7 @@ def _legend(page: Page, left: float, scheme: str, count: int) -> None:
     as_bar = count > MOST_LINES
     kinds = (
         (swatch(BARS, 0.28, 0.16), "share of the outputs, logarithmic"),
-        (swatch(LEVELS, 0.24, 0.08) if as_bar else _lines, words.levels(scheme, count, as_bar=as_bar)),
+        (swatch(LEVELS, 0.24, 0.09) if as_bar else _lines, words.levels(scheme, count, as_bar=as_bar)),
     )
     page.legend(kinds, left, 0.13)
 
