@@ -30,10 +30,14 @@ def test_results_readme_names_every_record():
 
 def test_readme_block_is_made_from_the_reference_verdict():
     verdict = json.loads((ROOT / "results/default/verdict.json").read_text())
-    readme = (ROOT / "README.md").read_text()
-    assert default_study.with_block(readme, default_study.block(verdict)) == readme
+    blocks = (("README.md", default_study.printed), ("results/README.md", default_study.losses))
+    for page, made in blocks:
+        text = (ROOT / page).read_text()
+        assert default_study.with_block(text, made(verdict)) == text
     verdict["schemes"]["w4a4"]["ranking"][0]["drop"] += 0.01
-    assert default_study.with_block(readme, default_study.block(verdict)) != readme
+    for page, made in blocks:
+        text = (ROOT / page).read_text()
+        assert default_study.with_block(text, made(verdict)) != text
 
 
 def test_reference_results_are_those_of_the_default_study():
@@ -42,7 +46,7 @@ def test_reference_results_are_those_of_the_default_study():
     assert read_toml(ROOT / "results/default/study.toml") == StudyConfig()
     assert json.loads((ROOT / "results/default/manifest.json").read_text())["state"] == "complete"
     assert default_study.KEPT[-1] == "figures"
-    for image in ("verdict", "maps"):
+    for image in ("heatmap_decision", "maps"):
         assert f"results/default/figures/{image}.png" in (ROOT / "README.md").read_text()
         assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
 

@@ -1,4 +1,4 @@
-"""What the study is made of, three times: torch reference (the oracle), Numba (CPU) and Triton (CUDA).
+"""The operations of a study, each implemented up to three times: torch (the reference), Numba (CPU), Triton (CUDA).
 
 Takes tensors and numbers only and knows nothing of `quantstudy`. Importing this package loads neither torch nor triton;
 the first use of a function does. The functions here pick an implementation by the tensor's device (`dispatch`); to pin

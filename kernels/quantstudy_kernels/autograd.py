@@ -30,7 +30,7 @@ def differentiable(
 def activation_forward_saving_output(
     x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
 ) -> Tensor:
-    """f(x) for an activation whose derivative the output tells; autograd keeps that output (and the slopes) alone.
+    """f(x) for an activation whose derivative follows from its output: autograd keeps only that and the slopes.
 
     Usually the next layer keeps it in any case, for its weight gradient. Differentiable once, in `x` and `slope`; the
     implementation is the dispatcher's.

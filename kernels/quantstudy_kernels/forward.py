@@ -119,7 +119,7 @@ class Maps:
     """What the networks do at every point, float32.
 
     Attributes:
-        preactivations: per hidden layer [models, width, points], before any quantizer of their own.
+        preactivations: per hidden layer [models, neurons, points], before any quantizer of their own.
         outputs: per hidden layer (the fold maps), after their own quantizer.
         logit: [models, 1, points].
     """
@@ -140,10 +140,10 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
         ValueError: there is no hidden layer; there are not 2 inputs, or not 1 output; a tuple has another length than
             there are layers; prelu has no slopes; `points` is not [2, points].
     """
-    widths = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
-    if len(widths) < 3 or widths[0] != 2 or widths[-1] != 1:
-        raise ValueError(f"weights: widths {widths}; allowed: 2 inputs, at least one hidden layer, 1 output")
-    hidden = len(widths) - 2
+    neurons = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
+    if len(neurons) < 3 or neurons[0] != 2 or neurons[-1] != 1:
+        raise ValueError(f"weights: neurons {neurons}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    hidden = len(neurons) - 2
     slopes = (hidden,) if network.name == "prelu" else (0, hidden)
     for field, have, allowed in (
         ("biases", len(network.biases), (hidden + 1,)),
@@ -153,6 +153,7 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
         ("rounding.outputs", len(rounding.outputs), (0, hidden)),
     ):
         if have not in allowed:
-            raise ValueError(f"{field}: {have} of them; allowed: {' or '.join(map(str, allowed))}, for widths {widths}")
+            counts = " or ".join(map(str, allowed))
+            raise ValueError(f"{field}: {have} of them; allowed: {counts}, for {neurons} neurons")
     if points.ndim != 2 or points.shape[0] != 2:
         raise ValueError(f"points: shape {list(points.shape)}; allowed: [2, points]")

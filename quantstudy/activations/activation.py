@@ -99,11 +99,11 @@ class Activation:
             heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist() if self.kinks else []
             crossed = crossings(uncapped, self.cap)
         kept = (kink for kink, height in zip(self.kinks, heights, strict=True) if height < self.cap)
-        return apart((*kept, *crossed))  # where f jumps across the cap, both tell of it
+        return apart((*kept, *crossed))  # where f jumps across the cap, both lists hold the place
 
     @property
     def failed(self) -> bool:
-        """Whether a function from outside has failed since its failures were told last (`guarded.failures`)."""
+        """Whether a function from outside has failed since its failures were last reported (`guarded.failures`)."""
         return bool(getattr(self.function, "failed", False))
 
     @property

@@ -15,7 +15,7 @@ JUMP = 1e-6
 """Least jump of the value that is one, as a share of 1 + |f| + |x f'|: functions that compute in float32 have steps."""
 LARGE = 1e4
 """Where one end of an interval is above this and the other one below minus this, there is a pole between them, or the
-function is so steep that shorter intervals will tell."""
+function is so steep that only shorter intervals show which."""
 TOGETHER = 2e-6
 """Breaks as close as this are one: they are found to six digits."""
 HALVINGS = 45
@@ -35,8 +35,8 @@ def breaks(both: Both, x: Tensor) -> tuple[tuple[float, ...], Tensor]:
     """Return where a function breaks, ascending, to six digits, and its values on both sides of where it does.
 
     Intervals in which derivative or value may jump are halved until only a jump can be left. A pole, and a slope that
-    grows without end, are breaks, too. Of a function that seems to jump nearly everywhere, one interval is told to have
-    one break at most; one whose value jumps there and back within it none.
+    grows without end, are breaks, too. Where a function seems to jump nearly everywhere, an interval counts
+    as one break at most, and an interval within which the value jumps there and back as none.
 
     Args:
         both: x → f(x) and f'(x), of x's shape.

@@ -1,9 +1,9 @@
 """What a function from outside is made of: its source and every value that it has captured, as text.
 
 The text is the same on every machine and on every version of Python: numbers are rounded to 10 digits, and of what
-belongs to torch, numpy, Python or this package no more than names are told, since keys hold the versions. It cannot
-tell what a function reads when it is called (a file, a clock, the environment), what C code or another installed
-package does inside, nor the source of what was compiled from a string; there values have to tell (`fingerprint`).
+belongs to torch, numpy, Python or this package it holds only the names, since keys hold the versions. It does not hold
+what a function reads when it is called (a file, a clock, the environment), what C code or another installed package
+does inside, nor the source of what was compiled from a string; such changes show in the values alone (`fingerprint`).
 """
 
 import array
@@ -30,13 +30,13 @@ from quantstudy.activations.activation import Activation
 from quantstudy.activations.syntax import imported_by, names_of, source_of
 
 KNOWN = sys.stdlib_module_names | {"torch", "numpy", "quantstudy", "quantstudy_kernels"}
-"""Packages of which names tell all; so do those of others that were installed."""
+"""Packages whose things are recorded by name alone; so are those of others that were installed."""
 
 INSTALLED = {"site-packages", "dist-packages"}
 """Folders that hold what was installed."""
 
 MOST = 20_000
-"""Things that are looked at, at most: a function that holds a data set is told by the first of them."""
+"""Things that are looked at, at most: of a function that holds a data set the first ones count."""
 
 DEEPEST = 4
 """Modules within modules that are looked into: those that import each other have no end."""
@@ -54,10 +54,10 @@ def made_of(found: object, home: str) -> dict[str, str]:
         found: a function, or whatever can be called, or an entry with one.
         home: the package that it was found in; that is looked into wherever it is installed.
     """
-    told: dict[str, str] = {}
+    texts: dict[str, str] = {}
     seen: dict[int, tuple[str, object]] = {}  # the objects, too: while they are held, no other one has their ids
     waiting: list[tuple[str, object]] = [("", found)]
-    while waiting and len(told) < MOST:
+    while waiting and len(texts) < MOST:
         where, value = waiting.pop()
         text = _plain(value)
         if text is None and id(value) in seen:
@@ -66,20 +66,20 @@ def made_of(found: object, home: str) -> dict[str, str]:
             seen[id(value)] = where, value
             text, parts = _described(value, home)
             waiting += [(f"{where}/{name}", parts[name]) for name in sorted(parts, reverse=True)]
-        told[where] = text
-    return told
+        texts[where] = text
+    return texts
 
 
-def digest_of(told: Mapping[str, str], later: Mapping[str, str] | None = None) -> str:
+def digest_of(texts: Mapping[str, str], later: Mapping[str, str] | None = None) -> str:
     """Return 16 hex digits that change with what a function is made of.
 
     Args:
-        told: what `made_of` returned.
+        texts: what `made_of` returned.
         later: what it returned after the function was called: what calls change is its state, and left out.
     """
-    state = {where for where, text in told.items() if later is not None and later.get(where) != text}
+    state = {where for where, text in texts.items() if later is not None and later.get(where) != text}
     kept = {
-        where: text for where, text in told.items() if not any(f"{where}/".startswith(f"{held}/") for held in state)
+        where: text for where, text in texts.items() if not any(f"{where}/".startswith(f"{held}/") for held in state)
     }
     return hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()[:16]
 
@@ -103,7 +103,7 @@ def _plain(value: object) -> str | None:
         return f"{type(value).__name__} {rounded(np.array([value.real, value.imag]))}"
     if isinstance(value, ModuleType | PurePath):
         return f"module {value.__name__}" if isinstance(value, ModuleType) else "a path"
-    return repr(value) if isinstance(value, TOLD_WHOLE) else None
+    return repr(value) if isinstance(value, PRINTED_WHOLE) else None
 
 
 def _described(value: Any, home: str) -> tuple[str, Parts]:
@@ -134,11 +134,11 @@ def _of_sequence(value: Sequence[Any]) -> Parts:
     return {f"{place:06}": part for place, part in enumerate(islice(value, MOST))}
 
 
-TOLD_WHOLE = (
+PRINTED_WHOLE = (
     *(int, str, bytes, bytearray, slice, range, type(None), type(...), Decimal, Fraction, re.Pattern),
     *(datetime.date, datetime.time, datetime.timedelta, torch.dtype, torch.device),
 )
-"""What is told by how it prints."""
+"""What is recorded by how it prints."""
 
 CONTAINERS: dict[tuple[type, ...], Callable[[Any], Parts]] = {
     (MethodType,): lambda value: {"function": value.__func__, "self": value.__self__},
@@ -154,7 +154,7 @@ CONTAINERS: dict[tuple[type, ...], Callable[[Any], Parts]] = {
     (set, frozenset): _of_set,
     (list, tuple, deque, UserList): _of_sequence,
 }
-"""What is told by its kind and its parts, and which these are."""
+"""What is recorded by its kind and its parts, and which these are."""
 
 METHODS = (staticmethod, classmethod, property, functools.partialmethod)
 """What a class may hold in the place of a function, under names that Python gives, too."""

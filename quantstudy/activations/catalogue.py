@@ -95,7 +95,7 @@ BOUNDED, UNBOUNDED = "hardgelu", "hardgelu_uncapped"
 """The one of the article that is bounded on both sides, and the same function without its cap."""
 
 CAPPED_BASES: tuple[str, ...] = ("relu", "silu", "gelu", "hardswish")
-"""Those that are also studied with its cap, to tell what the bound does and what the shape."""
+"""Those that are also studied with its cap, to separate the effect of the bound from that of the shape."""
 
 
 def parse_activation(text: str, field: str = "activations") -> Activation:

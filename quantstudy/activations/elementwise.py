@@ -11,7 +11,7 @@ REACH = 60.0
 """The inputs that are tried lie in [-REACH, REACH]."""
 
 SHAPES = ((1, 8, 512), (16, 8, 32), (16, 256, 1), (1, 1, 4096), (2, 1, 2048), (8, 512), (4096, 1), (64, 64))
-"""Shapes of stacks [models, width, points], down to one model, one neuron and one point, and of one network."""
+"""Shapes of stacks [models, neurons, points], down to one model, one neuron and one point, and of one network."""
 
 WHOLE_PLANE = (8, 8, 64 * 64)
 """What a small study evaluates at once, in float32; the shapes of larger ones are tried as they come (`guarded`)."""
@@ -73,7 +73,7 @@ def _ways(x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         at = every.view(shape)
         yield x[at], at
         if shape[-2] > 1:
-            yield x[at.mT.contiguous()].mT, at  # as torchao's layers leave them: [width, points], transposed
+            yield x[at.mT.contiguous()].mT, at  # as torchao's layers leave them: [neurons, points], transposed
     for number in range(FEW):
         at = every[number * 509]
         yield x[at], at

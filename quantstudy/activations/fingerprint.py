@@ -1,4 +1,4 @@
-"""Is a function from outside still the same one? Told exactly, for keys, and up to what another processor may round.
+"""Is a function from outside still the same one? Decided exactly, for keys, and up to what another processor may round.
 
 Keys hold a digest of what the function is made of (`captured`) and of its values, rounded to 10 digits. A value that
 lies at a tie of that rounding may fall to either side on another processor, and then there the key is another one: that
@@ -21,12 +21,12 @@ REACH = 64
 """How far POINTS reach on both sides of 0."""
 
 POINTS = torch.arange(-REACH * 256, REACH * 256, dtype=torch.float64) / 256
-"""Inputs whose values tell one function from another, [-64, 64): the pre-activations that were seen reach to 27. All
-are sums of powers of two, hence exact everywhere: a linspace of decimal steps is not, and differs between processors in
-the last bit."""
+"""Inputs whose values distinguish one function from another, [-64, 64): the pre-activations that were seen reach to 27.
+All are sums of powers of two, hence exact everywhere: a linspace of decimal steps is not, and differs between
+processors in the last bit."""
 
 INTERVALS = 2 * REACH
-"""Parts of POINTS, one unit long each, that a trace tells apart."""
+"""Parts of POINTS, one unit long each, that a trace distinguishes."""
 
 WEIGHTS = torch.arange(len(POINTS) // INTERVALS, dtype=torch.float64) * 0.6180339887498949 % 1 + 0.5
 """What values within an interval are multiplied by before their mean is taken, [points], from 0.5 to 1.5: multiples of
@@ -64,7 +64,7 @@ def digest(activation: Activation) -> str:
 
 
 def trace(activation: Activation) -> list[str]:
-    """Return what a function is told again by on another processor: numbers, each with a scale, as text (`sameness`).
+    """Return what a function is recognized by on another processor: numbers, each with a scale, as text (`sameness`).
 
     First the means of its values, then of its derivatives, in every interval of POINTS; the scale is the root of the
     mean square there. Then its values and its derivatives at FAR; the scale is the number's own size. To the scale of
@@ -75,8 +75,8 @@ def trace(activation: Activation) -> list[str]:
         near, far = _known(activation, POINTS), _known(activation, FAR)
     means = [(part.view(INTERVALS, -1) * WEIGHTS).mean(1) for part in near.numbers]
     roots = [part.view(INTERVALS, -1).square().mean(1).sqrt() for part in near.scales]
-    told, scales = torch.cat([*means, *far.numbers]), torch.cat([*roots, *far.scales])
-    return [f"{number + 0.0:.9g} {scale:.3g}" for number, scale in zip(told.tolist(), scales.tolist(), strict=True)]
+    numbers, scales = torch.cat([*means, *far.numbers]), torch.cat([*roots, *far.scales])
+    return [f"{number + 0.0:.9g} {scale:.3g}" for number, scale in zip(numbers.tolist(), scales.tolist(), strict=True)]
 
 
 class _Known(NamedTuple):
@@ -90,5 +90,5 @@ def _known(activation: Activation, x: Tensor) -> _Known:
     slope = torch.tensor(0.25, dtype=x.dtype) if activation.learned_slope else None
     value, derivative = activation.with_derivative(x, slope)
     decided = (CONDITION / 1e-6) * (x * derivative).abs().nan_to_num(0.0)
-    told = torch.where(decided > 1 + value.abs(), 0.0, derivative)
-    return _Known(torch.stack([value, told]), torch.stack([value.abs() + decided, derivative.abs()]))
+    kept = torch.where(decided > 1 + value.abs(), 0.0, derivative)
+    return _Known(torch.stack([value, kept]), torch.stack([value.abs() + decided, derivative.abs()]))

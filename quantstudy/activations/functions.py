@@ -127,5 +127,5 @@ def _require_no_parameters(found: Any, function: Any) -> None:
     if isinstance(function, torch.nn.Module):
         names = [name for name, parameter in function.named_parameters() if parameter.requires_grad]
         if names:
-            told = ", ".join(names[:3])
-            raise _Refused(f"its parameters ({told}) would stay frozen, only weights and biases are trained")
+            shown = ", ".join(names[:3])
+            raise _Refused(f"its parameters ({shown}) would stay frozen, only weights and biases are trained")

@@ -119,11 +119,11 @@ class Guarded:
 
 def failures() -> list[str]:
     """Return a line for every function that has failed since this was asked last."""
-    told = [
+    lines = [
         f"{name} failed when it was called ({why}): its networks count as missing" for name, why in _failures.items()
     ]
     _failures.clear()
-    return told
+    return lines
 
 
 @contextmanager

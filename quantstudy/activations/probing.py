@@ -10,13 +10,13 @@ from quantstudy.activations.activation import Activation
 from quantstudy.activations.breaks import GRID, SPACING, Both, breaks
 
 FAR = torch.tensor([1e3, 1e6, 1e12], dtype=torch.float64)
-"""Distances at which boundedness is told."""
+"""Distances at which it is decided whether a function is bounded."""
 AROUND = 1 + torch.arange(16, dtype=torch.float64) / 20
-"""What each is multiplied by: a wave that grows is told by its highest value there."""
+"""What each is multiplied by: a wave that grows is recognized by its highest value there."""
 HALF_LINE = 6.0
 """A function that is exactly 0 from here outwards is so by its formula; further out torch rounds even gelu to 0."""
 MOST = 256
-"""Kinks and jumps that are told of: at each of them the maps of every neuron are traced."""
+"""Kinks and jumps that a function may have: at each of them the maps of every neuron are traced."""
 BEYOND = torch.logspace(math.log10(60.0), 3.0, 4000, dtype=torch.float64)
 """Inputs beyond GRID, on both sides, between which breaks are looked for, too."""
 MOST_BEYOND = 16
@@ -33,11 +33,11 @@ def traits(activation: Activation) -> dict[str, Any]:
     """Return `kinks`, `identity_from`, `monotonic`, `gates`, `floor` and `top` of the uncapped function.
 
     Kinks are where the derivative or the value itself jumps (`breaks`), on [-1000, 1000]. Bounds that are only
-    approached at infinity are told from values at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a
+    approached at infinity are judged by values at 1e3, 1e6 and 1e12: bounded is what changes there less and less, by a
     factor of 100 each time, and has no pole. That the function is elementwise is taken for granted (`elementwise`).
 
     Raises:
-        Unfit: a value or derivative on [-60, 60] is not finite, or there are more kinks than can be told of.
+        Unfit: a value or derivative on [-60, 60] is not finite, or there are more kinks than MOST.
 
     >>> import quantstudy.activations.catalogue as known
     >>> found = traits(known.ACTIVATIONS["hardtanh"])
@@ -75,7 +75,7 @@ def _far(activation: Activation, x: Tensor) -> Tensor:
             found.append(_values(activation, value[None]))
         except MemoryError:
             raise
-        except Exception:  # what it does there is told where it happens (`guarded`)
+        except Exception:  # a failure there is reported where it happens (`guarded`)
             found.append(torch.full((1,), torch.nan, dtype=x.dtype))
     return torch.cat(found).view(x.shape)
 
@@ -125,7 +125,7 @@ def _kinks(activation: Activation) -> tuple[tuple[float, ...], Tensor]:
             raise Unfit(f"finite derivatives are needed, it has one that is not at {_first(x, slopes):g}")
     found, beside = breaks(both, inside)
     if len(found) > MOST:
-        raise Unfit(f"at most {MOST} kinks and jumps on [-60, 60] can be told of, it has {len(found)}")
+        raise Unfit(f"at most {MOST} kinks and jumps on [-60, 60] are allowed, it has {len(found)}")
     beyond = _breaks_beyond(both) if len(found) <= MOST_BEYOND else ((), ())
     return (*beyond[0], *found, *beyond[1]), beside
 
@@ -136,6 +136,6 @@ def _breaks_beyond(both: Both) -> tuple[tuple[float, ...], tuple[float, ...]]:
         left, right = breaks(both, -BEYOND.flip(0))[0], breaks(both, BEYOND)[0]
     except MemoryError:
         raise
-    except Exception:  # what it does there is told where it happens (`guarded`)
+    except Exception:  # a failure there is reported where it happens (`guarded`)
         return (), ()
     return (left if len(left) <= MOST_BEYOND else ()), (right if len(right) <= MOST_BEYOND else ())

@@ -1,4 +1,4 @@
-"""Are two functions that go by one name the same? Told from what manifests say of them; loads no torch."""
+"""Are two functions that go by one name the same? Decided by what manifests record of them; loads no torch."""
 
 import math
 from collections.abc import Mapping, Sequence

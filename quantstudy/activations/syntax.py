@@ -55,7 +55,7 @@ def imported_by(function: FunctionType) -> dict[str, Any]:
         for module, name in wanted:
             try:
                 loaded = importlib.import_module(importlib.util.resolve_name(module, package))
-            except Exception:  # calling the function will tell
+            except Exception:  # calling the function will raise it
                 continue
             found[f"{module}.{name}" if name else module] = getattr(loaded, name, None) if name else loaded
     return found
@@ -111,5 +111,5 @@ def _text(node: Any) -> str:
     fields = {name: value for name, value in ast.iter_fields(node) if name not in LEFT_OUT}
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
         fields["body"] = fields["body"][1:]
-    told = ", ".join(f"{name}={_text(value)}" for name, value in fields.items() if value not in (None, []))
-    return f"{type(node).__name__}({told})"
+    shown = ", ".join(f"{name}={_text(value)}" for name, value in fields.items() if value not in (None, []))
+    return f"{type(node).__name__}({shown})"

@@ -67,4 +67,4 @@ def print_result(run: Run, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"run": str(run.folder), **run.verdict()}, indent=1))
     else:
-        print_verdict(run)
+        print_verdict(run.config, run.verdict(), run.folder / "report.html")

@@ -13,6 +13,7 @@ from rich.text import Text
 from quantstudy.activations.catalogue import ACTIVATIONS, ALIASES
 from quantstudy.cli.layout import console, plain_table, print_rows, say
 from quantstudy.cli.streams import notify
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Judged
 from quantstudy.records.origins import changes
 from quantstudy.records.run import Run
@@ -84,24 +85,28 @@ def print_activations() -> None:
     )
 
 
-def print_verdict(run: Run) -> None:
+def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -> None:
     """Print the ranking of the focus scheme and the verdict in words.
 
     With the seven of the article at the default's widths these are at most 25 lines in 200 columns, whatever the
     verdict, and the same sentences take at most 40 in 80 columns. No verdict takes more than the 60 lines of a page,
     with names of 30 characters at most.
+
+    Args:
+        config: the study.
+        verdict: the content of verdict.json.
+        page: the run's report.html, named last.
     """
-    verdict = run.verdict()
-    scheme = run.config.focus_scheme
+    scheme = config.focus_scheme
     ranking = verdict["schemes"][scheme]["ranking"]
-    say(f"{scheme}: accuracy after quantization, mean over {plural(run.config.seeds, 'seed')}")
+    say(f"{scheme}: accuracy after quantization, mean over {plural(config.seeds, 'seed')}")
     print_rows(
         ("activation", "accuracy\n%", "95 %\ninterval", "drop,\npoints", "flips\n%", "deployable"),
         (
             (
                 row["activation"],
                 _hundredths(row["mean"]),
-                _interval(row["mean"], row["low"], row["high"], run.config.seeds),
+                _interval(row["mean"], row["low"], row["high"], config.seeds),
                 _hundredths(row["drop"]),
                 _hundredths(row["flip_rate"]),
                 _fate(row),
@@ -113,7 +118,7 @@ def print_verdict(run: Run) -> None:
         say(f"{len(ranking) - SHOWN} more are in verdict.json.")
     for line in verdict["summary"]:
         say(line)
-    print(f"figures and page: {run.folder / 'report.html'}")
+    print(f"figures and page: {page}")
 
 
 def _fate(row: Mapping[str, Any]) -> str:

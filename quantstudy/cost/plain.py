@@ -20,9 +20,9 @@ def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Ten
     """Return min(f(x), cap), differentiable, of x's shape.
 
     Args:
-        x: pre-activations `[points, width]` or `[models, width, points]`.
+        x: pre-activations `[points, neurons]` or `[models, neurons, points]`.
         activation: which f, with its cap.
-        slope: prelu's slopes `[width]`.
+        slope: prelu's slopes `[neurons]`.
     """
     if activation.kernel == "hardgelu_uncapped":
         return _article_hardgelu(x, activation.cap)
@@ -32,11 +32,11 @@ def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Ten
     return y if math.isinf(activation.cap) else torch.clamp(y, max=activation.cap)
 
 
-def slopes(activation: Activation, width: int, device: str = "cpu") -> Tensor | None:
-    """Return trainable slopes `[width]` where the activation learns them, None elsewhere."""
+def slopes(activation: Activation, neurons: int, device: str = "cpu") -> Tensor | None:
+    """Return trainable slopes `[neurons]` where the activation learns them, None elsewhere."""
     if not activation.learned_slope:
         return None
-    return torch.full((width,), PRELU_SLOPE, device=device, requires_grad=True)
+    return torch.full((neurons,), PRELU_SLOPE, device=device, requires_grad=True)
 
 
 def _article_hardgelu(x: Tensor, cap: float) -> Tensor:

@@ -19,7 +19,7 @@ def cost_table(
 
     Args:
         activations: which, each once.
-        progress: told how far the stage "cost" is.
+        progress: called with the stage "cost", how many of its steps are done, and how many there are.
 
     Returns:
         `{"activations": {name: {...}}, ...}`; per activation: `mufu_*` and `instructions_*` per element and

@@ -38,13 +38,13 @@ def eager_bytes(activation: Activation, hidden: Sequence[int], points: int) -> B
 
     Args:
         activation: which.
-        hidden: widths of the hidden layers.
+        hidden: neurons of the hidden layers.
         points: of the batch, which share the parameters and Adam.
     """
-    widths = (2, *hidden, 1)
-    weights = [torch.randn(above, below).requires_grad_() for below, above in pairwise(widths)]
-    biases = [torch.zeros(above, requires_grad=True) for above in widths[1:]]
-    learned = [slopes(activation, width) for width in hidden]
+    neurons = (2, *hidden, 1)
+    weights = [torch.randn(above, below).requires_grad_() for below, above in pairwise(neurons)]
+    biases = [torch.zeros(above, requires_grad=True) for above in neurons[1:]]
+    learned = [slopes(activation, count) for count in hidden]
     optimizer = torch.optim.Adam([*weights, *biases, *(slope for slope in learned if slope is not None)])
     inputs, target = torch.rand(points, 2), torch.ones(points, 1)
 
@@ -97,12 +97,12 @@ def fused_bytes(activation: Activation, hidden: Sequence[int], points: int) -> B
     from quantstudy_kernels.forward import Network
     from quantstudy_kernels.triton import forward, training
 
-    widths, kernel = (2, *hidden, 1), str(activation.kernel)
-    weights = tuple(torch.randn(1, above, below) for below, above in pairwise(widths))
-    biases = tuple(torch.zeros(1, above, 1) for above in widths[1:])
-    learned = tuple(torch.zeros(1, width, 1) for width in hidden if activation.learned_slope)
+    neurons, kernel = (2, *hidden, 1), str(activation.kernel)
+    weights = tuple(torch.randn(1, above, below) for below, above in pairwise(neurons))
+    biases = tuple(torch.zeros(1, above, 1) for above in neurons[1:])
+    learned = tuple(torch.zeros(1, count, 1) for count in hidden if activation.learned_slope)
     network = Network(kernel, weights, biases, learned, activation.cap)
-    flat = torch.randn(1, training.step_constants(widths, kernel)["PARAMETERS"])
+    flat = torch.randn(1, training.step_constants(neurons, kernel)["PARAMETERS"])
     inputs, target, moments = torch.rand(1, 2, points), torch.ones(1, 1, points), (flat * 0.0, flat * 0.0)
     counts = {FORWARD: Traffic(), STEP: Traffic()}
     kinds = dict.fromkeys(forward.forward_kernel.arg_names, PARAMETERS) | {"points_ptr": INPUTS, "maps_ptr": MAPS}
@@ -112,7 +112,7 @@ def fused_bytes(activation: Activation, hidden: Sequence[int], points: int) -> B
     kinds = {"flat_ptr": PARAMETERS, "inputs_ptr": INPUTS, "target_ptr": INPUTS, "partial_ptr": SUMS}
     with counted(training, "step_kernel", counts[STEP], kinds), counts[STEP] as count:
         count.kind = SUMS
-        gradient, _ = training.flat_gradients(flat, widths, inputs, target, kernel, activation.cap)
+        gradient, _ = training.flat_gradients(flat, neurons, inputs, target, kernel, activation.cap)
         count.kind = ADAM
         adam_step(flat, gradient, moments, 1, 1e-3, betas=(0.9, 0.999), epsilon=1e-8)
     found, logit = _per_point(counts, points), 4.0

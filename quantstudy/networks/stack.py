@@ -144,11 +144,11 @@ def from_arrays(activation: Activation, arrays: Mapping[str, NDArray[np.float32]
 def initial_stack(activation: Activation, seeds: Sequence[int], hidden: Sequence[int]) -> Stack:
     """Return untrained networks 2→hidden→1: He-normal weights (std √(2/in)), zero biases, PReLU slopes 0.25.
 
-    The draw depends on the seed and the widths alone, so that every activation starts from the same weights
+    The draw depends on the seed and the numbers of neurons alone, so that every activation starts from the same weights
     (He et al. 2015, arXiv 1502.01852).
     """
-    widths = (2, *hidden, 1)
-    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    neurons = (2, *hidden, 1)
+    shapes = list(zip(neurons[1:], neurons[:-1], strict=True))
     ends = np.cumsum([0, *(out * into for out, into in shapes)])
     draws = np.stack([stream(seed, "initial").standard_normal(ends[-1]) for seed in seeds])
     weights = tuple(
@@ -161,7 +161,5 @@ def initial_stack(activation: Activation, seeds: Sequence[int], hidden: Sequence
         activation,
         weights,
         tuple(torch.zeros(len(seeds), out, 1) for out, _ in shapes),
-        tuple(
-            torch.full((len(seeds), width, 1), INITIAL_SLOPE) if activation.learned_slope else None for width in hidden
-        ),
+        tuple(torch.full((len(seeds), n, 1), INITIAL_SLOPE) if activation.learned_slope else None for n in hidden),
     )

@@ -105,7 +105,7 @@ def _compiled(
     batch: int,
     threads: int,
 ) -> Losses:
-    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop, which draws by itself."""
+    """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop; it draws the minibatches."""
     from quantstudy_kernels.cpu.trainer import train
 
     trained, losses = train(compiled_recipe(moving, batch, rates), flat.numpy(), list(seeds), masks, threads=threads)
@@ -116,11 +116,11 @@ def _compiled(
 def _on_gpu(
     flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
 ) -> Losses:
-    """Do so by Triton's fused step, one per minibatch."""
+    """Move the parameters in `flat` by Triton's fused step, one per minibatch; return the losses."""
     from quantstudy_kernels.triton.training import train
 
     kernel, cap, betas = _kernel(moving), moving.activation.cap, (BETA1, BETA2)
-    losses = train(flat, _widths(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
+    losses = train(flat, _neurons(moving), minibatches, rates, kernel, cap, betas=betas, epsilon=EPSILON)
     return losses.cpu().numpy()
 
 
@@ -128,7 +128,7 @@ def _on_gpu(
 def _reference(
     flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
 ) -> Losses:
-    """Do so in stacked torch; `moving` is a view of `flat`."""
+    """Move the parameters in `flat`, of which `moving` is a view, in stacked torch; return the losses."""
     from quantstudy_kernels.adam import adam_step
 
     gradient, moments = torch.zeros_like(flat), (torch.zeros_like(flat), torch.zeros_like(flat))
@@ -157,7 +157,7 @@ def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe
     """Return how the compiled loop trains a stack (`quantstudy_kernels.cpu.trainer`), with the study's Adam and draws.
 
     Args:
-        stack: whose activation and widths they are.
+        stack: whose activation and numbers of neurons they are.
         batch: pixels per step.
         rates: learning rate of every step.
 
@@ -167,7 +167,7 @@ def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe
     from quantstudy_kernels.cpu.trainer import Recipe
 
     kernel, cap = _kernel(stack), stack.activation.cap
-    return Recipe(kernel, cap, _widths(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
+    return Recipe(kernel, cap, _neurons(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
 
 
 def _kernel(stack: Stack) -> str:
@@ -176,7 +176,7 @@ def _kernel(stack: Stack) -> str:
     return stack.activation.kernel
 
 
-def _widths(stack: Stack) -> tuple[int, ...]:
+def _neurons(stack: Stack) -> tuple[int, ...]:
     return (2, *(int(weight.shape[1]) for weight in stack.weights))
 
 

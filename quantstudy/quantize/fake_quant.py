@@ -1,4 +1,4 @@
-"""The fake-quant path: a plan applied in float32 arithmetic, any width, the whole stack in one call.
+"""The fake-quant path: a plan applied in float32 arithmetic, any number of bits, the whole stack in one call.
 
 In the kernels' own arithmetic where the stack is `portable`, else layer by layer in torch.
 """
@@ -14,7 +14,7 @@ from quantstudy.quantize.plan import ActivationQuantizer, FloatMaps, Plan
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 
 QuantizedMaps = Maps
-"""What quantized networks do on the plane."""
+"""What quantized networks do on the plane; shapes as in `FloatMaps`."""
 
 
 def quantized_stack(stack: Stack, plan: Plan) -> Stack:
@@ -70,7 +70,7 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
 
 
 def rounding(plan: Plan) -> Rounding:
-    """Return a plan as `quantstudy_kernels.forward` takes it."""
+    """Return the numbers of a plan as `quantstudy_kernels.forward` takes them, without its formats and its scheme."""
     return Rounding(
         tuple(None if q is None else _fixed(q) for q in plan.weights),
         tuple(map(_as_kernels_have_it, plan.preactivations)),

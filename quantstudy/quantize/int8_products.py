@@ -20,7 +20,7 @@ INEXACT = (
     "w8a8, w8a8dyn: PyTorch's product of int8 matrices is wrong for large numbers on this machine (oneDNN without VNNI "
     "instructions adds them up in 16 bits), so torchao is left out there; the simulated path, which decides, is exact"
 )
-"""What the user is told."""
+"""The notice that a user reads where torchao is left out."""
 
 
 def multiplies_integers(scheme: Scheme) -> bool:

@@ -20,21 +20,21 @@ Range = tuple[Tensor, Tensor]
 """(low, high), each [models]."""
 
 Ranges = Callable[[IntFormat], Range]
-"""What an observer has seen: the range for any integers."""
+"""What an observer returns once it has seen the values: a function from the integers to the range that they cover."""
 
 
 def minmax(values: Tensor) -> Ranges:
-    """Look at values and return what tells the smallest and the largest of each model.
+    """Return the range from the smallest to the largest value of each model, the same for all integers.
 
     Args:
-        values: [models, width, points].
+        values: [models, neurons, points].
     """
     found = values.amin(dim=(1, 2)), values.amax(dim=(1, 2))
     return lambda form: found
 
 
 def percentile(values: Tensor) -> Ranges:
-    """Return what tells the 0.1 and 99.9 percentiles of each model (linear between ranks); see `minmax`.
+    """Return the range from the 0.1 to the 99.9 percentile of each model (linear between ranks); see `minmax`.
 
     NaN where a value is NaN.
     """
@@ -52,9 +52,9 @@ def percentile(values: Tensor) -> Ranges:
 
 
 def mse(values: Tensor) -> Ranges:
-    """Return what tells, of `SHRINKS` shrunken min-max ranges, that with the least mean squared error; see `minmax`.
+    """Return, of `SHRINKS` shrunken min-max ranges, that whose rounding has the least mean squared error; see `minmax`.
 
-    The widest of equals, and the whole range where a value is NaN.
+    Of equals the widest one, and the whole range where a value is NaN.
 
     Both ends shrink by the same factor, as in the OMSE search (Choukroun et al. 2019, arXiv 1902.06822).
     """

@@ -106,7 +106,7 @@ def test_a_hundred_and_twenty_jumps_take_no_time():
 
 def test_too_many_jumps_are_refused(modules):
     modules(mine="import torch\ndef f(x): return torch.round(4 * x) / 4\n")
-    with pytest.raises(BadInput, match=r"at most 256 kinks and jumps on \[-60, 60\] can be told of, it has 480"):
+    with pytest.raises(BadInput, match=r"at most 256 kinks and jumps on \[-60, 60\] are allowed, it has 480"):
         parse_activation("mine:f")
 
 

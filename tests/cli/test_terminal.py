@@ -22,6 +22,11 @@ AROUND = tuple(name.replace(":", ":torch.nn.functional.torch.nn.functional.") fo
 """The same by names of some 70 characters: functional has torch, too."""
 
 
+def print_run(run):
+    """Print the verdict of a run as its command does."""
+    print_verdict(run.config, run.verdict(), run.folder / "report.html")
+
+
 @pytest.fixture
 def shown(monkeypatch, capsys):
     """Return a function: what prints, how wide the terminal is → the lines."""
@@ -128,7 +133,7 @@ ALL = EXTREMES | MORE | LONGEST
 @pytest.mark.parametrize("run", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_the_terminal(shown, run, width):
-    lines = shown(width, print_verdict, run)
+    lines = shown(width, print_run, run)
     assert lines[-1] == "figures and page: results/default-3f2a91c0/report.html"
     assert max(map(len, lines)) <= width
     said = " ".join(line.strip() for line in lines)
@@ -142,20 +147,20 @@ def test_no_line_is_wider_than_the_terminal(shown, run, width):
 @pytest.mark.parametrize(("width", "most"), [(80, 40), (100, 35), (200, 25)])
 def test_how_many_lines(shown, run, width, most):
     """The article's seven at the default's widths; more activations, longer names or more widths may take more."""
-    assert 11 <= len(shown(width, print_verdict, run)) <= most
+    assert 11 <= len(shown(width, print_run, run)) <= most
 
 
 @pytest.mark.parametrize("run", MORE.values(), ids=MORE)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_verdict_is_longer_than_a_page(shown, run, width):
     assert max(map(len, run.config.activations)) <= 32
-    assert len(shown(width, print_verdict, run)) <= 60
+    assert len(shown(width, print_run, run)) <= 60
 
 
 @pytest.mark.parametrize("run", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_row_of_the_table_never_breaks(shown, run, width):
-    title, *lines = shown(width, print_verdict, run)
+    title, *lines = shown(width, print_run, run)
     bits = run.config.focus_bits
     seeds = "1 seed" if run.config.seeds == 1 else f"{run.config.seeds:,} seeds"
     assert title == f"w{bits}a{bits}: accuracy after quantization, mean over {seeds}"
@@ -173,14 +178,14 @@ def test_a_row_of_the_table_never_breaks(shown, run, width):
 
 
 def test_nothing_measured_and_one_seed_have_cells(shown):
-    lines = shown(80, print_verdict, EXTREMES["everything missing"])
+    lines = shown(80, print_run, EXTREMES["everything missing"])
     assert re.split(r"\s{2,}", lines[3]) == ["relu", "-", "-", "-", "-", "no: 1000 NaN"]
-    lines = shown(80, print_verdict, EXTREMES["nothing learned"])
+    lines = shown(80, print_run, EXTREMES["nothing learned"])
     assert re.split(r"\s{2,}", lines[3])[-1] == "not learned"
     assert all(
         "relu (not learned)" in line for line in EXTREMES["nothing learned"].verdict()["summary"] if " relu" in line
     )
-    lines = shown(80, print_verdict, EXTREMES["1 seed"])
+    lines = shown(80, print_run, EXTREMES["1 seed"])
     assert re.split(r"\s{2,}", lines[3]) == ["relu", "100.0", "one seed", "0.0", "0.0", "no"]
 
 

@@ -142,7 +142,7 @@ for kernel, constants, warps in (
     (step.step_kernel, training.step_constants((2, 8, 8, 8, 1), "relu"), 1),
     (forward.forward_kernel, dict(NAME="relu", KINDS=(0,) * 7, HIDDEN=3, ISOLATED=False, W=8, BLOCK=64), 4),
 ):
-    types = {p.name: "*i64" if p.name in ("widths_ptr", "starts_ptr") else "*fp32" if p.name.endswith("_ptr")
+    types = {p.name: "*i64" if p.name in ("neurons_ptr", "starts_ptr") else "*fp32" if p.name.endswith("_ptr")
              else "fp32" if p.name in ("cap", "share") else "i32" for p in kernel.params if not p.is_constexpr}
     sass = compile_kernel(kernel, types, constants, warps=warps, enable_fp_fusion=warps == 1).sass
     found[kernel.__name__] = re.findall(r"\\b((?:LDG|STG)[A-Z0-9.]*)", sass)
@@ -160,14 +160,14 @@ def test_the_interpreter_counts_what_the_machine_code_of_the_training_step_does(
     ran = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     codes = json.loads(ran.stdout)
-    widths, kernel, count = (2, 8, 8, 8, 1), training.step_kernel, Traffic()
+    neurons, kernel, count = (2, 8, 8, 8, 1), training.step_kernel, Traffic()
     kinds = {"flat_ptr": "parameters", "inputs_ptr": "points", "target_ptr": "points", "partial_ptr": "sums"}
-    parameters = training.step_constants(widths, "relu")["PARAMETERS"]
+    parameters = training.step_constants(neurons, "relu")["PARAMETERS"]
     try:
         training.step_kernel = CountedKernel(kernel, count, kinds)
         with np.errstate(all="ignore"):
             inputs, target = torch.rand(1, 2, 64), torch.ones(1, 1, 64)
-            training.flat_gradients(torch.randn(1, parameters), widths, inputs, target, "relu")
+            training.flat_gradients(torch.randn(1, parameters), neurons, inputs, target, "relu")
     finally:
         training.step_kernel = kernel
     points, lanes = count.read["points"] // 4, 32

@@ -323,9 +323,12 @@ def test_bad_arguments():
             for arguments, message in (
                 (
                     (replace(network, weights=network.weights[:1]), c.points),
-                    r"weights: widths \[2, 4\]; allowed: 2 inputs",
+                    r"weights: neurons \[2, 4\]; allowed: 2 inputs",
                 ),
-                ((replace(network, biases=()), c.points), r"biases: 0 of them; allowed: 3, for widths \[2, 4, 4, 1\]"),
+                (
+                    (replace(network, biases=()), c.points),
+                    r"biases: 0 of them; allowed: 3, for \[2, 4, 4, 1\] neurons",
+                ),
                 ((prelu, c.points), r"slopes: 0 of them; allowed: 2"),
                 ((network, c.points, Rounding(weights=one)), r"rounding.weights: 1 of them; allowed: 0 or 3"),
                 ((network, c.points, Rounding(outputs=one)), r"rounding.outputs: 1 of them; allowed: 0 or 2"),

@@ -83,11 +83,11 @@ def test_counts():
 @pytest.mark.parametrize("hidden", [(8, 8, 8), (5, 7, 3), ()])
 def test_initial_shapes_biases_and_slopes(hidden):
     stack = initial_stack(parse_activation("prelu"), SEEDS, hidden)
-    widths = (2, *hidden, 1)
+    neurons = (2, *hidden, 1)
     assert [tuple(w.shape) for w in stack.weights] == [
-        (3, out, into) for out, into in zip(widths[1:], widths, strict=False)
+        (3, out, into) for out, into in zip(neurons[1:], neurons, strict=False)
     ]
-    assert [tuple(b.shape) for b in stack.biases] == [(3, out, 1) for out in widths[1:]]
+    assert [tuple(b.shape) for b in stack.biases] == [(3, out, 1) for out in neurons[1:]]
     assert [tuple(s.shape) for s in stack.slopes] == [(3, out, 1) for out in hidden]
     assert all((b == 0).all() for b in stack.biases)
     assert all((s == 0.25).all() for s in stack.slopes)

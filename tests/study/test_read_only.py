@@ -58,7 +58,7 @@ def test_a_finished_run_is_shown_as_it_stands(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], name: str, line: str,
     contents: Callable[[Path], dict[str, bytes]],
 ) -> None:  # fmt: skip
-    print_verdict(copy)
+    print_verdict(copy.config, copy.verdict(), copy.folder / "report.html")
     verdict, before = capfd.readouterr().out, contents(copy.folder)
     deny(copy.folder, name)
     arguments = line.format(copy.folder).split()

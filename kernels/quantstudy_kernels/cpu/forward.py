@@ -26,8 +26,8 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
         ValueError: as there, and where a tensor is not float32 on the CPU or a quantizer has scales for other rows.
     """
     _check(network, points, rounding)
-    widths = [int(weights.shape[1]) for weights in network.weights[:-1]]
-    before, after = (tuple(torch.empty(network.models, w, points.shape[1]) for w in widths) for _ in range(2))
+    neurons = [int(weights.shape[1]) for weights in network.weights[:-1]]
+    before, after = (tuple(torch.empty(network.models, n, points.shape[1]) for n in neurons) for _ in range(2))
     logit = torch.empty(network.models, 1, points.shape[1])
     program = Program(network, points)
     inputs, exact = program.rounded(program.start, rounding.coordinates), program.start

@@ -25,7 +25,7 @@ class Recipe:
     Attributes:
         name: one of `quantstudy_kernels.ACTIVATION_NAMES`.
         cap: upper bound of the activation, inf for none.
-        widths: neurons per layer: 2 inputs, the hidden layers, 1 output.
+        neurons: neurons per layer: 2 inputs, the hidden layers, 1 output.
         batch: points per step.
         rates: learning rate of every step, [steps].
         beta1: Adam's, as `beta2` and `epsilon`.
@@ -36,7 +36,7 @@ class Recipe:
 
     name: str
     cap: float
-    widths: tuple[int, ...]
+    neurons: tuple[int, ...]
     batch: int
     rates: Sequence[float]
     beta1: float
@@ -64,7 +64,7 @@ def train(
         Parameters [models, parameters] and losses [models, steps], float32.
 
     Raises:
-        ValueError: there is no hidden layer, or the parameters do not fit the widths.
+        ValueError: there is no hidden layer, or the parameters do not fit the network.
     """
     kept, losses = train_and_keep(recipe, parameters, seeds, masks, [len(recipe.rates)], threads=threads)
     return np.ascontiguousarray(kept[:, 0]), losses
@@ -128,13 +128,13 @@ def _layout_for(recipe: Recipe, parameters: Floats, models: int, after: Sequence
     """Return the layout of the recipe's networks; raise ValueError as `train_and_keep` says."""
     if not after or after[0] < 0 or after[-1] > len(recipe.rates) or any(a >= b for a, b in pairwise(after)):
         raise ValueError(f"after: {list(after)}; allowed: ascending numbers of steps, 0 to {len(recipe.rates)}")
-    if len(recipe.widths) < 3:
-        raise ValueError(f"widths: {list(recipe.widths)}; allowed: 2 inputs, at least one hidden layer, 1 output")
-    found = layout(recipe.widths, recipe.name == "prelu")
+    if len(recipe.neurons) < 3:
+        raise ValueError(f"neurons: {list(recipe.neurons)}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    found = layout(recipe.neurons, recipe.name == "prelu")
     if parameters.shape != (models, len(found.places)):
         raise ValueError(
             f"parameters: shape {list(parameters.shape)}; allowed: {[models, len(found.places)]}, "
-            f"for {models} models of widths {list(recipe.widths)}"
+            f"for {models} models of {list(recipe.neurons)} neurons"
         )
     return found
 
