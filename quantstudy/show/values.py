@@ -1,16 +1,16 @@
 """What the figures take from the records: arrays [activations, seeds], differences, the reference activation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy.errors import BadInput
 from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.judge.statistics.seeds import number
 from quantstudy.judge.verdict import FLOAT
-from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +22,32 @@ Floats = NDArray[np.float64]
 SIMULATED, TORCHAO = "simulated", "torchao"
 
 
-def told(run: "Run", line: str) -> str:
-    """Return a line in which each activation that has not learned is told to be so, as in the verdict.
+def require(frame: "pd.DataFrame", columns: Sequence[str]) -> None:
+    """Refuse a table that lacks a column.
 
-    From the records, since some figures are drawn before there is a verdict.
+    Raises:
+        BadInput: naming the first that is missing.
+    """
+    for column in columns:
+        if column not in frame:
+            needed = f"a table needs the columns {', '.join(columns)}; {column} is missing"
+            raise BadInput("frame", ", ".join(map(str, frame.columns)) or "no column", needed)
+
+
+def names_in(frame: "pd.DataFrame") -> list[str]:
+    """Return the activations of a table, in the order in which they first come."""
+    return [str(name) for name in frame["activation"].unique()]
+
+
+def not_learned(run: "Run") -> list[str]:
+    """Return the activations that have not learned, as in the verdict, but from the records.
+
+    Some figures are drawn before there is a verdict.
     """
     frame = run.summaries()
     full = mean_interval(_cube(run, frame[frame["metric"] == FLOAT], ())).mean
     means = zip(run.config.activations, map(number, full), strict=True)
-    return marked(line, [name for name, mean in means if mean is None or mean < run.config.learned])
+    return [name for name, mean in means if mean is None or mean < run.config.learned]
 
 
 def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:

@@ -6,8 +6,8 @@ from statistics import fmean
 from typing import Any
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED
-from quantstudy.words.numbers import listed, number, real
-from quantstudy.words.verdict import UNLEARNED, certainty, marked, points
+from quantstudy.words.numbers import listed, number, points, real
+from quantstudy.words.verdict import UNLEARNED, certainty, marked
 
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from quantstudy.judge.compare import DROP
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
-from quantstudy.words.verdict import listing, marked, points
+from quantstudy.words.numbers import listing, points
+from quantstudy.words.verdict import marked
 
 MOST_PAIRS = 8
 """Pairs of schemes that have a line of their own at most."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.words.numbers import listed, number, plural, points, real
+from quantstudy.words.numbers import interval, listed, number, plural, real
 from quantstudy.words.verdict import hindrance, marked
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if not deployable:
         first = next(entry for entry in judged["ranking"] if entry["activation"] == best)
         drop, low, high = (real(first[key]) for key in ("drop", "drop_low", "drop_high"))
-        loss = f"loses {number(100.0 * drop)} points {points(low, high)}".strip()
+        loss = f"loses {number(100.0 * drop)} points {interval(low, high)}".strip()
         if high <= verdict["allowed_drop"]:
             loss += hindrance(first)
         return f"No activation is deployable at {scheme}: the best, {best}, {loss}"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.words.verdict import limit, listing, marked, points
+from quantstudy.words.numbers import limit, listing, points
+from quantstudy.words.verdict import marked
 
 NAMES = {
     "lr": "learning rate",

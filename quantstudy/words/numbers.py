@@ -51,15 +51,44 @@ def percent(fraction: float, places: int = 1) -> str:
     return shown if shown == "n/a" else f"{shown}{NO_BREAK}%"
 
 
-def points(low: float, high: float, places: int = 1) -> str:
+def points(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as points, hundredths of accuracy.
+
+    >>> points(0.0984), points(-0.00001), points(0.02004, 3)
+    ('9.8', '0.0', '2.004')
+    """
+    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
+
+
+def limit(fraction: float) -> str:
+    """Return a limit in hundredths, with as many digits as it was given.
+
+    >>> limit(0.02), limit(0.0005)
+    ('2.0', '0.05')
+    """
+    given = f"{100 * fraction:g}"
+    return points(fraction) if float(given) == float(points(fraction)) else given
+
+
+def interval(low: float, high: float, places: int = 1) -> str:
     """Return an interval of differences between fractions, in percentage points; empty where it is undefined.
 
-    >>> points(-0.012, 0.034)
+    >>> interval(-0.012, 0.034)
     '[−1.2, 3.4]'
     """
     if math.isnan(low) or math.isnan(high):
         return ""
     return f"[{number(100.0 * low, places)}, {number(100.0 * high, places)}]"
+
+
+def with_interval(three: Sequence[float], places: int = 1, sign: bool = False) -> str:
+    """Return the mean of a fraction, its lower and its upper end in percentage points.
+
+    >>> with_interval((0.0984, 0.09, 0.1)), with_interval((0.01, math.nan, math.nan), sign=True)
+    ('9.8 [9.0, 10.0]', '+1.0')
+    """
+    mean, low, high = three
+    return f"{number(100.0 * mean, places, sign)} {interval(low, high, places)}".strip()
 
 
 def span(values: Sequence[float], places: int = 1) -> str:
@@ -75,18 +104,25 @@ def span(values: Sequence[float], places: int = 1) -> str:
     return f"{low}{NO_BREAK}%" if low == high else f"{low}–{high}{NO_BREAK}%"
 
 
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """Return names as a list in a sentence.
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Return names as one reads them out.
 
-    >>> listed(["relu", "silu", "gelu"]), listed(["relu"]), listed([])
-    ('relu, silu and gelu', 'relu', 'none')
+    >>> listing(["silu", "gelu", "relu"]), listing(["silu", "gelu"], "or"), listing(["silu"])
+    ('silu, gelu and relu', 'silu or gelu', 'silu')
+    """
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names as a list in a sentence, of so many at most; `none` if there is none.
+
+    >>> listed(["relu", "silu", "gelu"]), listed(["relu", "silu", "gelu"], 2), listed([])
+    ('relu, silu and gelu', 'relu and 2 more', 'none')
     """
     names = list(names)
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} more"]
-    if len(names) < 2:
-        return names[0] if names else "none"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return listing(names) if names else "none"
 
 
 def plural(count: int, noun: str) -> str:

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
+from quantstudy.words.numbers import limit, listing, points
 from quantstudy.words.verdict import (
     MOST_NAMES,
     certainty,
     disagreements,
     hindrance,
-    limit,
-    listing,
     lost_networks,
     marked,
-    points,
     with_reasons,
 )
 

@@ -1,10 +1,11 @@
 """The verdict on one scheme in words, and how numbers are said. Points are hundredths of accuracy."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from quantstudy.judge.tie import BYTES, UNBOUNDED
+from quantstudy.words.numbers import limit, listing, points
 
 FEW_SEEDS = 5
 """With fewer seeds a 95 % interval holds the truth in less than 90 % on some data (`intervals.coverage`): said."""
@@ -49,34 +50,6 @@ def marked(text: str, not_learned: Collection[str]) -> str:
         if first and not text.startswith(f" ({UNLEARNED})", first.end()):
             text = f"{text[: first.end()]} ({UNLEARNED}){text[first.end() :]}"
     return text
-
-
-def listing(names: Sequence[str], last: str = "and") -> str:
-    """Return names as one reads them out.
-
-    >>> listing(["silu", "gelu", "relu"]), listing(["silu", "gelu"], "or"), listing(["silu"])
-    ('silu, gelu and relu', 'silu or gelu', 'silu')
-    """
-    return f" {last} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-def points(fraction: float, digits: int = 1) -> str:
-    """Return a fraction as points, hundredths of accuracy.
-
-    >>> points(0.0984), points(-0.00001), points(0.02004, 3)
-    ('9.8', '0.0', '2.004')
-    """
-    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
-
-
-def limit(fraction: float) -> str:
-    """Return a limit in hundredths, with as many digits as it was given.
-
-    >>> limit(0.02), limit(0.0005)
-    ('2.0', '0.05')
-    """
-    given = f"{100 * fraction:g}"
-    return points(fraction) if float(given) == float(points(fraction)) else given
 
 
 def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str]:

@@ -14,8 +14,8 @@ from quantstudy.records.run import SUMMARIES, Run, reading_once
 from quantstudy.records.store import write_json
 from quantstudy.records.tables import METRICS, rows, to_parquet
 from quantstudy.show.figures.decision import data as decision
-from quantstudy.show.figures.fold_noise import draw as fold_noise
 from quantstudy.show.figures.ranges import draw as ranges
+from quantstudy.words.figures import fold_noise
 
 STUDY = StudyConfig(name="tiny", seeds=2)
 ROWS = [

@@ -6,7 +6,8 @@ import pytest
 from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.words import verdict
-from quantstudy.words.verdict import FEW_SEEDS, limit, listing, points, with_reasons
+from quantstudy.words.numbers import limit, listing, points
+from quantstudy.words.verdict import FEW_SEEDS, with_reasons
 
 NAN = float("nan")
 SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds

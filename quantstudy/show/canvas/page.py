@@ -1,7 +1,7 @@
 """A page: a figure of fixed width with a title, a line on how to read it, a body laid out in inches, a caption."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from quantstudy.show.canvas.marks import Mark
 from quantstudy.show.canvas.style import BASE, DPI, INK, MUTED, SMALL, TITLE, WIDTH
 
 MARGIN = 0.3
@@ -77,6 +78,11 @@ def _break(word: str, width: float, size: float, weight: str) -> list[str]:
     return [*parts, word]
 
 
+def names_width(names: Iterable[str], most: float, weight: str = "normal") -> float:
+    """Return the width of the widest name in inches, `most` at most."""
+    return min(most, max(text_width(name, BASE, weight) for name in names))
+
+
 def shortened(name: str, width: float, weight: str = "normal") -> str:
     """Return a name that fits into one line: with an ellipsis in its middle if it has to be.
 
@@ -127,6 +133,61 @@ class Page:
         ax.set(ylim=(self._body, 0.0), zorder=-1.0)
         return ax
 
+    def note(self, left: float, top: float, text: str, **style: Any) -> Text:
+        """Write a text as small print: an axis' unit, the heading of a column."""
+        return self.write(left, top, text, **{"size": SMALL, "color": MUTED} | style)
+
+    def legend(self, kinds: Iterable[tuple[Mark, str]], left: float, middle: float, apart: float = 0.3) -> float:
+        """Draw marks with their labels from left to right; return where a next one would begin.
+
+        Args:
+            kinds: marks (`canvas.marks`) and what they are called.
+            left: inches.
+            middle: inches from the top of the body.
+            apart: inches from one label to the next mark.
+        """
+        for mark, label in kinds:
+            left += mark(self.canvas, left, middle)
+            self.write(left, middle, label, size=SMALL)
+            left += text_width(label, SMALL) + apart
+        return left
+
+    def scale(
+        self, left: float, middle: float, colours: Any, ends: tuple[str, str], width: float = 2.4, gap: float = 0.12
+    ) -> float:
+        """Draw a colour scale between what its ends mean; return where its right text ends."""
+        self.write(left, middle, ends[0], size=SMALL)
+        left += text_width(ends[0], SMALL) + gap
+        self.ramp(left, middle - 0.1, width, colours)
+        self.write(left + width + gap, middle, ends[1], size=SMALL)
+        return left + width + gap + text_width(ends[1], SMALL)
+
+    def rows(
+        self, left: float, top: float, width: float, height: float, ends: tuple[float, float], pitch: float
+    ) -> Axes:
+        """Add axes for marks in rows from the top down: a scale across with a tick per `pitch` inches, no frame.
+
+        Args:
+            left: inches.
+            top: inches.
+            width: inches.
+            height: inches.
+            ends: heights of the bottom and of the top.
+            pitch: inches from tick to tick at least.
+        """
+        ax = self.axes(left, top, width, height)
+        ax.patch.set_visible(False)
+        ax.set(ylim=ends, yticks=[])
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="x", length=3)
+        ax.locator_params(axis="x", nbins=max(2, int(width / pitch)))
+        return ax
+
+    def names(self, names: Iterable[str], right: float, top: float, row: float, width: float) -> None:
+        """Write names, right-aligned and no wider than `width`, in rows of `row` inches."""
+        for place, name in enumerate(names):
+            self.write(right, top + row * (place + 0.5), shortened(name, width), ha="right")
+
     def ramp(self, left: float, top: float, width: float, colours: Any) -> None:
         """Draw a colour scale from its smallest value (left) to its largest."""
         box = (left, left + width, top + 0.2, top)
@@ -162,6 +223,14 @@ class Page:
         self.figure.set_visible(False)
         yield
         self.figure.set_visible(True)
+
+
+def own_axes(width: float, height: float) -> Axes:
+    """Return axes of a figure of their own, some inches wide and high, for a plot that was given none."""
+    from matplotlib import pyplot  # a notebook shows what is drawn there, and nothing else needs it
+
+    axes: Axes = pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+    return axes
 
 
 def png(figure: Figure) -> bytes:

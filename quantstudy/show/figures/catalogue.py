@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from quantstudy.show.canvas.page import png
-from quantstudy.show.figures.bit_cliff.draw import bit_cliff
 from quantstudy.show.figures.cause.draw import cause
+from quantstudy.show.figures.cliff.draw import bit_cliff
 from quantstudy.show.figures.decision.draw import heatmap_decision
 from quantstudy.show.figures.fold_noise.draw import heatmap_folds
 from quantstudy.show.figures.folds.draw import folds

@@ -7,14 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged, Outcome
+from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
 from quantstudy.judge.statistics.intervals import interval
+from quantstudy.show.canvas.marks import interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL
 from quantstudy.words.claims import bound, effect
+from quantstudy.words.figures.claims import HEADS, title, verdict_on
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = [
+    "findings",
+    "height_of",
+    "mean_mark",
+    "names_width",
+    "plain_axes",
+    "present",
+    "strips",
+    "title",
+    "write_names",
+]
 
 ROW, HEAD = 0.27, 0.3
 """Inches: a line of the table, what stands above the first."""
@@ -28,11 +42,6 @@ SMOOTH, HARD = "#C2410C", "#0072B2"
 COLOURS = {"silu": SMOOTH, "gelu": SMOOTH, "hardgelu": HARD}
 
 
-def title(question: str, judged: Judged) -> str:
-    """Return the title of a claim's figure: the question and the verdict on the claim."""
-    return f"{question} {judged.verdict.capitalize()}"
-
-
 def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
     """Write every part with its effect, the smallest effect that matters and its outcome; return the height in inches.
 
@@ -43,9 +52,8 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
         top: inches from the top of the body.
     """
     columns = (0.0, BODY - 5.0, BODY - 2.5, BODY - 1.05)
-    heads = (head, "effect [95 % interval]", "matters from", "outcome")
-    for left, text in zip(columns, heads, strict=True):
-        page.write(left, top + 0.02, text, size=SMALL, color=MUTED)
+    for left, text in zip(columns, (head, *HEADS), strict=True):
+        page.note(left, top + 0.02, text)
     below = top + HEAD
     for outcome in judged.outcomes:
         part = outcome.part
@@ -57,8 +65,8 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
         for place, line in enumerate(says.split("\n")):
             page.write(columns[0], below + place * 0.17, line, **style)
         page.write(columns[1], below, effect(outcome), color=colour, **style)
-        page.write(columns[2], below, bound(part), size=SMALL, color=MUTED)
-        page.write(columns[3], below, _told(outcome), color=colour, **style)
+        page.note(columns[2], below, bound(part))
+        page.write(columns[3], below, verdict_on(outcome), color=colour, **style)
         below += ROW + 0.17 * (lines - 1)
     return below - top
 
@@ -114,12 +122,10 @@ def strips(
 
 def mean_mark(ax: Axes, values: "np.ndarray", at: float, colour: str) -> None:
     """Draw mean and 95 % interval of some values, horizontally at height `at`; `n/a` where there are none."""
-    mean, low, high = interval(np.asarray(values, dtype=np.float64))
-    if math.isnan(mean):
-        ax.text(0.5, at, "n/a", transform=ax.get_yaxis_transform(), ha="center", va="center", color=MUTED)
-        return
-    ax.plot([low, high], [at] * 2, color=colour, linewidth=2.4, solid_capstyle="butt")
-    ax.plot([mean], [at], marker="o", markersize=5.0, color=colour)
+    three = interval(np.asarray(values, dtype=np.float64))
+    if math.isnan(three[0]):
+        unknown(ax, at, size=BASE, color=MUTED)
+    interval_mark(ax, at, three, colour, size=5.0, width=2.4, solid_capstyle="butt")
 
 
 def plain_axes(ax: Axes, *, grid: str = "both") -> None:
@@ -127,7 +133,3 @@ def plain_axes(ax: Axes, *, grid: str = "both") -> None:
     ax.tick_params(axis="both", length=2, labelsize=SMALL)
     ax.grid(axis=grid, color=RULE, linewidth=0.5, alpha=0.6)  # type: ignore[arg-type]
     ax.set_axisbelow(True)
-
-
-def _told(outcome: Outcome) -> str:
-    return outcome.verdict if outcome.part.decides else f"({outcome.verdict})"

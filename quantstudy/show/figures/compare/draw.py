@@ -8,12 +8,14 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from quantstudy.judge.compare import HIGHER_IS_BETTER
-from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
-from quantstudy.show.canvas.page import BODY, Page, line_height, shortened, text_width, wrap
+from quantstudy.judge.verdict import FLOAT
+from quantstudy.show.canvas.marks import dash, interval_mark
+from quantstudy.show.canvas.page import BODY, Page, line_height, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, HEADING, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.words.compare import caveat, fields, other_functions, pair_name, rows_of, verdict_changes
-from quantstudy.words.numbers import decimals, drawable, listed, number, plural, real
+from quantstudy.words.compare import pair_name, rows_of
+from quantstudy.words.figures import compare as words
+from quantstudy.words.figures.compare import SECTIONS
+from quantstudy.words.numbers import decimals, number, real
 
 ROW, HEAD, FOOT, LEGEND, SECTION, SAME, GAP = 0.27, 0.55, 0.62, 0.42, 0.42, 0.4, 0.22
 """Inches: an activation, what stands above and below the rows, the legend, a section's title, a line that says that all
@@ -21,13 +23,6 @@ is the same, between panels."""
 
 PANELS = 4
 """Panels side by side: the schemes of one width."""
-
-SECTIONS = {
-    FLOAT: "Accuracy in float",
-    RANKED: "Accuracy after quantization",
-    FLIPS: "Flip rate: share of pixels whose class the quantization changes",
-}
-"""What is drawn, from the top."""
 
 BETTER, WORSE, UNSURE = (BEST, "o", BEST), (LEVELS, "s", LEVELS), (SEED_DOT, "o", "white")
 """Colour, marker and its face: B is better, B is worse, not told apart."""
@@ -69,7 +64,7 @@ def comparison(found: Mapping[str, Any]) -> Figure:
     heights = {metric: [_height(panels, len(names)) for panels in bands] for metric, bands in sections.items()}
     heights[FLOAT] = [max(*heights[FLOAT], line_height(BASE) * len(beside) + 0.2)]
     height = LEGEND + sum(SECTION + sum(bands) for bands in heights.values())
-    page = Page(height, _title(found), _reading(found), _caption(found))
+    page = Page(height, words.title(found), words.reading(found), words.caption(found))
     columns = _columns(found, names)
     _legend(page, found)
     top = LEGEND
@@ -96,29 +91,21 @@ def _height(panels: Panels, activations: int) -> float:
 
 
 def _heading(page: Page, metric: str, top: float) -> None:
-    way = "higher" if HIGHER_IS_BETTER[metric] else "lower"
     page.canvas.plot([0.0, BODY], [top, top], color=RULE, linewidth=0.8)
     page.write(0.0, top + 0.24, SECTIONS[metric], size=HEADING, weight="bold")
     left = text_width(SECTIONS[metric], HEADING, "bold") + 0.15
-    page.write(left, top + 0.24, f"{way} is better", size=BASE, color=MUTED)
+    page.write(left, top + 0.24, words.which_way(metric), size=BASE, color=MUTED)
 
 
 def _changes(found: Mapping[str, Any]) -> list[str]:
     """Return the lines beside the float accuracies: settings, then where the verdicts differ."""
     width = BODY - 1.45 - GAP - (BODY - 1.45) / PANELS - 2 * GAP
-    texts = [f"settings: {fields(found['settings'])}", f"made with: {fields(found['made_with'])}"]
-    texts += other_functions(found["functions"])
-    if found["seeds"]["paired"] > 1:
-        said: dict[str, list[str]] = {}
-        for entry in (entry for entry in found["verdicts"] if entry["changed"]):
-            said.setdefault(verdict_changes(entry), []).append(pair_name(entry["scheme_a"], entry["scheme_b"]))
-        texts += [f"{listed(names)}: {text}" for text, names in said.items()] or ["verdicts: unchanged"]
-    lines = [line for text in texts for line in wrap(text, width).split("\n")]
+    lines = [line for text in words.changes(found) for line in wrap(text, width).split("\n")]
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "more in compare.json"]
 
 
 def _columns(found: Mapping[str, Any], names: Sequence[str]) -> Columns:
-    wide = min(1.45, max(text_width(name, BASE) for name in names))
+    wide = names_width(names, 1.45)
     panel = (BODY - wide - GAP * PANELS) / PANELS
     return Columns(wide, panel, text_width("−100.0", SMALL, "bold"))
 
@@ -127,14 +114,11 @@ def _band(page: Page, panels: Panels, names: Sequence[str], columns: Columns, to
     """Draw the panels of one width side by side, on one axis; one line where nothing differs."""
     if _same(panels):
         titles = [pair_name(rows[0]["scheme_a"], rows[0]["scheme_b"]) for rows in panels]
-        who = "" if titles == ["float"] else f"{listed(titles)}: "
-        page.write(0.0, top + 0.1, f"{who}the same to the last digit", color=MUTED)
+        page.write(0.0, top + 0.1, words.the_same(titles), color=MUTED)
         return
     rows = [row for rows in panels for row in rows]
     limits, places = _limits(rows), decimals([100.0 * real(row["difference"]) for row in rows])
-    for index, name in enumerate(names):
-        middle = top + HEAD + ROW * (index + 0.5)
-        page.write(columns.names, middle, shortened(name, columns.names), ha="right")
+    page.names(names, columns.names, top + HEAD, ROW, columns.names)
     for index, panel in enumerate(panels):
         _panel(page, panel, (columns.names + GAP + (columns.panel + GAP) * index, top), columns, limits, places)
 
@@ -161,17 +145,11 @@ def _panel(
     if title != "float":
         page.write(left, top + 0.1, title, size=BASE, weight="bold")
     summary = "all the same" if all(row["same"] for row in rows) else f"{count} of {len(rows)} real"
-    page.write(left, top + 0.34, summary, size=SMALL, color=MUTED)
-    ax = page.axes(left, top + HEAD, plot, ROW * len(rows))
-    ax.patch.set_visible(False)
-    ax.set(ylim=(len(rows), 0.0), xlim=limits, yticks=[])
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", length=3)
-    ax.locator_params(axis="x", nbins=max(2, int(plot / 0.5)))
+    page.note(left, top + 0.34, summary)
+    ax = page.rows(left, top + HEAD, plot, ROW * len(rows), (len(rows), 0.0), 0.5)
+    ax.set_xlim(limits)
     ax.axvline(0.0, color=INK, linewidth=0.8, zorder=0.5)
-    page.write(
-        left + plot / 2, top + HEAD + ROW * len(rows) + 0.36, "B − A, points", size=SMALL, color=MUTED, ha="center"
-    )
+    page.note(left + plot / 2, top + HEAD + ROW * len(rows) + 0.36, "B − A, points", ha="center")
     for index, row in enumerate(rows):
         _mark(ax, index + 0.5, row)
         ink = {"color": _style(row)[0], "weight": "bold"} if row["real"] else {"color": MUTED}
@@ -184,10 +162,9 @@ def _style(row: Row) -> tuple[str, str, str]:
 
 
 def _mark(ax: Axes, middle: float, row: Row) -> None:
-    mean, low, high = (100.0 * real(row[key]) for key in ("difference", "low", "high"))
     colour, marker, face = _style(row)
-    ax.plot([low, high], [middle] * 2, color=colour, linewidth=2.2)
-    ax.plot([mean], [middle], marker=marker, markersize=6, color=colour, markerfacecolor=face)
+    three = [100.0 * real(row[key]) for key in ("difference", "low", "high")]
+    interval_mark(ax, middle, three, colour, marker=marker, face=face)
 
 
 def _legend(page: Page, found: Mapping[str, Any]) -> None:
@@ -197,46 +174,4 @@ def _legend(page: Page, found: Mapping[str, Any]) -> None:
         WORSE: "B is worse",
         UNSURE: "one seed: shown, not judged" if single else "not told apart",
     }
-    left = 0.02
-    for (colour, marker, face), label in labels.items():
-        page.canvas.plot([left, left + 0.4], [0.13, 0.13], color=colour, linewidth=2.2)
-        page.canvas.plot([left + 0.2], [0.13], marker=marker, markersize=6, color=colour, markerfacecolor=face)
-        page.write(left + 0.5, 0.13, label, size=SMALL)
-        left += 0.5 + text_width(label, SMALL) + 0.3
-
-
-def _title(found: Mapping[str, Any]) -> str:
-    a, b = (found["runs"][key]["folder"].rstrip("/").rpartition("/")[2] or "run" for key in ("a", "b"))
-    between = f"{drawable(b)} (B) against {drawable(a)} (A)"
-    rows = [row for row in found["comparisons"] if row["metric"] == RANKED]
-    if found["same"]:
-        return f"{between}: no differences"
-    if all(row["same"] for row in found["comparisons"]):
-        return f"{between}: the same numbers"
-    if found["seeds"]["paired"] == 1:
-        return f"{between}: one common seed tells no difference from chance"
-    counts = {word: sum(row["better"] is better for row in rows) for word, better in (("rise", True), ("fall", False))}
-    if caveat(found):
-        return f"{between}: {plural(found['seeds']['paired'], 'common seed')} are too few to tell them apart"
-    said = [f"{count} really {word}" for word, count in counts.items() if count] or ["none really differs"]
-    return f"{between}: of {len(rows)} quantized {'accuracy' if len(rows) == 1 else 'accuracies'}, {listed(said)}"
-
-
-def _reading(found: Mapping[str, Any]) -> str:
-    seeds = found["seeds"]["paired"]
-    if seeds == 1:
-        return f"B − A at the one seed that both runs have. {caveat(found)}"
-    return (
-        f"B − A, mean over {plural(seeds, 'common seed')}, paired by seed, with its 95 % interval. Filled: real. "
-        f"{caveat(found)}"
-    ).strip()
-
-
-def _caption(found: Mapping[str, Any]) -> str:
-    missing = sum(row["missing"] for row in found["comparisons"])
-    lost = f" {plural(missing, 'pair')} left out because a value is missing or not finite." if missing else ""
-    return (
-        "Real: the paired comparison tells the two runs apart after Holm's correction over all comparisons of the "
-        "metric, and its 95 % bootstrap interval leaves out 0. Panels side by side share an axis. Simulated backend. "
-        f"Points are hundredths.{lost}"
-    )
+    page.legend([(dash(kind[0], marker=kind[1], face=kind[2]), label) for kind, label in labels.items()], 0.02, 0.13)

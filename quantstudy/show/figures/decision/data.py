@@ -15,17 +15,11 @@ from quantstudy.show.values import (
     difference,
     seed_values,
 )
-from quantstudy.words.numbers import decimals, number, percent, points
+from quantstudy.words.figures.decision import METRICS, SAME, Cell, alike, cell
+from quantstudy.words.numbers import decimals
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
-
-METRICS = {
-    "flip_rate": "Flip rate (share of pixels whose class changes)",
-    "accuracy_drop": "Accuracy drop in percentage points (float minus quantized)",
-}
-SAME = "same"
-"""Text of a torchao cell that reads like its simulated twin."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Column:
     rate: Intervals
     excess: Intervals
     end: float = 0.0
-    cells: tuple[tuple[str, str], ...] = ()
+    cells: tuple[Cell, ...] = ()
 
     @property
     def shades(self) -> Floats:
@@ -104,7 +98,7 @@ def _places(columns: list[Column]) -> int:
 def _finished(panel: Panel, run: "Run") -> Panel:
     row = run.config.activations.index(reference(run.config.activations))
     ends: dict[str, float] = {}
-    simulated: dict[str, tuple[tuple[str, str], ...]] = {}
+    simulated: dict[str, tuple[Cell, ...]] = {}
     columns = []
     for c in panel.columns:
         defined = np.abs(c.excess.mean[~np.isnan(c.excess.mean)])
@@ -115,29 +109,12 @@ def _finished(panel: Panel, run: "Run") -> Panel:
             simulated[c.scheme] = cells
         elif c.scheme in simulated:
             twins = zip(cells, simulated[c.scheme], strict=True)
-            cells = tuple((SAME, "") if _alike(one, twin) else one for one, twin in twins)
+            cells = tuple((SAME, "") if alike(one, twin) else one for one, twin in twins)
         columns.append(replace(c, end=ends[c.scheme], cells=cells))
     return replace(panel, columns=tuple(columns))
 
 
-def _alike(one: tuple[str, str], twin: tuple[str, str]) -> bool:
-    """Whether rate and difference read the same; the last digit of an interval may differ by a pixel in one seed."""
-    return one[0] == twin[0] != "n/a" and one[1].split(" ")[0] == twin[1].split(" ")[0]
-
-
-def without_intervals(cells: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Return the cells with the difference only, for where the page is too narrow."""
-    return tuple((first, second.split(" ")[0]) for first, second in cells)
-
-
-def _cell(panel: Panel, column: Column, row: int, is_reference: bool) -> tuple[str, str]:
-    rate, excess, places = float(column.rate.mean[row]), column.excess, panel.places
-    if np.isnan(rate):
-        return "n/a", ""
-    shown = percent(rate, places) if panel.metric == "flip_rate" else number(100.0 * rate, places)
-    if is_reference:
-        return shown, "reference"
-    if np.isnan(excess.mean[row]):
-        return shown, ""
-    gap = number(100.0 * excess.mean[row], places, sign=True)
-    return shown, f"{gap} {points(excess.low[row], excess.high[row], places)}".rstrip()
+def _cell(panel: Panel, column: Column, row: int, is_reference: bool) -> Cell:
+    rate, excess = float(column.rate.mean[row]), column.excess
+    three = [float(part[row]) for part in (excess.mean, excess.low, excess.high)]
+    return cell(panel.metric, rate, three, panel.places, is_reference=is_reference)

@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from quantstudy.show.canvas.marks import hatched
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
-from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
-from quantstudy.show.values import told
+from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.values import not_learned
+from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -65,7 +68,9 @@ def folds(run: "Run") -> Figure:
     side = min(LARGEST, width / depth - GAP)
     block = HEAD + 3 * (side + GAP) + UNDER + BETWEEN
     limit = _limit(chains)
-    page = Page(STRIP + block * -(-len(chains) // across), told(run, _title(run, chains)), _reading(), _caption(run))
+    errors = {name: links[-1].error for name, links in chains.items() if links}
+    title = marked(words.title(errors, run.config.focus_scheme), not_learned(run))
+    page = Page(STRIP + block * -(-len(chains) // across), title, words.READING, words.caption(run.config.seeds))
     _scales(page, limit)
     for index, (name, links) in enumerate(chains.items()):
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)
@@ -73,13 +78,12 @@ def folds(run: "Run") -> Figure:
         if index % across == 0:
             for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
                 middle = top + HEAD + (side + GAP) * row + side / 2
-                page.write(left - 0.08, middle, word, ha="right", size=SMALL, color=MUTED)
+                page.note(left - 0.08, middle, word, ha="right")
         ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
         for link in links:
             _draw_link(ax, link, side, limit)
         if len(links) < depth:
-            dead = "every neuron of the last hidden layer is dead" if not links else "no live neuron reaches this far"
-            _draw_dead(ax, (depth - len(links)) * (side + GAP) - GAP, 3 * (side + GAP) - GAP, f"no fold: {dead}")
+            _draw_dead(ax, (depth - len(links)) * (side + GAP) - GAP, 3 * (side + GAP) - GAP, words.dead(len(links)))
     return page.figure
 
 
@@ -120,9 +124,8 @@ def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
     middle = left + side / 2
     error = f"mean {percent(link.error)}"
     ax.text(middle, top - 3 * (side + GAP) - 0.07, error, ha="center", va="center", size=SMALL, color=MUTED)
-    share = "" if np.isnan(link.share) else f"{percent(link.share, 0)} of sum"
-    words = f"layer {link.layer}\nneuron {link.neuron}\n{share}"
-    ax.text(middle, top + 0.06, words, ha="center", va="bottom", size=SMALL, color=INK, linespacing=1.1)
+    said = words.fold(link.layer, link.neuron, link.share)
+    ax.text(middle, top + 0.06, said, ha="center", va="bottom", size=SMALL, color=INK, linespacing=1.1)
 
 
 def _coloured(plane: Plane, table: NDArray[np.uint8], low: float, high: float) -> NDArray[np.uint8]:
@@ -139,63 +142,23 @@ def _tables() -> tuple[NDArray[np.uint8], ...]:
 
 def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float], width: float) -> None:
     left, top = place
-    more = f"seed {int(stored[f'{name}/seed'])}"
     complexity = float(stored.get(f"{name}/chain/complexity", np.array(np.nan)))
-    if not np.isnan(complexity):
-        more += f", complexity {number(complexity)}"
+    more = words.network(int(stored[f"{name}/seed"]), complexity)
     after = text_width(name, HEADING, "bold") + 0.12
     page.write(left, top + 0.02, name, size=HEADING, va="baseline", weight="bold")
-    if after + text_width(more, SMALL) <= width:
-        page.write(left + after, top + 0.02, more, size=SMALL, va="baseline", color=MUTED)
-    else:
-        page.write(left, top + 0.19, more, size=SMALL, va="baseline", color=MUTED)
+    beside = after + text_width(more, SMALL) <= width
+    page.note(left + (after if beside else 0.0), top + (0.02 if beside else 0.19), more, va="baseline")
 
 
-def _draw_dead(ax: Axes, width: float, height: float, words: str) -> None:
+def _draw_dead(ax: Axes, width: float, height: float, why: str) -> None:
     top = ax.get_ylim()[1]
-    ax.add_patch(Rectangle((0, top - height), width, height, facecolor=MISSING, hatch="///", edgecolor="white"))
+    hatched(ax, (0, top - height), width, height)
     patch = {"facecolor": "white", "edgecolor": "none", "pad": 4}
-    words = wrap(words, width - 0.2, SMALL)
-    ax.text(width / 2, top - height / 2, words, ha="center", va="center", size=SMALL, color=INK, bbox=patch)
+    why = wrap(why, width - 0.2, SMALL)
+    ax.text(width / 2, top - height / 2, why, ha="center", va="center", size=SMALL, color=INK, bbox=patch)
 
 
 def _scales(page: Page, limit: float) -> None:
-    left = 0.0
-    for colours, words, (low, high) in (
-        (SEQUENTIAL, "output, over the float fold's range", ("min", "max")),
-        (DIVERGING, "quantized − float, % of that range", (number(-100 * limit, 0), number(100 * limit, 0, sign=True))),
-    ):
-        page.write(left, 0.15, low, size=SMALL)
-        left += text_width(low, SMALL) + 0.08
-        page.ramp(left, 0.05, 1.4, colours)
-        page.write(left + 1.48, 0.15, f"{high}   {words}", size=SMALL)
-        left += 1.48 + text_width(f"{high}   {words}", SMALL) + 0.5
-
-
-def _title(run: "Run", chains: dict[str, list[Link]]) -> str:
-    scheme = run.config.focus_scheme
-    errors = {name: links[-1].error for name, links in chains.items() if links}
-    if not errors:
-        return f"No network has a live neuron in its last hidden layer: there are no folds to show at {scheme}"
-    least, most = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
-    start = f"{scheme} moves the last fold of the chain by {percent(errors[most])} of its range with {most}"
-    return start if least == most else f"{start}, by {percent(errors[least])} with {least}"
-
-
-def _reading() -> str:
-    return (
-        "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
-        "out over the plane."
-    )
-
-
-def _caption(run: "Run") -> str:
-    chosen = "One seed was run."
-    if run.config.seeds > 1:
-        chosen = "One seed per activation (the one with the median flip rate): it shows what happens, it ranks nothing."
-    return (
-        "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
-        "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
-        f"std(output); that part's share of the sum is printed. {chosen} "
-        "Mean: mean |difference|, % of the float fold's range. y upwards."
-    )
+    ends = (number(-100 * limit, 0), number(100 * limit, 0, sign=True))
+    left = page.scale(0.0, 0.15, SEQUENTIAL, ("min", f"max   {words.OUTPUT}"), 1.4, 0.08)
+    page.scale(left + 0.5, 0.15, DIVERGING, (ends[0], f"{ends[1]}   {words.DIFFERENCE}"), 1.4, 0.08)

@@ -1,24 +1,23 @@
 """The decision maps: target, float and every scheme of the widths asked for, for each activation's median seed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from contourpy import contour_generator
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.marks import Mark, hatched, swatch
+from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, wrap
 from quantstudy.show.canvas.style import (
     BASE,
     BECAME_ISLAND,
     BECAME_SEA,
     FLOAT_LINE,
     ISLAND,
-    MISSING,
     MUTED,
     QUANTIZED_LINE,
     RULE,
@@ -27,8 +26,10 @@ from quantstudy.show.canvas.style import (
     rgb,
     styled,
 )
-from quantstudy.show.values import told
+from quantstudy.show.values import not_learned
+from quantstudy.words.figures import maps as words
 from quantstudy.words.numbers import percent
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -53,11 +54,12 @@ def maps(run: "Run") -> Figure:
     stored = run.maps()
     blocks = _blocks(run.config.bits)
     names = run.config.activations
-    labels = min(1.5, max(text_width(name, BASE, "bold") for name in names) + 0.12)
+    labels = names_width(names, 1.38, "bold") + 0.12
     size = min(1.9, (BODY - labels) / max(map(len, blocks)) - GAP)
     row = size + UNDER
     height = LEGEND + len(blocks) * (HEAD + row * len(names) + 0.15)
-    page = Page(height, told(run, _title(run, stored)), _reading(run), _caption(run))
+    title = marked(words.title(_rates(run, stored), run.config.focus_scheme), not_learned(run))
+    page = Page(height, title, words.READING, words.caption(run.config.seeds))
     _legend(page, labels)
     top = LEGEND
     for columns in blocks:
@@ -69,7 +71,7 @@ def maps(run: "Run") -> Figure:
             shown = wrap(name, labels - 0.12, BASE, "bold")
             page.write(labels - 0.12, middle, shown, ha="right", va="bottom", weight="bold")
             seed = int(stored[f"{name}/seed"])
-            page.write(labels - 0.12, middle + 0.05, f"seed {seed}", ha="right", va="top", size=SMALL, color=MUTED)
+            page.note(labels - 0.12, middle + 0.05, f"seed {seed}", ha="right", va="top")
             _row(ax, stored, name, columns, (size, row * (len(names) - place) - size))
         top += HEAD + row * len(names) + 0.15
     return page.figure
@@ -89,28 +91,21 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
         box = (left, left + size, bottom, bottom + size)
         quantized = None if column in {"target", "float"} else stored.get(f"{name}/{column}/logit")
         if column == "target":
-            _image(ax, target.astype(np.uint8), box)
+            plot_decision(target, ax, outlines=False, box=box)
             under = f"{percent(float(target.mean()), 0)} islands"
         elif not np.isfinite(logit).all() or (quantized is not None and not np.isfinite(quantized).all()):
-            _nothing(ax, (left, bottom), size)
+            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
             under = "not finite"
         elif column == "float":
-            _image(ax, (logit > 0).astype(np.uint8), box)
-            _outline(ax, logit, box, FLOAT_LINE)
+            plot_decision(logit, ax, box=box)
             under = f"accuracy {percent(float(((logit > 0) == target).mean()))}"
         elif quantized is None:
-            _nothing(ax, (left, bottom), size)
+            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
             under = "n/a"
         else:
-            _image(ax, flips(logit, quantized), box)
-            _outline(ax, logit, box, FLOAT_LINE)
-            _outline(ax, quantized, box, QUANTIZED_LINE)
+            plot_decision(logit, ax, quantized=quantized, box=box)
             under = f"flips {percent(float(((logit > 0) != (quantized > 0)).mean()))}"
         ax.text(left + size / 2, bottom - 0.11, under, ha="center", va="center", size=SMALL, color=MUTED)
-
-
-def _nothing(ax: Axes, corner: tuple[float, float], size: float) -> None:
-    ax.add_patch(Rectangle(corner, size, size, facecolor=MISSING, hatch="///", edgecolor=RULE))
 
 
 def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
@@ -123,8 +118,37 @@ def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
     return np.where(before == after, after, np.where(after, 2, 3)).astype(np.uint8)
 
 
-def _image(ax: Axes, classes: NDArray[np.uint8], box: tuple[float, float, float, float]) -> None:
-    ax.imshow(COLOURS[classes], extent=box, origin="lower", interpolation="nearest", aspect="auto")
+def plot_decision(
+    logit: NDArray[Any],
+    ax: Axes | None = None,
+    *,
+    quantized: NDArray[Any] | None = None,
+    outlines: bool = True,
+    box: tuple[float, float, float, float] = (-1.0, 1.0, -1.0, 1.0),
+) -> Axes:
+    """Draw a decision map, y upwards: red islands where the logit is above 0, blue sea elsewhere.
+
+    Args:
+        logit: `[N, N]`, row-major y then x, the first row is y = −1; booleans (a target) are 1 on islands.
+        ax: where; None is a figure of its own.
+        quantized: the same network's logits once it is quantized. Pixels that change class are sand (became island)
+            and shallow water (became sea), and its boundary is white.
+        outlines: draw the boundaries (logit = 0), black that of `logit`.
+        box: left, right, bottom and top of the map in the units of the axes.
+
+    Returns:
+        The axes.
+    """
+    ax = ax if ax is not None else own_axes(3.0, 3.0)
+    classes = (logit > 0).astype(np.uint8) if quantized is None else flips(logit, quantized)
+    plain = ax.get_autoscale_on()  # a page's axes measure inches both ways
+    aspect: Literal["equal", "auto"] = "equal" if plain else "auto"
+    ax.imshow(COLOURS[classes], extent=box, origin="lower", interpolation="nearest", aspect=aspect)
+    if outlines:
+        _outline(ax, logit, box, FLOAT_LINE)
+        if quantized is not None:
+            _outline(ax, quantized, box, QUANTIZED_LINE)
+    return ax
 
 
 def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, float], colour: str) -> None:
@@ -133,27 +157,24 @@ def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, floa
     lines = contour_generator(z=logit, name="serial").lines(0.0)
     scale = np.array([(box[1] - box[0]) / columns, (box[3] - box[2]) / rows])
     placed = [(np.asarray(line) + 0.5) * scale + (box[0], box[2]) for line in lines]
-    ax.add_collection(
-        LineCollection(placed, colors=colour, linewidths=0.9 if colour == FLOAT_LINE else 0.7), autolim=False
-    )
+    width = 0.9 if colour == FLOAT_LINE else 0.7
+    ax.add_collection(LineCollection(placed, colors=colour, linewidths=width), autolim=False)
 
 
 def _legend(page: Page, left: float) -> None:
-    ax = page.canvas
-    for colour, label in (
-        (ISLAND, "island"),
-        (SEA, "sea"),
-        (BECAME_ISLAND, "became island"),
-        (BECAME_SEA, "became sea"),
-    ):
-        ax.add_patch(Rectangle((left, 0.06), 0.28, 0.18, facecolor=colour, edgecolor=MUTED, linewidth=0.5))
-        page.write(left + 0.36, 0.15, label, size=SMALL)
-        left += 0.36 + text_width(label, SMALL) + 0.3
-    for colour, label in ((FLOAT_LINE, "float boundary"), (QUANTIZED_LINE, "quantized boundary")):
-        ax.add_patch(Rectangle((left, 0.06), 0.36, 0.18, facecolor="#8c8c8c", edgecolor="none"))
-        ax.plot([left, left + 0.36], [0.15, 0.15], color=colour, linewidth=1.5)
-        page.write(left + 0.44, 0.15, label, size=SMALL)
-        left += 0.44 + text_width(label, SMALL) + 0.3
+    classes = ((ISLAND, "island"), (SEA, "sea"), (BECAME_ISLAND, "became island"), (BECAME_SEA, "became sea"))
+    areas = [(swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5), label) for colour, label in classes]
+    lines = [(_line(FLOAT_LINE), "float boundary"), (_line(QUANTIZED_LINE), "quantized boundary")]
+    page.legend([*areas, *lines], left, 0.15)
+
+
+def _line(colour: str) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        beside = swatch("#8c8c8c", 0.36, 0.18, edgecolor="none")(ax, left, middle)
+        ax.plot([left, left + 0.36], [middle] * 2, color=colour, linewidth=1.5)
+        return beside
+
+    return draw
 
 
 def _rates(run: "Run", stored: Maps) -> dict[str, float]:
@@ -164,32 +185,3 @@ def _rates(run: "Run", stored: Maps) -> dict[str, float]:
         if quantized is not None and np.isfinite([quantized, stored[f"{name}/float/logit"]]).all():
             found[name] = float(((stored[f"{name}/float/logit"] > 0) != (quantized > 0)).mean())
     return found
-
-
-def _title(run: "Run", stored: Maps) -> str:
-    rates, scheme = _rates(run, stored), run.config.focus_scheme
-    if not rates:
-        return f"What does quantization do to the islands? No map at {scheme} was recorded"
-    least, most = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
-    if least == most:
-        return f"{scheme} redraws {percent(rates[most])} of the map of {most}"
-    return (
-        f"{scheme} redraws {percent(rates[least])} of the map of {least} and {percent(rates[most])} of that of {most}"
-    )
-
-
-def _reading(run: "Run") -> str:
-    return (
-        "Each row is one trained network, before and after quantization (rows with different seeds have different "
-        "islands). Pale pixels changed class: sand became island, shallow water became sea."
-    )
-
-
-def _caption(run: "Run") -> str:
-    if run.config.seeds == 1:
-        chosen = "One seed was run."
-    else:
-        chosen = "One seed per activation, the one with the median flip rate: it shows what happens, it ranks nothing."
-    return (
-        f"{chosen} x to the right, y upwards, both from −1 to 1. Accuracy is against the target, flips against float."
-    )

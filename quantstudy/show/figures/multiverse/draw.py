@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from quantstudy.show.canvas.marks import Mark, dot, swatch
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, MUTED, RULE, SMALL, styled
+from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, RULE, SMALL, styled
 from quantstudy.show.figures.multiverse.choices import (
     BESIDE,
     COLOURS,
@@ -27,25 +29,15 @@ from quantstudy.show.figures.multiverse.choices import (
     height_of,
     rows_of,
 )
-from quantstudy.words.multiverse import caveats, dependence, finding, key_of, share, specifications
-from quantstudy.words.numbers import NO_BREAK, plural, real
+from quantstudy.words.figures import multiverse as words
+from quantstudy.words.multiverse import finding, key_of
+from quantstudy.words.numbers import real
 from quantstudy.words.verdict import marked
 
 LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
 """Inches: legend, what stands above the curves, the curves, from them to the choices."""
 APART, ROW, TICKS = 0.55, 0.27, 0.42
 """Inches: from the choices to the shares, one activation, numbers at the left of a curve."""
-
-SAID = {"ahead": "alone the best", "tied": "tied with others", "behind": "behind the best"}
-"""What the states are called, of the overall best."""
-
-UNITS = {
-    "accuracy_quantized": ("accuracy", "points", 100.0),
-    "accuracy_drop": ("accuracy drop", "points", 100.0),
-    "flip_rate": ("flip rate", "points", 100.0),
-    "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
-}
-"""What a metric is called above its curve, in which unit, and how many of it are 1."""
 
 OUTSIDE = 0.5
 """Per cent of the interval ends that may lie beyond either end of the axis."""
@@ -69,12 +61,13 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
         found: what `judge.multiverse.judge_multiverse` returned, or the content of multiverse.json.
     """
     if found["overall_best"] is None or len(found["activations"]) == 1:
-        return Page(0.0, finding(found), "There is nothing to draw; the numbers are in multiverse.json.").figure
+        return Page(0.0, finding(found), words.NOTHING).figure
     rows = rows_of(found)
     top = LEGEND + HEAD + CURVE + FOOT
     shares = top + height_of(rows) + APART
     height = shares + 0.5 + ROW * len(found["activations"])
-    page = Page(height, marked(_whole(finding(found)), found["not_learned"]["never"]), _reading(found), _caption(found))
+    title = marked(words.title(found), found["not_learned"]["never"])
+    page = Page(height, title, words.reading(found), words.caption(found))
     columns = _columns(found)
     _legend(page, found)
     for column in columns:
@@ -102,22 +95,24 @@ def _columns(found: Mapping[str, Any]) -> list[Column]:
 
 
 def _legend(page: Page, found: Mapping[str, Any]) -> None:
-    start = f"{found['overall_best']} minus the best of the others:"
+    start = words.lead_of(found)
     page.write(0.0, 0.1, start, size=SMALL)
-    left = text_width(start, SMALL) + 0.25
-    for state, words in SAID.items() if found["tells"] else ():
-        told = f"{words} ({found['states'][state]:,})"
-        page.canvas.plot([left, left], [0.02, 0.18], color=COLOURS[state], linewidth=1.6)
-        page.canvas.plot([left], [0.1], marker="o", markersize=5, color=COLOURS[state])
-        page.write(left + 0.12, 0.1, told, size=SMALL)
-        left += 0.12 + text_width(told, SMALL) + 0.28
-    if found["own"] is not None:
-        page.canvas.plot([left], [0.1], marker="v", markersize=6, color=INK)
-        page.write(left + 0.12, 0.1, "the study's own choices", size=SMALL)
+    kinds = [(_point(COLOURS[state]), label) for state, label in words.states(found).items()]
+    own = [(dot(0.0, 0.12, marker="v", color=INK), "the study's own choices")] if found["own"] is not None else []
+    page.legend([*kinds, *own], text_width(start, SMALL) + 0.25, 0.1, 0.28)
+
+
+def _point(colour: str) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        ax.plot([left, left], [middle - 0.08, middle + 0.08], color=colour, linewidth=1.6)
+        ax.plot([left], [middle], marker="o", markersize=5, color=colour)
+        return 0.12
+
+    return draw
 
 
 def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
-    name, unit, scale = UNITS[column.metric]
+    name, unit, scale = words.UNITS[column.metric]
     top = LEGEND + HEAD
     page.write(column.left, LEGEND + 0.16, f"{name}, {unit}", weight="bold", size=SMALL, va="baseline")
     ax = page.axes(column.left, top, column.width, CURVE)
@@ -143,16 +138,7 @@ def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
     own = [at for at, entry in enumerate(column.entries) if entry["own"] and np.isfinite(mean[at])]
     for at in own:
         ax.plot([at], [1.0], marker="v", markersize=6, color=INK, transform=ax.get_xaxis_transform(), clip_on=False)
-    _said(page, column, found)
-
-
-def _said(page: Page, column: Column, found: Mapping[str, Any]) -> None:
-    """Write above a curve how often the overall best is the best by its metric."""
-    (entry,) = [entry for entry in found["depends_on"]["metric"] if entry["value"] == column.metric]
-    words = "best or tied in" if found["tells"] else "best in"
-    page.write(
-        column.left, LEGEND + 0.36, f"{words} {share(entry[key_of(found)])}", size=SMALL, color=MUTED, va="baseline"
-    )
+    page.note(column.left, LEGEND + 0.36, words.by_metric(found, column.metric), va="baseline")
 
 
 def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
@@ -168,14 +154,11 @@ def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float,
 
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
     """Draw per activation in how many of all specifications it is best, and best or tied."""
-    title = f"Of {specifications(found['specifications'])}, in how many is each the best?"
+    title = words.question(found)
     page.write(0.0, top, title, size=HEADING, weight="bold")
-    left = text_width(title, HEADING, "bold") + 0.35
     tells = found["tells"]
-    for colour, alpha, words in ((BARS, 0.45, "best or tied with the best"), (BEST, 1.0, "best"))[0 if tells else 1 :]:
-        page.canvas.add_patch(Rectangle((left, top - 0.08), 0.3, 0.16, facecolor=colour, alpha=alpha))
-        page.write(left + 0.38, top, words, size=SMALL)
-        left += 0.38 + text_width(words, SMALL) + 0.28
+    kinds = (swatch(BARS, 0.3, 0.16, alpha=0.45), "best or tied with the best"), (swatch(BEST, 0.3, 0.16), "best")
+    page.legend(kinds[0 if tells else 1 :], text_width(title, HEADING, "bold") + 0.35, top, 0.28)
     start, width = LABELS + TICKS, BODY - LABELS - TICKS - SHARES
     shares = found[key_of(found)]
     ranked = sorted(found["activations"], key=lambda name: (name != found["overall_best"], -shares[name]))
@@ -193,36 +176,4 @@ def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
         page.canvas.add_patch(
             Rectangle((start, middle + 0.02), width * found["share_best"][name], 0.08, facecolor=BEST)
         )
-        best = share(found["share_best"][name])
-        told = f"{share(shares[name])}, best {best}" if tells else best
-        page.write(start + width + BESIDE, middle, told, size=SMALL, weight=weight)
-
-
-def _reading(found: Mapping[str, Any]) -> str:
-    seeds = "one seed" if found["seeds"] == 1 else f"mean over {plural(found['seeds'], 'seed')} with its 95 % interval"
-    said = [dependence(found), *caveats(found)]
-    return (
-        f"Every column is one specification: one combination of the choices below. Points: its lead ({seeds}), above 0 "
-        f"where the overall best leads. {_whole(' '.join(filter(None, said)))}"
-    )
-
-
-def _whole(text: str) -> str:
-    """Return a text whose percentages no line break tears apart."""
-    return text.replace(" %", f"{NO_BREAK}%")
-
-
-def _caption(found: Mapping[str, Any]) -> str:
-    tied = (
-        ""
-        if not found["tells"]
-        else (
-            "Tied: not told apart from the best of the specification by the paired comparison after Holm's correction; "
-            "the intervals drawn are not corrected. "
-        )
-    )
-    return (
-        f"{found['scheme']}, simulated, paired by seed; each metric is turned so that up is better, and sorted by "
-        f"itself. {tied}Bars at the right: share of the specifications with that choice, over all metrics. Intervals "
-        "that reach far beyond all others are cut off at the frame."
-    )
+        page.write(start + width + BESIDE, middle, words.shares(found, name), size=SMALL, weight=weight)

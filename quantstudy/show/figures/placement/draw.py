@@ -7,13 +7,16 @@ one choice. Below, every setting (see `placement_cells`).
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BARS, BASE, BEST, HEADING, MUTED, RULE, SMALL, styled
+from quantstudy.show.canvas.marks import Mark
+from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
+from quantstudy.show.canvas.style import BARS, BEST, HEADING, RULE, SMALL, styled
 from quantstudy.show.figures.placement.data import Mask, Table, table_of
 from quantstudy.show.figures.placement.panels import LEGEND, draw_cells, grid_of
+from quantstudy.words.figures import placement as words
 from quantstudy.words.numbers import percent, plural
 from quantstudy.words.placement import FACTORS, finding
 from quantstudy.words.verdict import marked
@@ -37,15 +40,14 @@ def placement(run: "Run") -> Figure:
     section = run.verdict().get("placement", {}).get(scheme, {})
     table = table_of(scheme, section, run.config)
     if not table.settings:
-        title = f"Does the winner change with what is quantized at {scheme}? No other setting was measured"
-        return Page(0.0, title, "This run quantized at its own setting only (as --quick does).").figure
-    grid = grid_of(table)
+        return Page(0.0, *words.without(scheme)).figure
+    grid, seeds = grid_of(table), run.config.seeds
     shares = HEAD + ROW * len(table.names) + APART
     page = Page(
         shares + LEGEND + grid.height,
         marked(finding(run.config, section), run.verdict()["not_learned"]),
-        _reading(table),
-        _caption(table),
+        words.reading(scheme, seeds),
+        words.caption(table.settings, len(table.names), seeds, int((table.tied.sum(axis=1) == 1).sum())),
     )
     _shares(page, table)
     draw_cells(page, table, grid, shares)
@@ -53,7 +55,7 @@ def placement(run: "Run") -> Figure:
 
 
 def _shares(page: Page, table: Table) -> None:
-    labels = min(1.45, max(text_width(name, BASE) for name in table.names)) + 0.12
+    labels = names_width(table.names, 1.45) + 0.12
     _legend(page, table)
     for row, name in enumerate(table.names):
         page.write(labels - 0.12, HEAD + ROW * (row + 0.5), shortened(name, labels - 0.12), ha="right", va="center")
@@ -66,21 +68,25 @@ def _shares(page: Page, table: Table) -> None:
     for key, levels in groups.items():
         page.write(left, 0.5, FACTORS[key].head, size=SMALL, weight="bold", va="baseline")
         for level in levels:
-            page.write(left, 0.74, FACTORS[key].levels[level].head, size=SMALL, color=MUTED, va="baseline")
+            page.note(left, 0.74, FACTORS[key].levels[level].head, va="baseline")
             _bars(page, table, table.made(key, level), left, width - 0.08)
             left += width
         left += GROUP
 
 
 def _legend(page: Page, table: Table) -> None:
-    title = "In how many settings is each the best?"
-    page.write(0.0, 0.1, title, size=HEADING, weight="bold")
-    left = text_width(title, HEADING, "bold") + 0.35
-    kinds = ((BARS, 0.45, 0.18, "best or tied with the best: the number"), (BEST, 1.0, STRIP, "best"))
-    for colour, alpha, height, words in kinds[1 if table.seeds == 1 else 0 :]:
-        page.canvas.add_artist(Rectangle((left, 0.19 - height), 0.3, height, facecolor=colour, alpha=alpha))
-        page.write(left + 0.38, 0.1, words, size=SMALL)
-        left += 0.38 + text_width(words, SMALL) + 0.28
+    page.write(0.0, 0.1, words.QUESTION, size=HEADING, weight="bold")
+    kinds = (_bar(0.18, BARS, 0.45), "best or tied with the best: the number"), (_bar(STRIP, BEST, 1.0), "best")
+    left = text_width(words.QUESTION, HEADING, "bold") + 0.35
+    page.legend(kinds[1 if table.seeds == 1 else 0 :], left, 0.1, 0.28)
+
+
+def _bar(height: float, colour: str, alpha: float) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        ax.add_artist(Rectangle((left, middle + 0.09 - height), 0.3, height, facecolor=colour, alpha=alpha))
+        return 0.38
+
+    return draw
 
 
 def _bars(page: Page, table: Table, rows: Mask, left: float, width: float) -> None:
@@ -94,37 +100,3 @@ def _bars(page: Page, table: Table, rows: Mask, left: float, width: float) -> No
         page.canvas.add_artist(Rectangle((left, top), width, height, facecolor="none", edgecolor=RULE, linewidth=0.6))
         weight = "bold" if share == tied.max() and share > 0.0 else "normal"
         page.write(left + 0.05, top + (height - STRIP) / 2, percent(share, 0), size=SMALL, weight=weight)
-
-
-def _reading(table: Table) -> str:
-    seeds = "one seed" if table.seeds == 1 else f"mean over {plural(table.seeds, 'seed')}"
-    judged = (
-        "One seed was run, so nothing is tied and nothing is deployable"
-        if table.seeds == 1
-        else "Tied: not told apart from the best of that setting by the paired comparison"
-    )
-    return (
-        f"{table.scheme}, accuracy after quantization ({seeds}), under every combination of what is quantized, how the "
-        f"ranges are chosen and how fine they are. {judged}."
-    )
-
-
-def _caption(table: Table) -> str:
-    alone = int((table.tied.sum(axis=1) == 1).sum())
-    winners = sum(setting["winner"] is not None for setting in table.settings)
-    said = [
-        "Quantized after the activation: its output; before: its input; both: the two. Coordinates: the network's "
-        "input. Ranges: smallest to largest value, 0.1 to 99.9 percentile, or the range of least squared error.",
-        "One scale per tensor (weights too), per output channel of the weights, or per channel and an activation range "
-        "per neuron. Weight scales: symmetric, the largest weight on half the codes, or such that they clip nothing, "
-        "tried at the study's own placement alone.",
-    ]
-    if table.seeds > 1 and len(table.names) > 1:
-        said.append(
-            f"In {alone} of {plural(len(table.settings), 'setting')} none is tied with the best; in {winners} of these "
-            "it is deployable too, and so the winner."
-        )
-    unmeasured = int((~table.best.any(axis=1)).sum())
-    if unmeasured:
-        said.append(f"{plural(unmeasured, 'setting')} without any value.")
-    return " ".join(said)

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from quantstudy.show.canvas.marks import Mark, hatched, swatch
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BASE, HEADING, INK, LEVELS, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on
+from quantstudy.show.canvas.style import BASE, HEADING, INK, LEVELS, MISSING, RULE, SEQUENTIAL, SMALL, ink_on
 from quantstudy.show.figures.placement.data import Table
+from quantstudy.words.figures import placement as words
 from quantstudy.words.numbers import number
 from quantstudy.words.placement import FACTORS
 
@@ -18,7 +21,6 @@ LEGEND, CELL, APART = 0.86, 0.25, 0.25
 """Inches: heading and legend, one setting, between panels."""
 NARROWEST, WIDEST, NUMBERED = 0.135, 1.0, 0.36
 """Inches: columns of panels that stand side by side are no narrower, none is wider, and from here on numbers fit."""
-PANELS = {"post": "after the activation", "pre": "before the activation", "both": "before and after it"}
 ROWS = {False: "float", True: "quantized"}
 """Levels that are called otherwise left of the rows than in the shares."""
 LABELS = {"coordinates": (0.0, "coordinates"), "observer": (0.98, "ranges"), "granularity": (1.72, "scale per")}
@@ -29,6 +31,10 @@ EDGE = 2.5
 """Inches: where the columns of the first panel begin."""
 GAP = 0.3
 """Inches: between the settings and those whose weight scales clip nothing, with a line of its own."""
+
+
+HATCHED: dict[str, Any] = {"hatch": "////", "edgecolor": None, "linewidth": 0.0}
+"""How cells without a value look here, being small."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def grid_of(table: Table) -> Grid:
 
 def draw_cells(page: Page, table: Table, grid: Grid, top: float) -> None:
     """Draw heading, legend and panels, `LEGEND` + `grid.height` inches high, from `top` on."""
-    page.write(0.0, top + 0.1, "Every setting: points behind its best", size=HEADING, weight="bold")
+    page.write(0.0, top + 0.1, words.SETTINGS, size=HEADING, weight="bold")
     _legend(page, table, grid, top + 0.44)
     for index, level in enumerate(grid.levels):
         down, right = (grid.step * index, 0.0) if grid.stacked else (0.0, grid.step * index)
@@ -108,28 +114,24 @@ def draw_cells(page: Page, table: Table, grid: Grid, top: float) -> None:
 
 
 def _legend(page: Page, table: Table, grid: Grid, line: float) -> None:
-    far = f"{'≥ ' if grid.beyond else ''}{number(grid.end)} points behind"
-    page.write(0.0, line, far, size=SMALL)
-    left = text_width(far, SMALL) + 0.1
-    page.ramp(left, line - 0.1, 1.4, SEQUENTIAL)
-    page.write(left + 1.5, line, "0", size=SMALL)
-    left += 1.95
-    for words, fill in (("best", INK), ("tied with it", "none"))[: 1 if table.seeds == 1 else 2]:
-        _dot(page, left, line, fill, INK)
-        left = _label(page, left + 0.12, line, words)
+    left = page.scale(0.0, line, SEQUENTIAL, (words.farthest(grid.end, beyond=grid.beyond), "0"), 1.4, 0.1)
+    left += 0.45 - text_width("0", SMALL)
+    kinds = [(_example(INK), "best"), (_example("none"), "tied with it")][: 1 if table.seeds == 1 else 2]
     if table.default.any():
-        page.canvas.add_artist(Rectangle((left, line - 0.08), 0.3, 0.16, facecolor="none", edgecolor=LEVELS, lw=2.0))
-        left = _label(page, left + 0.38, line, "this study's own setting")
+        kinds.append((swatch("none", 0.3, 0.16, edgecolor=LEVELS, lw=2.0), "this study's own setting"))
     if np.isnan(table.behind).any():
-        _hatched(page, (left, line - 0.08), 0.3, 0.16)
-        left = _label(page, left + 0.38, line, "no value")
+        kinds.append((swatch(MISSING, 0.3, 0.16, **HATCHED), "no value"))
+    left = page.legend(kinds, left, line, 0.28)
     if grid.column >= NUMBERED and table.deployable.any():
         page.write(left, line, "bold: deployable", size=SMALL, weight="bold")
 
 
-def _label(page: Page, left: float, line: float, text: str) -> float:
-    page.write(left, line, text, size=SMALL)
-    return left + text_width(text, SMALL) + 0.28
+def _example(fill: str) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        _dot(ax, left, middle, fill, INK)
+        return 0.12
+
+    return draw
 
 
 def _labels(page: Page, grid: Grid, top: float) -> None:
@@ -137,10 +139,9 @@ def _labels(page: Page, grid: Grid, top: float) -> None:
     top += grid.head
     for row, (one, before) in enumerate(zip(grid.choices[1:], grid.choices, strict=False), start=1):
         if one[0] != before[0]:
-            said = "with weight scales that clip nothing:"
-            page.write(0.0, top + grid.line(row) - 0.08, said, size=SMALL, color=MUTED, va="baseline")
+            page.note(0.0, top + grid.line(row) - 0.08, words.UNCLIPPED, va="baseline")
     for place, (key, (left, head)) in enumerate(LABELS.items(), start=1):
-        page.write(left, top - 0.08, head, size=SMALL, color=MUTED, va="baseline")
+        page.note(left, top - 0.08, head, va="baseline")
         starts = [
             row
             for row, one in enumerate(grid.choices)
@@ -156,9 +157,9 @@ def _labels(page: Page, grid: Grid, top: float) -> None:
 
 def _panel(page: Page, table: Table, grid: Grid, level: str, place: tuple[float, float]) -> None:
     left, top = place
-    page.write(left, top + 0.12, PANELS[level], weight="bold", va="baseline")
-    end = left + text_width(PANELS[level], BASE, "bold") + 0.1
-    page.write(end, top + 0.12, level, size=SMALL, color=MUTED, va="baseline")
+    page.write(left, top + 0.12, words.PANELS[level], weight="bold", va="baseline")
+    end = left + text_width(words.PANELS[level], BASE, "bold") + 0.1
+    page.note(end, top + 0.12, level, va="baseline")
     for column, name in enumerate(table.names):
         style = {"va": "bottom", "rotation": 90} if grid.turned else {"va": "baseline"}
         middle = left + grid.column * (column + 0.5)
@@ -178,14 +179,14 @@ def _row(page: Page, table: Table, grid: Grid, setting: int, place: tuple[float,
         at = left + grid.column * column
         corner, width, height = (at + 0.01, top + 0.01), grid.column - 0.02, CELL - 0.02
         if np.isnan(behind):
-            _hatched(page, corner, width, height)
+            hatched(page.canvas, corner, width, height, **HATCHED)
             continue
         colour = colormaps[SEQUENTIAL](1.0 - min(max(behind / grid.end, 0.0), 1.0))
         ink = ink_on(colour)
         page.canvas.add_artist(Rectangle(corner, width, height, facecolor=colour))
         if table.tied[setting, column]:
             mark = at + (0.065 if wide else grid.column / 2)
-            _dot(page, mark, middle, ink if table.best[setting, column] else "none", ink)
+            _dot(page.canvas, mark, middle, ink if table.best[setting, column] else "none", ink)
         if wide:
             text = number(behind, 1 if behind < 9.95 else 0)
             weight = "bold" if table.deployable[setting, column] else "normal"
@@ -197,10 +198,6 @@ def _row(page: Page, table: Table, grid: Grid, setting: int, place: tuple[float,
         page.canvas.add_artist(frame)
 
 
-def _hatched(page: Page, corner: tuple[float, float], width: float, height: float) -> None:
-    page.canvas.add_artist(Rectangle(corner, width, height, facecolor=MISSING, hatch="////", linewidth=0.0))
-
-
-def _dot(page: Page, left: float, line: float, fill: str, edge: str) -> None:
+def _dot(ax: Axes, left: float, line: float, fill: str, edge: str) -> None:
     style: dict[str, Any] = {"markerfacecolor": fill, "markeredgecolor": edge, "markeredgewidth": 1.2}
-    page.canvas.plot([left], [line], marker="o", markersize=4.3, zorder=2.5, **style)
+    ax.plot([left], [line], marker="o", markersize=4.3, zorder=2.5, **style)

@@ -8,11 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from quantstudy.show.canvas.marks import Mark, hatched
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import HEADING, INK, MISSING, MUTED, RULE, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.canvas.style import HEADING, INK, RULE, SEQUENTIAL, SMALL, ink_on, styled
 from quantstudy.show.figures.sensitivity.data import Parts, parts
 from quantstudy.show.figures.sensitivity.table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
-from quantstudy.words.numbers import percent, plural
+from quantstudy.words.figures import sensitivity as words
+from quantstudy.words.numbers import percent
 from quantstudy.words.sensitivity import finding
 from quantstudy.words.verdict import marked
 
@@ -35,18 +37,18 @@ def sensitivity(run: "Run") -> Figure:
     section = run.verdict()["sensitivity"]
     found = parts(run.config, section)
     names, layers = run.config.activations, len(run.config.hidden) + 1
-    layout = layout_of(found, names)
+    layout, schemes = layout_of(found, names), [part.scheme for part in found]
     bars, table = (HEAD + (block + APART) * len(names) for block in (layout.bars, layout.lines))
     height = LEGEND + bars + FOOT + (table if layout.below else 0.0)
     page = Page(
         height,
         marked(finding(run.config, section), run.verdict()["not_learned"]),
-        _reading(run, found, layout),
-        _caption(run, found),
+        words.reading(schemes, run.config.seeds, below=layout.below),
+        words.caption(schemes, run.config.seeds, sum(part.undefined for part in found)),
     )
     colours = [colormaps[SEQUENTIAL](shade) for shade in np.linspace(0.97, 0.0, layers)]
     negative = any((part.shares < 0.0).any() for part in found)
-    _legend(page, colours, one_seed=run.config.seeds == 1, negative=negative)
+    _legend(page, colours, run.config.seeds, negative=negative)
     _draw_bars(page, layout, found, names, colours)
     draw_table(page, layout, found[-1], names, colours, LEGEND + (bars + FOOT if layout.below else 0.0))
     return page.figure
@@ -56,7 +58,7 @@ def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str,
     top, step = LEGEND + HEAD, layout.bars + APART
     ax = _axes(page, layout, found, top, step * len(names))
     page.write(0.0, LEGEND + 0.1, "Flip rate, split among the layers", size=HEADING, weight="bold")
-    page.write(layout.totals, top - 0.15, "total", size=SMALL, color=MUTED, ha="right")
+    page.note(layout.totals, top - 0.15, "total", ha="right")
     for row, name in enumerate(names):
         above = step * row + APART / 2
         page.write(0.0, top + above + layout.bars / 2, shortened(name, NAMES, "bold"), weight="bold")
@@ -73,19 +75,16 @@ def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str,
 def _axes(page: Page, layout: Layout, found: list[Parts], top: float, height: float) -> Axes:
     """Return the axes of all bars: percent across, inches from the top down."""
     left = layout.totals + 0.12
-    ax = page.axes(left, top, layout.width, height)
-    ax.patch.set_visible(False)
     low, high = _limits(found)
     pad = 0.02 * (high - low)
-    ax.set(xlim=(low - pad, high + pad), ylim=(height, 0.0), yticks=[])
-    ax.spines["left"].set_visible(False)
-    ax.locator_params(axis="x", nbins=max(2, int(layout.width / 0.6)))
+    ax = page.rows(left, top, layout.width, height, (height, 0.0), 0.6)
+    ax.set_xlim(low - pad, high + pad)
     ax.tick_params(axis="x", top=True, labeltop=True, length=3)
     ax.grid(axis="x", color=RULE, linewidth=0.5)
     ax.set_axisbelow(True)
     ax.axvline(0.0, color=INK, linewidth=0.8)
     below = top + height + 0.36
-    page.write(left + layout.width / 2, below, "% of the pixels", size=SMALL, color=MUTED, ha="center")
+    page.note(left + layout.width / 2, below, "% of the pixels", ha="center")
     return ax
 
 
@@ -106,8 +105,7 @@ def _bar(ax: Axes, layout: Layout, part: Parts, row: int, middle: float, colours
     shares, total = 100.0 * part.shares[row], 100.0 * part.total[row]
     low, high = ax.get_xlim()
     if np.isnan(shares).all() and np.isnan(total[0]):
-        box = (0.0, upper), 0.4 * high, thick
-        ax.add_patch(Rectangle(*box, facecolor=MISSING, hatch="///", edgecolor="white"))
+        hatched(ax, (0.0, upper), 0.4 * high, thick)
         return
     ends = {True: 0.0, False: 0.0}
     for layer in np.flatnonzero(~np.isnan(shares) & (shares != 0.0)):
@@ -123,47 +121,26 @@ def _bar(ax: Axes, layout: Layout, part: Parts, row: int, middle: float, colours
     ax.plot(total[:1], [lane], marker="D", markersize=4, color=INK, linestyle="", clip_on=False)
 
 
-def _legend(page: Page, colours: list[Any], *, one_seed: bool, negative: bool) -> None:
+def _legend(page: Page, colours: list[Any], seeds: int, *, negative: bool) -> None:
     page.write(0.0, 0.15, "layer", size=SMALL)
     left = text_width("layer", SMALL) + 0.1
     for layer, colour in enumerate(colours):
         page.canvas.add_patch(Rectangle((left, 0.04), 0.3, 0.22, facecolor=colour))
         page.write(left + 0.15, 0.15, str(layer), size=SMALL, ha="center", color=ink_on(colour))
         left += 0.33
-    page.write(left + 0.05, 0.15, "= output", size=SMALL)
-    left += text_width("= output", SMALL) + 0.35
-    if negative:
-        page.write(left, 0.15, "left of zero: undoes flips of others", size=SMALL)
-        left += text_width("left of zero: undoes flips of others", SMALL) + 0.35
-    if not one_seed:
-        page.canvas.plot([left, left + 0.4], [0.15, 0.15], color=INK, linewidth=1.4)
-    page.canvas.plot([left + 0.2], [0.15], marker="D", markersize=4, color=INK)
-    page.write(left + 0.5, 0.15, "total" if one_seed else "total and its 95 % interval", size=SMALL)
+    told = [(_nothing, words.UNDOES)] if negative else []
+    page.legend([(_nothing, "= output"), *told, (_total(interval=seeds > 1), words.total(seeds))], left + 0.05, 0.15)
 
 
-def _reading(run: "Run", found: list[Parts], layout: Layout) -> str:
-    weights, outputs, both = (part.scheme for part in found)
-    over = "One seed was run: no intervals. " if run.config.seeds == 1 else ""
-    first, second = ("Above", "Below") if layout.below else ("Left", "Right")
-    return (
-        f"{over}{first}: the share of pixels that change class with the weights ({weights}), the layers' outputs "
-        f"({outputs}) or both ({both}) quantized, split exactly among the layers. {second}: the share and rank of each "
-        "layer (#1 causes the most), and the flip rate with only it, all but it, and it and all before it quantized."
-    )
+def _nothing(ax: Axes, left: float, middle: float) -> float:
+    return 0.0
 
 
-def _caption(run: "Run", found: list[Parts]) -> str:
-    said = [
-        "Share: exact Shapley value, a layer's mean contribution over all orders in which layers can be quantized; the "
-        f"shares add up to the total. In {found[1].scheme} the output layer has nothing to quantize. Bold: the layer "
-        "that flips most by itself, and the one without which the fewest flip.",
-    ]
-    if run.config.seeds > 1:
-        said.append(
-            f"Means over {plural(run.config.seeds, 'seed')}. «Clearly»: the 95\u00a0% interval lies above those it is "
-            "compared with."
-        )
-    undefined = sum(part.undefined for part in found)
-    if undefined:
-        said.append(f"{plural(undefined, 'value')} undefined (n/a) and left out.")
-    return " ".join(said)
+def _total(*, interval: bool) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        if interval:
+            ax.plot([left, left + 0.4], [middle, middle], color=INK, linewidth=1.4)
+        ax.plot([left + 0.2], [middle], marker="D", markersize=4, color=INK)
+        return 0.5
+
+    return draw

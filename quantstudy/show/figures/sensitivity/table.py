@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, MUTED, RULE, SMALL, ink_on
+from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
+from quantstudy.show.canvas.style import HEADING, INK, MISSING, RULE, SMALL, ink_on
 from quantstudy.show.figures.sensitivity.data import Parts
-from quantstudy.words.numbers import number, points
+from quantstudy.words.figures.sensitivity import VIEWS, share, table
+from quantstudy.words.numbers import interval, number
 from quantstudy.words.sensitivity import layer_name, places_for
 
 HEAD, CHIP, LINE, APART, FOOT = 0.75, 0.24, 0.19, 0.2, 0.52
@@ -19,7 +20,6 @@ NARROWEST, BARS = 2.8, 0.9
 """Inches: width of the bars below which the table goes below them, and height of one activation's three bars there."""
 NAMES, COLUMN = 1.3, 1.2
 """Inches: the widest name and the widest column of the table."""
-WORDS = {"isolated": "isolated", "all_but_one": "all but it", "accumulated": "accumulated"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Layout:
     @property
     def lines(self) -> float:
         """Height of one activation's part of the table."""
-        return CHIP + LINE * (len(WORDS) + self.intervals)
+        return CHIP + LINE * (len(VIEWS) + self.intervals)
 
     @property
     def bars(self) -> float:
@@ -57,36 +57,32 @@ class Layout:
 
 def layout_of(found: list[Parts], names: tuple[str, ...]) -> Layout:
     """Return the layout: the table beside the bars, or below them where too little would be left of them."""
-    table = found[-1]
-    layers = table.shares.shape[1]
+    both = found[-1]
+    layers = both.shares.shape[1]
     places = places_for(np.concatenate([part.total[:, 0] for part in found]))
-    labels = min(NAMES, max(text_width(name, BASE, "bold") for name in names))
+    labels = names_width(names, NAMES, "bold")
     totals = labels + 0.8 + max(text_width(part.scheme, SMALL) for part in found)
-    words = max(text_width(word, SMALL) for word in (*WORDS.values(), "rank, share")) + 0.1
-    ends = table.views["shapley"].reshape(-1, 3)
-    plain = max(0.5, *(text_width(_share(float(mean), 20, places), SMALL, "bold") for mean in ends[:, 0])) + 0.14
-    wide = max(plain, *(text_width(points(float(low), float(high), places), SMALL) + 0.1 for _, low, high in ends))
+    widest = max(text_width(word, SMALL) for word in (*VIEWS.values(), "rank, share")) + 0.1
+    ends = both.views["shapley"].reshape(-1, 3)
+    plain = max(0.5, *(text_width(share(float(mean), 20, places), SMALL, "bold") for mean in ends[:, 0])) + 0.14
+    wide = max(plain, *(text_width(interval(float(low), float(high), places), SMALL) + 0.1 for _, low, high in ends))
     measured = bool(np.isfinite(ends[:, 1:]).any())
     column = min(COLUMN, wide if measured else plain)
     beside = BODY - column * layers
-    width = beside - words - 0.3 - totals - 0.12
+    width = beside - widest - 0.3 - totals - 0.12
     if width >= NARROWEST:
         return Layout(totals, width, beside, column, below=False, intervals=measured, places=places)
-    left = labels + 0.12 + words
+    left = labels + 0.12 + widest
     intervals = measured and left + column * layers <= BODY
     column = column if intervals else min(plain, (BODY - left) / layers)
     return Layout(totals, BODY - totals - 0.22, left, column, below=True, intervals=intervals, places=places)
 
 
-def _share(value: float, rank: float, places: int) -> str:
-    return "n/a" if np.isnan(value) else f"#{rank:.0f}  {number(100.0 * value, places)}"
-
-
 def draw_table(page: Page, layout: Layout, part: Parts, names: tuple[str, ...], colours: list[Any], top: float) -> None:
     """Write the table of one scheme, its heading at `top`."""
-    words = f"The layers at {part.scheme}, flip rates in %"
-    start = 0.0 if layout.below else min(layout.table - 0.9, BODY - text_width(words, HEADING, "bold"))
-    page.write(start, top + 0.1, words, size=HEADING, weight="bold")
+    heading = table(part.scheme)
+    start = 0.0 if layout.below else min(layout.table - 0.9, BODY - text_width(heading, HEADING, "bold"))
+    page.write(start, top + 0.1, heading, size=HEADING, weight="bold")
     for layer in range(len(colours)):
         middle = layout.table + layout.column * (layer + 0.5)
         word = layer_name(layer, len(colours))
@@ -104,13 +100,13 @@ def draw_table(page: Page, layout: Layout, part: Parts, names: tuple[str, ...], 
 def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colours: list[Any]) -> None:
     """Write one activation's table: a coloured cell with rank and share per layer, and the flip rates below it."""
     right = layout.table - 0.1
-    lines = top + CHIP + LINE * (layout.intervals + np.arange(len(WORDS)) + 0.5)
-    page.write(right, top + CHIP / 2, "rank, share", size=SMALL, color=MUTED, ha="right")
+    lines = top + CHIP + LINE * (layout.intervals + np.arange(len(VIEWS)) + 0.5)
+    page.note(right, top + CHIP / 2, "rank, share", ha="right")
     if layout.intervals:
-        page.write(right, top + CHIP + LINE / 2, "95 %", size=SMALL, color=MUTED, ha="right")
+        page.note(right, top + CHIP + LINE / 2, "95 %", ha="right")
     blamed = {"isolated": _extreme(part, "isolated", row, 1.0), "all_but_one": _extreme(part, "all_but_one", row, -1.0)}
-    for line, word in zip(lines, WORDS.values(), strict=True):
-        page.write(right, line, word, size=SMALL, color=MUTED, ha="right")
+    for line, word in zip(lines, VIEWS.values(), strict=True):
+        page.note(right, line, word, ha="right")
     for layer, colour in enumerate(colours):
         left = layout.table + layout.column * layer
         middle = left + layout.column / 2
@@ -122,13 +118,13 @@ def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colour
         chip = Rectangle((left + 0.03, top + 0.01), layout.column - 0.06, CHIP - 0.02, **box | edge)
         page.canvas.add_patch(chip)
         ink = INK if missing else ink_on(colour)
-        text = _share(float(mean), float(part.rank[row, layer]), layout.places)
+        text = share(float(mean), float(part.rank[row, layer]), layout.places)
         weight = "bold" if first else "normal"
         page.write(middle, top + CHIP / 2, text, size=SMALL, ha="center", color=ink, weight=weight)
         if layout.intervals:
-            ends = points(float(low), float(high), layout.places)
-            page.write(middle, top + CHIP + LINE / 2, ends, size=SMALL, ha="center", color=MUTED)
-        for line, view in zip(lines, WORDS, strict=True):
+            ends = interval(float(low), float(high), layout.places)
+            page.note(middle, top + CHIP + LINE / 2, ends, ha="center")
+        for line, view in zip(lines, VIEWS, strict=True):
             value = number(100.0 * float(part.views[view][row, layer, 0]), layout.places)
             bold = "bold" if blamed.get(view) == layer else "normal"
             page.write(middle, line, value, size=SMALL, ha="center", weight=bold)

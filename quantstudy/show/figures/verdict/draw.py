@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
+from quantstudy.show.canvas.marks import dash, dot, interval_mark, swatch, unknown
+from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
 from quantstudy.show.canvas.style import (
     ALLOWED,
     BASE,
@@ -23,8 +24,9 @@ from quantstudy.show.canvas.style import (
     TIED_BAND,
     styled,
 )
+from quantstudy.words.figures import verdict as words
 from quantstudy.words.headline import headline, one_seed, outcome
-from quantstudy.words.numbers import number, percent, plural, points, real
+from quantstudy.words.numbers import percent, real, with_interval
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -58,7 +60,8 @@ def verdict(run: "Run") -> Figure:
     height = HEAD + ROW * rows + FOOT
     width = (BODY - APART) / 2
     columns = _columns(run, found, width)
-    page = Page(LEGEND + height * max(1, len(pairs)), headline(run.config, run.verdict()), _reading(run), _caption(run))
+    title = headline(run.config, run.verdict())
+    page = Page(LEGEND + height * max(1, len(pairs)), title, words.reading(run.config), words.CAPTION)
     _legend(page, run.config.allowed_drop)
     for index, (group, pair) in enumerate(pairs):
         limits = _limits([found[scheme] for scheme in group], run.config.allowed_drop)
@@ -69,7 +72,7 @@ def verdict(run: "Run") -> Figure:
 
 
 def _columns(run: "Run", found: dict[str, Any], width: float) -> Columns:
-    names = min(1.45, max(text_width(name, BASE, "bold") for name in run.config.activations))
+    names = names_width(run.config.activations, 1.45, "bold")
     drops = [text_width(_drop(entry), SMALL, "bold") for judged in found.values() for entry in judged["ranking"]]
     drop = max([*drops, text_width("drop, points", SMALL, "bold")])
     chance = text_width("P(best)", SMALL, "bold")
@@ -77,9 +80,8 @@ def _columns(run: "Run", found: dict[str, Any], width: float) -> Columns:
 
 
 def _drop(entry: dict[str, Any]) -> str:
-    drop, low, high = (real(entry[key]) for key in ("drop", "drop_low", "drop_high"))
-    places = 2 if abs(drop) < 0.02 else 1
-    return f"{number(100.0 * drop, places)} {points(low, high, places)}".strip()
+    places = 2 if abs(real(entry["drop"])) < 0.02 else 1
+    return with_interval([real(entry[key]) for key in ("drop", "drop_low", "drop_high")], places)
 
 
 def _limits(judged: list[dict[str, Any]], allowed: float) -> tuple[float, float]:
@@ -107,23 +109,12 @@ def _panel(
     tied = set() if one_seed(judged) else set(judged["tied_with"])
     page.write(left, top + 0.1, scheme, size=HEADING, weight="bold")
     page.write(left + text_width(scheme, HEADING, "bold") + 0.15, top + 0.1, outcome(judged), size=BASE, color=MUTED)
-    page.write(left + columns.drop, top + 0.48, "drop, points", size=SMALL, color=MUTED, ha="right")
-    page.write(left + columns.chance, top + 0.48, "P(best)", size=SMALL, color=MUTED, ha="right")
+    page.note(left + columns.drop, top + 0.48, "drop, points", ha="right")
+    page.note(left + columns.chance, top + 0.48, "P(best)", ha="right")
     plot = left + columns.names + 0.12
-    ax = page.axes(plot, top + HEAD, columns.plot, ROW * len(ranking))
-    ax.patch.set_visible(False)
-    ax.set(ylim=(len(ranking), 0.0), xlim=limits, yticks=[])
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="x", length=3)
-    ax.locator_params(axis="x", nbins=max(2, int(columns.plot / 0.55)))
-    page.write(
-        plot + columns.plot / 2,
-        top + HEAD + ROW * len(ranking) + 0.36,
-        "accuracy, %",
-        size=SMALL,
-        color=MUTED,
-        ha="center",
-    )
+    ax = page.rows(plot, top + HEAD, columns.plot, ROW * len(ranking), (len(ranking), 0.0), 0.55)
+    ax.set_xlim(limits)
+    page.note(plot + columns.plot / 2, top + HEAD + ROW * len(ranking) + 0.36, "accuracy, %", ha="center")
     for row, entry in enumerate(ranking):
         middle = top + HEAD + ROW * (row + 0.5)
         deployable = bool(entry["deployable"])
@@ -137,61 +128,28 @@ def _panel(
         page.write(left + columns.drop, middle, _drop(entry), ha="right", size=SMALL, **ink)
         chance = real(entry["probability_best"])
         shown = "" if math.isnan(chance) else percent(chance, 0)
-        page.write(left + columns.chance, middle, shown, ha="right", size=SMALL, color=MUTED)
+        page.note(left + columns.chance, middle, shown, ha="right")
 
 
 def _mark(ax: Axes, row: int, entry: dict[str, Any], allowed: float, *, best: bool) -> None:
     mean, low, high, drop = (100.0 * real(entry[key]) for key in ("mean", "low", "high", "drop"))
-    colour = BEST if best else MUTED
-    if math.isnan(mean):
-        ax.text(0.5, row + 0.5, "n/a", transform=ax.get_yaxis_transform(), ha="center", va="center", size=SMALL)
-        return
-    if math.isfinite(drop):
-        full = mean + drop
+    middle, full = row + 0.5, mean + drop
+    if math.isfinite(full):
         ax.add_patch(Rectangle((full - 100.0 * allowed, row + 0.12), 100.0 * allowed, 0.76, facecolor=ALLOWED))
-        ax.plot([full], [row + 0.5], marker="o", markersize=6, markerfacecolor="white", markeredgecolor=INK)
-        ax.plot([mean, full], [row + 0.5] * 2, color=RULE, linewidth=0.8, zorder=0.5)
-    ax.plot([low, high], [row + 0.5] * 2, color=colour, linewidth=2.2)
-    ax.plot([mean], [row + 0.5], marker="o", markersize=6, color=colour)
+        ax.plot([full], [middle], marker="o", markersize=6, markerfacecolor="white", markeredgecolor=INK)
+        ax.plot([mean, full], [middle] * 2, color=RULE, linewidth=0.8, zorder=0.5)
+    if math.isnan(mean):
+        unknown(ax, middle)
+    interval_mark(ax, middle, (mean, low, high), BEST if best else MUTED)
 
 
 def _legend(page: Page, allowed: float) -> None:
-    ax = page.canvas
-    left = 0.02
-    for colour, label in ((BEST, "best or tied"), (MUTED, "behind")):
-        ax.plot([left, left + 0.4], [0.15, 0.15], color=colour, linewidth=2.2)
-        ax.plot([left + 0.2], [0.15], marker="o", markersize=6, color=colour)
-        left = _label(page, left + 0.5, label)
-    ax.plot([left + 0.1], [0.15], marker="o", markersize=6, markerfacecolor="white", markeredgecolor=INK)
-    left = _label(page, left + 0.25, "float")
-    ax.add_patch(Rectangle((left, 0.05), 0.3, 0.2, facecolor=ALLOWED))
-    left = _label(page, left + 0.38, f"allowed drop ({number(100 * allowed, 1)} points)")
-    ax.add_patch(Rectangle((left, 0.05), 0.3, 0.2, facecolor=TIED_BAND))
-    left = _label(page, left + 0.38, "tied: no winner among these")
+    kinds = (
+        (dash(BEST), "best or tied"),
+        (dash(MUTED), "behind"),
+        (dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK), "float"),
+        (swatch(ALLOWED), words.allowed(allowed)),
+        (swatch(TIED_BAND), "tied: no winner among these"),
+    )
+    left = page.legend(kinds, 0.02, 0.15, 0.28)
     page.write(left, 0.15, "deployable", size=SMALL, color=DEPLOYABLE, weight="bold")
-
-
-def _label(page: Page, left: float, text: str) -> float:
-    page.write(left, 0.15, text, size=SMALL)
-    return left + text_width(text, SMALL) + 0.28
-
-
-def _reading(run: "Run") -> str:
-    seeds = run.config.seeds
-    if seeds == 1:
-        return (
-            "Accuracy after quantization, best first. One seed was run: no intervals, so nothing is called deployable."
-        )
-    return (
-        f"Accuracy after quantization per scheme, best first: mean over {plural(seeds, 'seed')} with its 95 % "
-        "interval. Deployable: the upper end of the drop's interval is at most "
-        f"{number(100.0 * run.config.allowed_drop)} points."
-    )
-
-
-def _caption(run: "Run") -> str:
-    return (
-        "Drop: float minus quantized accuracy, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
-        "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "
-        "resamples in which it is the best. Simulated backend; schemes of one width share an axis."
-    )

@@ -1,6 +1,5 @@
-"""The bit-cliff figure: curves and smallest widths as in verdict.json, the finding in words, nothing cut off."""
+"""The bit-cliff figure: curves and smallest widths as in verdict.json, nothing cut off."""
 
-import doctest
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +12,9 @@ from matplotlib.figure import Figure
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.show.canvas.style import DEPLOYABLE, WIDTH
-from quantstudy.show.figures.bit_cliff import data
-from quantstudy.show.figures.bit_cliff.data import cliffs, finding
-from quantstudy.show.figures.bit_cliff.draw import _look, _places, _top, bit_cliff
+from quantstudy.show.figures.cliff.data import cliffs
+from quantstudy.show.figures.cliff.draw import bit_cliff
+from quantstudy.show.figures.cliff.panel import look_of, places_of, top_of
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))
@@ -87,8 +86,8 @@ def study(both: dict[str, list[float | None]], seeds: int = 16, **settings: Any)
     return make(made=made, activations=tuple(both), seeds=seeds, **settings)
 
 
-def said(run: Any) -> str:
-    return finding(run.config, cliffs(run.config, run.verdict()["bit_cliff"])).replace("\u00a0", " ")
+def top(run: Any) -> float:
+    return top_of([cliff.curve for cliff in cliffs(run.config, run.verdict()["bit_cliff"])])
 
 
 def panels(figure: Figure) -> list[Any]:
@@ -104,10 +103,6 @@ def curves(ax: Any, count: int) -> list[Any]:
 
 def bands(ax: Any) -> list[Any]:
     return [found for found in ax.collections if isinstance(found, PolyCollection)]
-
-
-def test_examples() -> None:
-    assert doctest.testmod(data).failed == 0
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -187,11 +182,11 @@ def test_widths_that_were_left_out_are_said_and_marked() -> None:
             part["curve"].pop()
     figure = bit_cliff(run)
     assert "Not measured" not in figure.texts[2].get_text()
-    np.testing.assert_allclose(_places(np.array([2, 4, 5, 16])), [0.0, 1.6, 2.6, 4.2])
+    np.testing.assert_allclose(places_of(np.array([2, 4, 5, 16])), [0.0, 1.6, 2.6, 4.2])
 
 
 def test_every_line_looks_different_and_the_table_shows_the_same_looks() -> None:
-    looks = [(look["color"], look["marker"], look["linestyle"]) for look in map(_look, range(60))]
+    looks = [(look["color"], look["marker"], look["linestyle"]) for look in map(look_of, range(60))]
     assert len(set(looks)) == 60
     figure = bit_cliff(make())
     shown = [(line.get_color(), line.get_marker()) for line in curves(panels(figure)[0], 7)]
@@ -202,51 +197,11 @@ def test_every_line_looks_different_and_the_table_shows_the_same_looks() -> None
 
 def test_axes_reach_above_the_limits_and_the_largest_value() -> None:
     small = study({"relu": [1e-4] * 8})
-    assert _top(cliffs(small.config, small.verdict()["bit_cliff"])) > 0.05
+    assert top(small) > 0.05
     large = study({"relu": [0.9, *[0.1] * 7]})
-    assert _top(cliffs(large.config, large.verdict()["bit_cliff"])) > 1.4 * 0.9
+    assert top(large) > 1.4 * 0.9
 
 
 def test_undefined_values_are_counted() -> None:
     run = study({"relu": [0.3, None, 0.1, None, 0.05, 0.02, 0.01, 0.0]})
     assert " ".join(bit_cliff(run).texts[2].get_text().split()).endswith("6 values undefined: no point there.")
-
-
-HIGH = [0.5, 0.4, 0.3, 0.2, 0.04, 0.009, 0.001, 0.0]
-MILD = [0.5, 0.1, 0.03, 0.02, 0.008, 0.004, 0.001, 0.0]
-STAYS = [0.5, 0.1, 0.03, 0.02, 0.02, 0.02, 0.02, 0.02]
-WORST = [0.5, 0.4, 0.3, 0.2, 0.2, 0.2, 0.2, 0.2]
-TINY = [0.008, *[0.0] * 7]
-LAST_UNKNOWN = [*HIGH[:-1], None]
-
-
-EVERY = "from {} bits on every activation flips at most"
-OVER = "more than 5 % of the pixels"
-
-
-@pytest.mark.parametrize(
-    ("rates", "words_of_it"),
-    [
-        ([HIGH, HIGH], f"2 of 2 activations flip {OVER}; {EVERY.format(6)} 5 %, from 7 on at most 1 %"),
-        ([HIGH, MILD, MILD], f"1 of 3 activations flips {OVER}; {EVERY.format(6)} 5 %, from 7 on at most 1 %"),
-        ([MILD] * 3, "all 3 activations flip more than 1 % of the pixels; "
-                     f"{EVERY.format(4)} 5 %, from 6 on at most 1 %"),
-        ([STAYS, HIGH], f"1 of 2 activations flips {OVER}; "
-                        f"{EVERY.format(6)} 5 %, but 1 of 2 still flips more than 1 % at 16 bits"),
-        ([WORST, WORST, HIGH], f"all 3 activations flip {OVER}; 2 of 3 still flip more than 5 % at 16 bits"),
-        ([TINY] * 3, f"all 3 activations flip at most 1 % of the pixels; {EVERY.format(2)} 1 %"),
-        ([LAST_UNKNOWN, HIGH], f"2 of 2 activations flip {OVER}"),
-        ([[None] * 8, HIGH], f"1 of 1 measured activations flips {OVER}"),
-    ],
-)  # fmt: skip
-def test_the_finding(rates: list[list[float | None]], words_of_it: str) -> None:
-    run = study(dict(zip(("relu", "silu", "gelu"), rates, strict=False)))
-    assert said(run) == f"With weights and activations at 4 bits {words_of_it}"
-
-
-def test_the_finding_of_one_activation_and_of_one_seed() -> None:
-    assert said(study({"gelu": HIGH}, seeds=1)) == (
-        "One seed: with weights and activations at 4 bits gelu flips 30.0 % of the pixels; "
-        "from 6 bits on gelu flips at most 5 %, from 7 on at most 1 %"
-    )
-    assert said(study({"gelu": WORST}, bits=(12,))) == "Even at 16 bits gelu flips more than 5 %"  # no 12 bits

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.words.numbers import number, percent, plural, points, real
+from quantstudy.words.numbers import number, percent, plural, real, with_interval
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
             "caption": f"{scheme}: difference of accuracy after quantization in points, paired by seed.",
             "head": ["In words", "variant", "against", "difference", "p (Holm)"],
             "rows": [
-                [row["sentence"], row["variant"], row["against"], _points(row), _p(real(row["p_holm"]))] for row in rows
+                [row["sentence"], row["variant"], row["against"], _rate(row, sign=True), _p(real(row["p_holm"]))]
+                for row in rows
             ],
         }
         for scheme, rows in judged.items()
@@ -88,14 +89,8 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def _rate(three: Mapping[str, Any]) -> str:
-    mean, low, high = (real(three[key]) for key in ("mean", "low", "high"))
-    return f"{number(100.0 * mean)} {points(low, high)}".strip()
-
-
-def _points(row: Mapping[str, Any]) -> str:
-    mean, low, high = (real(row[key]) for key in ("mean", "low", "high"))
-    return f"{number(100.0 * mean, sign=True)} {points(low, high)}".strip()
+def _rate(three: Mapping[str, Any], *, sign: bool = False) -> str:
+    return with_interval([real(three[key]) for key in ("mean", "low", "high")], sign=sign)
 
 
 def _p(value: float) -> str:
