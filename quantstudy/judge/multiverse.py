@@ -3,6 +3,10 @@
 A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
 Specification curve analysis (2020).
 
+In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
+best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
+with a network that has no finite value is neither in that specification, nor is one that has not learned there.
+
 What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
 "axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states":
 {"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
@@ -41,6 +45,9 @@ MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
 TRAINED = 3
 """So many of them, from the first on, say how the networks were trained."""
 
+STATES = ("ahead", "tied", "behind")
+"""Where the overall best can stand in a specification."""
+
 SHORT = (
     *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
     *("seeds_needed", "summary"),
@@ -57,11 +64,7 @@ def judge_multiverse(
     learned: float,
     rule: Rule,
 ) -> dict[str, Any]:
-    """Return who is best how often, what that depends on, and the lead of the overall best in every specification.
-
-    In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
-    best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
-    with a network that has no finite value is neither in that specification, nor is one that has not learned there.
+    """Return who is best how often, what that depends on, and who leads where, as the head of this file describes it.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -72,9 +75,6 @@ def judge_multiverse(
         learned: least mean float accuracy of networks that have learned, a fraction.
         rule: how activations are told apart.
 
-    Returns:
-        See the head of this file.
-
     Raises:
         ValueError: a value is recorded twice.
     """
@@ -83,11 +83,9 @@ def judge_multiverse(
     values = np.where(unlearned[:, :, None], np.nan, recorded)
     comparisons = [paired_against_best(rows, rule.p) for rows in values]
     means = _means(values)
-    best, tied = _outcome(comparisons, means)
-    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
     tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
-    if not tells:
-        tied = best
+    best, tied = _outcome(comparisons, means, tells)
+    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
@@ -109,7 +107,7 @@ def judge_multiverse(
         "share_best": _shares(activations, best),
         "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
         "mean_rank": dict(zip(activations, map(number, rank.mean(axis=0)), strict=True)),
-        "states": {state: sum(entry["state"] == state for entry in table) for state in ("ahead", "tied", "behind")},
+        "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
         "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
         "learned": learned,
@@ -158,12 +156,17 @@ def _means(values: Floats) -> Floats:
     return np.where(whole, np.where(whole[..., None], values, 0.0).sum(axis=-1) / values.shape[-1], np.nan)
 
 
-def _outcome(comparisons: Sequence[Comparison], means: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return who is best and who is best or tied, `[specifications, activations]`; nobody who lacks a value is."""
+def _outcome(
+    comparisons: Sequence[Comparison], means: Floats, tells: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return who is best and who is best or tied, `[specifications, activations]`; nobody who lacks a value is.
+
+    Where the seeds cannot tell two apart, nobody is called tied.
+    """
     measured = np.isfinite(means)
     references = np.array([found.reference for found in comparisons])
     best = (np.arange(means.shape[1]) == references[:, None]) & measured
-    return best, np.array([found.tied for found in comparisons]) & measured
+    return best, np.array([found.tied for found in comparisons]) & measured if tells else best
 
 
 def _first(best: NDArray[np.bool_], tied: NDArray[np.bool_], rank: Floats) -> int:

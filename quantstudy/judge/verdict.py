@@ -1,5 +1,12 @@
 """From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable.
 
+The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
+recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
+is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
+drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
+is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
+With one seed there are no intervals: nothing is deployable and nobody wins.
+
 What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ...,
 "not_learned": {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the
 truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
@@ -79,13 +86,6 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
-    The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
-    recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
-    is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
-    drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
-    is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
-    With one seed there are no intervals: nothing is deployable and nobody wins.
-
     Args:
         metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
         activations: names in the study's order; others in the metrics are ignored.
@@ -102,7 +102,6 @@ def judge(
     Raises:
         BadInput: no activation.
         StudyFailure: a column is missing, or a value is recorded twice.
-
     """
     if not activations:
         raise BadInput("activations", activations, "at least one name")
