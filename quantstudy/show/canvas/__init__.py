@@ -20,5 +20,6 @@ How to add a figure, say `drift`:
    `tests/words/figures/test_drift.py`: known numbers in, known sentences out.
 
 House rules: colours from `style` alone, and a pair that carries meaning differs in lightness; no text below `SMALL`;
-y upwards on every map; nothing random; a cell without a value is hatched and says n/a.
+y upwards on every map; nothing random; a cell without a value is hatched and says n/a. Heatmaps are seaborn's; dots and
+intervals are not, since seaborn scatters dots by a global generator and resamples intervals of its own.
 """
