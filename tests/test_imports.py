@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
+SOURCES = sorted(path for top in ("quantstudy", "kernels", "experiments") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
     "errors",
@@ -57,23 +57,7 @@ ARITHMETIC = "quantstudy_kernels.arithmetic"
 ELEMENTARY = "quantstudy_kernels.elementary"
 """The other one: exp and logarithms, made of numpy alone."""
 
-ONLY = {
-    "noise": ("quantstudy.targets.islands",),
-    "torchao": ("quantstudy.quantize.torchao_import",),
-    "triton": ("quantstudy_kernels",),
-    "numba": ("quantstudy_kernels",),
-    "seaborn": ("quantstudy.show",),
-    "matplotlib": ("quantstudy.show",),
-    "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options", "quantstudy.cli.run_options"),
-    "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
-    "skimage": ("quantstudy.drift",),
-    "contourpy": ("quantstudy.drift", "quantstudy.show"),
-    "tomllib": ("quantstudy.config.toml",),
-}
-"""Packages that only these may import."""
-
-DRIFT = {"numpy", "scipy", "skimage", "contourpy"}
+DRIFT = {"numpy", "scipy", "contourpy"}
 
 
 def module_name(path: Path) -> str:
@@ -125,6 +109,26 @@ def room(module: str) -> str:
 
 
 OURS = sorted(name for name in MODULES if name.startswith("quantstudy.") and name != "quantstudy.__main__")
+EXPERIMENTS = sorted(name for name in MODULES if within(name, ("experiments",)))
+FIGURES = [name for name in EXPERIMENTS if name.startswith("experiments.claims.") and name.endswith("_figure")]
+CLAIMED = [name.removesuffix("_figure") for name in FIGURES]
+
+ONLY = {
+    "noise": ("quantstudy.targets.islands",),
+    "torchao": ("quantstudy.quantize.torchao_import",),
+    "triton": ("quantstudy_kernels",),
+    "numba": ("quantstudy_kernels", "experiments.bench"),
+    "seaborn": ("quantstudy.show",),
+    "matplotlib": ("quantstudy.show", *FIGURES),
+    "jax": ("experiments.bench.training_in_jax",),
+    "jinja2": ("quantstudy.show",),
+    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options", "quantstudy.cli.run_options"),
+    "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
+    "skimage": (),
+    "contourpy": ("quantstudy.drift", "quantstudy.show"),
+    "tomllib": ("quantstudy.config.toml",),
+}
+"""Packages that only these may import."""
 
 
 def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
@@ -238,6 +242,53 @@ def test_kernels_know_nothing_of_the_study(module: str) -> None:
         assert name.partition(".")[0] not in ("pandas", "pyarrow", "safetensors", "torchao")
 
 
+@for_each([name for name in MODULES if not within(name, ("experiments",))])
+def test_the_package_knows_nothing_of_experiments(module: str) -> None:
+    """Nothing of them is installed with it; `claims.checkout` loads them by name."""
+    for name in imports(module):
+        assert name.partition(".")[0] != "experiments", f"{module} imports {name}"
+
+
+@for_each(CLAIMED)
+def test_claims_rest_on_measures_and_the_package(module: str) -> None:
+    """It imports no other claim, with which it would be measured again, and no figure, which workers don't load."""
+    for name in imports(module):
+        known = ("experiments.measures", "quantstudy", "quantstudy_kernels")
+        outside = name.partition(".")[0] not in ("experiments", "quantstudy", "quantstudy_kernels")
+        assert outside or within(name, known), f"{module} imports {name}"
+        assert not within(name, ("quantstudy.show", "quantstudy.cli")), f"{module} imports {name}"
+
+
+@for_each([name for name in EXPERIMENTS if within(name, ("experiments.measures",))])
+def test_measures_know_no_claims(module: str) -> None:
+    unknown = ("experiments.claims", "experiments.bench", "quantstudy.claims", "quantstudy.judge", "quantstudy.words",
+               "quantstudy.show", "quantstudy.cli")  # fmt: skip
+    for name in imports(module):
+        assert not within(name, unknown), f"{module} imports {name}"
+
+
+@for_each(FIGURES)
+def test_a_figure_knows_its_own_claim_only(module: str) -> None:
+    known = (module.removesuffix("_figure"), "experiments.claims.drawing", "experiments.measures")
+    for name in imports(module):
+        assert not within(name, ("experiments",)) or within(name, known), f"{module} imports {name}"
+
+
+@for_each(EXPERIMENTS)
+def test_experiments_import_by_whole_names(module: str) -> None:
+    """`checkout.sources` reads them as they are written."""
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree(module))), module
+
+
+def test_what_is_measured_loads_no_matplotlib() -> None:
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {CLAIMED}];"
+        "print(sorted({'matplotlib', 'seaborn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_kernels_is_a_source_root() -> None:
     assert not (ROOT / "kernels" / "__init__.py").exists()
 
@@ -287,6 +338,15 @@ def test_everything_public_has_a_docstring(module: str) -> None:
 @for_each(sorted(MODULES))
 def test_no_file_is_longer_than_400_lines(module: str) -> None:
     assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400, module
+
+
+@for_each(EXPERIMENTS)
+def test_experiments_are_short(module: str) -> None:
+    """No file over 300 lines, no function over 60."""
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 300, module
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{module}.{node.name}"
 
 
 EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.claims.experiment import Measured
+from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part, jackknife
 from quantstudy.judge.statistics.bootstrap import Floats
@@ -130,7 +130,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         stack, masks = trained_stack(STUDY, activation, first, last)
         shared = subject(stack, seeds, masks)
         own = subject(trained_stack(replace(STUDY, lr=rate), activation, first, last)[0], seeds, masks)
-        variants: list[Any] = [
+        variants: Variants = [
             ({"case": SHARED, "x": STUDY.lr}, {"accuracy_float": shared.float_logits.accuracy}),
             ({"case": TUNED, "x": rate}, {"accuracy_float": own.float_logits.accuracy}),
         ]

@@ -1,7 +1,6 @@
 """The figure of `activation_matters`: every network's accuracy, and how far activations and seeds spread it."""
 
 import math
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -77,7 +76,7 @@ def _rates(page: Page, table: pd.DataFrame, left: float, top: float) -> None:
         page.write(left, top + ROW * (row + 0.5), f"{rates[name]:g}", va="center", size=SMALL, color=MUTED)
 
 
-def _spreads(page: Page, found: Any, left: float, top: float, width: float) -> None:
+def _spreads(page: Page, found: claim.Components, left: float, top: float, width: float) -> None:
     """Draw the two standard deviations as bars, in points, with their numbers."""
     values = [100.0 * found.seeds, 100.0 * found.activations]
     page.write(left, top + 0.12, "standard deviation, in points", weight="bold", size=SMALL)

@@ -8,16 +8,15 @@ Single points don't count: at a bend the derivative may be either of its one-sid
 and the output 6 of relu6 says 0, as on the plateaus that begin there.
 """
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS, Activation
+from experiments.measures.told_by_output import derivative
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
 from quantstudy.claims.experiment import Measured
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.trained import seed_blocks, trained_arrays
@@ -30,10 +29,6 @@ STUDY = StudyConfig()
 LAYERS, WIDTH, BATCH = 6, 1024, 1024
 """Linear layers of the MLP, an activation behind each but the last, mean squared error against targets of its width.
 Alive throughout: parameters, inputs, targets; in the end all gradients of parameters. There is no optimizer's state."""
-REACH, POINTS, LEVELS = 8.0, 2**14, 257
-"""The derivative is looked at for |x| ≤ REACH, on so many intervals; levels across what two stretches share."""
-EQUAL, DIFFERENT = 1e-12, 1e-6
-"""Outputs this close, as a share of the largest, are equal; derivatives further apart than that differ."""
 PRELU_SLOPES = (0.25, -0.25)
 """Where training starts, and one on the other side of 0: the slope is learned."""
 
@@ -129,74 +124,6 @@ def peaks(table: pd.DataFrame, metric: str = "peak_bytes") -> dict[tuple[str, st
     """Return one metric of the training steps by (activation, way)."""
     found = table[table["metric"] == metric].astype({"activation": str, "case": str})
     return dict(zip(zip(found["activation"], found["case"], strict=True), found["value"], strict=True))
-
-
-@dataclass(frozen=True)
-class Derivative:
-    """Whether f never falls, and the largest difference of two derivatives of one output; `told` if there is none."""
-
-    monotonic: bool
-    gap: float
-
-    @property
-    def told(self) -> bool:
-        """Whether the output tells the derivative."""
-        return self.gap <= DIFFERENT
-
-
-def derivative(activation: Activation, slope: float | None = None) -> Derivative:
-    """Decide on a grid of float64 whether the output of an activation tells its derivative.
-
-    Args:
-        activation: which.
-        slope: prelu's.
-    """
-    import torch
-
-    bends = [bend for bend in activation.bends if abs(bend) < REACH]
-    x = np.unique(np.concatenate([np.linspace(-REACH, REACH, POINTS + 1), bends]))
-    slopes = None if slope is None else torch.tensor(slope, dtype=torch.float64)
-
-    def both(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        y, d = activation.with_derivative(torch.from_numpy(x), slopes)
-        return y.numpy(), d.numpy()
-
-    y, _ = both(x)
-    equal = EQUAL * float(np.abs(y).max())
-    rises = np.diff(y)
-    signs = np.where(np.abs(rises) <= equal, 0, np.sign(rises))
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(signs)) + 1, [len(signs)]])
-    stretches = list(itertools.pairwise(starts))  # of one sign each; few: one per turning point
-    gaps = [0.0]
-    for place, one in enumerate(stretches):
-        if signs[one[0]] == 0:
-            level = y[one[0]]
-            middles = 0.5 * (x[:-1] + x[1:])[(signs == 0) & (np.abs(y[:-1] - level) <= equal)]
-            gaps.append(float(np.ptp(both(middles)[1])))
-            continue
-        gaps += [_gap(both, x, y, one, other, equal) for other in stretches[:place] if signs[other[0]] != 0]
-    return Derivative(not (signs < 0).any(), max(gaps))
-
-
-def _gap(both: Callable[..., Any], x: np.ndarray, y: np.ndarray, one: Any, other: Any, equal: float) -> float:
-    """Return the largest difference of derivatives at equal outputs of two stretches on which f rises or falls."""
-    low = max(min(y[start], y[stop]) for start, stop in (one, other))
-    high = min(max(y[start], y[stop]) for start, stop in (one, other))
-    if high - low <= equal:
-        return 0.0
-    levels = np.linspace(low, high, LEVELS + 2)[1:-1]
-    found = []
-    for start, stop in (one, other):
-        left, right = np.full(LEVELS, x[start]), np.full(LEVELS, x[stop])
-        rising = y[stop] > y[start]
-        for _ in range(60):
-            middle = 0.5 * (left + right)
-            before = (both(middle)[0] < levels) == rising
-            left, right = np.where(before, middle, left), np.where(before, right, middle)
-        found.append(0.5 * (left + right))
-    (y_one, d_one), (y_other, d_other) = map(both, found)
-    same = np.abs(y_one - y_other) <= equal
-    return float(np.max(np.abs(d_one - d_other)[same], initial=0.0))
 
 
 def _told(activation: str) -> pa.Table:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.claims import backward_memory as claim
+from experiments.claims.drawing import small_print
 from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.judge.claims import Judged
 from quantstudy.show.canvas.page import BODY, Page, wrap
@@ -82,10 +83,6 @@ def _drawn(name: str, peak: Mapping[tuple[str, str], float]) -> list[str]:
     return found
 
 
-def _small(ha: str = "left") -> dict[str, object]:
-    return {"size": SMALL, "color": MUTED, "ha": ha}
-
-
 def _rows(page: Page, table: pd.DataFrame, bars: Sequence[tuple[str, str]], top: float) -> None:
     peak = claim.peaks(table)
     linear, alone = (
@@ -93,13 +90,13 @@ def _rows(page: Page, table: pd.DataFrame, bars: Sequence[tuple[str, str]], top:
     )
     told = _told(table)
     width = (BODY - BARS - GAP) / 2
-    page.write(TOLD - 0.2, top + 0.2, "derivative told\nby the output?", va="center", **_small())
+    page.write(TOLD - 0.2, top + 0.2, "derivative told\nby the output?", va="center", **small_print())
     page.write(BARS, top, "Kept when the forward pass ends, MiB", weight="bold")
     page.canvas.barh([top + 0.31] * 2, [0.15] * 2, 0.13, left=[BARS, BARS + 2.0], color=[LINEAR, ALONE])
     page.write(BARS + 0.22, top + 0.31, "linear layers' inputs", size=SMALL)
     page.write(BARS + 2.22, top + 0.31, "for the activation alone", size=SMALL)
     page.write(BARS + width + GAP, top, "Peak of the whole step, MiB", weight="bold")
-    page.write(BARS + width + GAP, top + 0.31, "and the share saved against its own plain form", **_small())
+    page.write(BARS + width + GAP, top + 0.31, "and the share saved against its own plain form", **small_print())
     height = ROW * len(bars)
     kept = _axes(page, BARS, top + HEAD, width, height, max((linear[bar] + alone[bar] for bar in bars), default=MIB))
     most = _axes(page, BARS + width + GAP, top + HEAD, width, height, max((peak[bar] for bar in bars), default=MIB))

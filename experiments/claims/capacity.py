@@ -14,6 +14,7 @@ from experiments.measures.capacity import code_information, effective_rank, part
 from experiments.measures.output_codes import output_quantizers
 from quantstudy.claims.experiment import Measured
 from quantstudy.config.study import StudyConfig
+from quantstudy.drift.arrays import Ints, Mask, Numbers
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
@@ -109,7 +110,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     return variant_rows(SCHEMA, activation, range(first, last), [*variants, ({"case": ALL}, means)])
 
 
-def layer_measures(outputs: Any, codes: dict[int, tuple[Any, Any]], classes: Any) -> dict[str, Floats]:
+def layer_measures(outputs: Numbers, codes: "dict[int, tuple[Ints, IntFormat]]", classes: Mask) -> dict[str, Floats]:
     """Return the measures of one hidden layer, each `[models]`.
 
     Args:

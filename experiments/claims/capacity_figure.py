@@ -11,16 +11,14 @@ from experiments.claims import capacity as claim
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
-from quantstudy.show.canvas.page import BODY, Page, text_width
-from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, present, strips
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import INK, MUTED, SMALL, styled
+from quantstudy.show.figures.claims import SMOOTH, findings, height_of, names_width, plain_axes, present, strips
 from quantstudy.words.numbers import plural
 
 APART, HEAD, LINE, CURVE, TICKS = 0.3, 0.45, 0.36, 1.9, 0.45
 """Inches: between blocks, above a plot, an activation's row, a diagram, numbers left of it."""
 
-SMOOTH = "#C2410C"
-"""Colour of silu and gelu; the other five are INK."""
 
 MEASURES = {
     "effective_rank": "effective rank, last hidden layer",
@@ -64,7 +62,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "layer, entropies corrected after Miller and Madow.",
     )
     findings(page, judged, "silu and gelu against the mean of the other five")
-    labels = max(text_width(name, BASE) for name in names) + 0.15
+    labels = names_width(names)
     gap = 0.3
     width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
     last = float(len(claim.STUDY.hidden) - 1)
@@ -92,10 +90,8 @@ def _layers(ax: Axes, table: pd.DataFrame, metric: str, names: Sequence[str]) ->
     count = len(claim.STUDY.hidden)
     ax.set(xlim=(-0.4, count - 0.6))
     ax.set_xticks(range(count), [str(layer + 1) for layer in range(count)])
-    ax.tick_params(axis="both", length=2, labelsize=SMALL)
     ax.locator_params(axis="y", nbins=5)
-    ax.grid(axis="y", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
+    plain_axes(ax, grid="y")
     others = [name for name in names if name not in claim.SMOOTH]
     for group, colour, shift in ((others, INK, -0.04), ([n for n in names if n in claim.SMOOTH], SMOOTH, 0.04)):
         rows = [by_seed(table, metric, case=claim.LAYER, x=float(layer))[group].mean(axis=1) for layer in range(count)]

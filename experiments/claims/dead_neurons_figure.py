@@ -11,9 +11,9 @@ from experiments.claims import dead_neurons as claim
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
-from quantstudy.show.canvas.page import BODY, Page, text_width
-from quantstudy.show.canvas.style import BARS, BASE, INK, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, present, strips
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import BARS, INK, MUTED, SMALL, styled
+from quantstudy.show.figures.claims import findings, height_of, names_width, plain_axes, present, strips
 from quantstudy.words.numbers import number, plural
 
 APART, HEAD, LINE, BARS_HIGH, TICKS = 0.25, 0.6, 0.36, 0.95, 0.4
@@ -57,7 +57,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "gelu is rounded to exactly 0 below −5.5.",
     )
     findings(page, judged, "relu against the mean of the other six")
-    labels = max(text_width(name, BASE) for name in names) + 0.15
+    labels = names_width(names)
     gap = 0.25
     width = (BODY - labels - gap * (len(MEASURES) - 1)) / len(MEASURES)
     for row, name in enumerate(names):
@@ -113,10 +113,8 @@ def _histograms(page: Page, table: pd.DataFrame, names: Sequence[str], top: floa
         page.write(left + width / 2, top - 0.2, name, ha="center", size=SMALL, color=_colour(name))
         ax = page.axes(left, top, width, BARS_HIGH)
         ax.set(xlim=(0.0, 1.0), ylim=(0.0, highest))
-        ax.tick_params(axis="both", length=2, labelsize=SMALL)
         ax.set_xticks([0.0, 0.5, 1.0], ["0", "0.5", "1"])
-        ax.grid(axis="y", color=RULE, linewidth=0.5, alpha=0.6)
-        ax.set_axisbelow(True)
+        plain_axes(ax, grid="y")
         if column:
             ax.tick_params(axis="y", labelleft=False)
         colour = ACCUSED if name == claim.KILLER else BARS

@@ -184,7 +184,7 @@ def best_rate(scores: Floats) -> float:
     """Return the rate with the best mean of `scores` `[rates, tuning seeds]`; of equal ones the smallest.
 
     >>> best_rate(np.array([[0.9], [0.95], [0.95], [0.8]]))
-    0.01
+    0.03
     """
     return RATES[int(scores.mean(axis=1).argmax())]
 

@@ -1,7 +1,6 @@
 """The figure of `evolving_islands`: how networks follow islands that move, and what half-way weights draw."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +8,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from experiments.claims import evolving_islands as claim
+from experiments.claims.drawing import OTHERS, group_means
 from experiments.measures.moving_islands import MOVES, PACE, time_and_level
 from experiments.measures.pictures import classes
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import INK, MUTED, SMALL, rgb, styled
 from quantstudy.show.figures.claims import (
@@ -38,8 +37,6 @@ APART, HEAD, LINE, GAP, FOOT = 0.25, 0.5, 0.36, 0.1, 0.95
 CURVES, STRIP, NUMBERS = 3.3, 1.4, 1.55
 """Inches across: the curves with their numbers, a strip, the columns of numbers."""
 
-OTHERS = "#7a7a7a"
-"""Colour of relu, leaky_relu, prelu and hardswish."""
 
 LAND, WATER = "#FBD9C8", "#CBD9EA"
 """Islands and sea, pale enough for boundaries on them."""
@@ -154,10 +151,10 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
     )
     lowest = []
     for _, group, colour in groups:
-        place, mean, low, high = _by_step(table, "after", group, 0)
+        place, mean, low, high = group_means(table, "after", group, claim.OWN, range(MOVES + 1))
         ax.plot(place, mean, color=colour, linewidth=1.8)
         ax.fill_between(place, low, high, color=colour, alpha=0.18, linewidth=0.0)
-        before = _by_step(table, "before", group, 1)
+        before = group_means(table, "before", group, claim.OWN, range(1, MOVES + 1))
         ax.plot(*before[:2], color=colour, linewidth=1.2, linestyle=(0, (2, 1.5)))
         lowest += [value for value in (*low, *mean, *before[1]) if np.isfinite(value)]
     bottom = np.floor(min(lowest, default=80.0)) - 1.0
@@ -168,16 +165,6 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
         page.write(left, at, text, size=SMALL, color=colour)
         left += 1.05 * text_width(text, SMALL) + 0.15
     page.write(0.0, at + 0.2, "dashes: right before following; lines: right after", size=SMALL, color=MUTED)
-
-
-def _by_step(table: pd.DataFrame, metric: str, names: Sequence[str], first: int) -> Any:
-    """Return step, mean, low and high of the mean of some activations, `[4, steps]`, in per cent."""
-    found = []
-    for step in range(first, MOVES + 1):
-        rows = by_seed(table, metric, case=claim.OWN, x=float(step))
-        values = rows.reindex(columns=names).mean(axis=1).to_numpy(dtype=float)
-        found.append([step, *(100.0 * value for value in interval(values[np.isfinite(values)]))])
-    return np.array(found, dtype=float).T
 
 
 def _beside(page: Page, top: float, table: pd.DataFrame, names: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ grow? A network of relu and its kin is linear on every ray in the end (exponent 
 a bounded one is constant (0).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from experiments.measures.calibration import confidence, cross_entropy, expected_calibration_error
+from experiments.measures.level_sets import in_float64
 from experiments.measures.pictures import class_changes
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
@@ -28,6 +29,9 @@ from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.records.tables import CLAIM as SCHEMA
 from quantstudy.records.tables import rows, variant_rows
+
+if TYPE_CHECKING:
+    from quantstudy.networks.stack import Stack
 
 STUDY = StudyConfig()
 
@@ -167,12 +171,8 @@ def drawn_on(target: NDArray[np.bool_], distance: NDArray[Any]) -> Variants:
     return found
 
 
-def far_out(stack: Any) -> dict[str, Floats]:
-    """Return what networks do on rays beyond the ring, in double precision, each `[models]`: see `measure`.
-
-    Args:
-        stack: `quantstudy.networks.stack.Stack`.
-    """
+def far_out(stack: "Stack") -> dict[str, Floats]:
+    """Return what networks do on rays beyond the ring, in double precision, each `[models]`: see `measure`."""
     import torch
 
     from quantstudy.quantize.plan import float_maps
@@ -182,7 +182,7 @@ def far_out(stack: Any) -> dict[str, Floats]:
     directions /= np.abs(directions).max(axis=0)
     radii = np.geomspace(2.0, REACH, STEPS)
     points = (directions[:, :, None] * radii).reshape(2, -1)
-    logits = float_maps(stack.to(torch.float64), torch.from_numpy(points)).logit.numpy().reshape(-1, RAYS, STEPS)
+    logits = float_maps(in_float64(stack), torch.from_numpy(points)).logit.numpy().reshape(-1, RAYS, STEPS)
     changes = np.diff(logits > 0, axis=-1)
     last = radii >= REACH / 10.0
     across = np.log(radii[last]) - np.log(radii[last]).mean()

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from experiments.claims import extrapolation as claim
+from experiments.claims.drawing import OTHERS, group_means
 from experiments.measures.pictures import classes
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import INK, ISLAND, MUTED, SEA, SMALL, rgb, styled
 from quantstudy.show.figures.claims import (
@@ -38,9 +37,6 @@ APART, HEAD, LINE, GAP, FOOT = 0.25, 0.45, 0.36, 0.1, 0.95
 
 CURVES, STRIP = 3.55, 1.25
 """Inches across: the curves with their numbers, a strip."""
-
-OTHERS = "#7a7a7a"
-"""Colour of what is neither silu, gelu nor hardgelu."""
 
 
 @styled
@@ -148,13 +144,19 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
         ([name for name in names if name in claim.SMOOTH], SMOOTH),
         ([name for name in names if name == BOUNDED], HARD),
     )
+    bins = (np.arange(claim.BINS) + 0.5) / claim.BINS
     for group, colour in groups:
-        sure = _at(table, "confidence", group)
+        sure = group_means(table, "confidence", group, claim.AT, bins)
         ax.plot(*sure[:2], color=colour, linewidth=1.8, linestyle=(0, (2, 1.5)))
-        place, mean, low, high = _at(table, "accuracy", group)
+        place, mean, low, high = group_means(table, "accuracy", group, claim.AT, bins)
         ax.plot(place, mean, color=colour, linewidth=1.8)
         ax.fill_between(place, low, high, color=colour, alpha=0.18, linewidth=0.0)
-    ax.plot(*_at(table, "drawn_on", [claim.TARGET])[:2], color=INK, linewidth=1.4, linestyle=(0, (1, 1)))
+    ax.plot(
+        *group_means(table, "drawn_on", [claim.TARGET], claim.AT, bins)[:2],
+        color=INK,
+        linewidth=1.4,
+        linestyle=(0, (1, 1)),
+    )
     ax.set(xlim=(0.0, 1.0), ylim=(35.0, 102.0), xlabel="distance from the plane")
     ax.axhline(50.0, color=MUTED, linewidth=0.8)
     at = top + HEAD + height + 0.58
@@ -164,16 +166,6 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
         page.write(left, at, text, size=SMALL, color=colour)
         left += 1.05 * text_width(text, SMALL) + 0.15
     page.write(0.0, at + 0.2, "lines: how often right; dashes: how sure they are", size=SMALL, color=MUTED)
-
-
-def _at(table: pd.DataFrame, metric: str, names: Sequence[str]) -> Any:
-    """Return distance, mean, low and high of the mean of some activations, `[4, bins]`, in per cent."""
-    found = []
-    for place in (np.arange(claim.BINS) + 0.5) / claim.BINS:
-        rows = by_seed(table, metric, case=claim.AT, x=place)
-        values = rows.reindex(columns=names).mean(axis=1).to_numpy()
-        found.append([place, *(100.0 * value for value in interval(values[np.isfinite(values)]))])
-    return np.array(found).T
 
 
 def _far(page: Page, left: float, top: float, table: pd.DataFrame, names: Sequence[str]) -> None:

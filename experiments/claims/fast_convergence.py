@@ -4,6 +4,7 @@ Steps until a network first reaches 90, 95 and 97 % accuracy on the plane, each 
 rate, tuned on other seeds. A run that never gets there is censored at the last step, not dropped.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -197,7 +198,7 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
     }
 
 
-def fewer(steps: pd.DataFrame, group: Any, others: Any) -> Floats:
+def fewer(steps: pd.DataFrame, group: Sequence[str], others: Sequence[str]) -> Floats:
     """Return (mean of the others − mean of the group) / mean of the others as jackknife pseudo-values, `[seeds]`.
 
     A ratio of restricted means: each is a plain mean of min(T, all steps), since no run is censored earlier. The

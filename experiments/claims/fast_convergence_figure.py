@@ -78,29 +78,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         if column:
             ax.tick_params(axis="y", labelleft=False)
     page.write(BODY, forest - 0.42, "training step", ha="right", size=SMALL, color=MUTED)
-    rows = [SIX, *against]
-    labels = names_width(rows)
-    wide = (BODY - labels - 0.4) / 2
-    write_names(page, rows, labels, forest + 0.55, ROW)
-    heads = {
-        claim.TUNED: f"How many fewer steps to 95 % {BOUNDED} takes than …",
-        claim.SHARED: f"… and with all at the one rate {claim.STUDY.lr:g} (beside)",
-    }
-    axes = [page.axes(labels + n * (wide + 0.4), forest + 0.55, wide, ROW * len(rows)) for n in range(2)]
-    for n, (ax, (case, head)) in enumerate(zip(axes, heads.items(), strict=True)):
-        page.write(labels + n * (wide + 0.4), forest + 0.3, head, weight="bold", size=SMALL)
-        page.write(
-            labels + n * (wide + 0.4) + wide,
-            forest + 0.55 + ROW * len(rows) + 0.36,
-            "% of the other's steps",
-            ha="right",
-            size=SMALL,
-            color=MUTED,
-        )
-        _forest(ax, by_seed(table, "steps_95", case=case), rows)
-    limits = [ax.get_xlim() for ax in axes]
-    for ax in axes:
-        ax.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
+    _forests(page, table, against, forest)
     return page.figure
 
 
@@ -138,6 +116,33 @@ def _share(steps: pd.Series, never: pd.Series, last: int) -> tuple[Sequence[floa
     there = np.sort(steps[never == 0].to_numpy(np.float64))
     shares = 100.0 * np.arange(1, len(there) + 1) / len(steps)
     return [1.0, *there, last], [0.0, *shares, shares[-1] if len(there) else 0.0]
+
+
+def _forests(page: Page, table: pd.DataFrame, against: Sequence[str], top: float) -> None:
+    """Draw how many fewer steps hardgelu takes than each, at own rates and at the one rate, to one scale."""
+    rows = [SIX, *against]
+    labels = names_width(rows)
+    wide = (BODY - labels - 0.4) / 2
+    write_names(page, rows, labels, top + 0.55, ROW)
+    heads = {
+        claim.TUNED: f"How many fewer steps to 95 % {BOUNDED} takes than …",
+        claim.SHARED: f"… and with all at the one rate {claim.STUDY.lr:g} (beside)",
+    }
+    axes = [page.axes(labels + n * (wide + 0.4), top + 0.55, wide, ROW * len(rows)) for n in range(2)]
+    for n, (ax, (case, head)) in enumerate(zip(axes, heads.items(), strict=True)):
+        page.write(labels + n * (wide + 0.4), top + 0.3, head, weight="bold", size=SMALL)
+        page.write(
+            labels + n * (wide + 0.4) + wide,
+            top + 0.55 + ROW * len(rows) + 0.36,
+            "% of the other's steps",
+            ha="right",
+            size=SMALL,
+            color=MUTED,
+        )
+        _forest(ax, by_seed(table, "steps_95", case=case), rows)
+    limits = [ax.get_xlim() for ax in axes]
+    for ax in axes:
+        ax.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
 
 
 def _forest(ax: Axes, steps: pd.DataFrame, names: Sequence[str]) -> None:

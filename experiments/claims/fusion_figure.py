@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.claims import fusion as claim
+from experiments.claims.drawing import ends_of
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
@@ -39,8 +40,6 @@ WAYS = {"fused": INK, "single_pass": "#0072B2"}
 """Ways whose times are drawn beside eager's, with their colours."""
 FAR = 2.0
 """Times the median of eager's totals from which on a bar is cut off."""
-SHARE = 0.05
-"""Of the rounds on either side, which may lie beyond the ends of a panel and are drawn on its edge."""
 
 
 @styled
@@ -187,8 +186,7 @@ def _times(ax: Axes, table: pd.DataFrame, metric: str, names: Sequence[str]) -> 
     gains = {way: 100.0 * claim.gains(table, metric, way) for way in ways}
     rows = {(name, way): gain[name].dropna().to_numpy(np.float64) for way, gain in gains.items() for name in gain}
     found = {key: interval(values) for key, values in rows.items() if len(values)}
-    ends = [end for each in found.values() for end in each if math.isfinite(end)]
-    ends += [end for values in rows.values() if len(values) for end in np.quantile(values, [SHARE, 1.0 - SHARE])]
+    ends = ends_of(rows, found)
     low, high = max(min([*ends, -10.0]), -300.0), min(max([*ends, 10.0]), 100.0)
     pad = 0.04 * (high - low)
     ax.set(ylim=(len(names), 0), xlim=(low - pad, high + pad), yticks=[])

@@ -98,7 +98,7 @@ def gate_rows(activation: str, gate: str, neurons: int, seeds: range) -> pa.Tabl
     if seeds.start > 0 or gate != STEP:
         return found
     case = f"{CURVE} {neurons}"
-    drawn: list[Any] = [
+    drawn: Variants = [
         ({"case": case, "x": place}, {"output": outputs[:1, number].round(4)}) for number, place in enumerate(PLACES)
     ]
     return pa.concat_tables([found, variant_rows(SCHEMA, activation, [0], drawn)])
@@ -125,7 +125,7 @@ def network_measures(stack: "Stack") -> Variants:
         ]
     sums, counts = (np.stack([layer[part] for layer in layers]) for part in (0, 1))
     sizes = np.array([[weights.shape[1] * STUDY.grid**2] for weights in stack.weights[1:]])
-    by_layer: list[Any] = [({"case": LAYER, "x": float(at)}, {"off": row.numpy()}) for at, row in enumerate(off)]
+    by_layer: Variants = [({"case": LAYER, "x": float(at)}, {"off": row.numpy()}) for at, row in enumerate(off)]
     by_layer += [
         ({"case": LAYER, "x": float(at + 1)}, {"cancels": ratio(sums[at], counts[at])}) for at in range(len(layers))
     ]

@@ -13,8 +13,8 @@ from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
-from quantstudy.show.canvas.style import ALLOWED, BASE, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, present, strips
+from quantstudy.show.canvas.style import ALLOWED, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
+from quantstudy.show.figures.claims import findings, height_of, names_width, present, strips
 from quantstudy.words.numbers import number, plural
 
 APART, CURVE, HEAD, LINE, TICKS = 0.3, 1.15, 0.6, 0.36, 0.35
@@ -60,7 +60,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     findings(page, judged, "what it says")
     _heading(page, table, top)
     _fits(page, table, names, top + 0.5)
-    labels = max(text_width(name, BASE) for name in names) + 0.15
+    labels = names_width(names)
     gap = 0.25
     width = (BODY - labels - gap * (len(COLUMNS) - 1)) / len(COLUMNS)
     for row, name in enumerate(names):

@@ -15,12 +15,22 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import DEPLOYABLE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, names_width, plain_axes, present, strips, title
+from quantstudy.show.figures.claims import (
+    HARD,
+    SMOOTH,
+    findings,
+    height_of,
+    names_width,
+    plain_axes,
+    present,
+    strips,
+    title,
+)
 from quantstudy.words.numbers import MINUS, number, plural
 
 ROW, TALL = 0.3, 2.6
 """Inches: an activation's row, the plot of the cells."""
-SHAPES = {"smooth": "#C2410C", "kinked": "#0072B2"}
+SHAPES = {"smooth": SMOOTH, "kinked": HARD}
 BOUNDS = ("unbounded", "bounded")
 PAIRS = {
     "the bound alone": (

@@ -189,7 +189,7 @@ def wide_calls() -> dict[str, dict[str, Callable[[], object]]]:
     inputs = torch.rand(WIDTHS[0], BATCH, generator=generator)
     target = (torch.rand(1, BATCH, generator=generator) > 0.5).float()
 
-    def apply(case: str, name: str, z: Any, slope: Any) -> Any:
+    def apply(case: str, name: str, z: torch.Tensor, slope: torch.Tensor | None) -> torch.Tensor:
         activation = parse_activation(name)
         if case == WIDE:
             return plain(z[None], activation, slope)[0]
@@ -197,7 +197,7 @@ def wide_calls() -> dict[str, dict[str, Callable[[], object]]]:
             z, str(activation.kernel), slope=None if slope is None else slope[:, None], cap=activation.cap
         )
 
-    def step(case: str, name: str) -> Any:
+    def step(case: str, name: str) -> torch.Tensor:
         optimizer.zero_grad()
         h = inputs
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):

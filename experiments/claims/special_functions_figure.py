@@ -9,24 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.claims import special_functions as claim
+from experiments.claims.drawing import ends_of
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
-from quantstudy.show.canvas.page import BODY, Page, text_width
-from quantstudy.show.canvas.style import BASE, INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of
+from quantstudy.show.canvas.page import BODY, Page
+from quantstudy.show.canvas.style import INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
+from quantstudy.show.figures.claims import SMOOTH, findings, height_of, names_width
 from quantstudy.words.numbers import NO_BREAK, number, plural
 
 APART, HEAD, LINE, AXIS = 0.3, 0.66, 0.36, 0.3
 """Inches: between blocks, above a panel, an activation's row, the numbers below."""
 COUNTS, GAP, NUMBERS = 2.35, 0.25, 0.62
 """Inches: the panel of instructions, between panels, the means at the right of a panel."""
-SMOOTH, ORDINARY, SPECIAL = "#C2410C", "#A9B8C9", LEVELS
-"""Colours: of silu and gelu; of ordinary and of special-function instructions."""
+ORDINARY, SPECIAL = "#A9B8C9", LEVELS
+"""Colours of ordinary and of special-function instructions."""
 CONTROL = "relu again"
 """The row of relu's second turn."""
-SHARE = 0.05
-"""Of the rounds on either side, which may lie beyond the ends of a panel and are drawn on its edge."""
 
 
 @styled
@@ -56,7 +55,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "is noise. Order drawn anew in every round; a dot beyond a panel's end lies on its edge.",
     )
     findings(page, judged, "what it says")
-    labels = max(text_width(name, BASE) for name in [*names, CONTROL]) + 0.15
+    labels = names_width([*names, CONTROL])
     for row, name in enumerate([*names, CONTROL]):
         colour = SMOOTH if name in claim.SMOOTH else MUTED if name == CONTROL else INK
         page.write(labels - 0.15, top + HEAD + LINE * (row + 0.5), name, ha="right", va="center", color=colour)
@@ -118,8 +117,7 @@ def _slowdowns(ax: Axes, wide: pd.DataFrame, names: Sequence[str], smooth: Seque
     """Draw rounds, mean and interval of every activation, in per cent, one row each from the top."""
     rows = {name: wide[name].dropna().to_numpy(np.float64) for name in wide.columns}
     found = {name: interval(values) for name, values in rows.items() if len(values)}
-    ends = [end for each in found.values() for end in each if math.isfinite(end)]
-    ends += [end for values in rows.values() if len(values) for end in np.quantile(values, [SHARE, 1.0 - SHARE])]
+    ends = ends_of(rows, found)
     low, high = min([*ends, -1.0]), max([*ends, 11.0])
     pad = 0.04 * (high - low)
     ax.set(ylim=(len(names), 0), xlim=(low - pad, high + pad), yticks=[])

@@ -4,6 +4,7 @@ Curvature of the decision boundary between its vertices, exact from the network'
 accuracy that the straight ones give away, by width and depth; beside them the number of linear regions.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,7 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
     return table
 
 
-def size_name(hidden: Any) -> str:
+def size_name(hidden: Sequence[int]) -> str:
     """Return widths as they are written, `8,8,8`."""
     return ",".join(map(str, hidden))
 

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from experiments.claims import straight_creases as claim
+from experiments.claims.drawing import small_print
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of
+from quantstudy.show.figures.claims import SMOOTH, findings, height_of, plain_axes
 from quantstudy.words.numbers import plural
 
 APART, PANEL, HEAD, CURVE, TICKS = 0.3, 2.62, 0.4, 2.5, 0.55
@@ -29,9 +30,6 @@ BENDS = LinearSegmentedColormap.from_list("bends", ["#2C3E8F", "#8C4BA8", "#E045
 
 STRAIGHT, TIGHTEST = "#000000", 30.0
 """Colour of what is exactly straight, and the curvature from which the colour stays the same."""
-
-WARM = "#C2410C"
-"""Colour of silu and gelu; relu and its kin are BEST."""
 
 
 @styled
@@ -77,7 +75,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     heads = ("silu and gelu ahead by, points", "float accuracy, %", "linear pieces (log scale)")
     legends = (
         ((f"dashed: {100 * threshold:g} point matters", BEST),),
-        (("silu, gelu", WARM), ("relu, leaky_relu, prelu", BEST)),
+        (("silu, gelu", SMOOTH), ("relu, leaky_relu, prelu", BEST)),
         (("of the plane", INK), ("of the boundary", BEST)),
     )
     for place, head, legend in zip(left, heads, legends, strict=True):
@@ -87,7 +85,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
             page.write(at, top_curves + 0.24, words, size=SMALL, color=colour)
             at += text_width(words, SMALL) + 0.25
     foot = f"hidden layers: 8×3 are three of 8 neurons (8,8,8). The study's own: {own}"
-    page.write(BODY / 2, top_curves + HEAD + CURVE + 0.4, foot, **_small("center"))
+    page.write(BODY / 2, top_curves + HEAD + CURVE + 0.4, foot, **small_print("center"))
     return page.figure
 
 
@@ -97,10 +95,6 @@ def _each(table: pd.DataFrame) -> str:
     wide = by_seed(table, "accuracy", case=own)
     told = [f"{name} {100 * wide[name].mean():.1f}" for name in claim.STUDY.activations if name in wide]
     return f"Float accuracy at {own}, %: {', '.join(told)}."
-
-
-def _small(ha: str = "left") -> dict[str, object]:
-    return {"size": SMALL, "color": MUTED, "ha": ha}
 
 
 def _maps(page: Page, table: pd.DataFrame, top: float) -> None:
@@ -113,7 +107,7 @@ def _maps(page: Page, table: pd.DataFrame, top: float) -> None:
             left + text_width(name, HEADING, "bold") + 0.15,
             top + 0.02,
             _curvature_words(table, name),
-            **_small(),
+            **small_print(),
         )
         for number, (case, (x, y, half)) in enumerate(claim.WINDOWS.items()):
             ax = page.axes(left + number * (PANEL + gap), top + 0.2, PANEL, PANEL)
@@ -164,9 +158,7 @@ def _diagram(page: Page, sizes: Sequence[str], left: float, top: float, width: f
     ax = page.axes(left, top + HEAD, width, CURVE)
     ax.set_xlim(-0.5, len(sizes) - 0.5)
     ax.set_xticks(range(len(sizes)), [_short(size) for size in sizes])
-    ax.tick_params(axis="both", length=2, labelsize=SMALL)
-    ax.grid(axis="y", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
+    plain_axes(ax, grid="y")
     return ax
 
 
@@ -198,7 +190,7 @@ def _lead(ax: Axes, table: pd.DataFrame, sizes: Sequence[str], threshold: float)
 
 
 def _accuracy(ax: Axes, table: pd.DataFrame, sizes: Sequence[str]) -> None:
-    for group, colour in ((claim.STRAIGHT, BEST), (claim.CURVED, WARM)):
+    for group, colour in ((claim.STRAIGHT, BEST), (claim.CURVED, SMOOTH)):
         wide = [100 * by_seed(table, "accuracy", case=size) for size in sizes]
         _mean(ax, range(len(sizes)), [one[list(group)].mean(axis=1).to_numpy() for one in wide], colour)
     low, high = ax.get_ylim()

@@ -115,6 +115,7 @@ def _span(values: pd.Series) -> str:
 
 
 def _grid(page: Page, table: pd.DataFrame, top: float) -> None:
+    """Draw which activation meets which wish, with the number behind it, and the counts at their right."""
     names = list(DEFAULT_ACTIVATIONS)
     width = (BODY - NAMES - APART - COUNTS) / len(WISHES)
     body, bottom = top + HEAD, top + HEAD + ROW * len(names)
@@ -147,34 +148,39 @@ def _grid(page: Page, table: pd.DataFrame, top: float) -> None:
             )
     for column, case in enumerate(claim.WIDTHS):
         left = NAMES + width * len(WISHES) + APART + COUNTS / 2 * column
-        _head(page, left, COUNTS / 2, top, f"wishes met\nat {case}", "of 7 · how often\nfirst or tied")
-        counts, often = (claim.met_by(table, metric, case) for metric in ("wishes", "most_or_tied"))
-        for row, name in enumerate(names):
-            edge = body + ROW * row
-            first = counts[name] == counts.max()
-            if first:
-                page.canvas.fill_between(
-                    [left + 0.03, left + COUNTS / 2 - 0.03], edge + 0.03, edge + ROW - 0.03, color=TIED_BAND
-                )
-            page.write(
-                left + 0.42,
-                edge + ROW / 2,
-                f"{counts[name]:.0f}",
-                ha="center",
-                size=15.0,
-                weight="bold" if first else "normal",
-                color=BEST if first else INK,
-            )
-            page.write(
-                left + COUNTS / 2 - 0.12,
-                edge + ROW / 2,
-                f"{100 * often[name]:.0f}{NO_BREAK}%",
-                ha="right",
-                size=SMALL,
-                color=MUTED,
-            )
+        _counts(page, table, case, left, top)
     page.canvas.hlines([body + ROW * row for row in range(len(names) + 1)], 0.0, BODY, color=RULE, linewidth=0.5)
     page.canvas.plot([NAMES + width * len(WISHES) + APART / 2] * 2, [top, bottom], color=RULE, linewidth=1.0)
+
+
+def _counts(page: Page, table: pd.DataFrame, case: str, left: float, top: float) -> None:
+    """Draw how many wishes every activation meets at one number of bits, and how often it is first or tied."""
+    _head(page, left, COUNTS / 2, top, f"wishes met\nat {case}", "of 7 · how often\nfirst or tied")
+    counts, often = (claim.met_by(table, metric, case) for metric in ("wishes", "most_or_tied"))
+    for row, name in enumerate(DEFAULT_ACTIVATIONS):
+        edge = top + HEAD + ROW * row
+        first = counts[name] == counts.max()
+        if first:
+            page.canvas.fill_between(
+                [left + 0.03, left + COUNTS / 2 - 0.03], edge + 0.03, edge + ROW - 0.03, color=TIED_BAND
+            )
+        page.write(
+            left + 0.42,
+            edge + ROW / 2,
+            f"{counts[name]:.0f}",
+            ha="center",
+            size=15.0,
+            weight="bold" if first else "normal",
+            color=BEST if first else INK,
+        )
+        page.write(
+            left + COUNTS / 2 - 0.12,
+            edge + ROW / 2,
+            f"{100 * often[name]:.0f}{NO_BREAK}%",
+            ha="right",
+            size=SMALL,
+            color=MUTED,
+        )
 
 
 def _head(page: Page, left: float, width: float, top: float, head: str, behind: str) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from experiments.claims import backward_memory as claim
 from experiments.claims.backward_memory_figure import draw
+from experiments.measures import told_by_output
 from quantstudy.activations.catalogue import ACTIVATIONS, Activation, capped
 from quantstudy.claims.run import measure_unit
 from quantstudy.judge.claims import judge_claims
@@ -60,11 +61,11 @@ def test_the_smooth_one_with_the_lower_peak_counts() -> None:
 
 @pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "prelu"])
 def test_the_grid_agrees_with_the_declared_trait(name: str) -> None:
-    assert claim.derivative(ACTIVATIONS[name]).monotonic == ACTIVATIONS[name].monotonic
+    assert told_by_output.derivative(ACTIVATIONS[name]).monotonic == ACTIVATIONS[name].monotonic
 
 
 def test_the_sign_of_prelus_slope_decides() -> None:
-    up, down = (claim.derivative(ACTIVATIONS["prelu"], slope) for slope in (0.25, -0.25))
+    up, down = (told_by_output.derivative(ACTIVATIONS["prelu"], slope) for slope in (0.25, -0.25))
     assert (up.monotonic, up.told, down.monotonic, down.told) == (True, True, False, False)
     assert down.gap == pytest.approx(1.25)  # 1 on one side, −0.25 on the other
 
@@ -97,7 +98,7 @@ FUNCTIONS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], bool, bool, f
 def test_functions_that_are_known(name: str) -> None:
     _, monotonic, told, gap = FUNCTIONS[name]
     fields = {field: getattr(ACTIVATIONS["relu"], field) for field in Activation.__dataclass_fields__}
-    found = claim.derivative(Made(**fields | {"name": name, "kinks": ()}))
+    found = told_by_output.derivative(Made(**fields | {"name": name, "kinks": ()}))
     assert (found.monotonic, found.told) == (monotonic, told)
     if gap is not None:
         assert found.gap == pytest.approx(gap, abs=1e-6)
@@ -105,7 +106,7 @@ def test_functions_that_are_known(name: str) -> None:
 
 def test_a_plateau_counts_but_its_edge_does_not() -> None:
     """relu@6: above 6 the derivative is 0 at the output 6; at x = 6 alone it may be 1."""
-    found = claim.derivative(capped(ACTIVATIONS["relu"], 6))
+    found = told_by_output.derivative(capped(ACTIVATIONS["relu"], 6))
     assert (found.monotonic, found.told) == (True, True)
 
 
@@ -118,7 +119,7 @@ def test_slow_search_among_pairs_agrees(name: str) -> None:
     order = torch.argsort(y.detach())
     near = y.detach()[order].diff().abs() < 1e-3
     far = (d[order].diff().abs() > 0.1) & (x.detach()[order].diff().abs() > 0.1)
-    assert claim.derivative(ACTIVATIONS[name]).told == (not bool((near & far).any()))
+    assert told_by_output.derivative(ACTIVATIONS[name]).told == (not bool((near & far).any()))
 
 
 @pytest.mark.parametrize("name", ["relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu"])
@@ -147,8 +148,9 @@ def test_share_of_learned_slopes_that_are_not_positive(monkeypatch: pytest.Monke
 
 
 def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    for name, value in {"LAYERS": 3, "WIDTH": 32, "BATCH": 64, "POINTS": 512}.items():
+    for name, value in {"LAYERS": 3, "WIDTH": 32, "BATCH": 64}.items():
         monkeypatch.setattr(claim, name, value)
+    monkeypatch.setattr(told_by_output, "POINTS", 512)
     monkeypatch.setattr(claim, "STUDY", replace(claim.STUDY, steps=3, grid=16, trainer="reference"))
     paths = [
         measure_unit("backward_memory", unit, tmp_path / f"{n}.parquet", {}) for n, unit in enumerate(claim.units(1))
