@@ -353,7 +353,7 @@ EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(
 
 
 def test_there_are_examples() -> None:
-    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.records.tables"} <= set(EXAMPLES)
+    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.records.schemas"} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("module", EXAMPLES)

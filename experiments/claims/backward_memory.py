@@ -21,8 +21,8 @@ from quantstudy.claims.experiment import Measured
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.trained import seed_blocks, trained_arrays
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.records.tables import CLAIM as COLUMNS
-from quantstudy.records.tables import rows
+from quantstudy.records.schemas import CLAIM as COLUMNS
+from quantstudy.records.schemas import rows
 
 STUDY = StudyConfig()
 """Where prelu learns the slopes whose signs are told beside."""

@@ -19,8 +19,8 @@ from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.quantize.scheme import IntFormat
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -96,7 +96,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
                 quantizer.codes(output).numpy()
                 for quantizer, output in zip(output_quantizers(STUDY, stack, maps, bits), maps.outputs, strict=True)
             ]
-            for bits in STUDY.widths
+            for bits in STUDY.bit_widths
         }
     classes = masks.reshape(len(masks), 1, -1)
     layers = [

@@ -17,8 +17,8 @@ from quantstudy.drift.arrays import Floats, Numbers
 from quantstudy.drift.layers import summarize_over_neurons
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig()
 

@@ -16,8 +16,8 @@ from quantstudy.drift.ranges import code_measures
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import rows, variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import rows, variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -90,7 +90,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     tables = []
     with torch.no_grad():
         on = subject(stack, range(first, last), masks)
-        for bits in STUDY.widths:
+        for bits in STUDY.bit_widths:
             form, quantizers = IntFormat(bits), output_quantizers(STUDY, stack, on.maps, bits)
             layers = []
             counts = np.zeros(BINS)
@@ -117,7 +117,7 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
         return by_seed(table[table["x"].isna()], metric, case=f"a{bits}")
 
     found = {}
-    for bits in STUDY.widths:
+    for bits in STUDY.bit_widths:
         entropy = mean_of_layers("code_entropy_bits", bits)
         found[f"entropy_{bits}"] = contrast(entropy, ["hardgelu"], UNBOUNDED)
         found[f"cap_{bits}"] = contrast(entropy, ["hardgelu"], ["hardgelu_uncapped"])

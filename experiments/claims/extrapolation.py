@@ -27,8 +27,8 @@ from quantstudy.drift.arrays import defined, where_defined
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import rows, variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import rows, variant_rows
 
 if TYPE_CHECKING:
     from quantstudy.networks.stack import Stack

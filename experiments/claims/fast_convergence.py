@@ -19,8 +19,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part, jackknife
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig()
 RATES = (0.01, 0.03, 0.1, 0.2, 0.3)

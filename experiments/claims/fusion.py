@@ -24,8 +24,8 @@ from quantstudy.engine.executors import available_cores
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import rows
 
 STUDY = StudyConfig()
 MODELS, GRID = 16, 128

@@ -18,8 +18,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats, ratio
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import variant_rows
 
 if TYPE_CHECKING:
     import torch

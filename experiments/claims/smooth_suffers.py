@@ -16,8 +16,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import variant_rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
@@ -125,7 +125,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     stack, masks = trained_stack(STUDY, activation, first, last)
     with torch.no_grad():
         on = subject(stack, range(first, last), masks)
-        schemes = [scheme for bits in STUDY.widths for scheme in static_schemes(bits).values()]
+        schemes = [scheme for bits in STUDY.bit_widths for scheme in static_schemes(bits).values()]
         plans = [plan_of(stack, on.maps, STUDY, scheme) for scheme in schemes]
         lost = dict(zip(map(str, schemes), effects_of(on, plans), strict=True))
         spans = [np.asarray(maps.amax((1, 2)) - maps.amin((1, 2)), dtype=np.float64) for maps in on.maps.outputs]
@@ -140,7 +140,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
     """Return the differences of the cells per seed, as fractions."""
     found: dict[str, Floats] = {}
-    for bits in STUDY.widths:
+    for bits in STUDY.bit_widths:
         cells = losses(table, f"w{bits}a{bits}")
         smooth, kinked = cells["smooth", "unbounded"], cells["kinked", "unbounded"]
         smooth_bounded, kinked_bounded = cells["smooth", "bounded"], cells["kinked", "bounded"]

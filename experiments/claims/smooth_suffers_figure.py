@@ -78,13 +78,13 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     )
     findings(page, judged, "what it says about the accuracy lost, weights and activations quantized")
     width = (BODY - 1.6) / 2
-    for column, bits in enumerate(claim.STUDY.widths):
+    for column, bits in enumerate(claim.STUDY.bit_widths):
         left = 0.5 + column * (width + 0.9)
         page.write(left, top + 0.1, f"{bits} bits: points lost at w{bits}a{bits}", weight="bold", size=SMALL)
         _cells(page.axes(left, top + 0.35, width, TALL), claim.losses(table, f"w{bits}a{bits}"), claim.ALLOWED)
     _twins(page, table, judged, twins)
     labels = names_width([*names, "kinked, unbounded"])
-    schemes = [scheme for bits in claim.STUDY.widths for scheme in (f"w{bits}", f"a{bits}", f"w{bits}a{bits}")]
+    schemes = [scheme for bits in claim.STUDY.bit_widths for scheme in (f"w{bits}", f"a{bits}", f"w{bits}a{bits}")]
     width = (BODY - labels - 0.2 * (len(schemes) + 1)) / (len(schemes) + 1)
     for place, name in enumerate(names):
         kind = kinds.get(name)
@@ -118,7 +118,7 @@ def _twins(page: Page, table: pd.DataFrame, judged: Judged, top: float) -> None:
             if place:
                 page.canvas.plot([0.0, labels], [middle - ROW / 2] * 2, color=RULE, linewidth=0.8)
         page.write(labels - 0.12, middle, name, ha="right", va="center", size=SMALL)
-    bits_studied = claim.STUDY.widths
+    bits_studied = claim.STUDY.bit_widths
     width = (BODY - labels - 0.4) / len(bits_studied)
     for column, bits in enumerate(bits_studied):
         left = labels + column * (width + 0.4)

@@ -26,8 +26,8 @@ from quantstudy.engine.executors import available_cores
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.records.tables import CLAIM as SCHEMA
-from quantstudy.records.tables import rows
+from quantstudy.records.schemas import CLAIM as SCHEMA
+from quantstudy.records.schemas import rows
 
 STUDY = StudyConfig()
 SMOOTH, REFERENCE = ("silu", "gelu"), "relu"

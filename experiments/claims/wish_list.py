@@ -16,8 +16,8 @@ from quantstudy.errors import StudyFailure
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import RESAMPLES, ROUNDING, Floats, resampled_means
 from quantstudy.judge.statistics.contrasts import by_seed
-from quantstudy.records.tables import CLAIM as COLUMNS
-from quantstudy.records.tables import rows
+from quantstudy.records.schemas import CLAIM as COLUMNS
+from quantstudy.records.schemas import rows
 
 WISHES = {
     "in_place": "the gradient can be had from the output alone",

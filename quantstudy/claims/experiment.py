@@ -33,7 +33,7 @@ class Measured:
     Attributes:
         claim: what it says, its parts, the smallest effects that matter.
         units: (seeds) → pieces of work of a few seconds each, independent of each other.
-        measure: (**unit) → table of `tables.CLAIM`. Runs in a worker process.
+        measure: (**unit) → table of `schemas.CLAIM`. Runs in a worker process.
         effects: what a table says of the parts.
     """
 
@@ -49,7 +49,7 @@ class Derived:
 
     Attributes:
         claim: what it says, its parts, what it needs.
-        combine: (the tables that it needs, by name) → table of `tables.CLAIM`.
+        combine: (the tables that it needs, by name) → table of `schemas.CLAIM`.
         effects: what a table says of the parts.
     """
 

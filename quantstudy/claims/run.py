@@ -28,7 +28,7 @@ from quantstudy.errors import StudyFailure
 from quantstudy.records import provenance
 from quantstudy.records.cache import cache_folder
 from quantstudy.records.files import write_atomically
-from quantstudy.records.tables import CLAIM, to_parquet
+from quantstudy.records.schemas import CLAIM, to_parquet
 
 Progress = Callable[[str, int, int], None]
 

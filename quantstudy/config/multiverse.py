@@ -70,13 +70,13 @@ class Multiverse:
     def axes(self) -> dict[str, list[Any]]:
         """The values of every axis as they stand in multiverse.parquet: hidden widths as text."""
         values = {axis: list(getattr(self, axis)) for axis in AXES}
-        return values | {"hidden": [widths_text(widths) for widths in self.hidden]}
+        return values | {"hidden": [hidden_text(widths) for widths in self.hidden]}
 
     @property
     def own(self) -> dict[str, Any]:
         """The study's own choice on every axis, as in `axes`; a study is judged by the first of METRICS."""
         chosen = {axis: getattr(self.base, axis) for axis in AXES if axis != "metric"}
-        return chosen | {"hidden": widths_text(self.base.hidden), "metric": METRICS[0]}
+        return chosen | {"hidden": hidden_text(self.base.hidden), "metric": METRICS[0]}
 
     @property
     def scheme(self) -> str:
@@ -102,10 +102,10 @@ AXES = (*TRAINED, "placement", "observer", "metric")
 """Every axis; the order of the records and of the figure."""
 
 
-def widths_text(hidden: tuple[int, ...]) -> str:
+def hidden_text(hidden: tuple[int, ...]) -> str:
     """Return the widths of hidden layers as text.
 
-    >>> widths_text((8, 8, 8))
+    >>> hidden_text((8, 8, 8))
     '8,8,8'
     """
     return ",".join(map(str, hidden))

@@ -17,7 +17,7 @@ from quantstudy.activations.catalogue import (
 )
 from quantstudy.config.checks import activation_names, real_number, whole_number, whole_numbers
 from quantstudy.errors import BadInput, choices
-from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_schemes, studied_widths
+from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_bits, studied_schemes
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
@@ -35,7 +35,7 @@ class StudyConfig:
 
     Attributes:
         name: names the run folder; letters, digits, `_`, `-` and `.`.
-        bits: widths to study; 8 always runs beside as the reference.
+        bits: bit widths to study; 8 always runs beside as the reference.
         activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Functions from
             outside are looked for when the study is run (`origins.require_functions`), so that a finished one can be
             read without them.
@@ -44,7 +44,7 @@ class StudyConfig:
         batch: pixels per step, drawn afresh with replacement.
         lr: peak learning rate (10 % warm-up, cosine decay).
         grid: pixels along one side of the plane.
-        hidden: widths of the hidden layers.
+        hidden: neurons of each hidden layer.
         frequency: Perlin noise cells along one side of the plane.
         placement: where activations are quantized: after the activation function, before it, or both.
         observer: how static activation ranges are chosen from the float network's outputs.
@@ -106,13 +106,13 @@ class StudyConfig:
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
-        """The schemes of this study, those of the widths asked for first."""
+        """The schemes of this study, those of the bit widths asked for first."""
         return studied_schemes(self.bits)
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """The widths of this study: those asked for, then 8 bits as the reference."""
-        return studied_widths(self.bits)
+    def bit_widths(self) -> tuple[int, ...]:
+        """The bit widths of this study: those asked for, then 8 bits as the reference."""
+        return studied_bits(self.bits)
 
     @property
     def asks_cause(self) -> bool:

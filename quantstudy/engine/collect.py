@@ -18,8 +18,8 @@ from quantstudy.records.cells import load_cell
 from quantstudy.records.files import file_sha256, opened_atomically
 from quantstudy.records.folders import weights_file
 from quantstudy.records.run import Run
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.records.store import npz, write_records
-from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.targets.islands import island_masks
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")

@@ -24,8 +24,8 @@ from quantstudy.records.folders import empty_run, held_file, require_emptiable
 from quantstudy.records.origins import provenance, require_functions, require_same_functions
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run, open_run
+from quantstudy.records.schemas import MULTIVERSE, parquet_file
 from quantstudy.records.store import prepare_folder, write_json, write_manifest
-from quantstudy.records.tables import MULTIVERSE, parquet_file
 
 STAGES = ("train", "multiverse")
 """Stages of the cells, one after the other."""

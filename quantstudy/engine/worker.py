@@ -38,8 +38,8 @@ from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
 from quantstudy.quantize.torchao_backend import RealResult, run_torchao
 from quantstudy.records.cells import load_cell, store_cell
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
 from quantstudy.records.store import npz
-from quantstudy.records.tables import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
 from quantstudy.targets.islands import island_masks
 
 Files = dict[str, bytes]

@@ -10,7 +10,7 @@ import pandas as pd
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm
-from quantstudy.judge.statistics.seeds import SeedTable, by_seed, missing, number, triples
+from quantstudy.judge.statistics.seeds import SeedTable, by_seed, json_number, missing, triples
 
 KEYS = ("activation", "variant", "scheme")
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
@@ -130,6 +130,6 @@ def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str, rule: Ru
         low, high = three["low"], three["high"]
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
-        row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
+        row |= {"against": question.against.name, **three, "p_holm": json_number(p), "differs": bool(differs)}
         rows.append(row | {"missing": missing(of_seeds), "seeds": len(of_seeds)})
     return rows

@@ -36,7 +36,7 @@ from quantstudy.judge.differing import Row, differing, made_with, other_function
 from quantstudy.judge.rules import Rule, rule_of
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of
 from quantstudy.judge.statistics.intervals import interval
-from quantstudy.judge.statistics.seeds import number
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
 from quantstudy.quantize.scheme import schemes_for
 
@@ -139,7 +139,7 @@ def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     """
     ours, theirs = ([str(scheme) for scheme in study.schemes] for study in (a, b))
     pairs = [(name, name) for name in ours if name in theirs]
-    if a.focus_bits in b.widths and b.focus_bits in a.widths:
+    if a.focus_bits in b.bit_widths and b.focus_bits in a.bit_widths:
         return pairs
     roles = [tuple(map(str, schemes_for(study.focus_bits))) for study in (a, b)]
     return [*zip(*roles, strict=True), *pairs]
@@ -200,7 +200,7 @@ def _comparisons(
             row["p"] = None if row["activation"] in others else row["p"]
         tested = [row for row in family if row["p"] is not None]
         for row, adjusted in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
-            row["p_holm"] = number(adjusted)
+            row["p_holm"] = json_number(adjusted)
             row["real"] = bool(adjusted <= ERROR and (row["low"] > 0 or row["high"] < 0))
             row["better"] = (row["difference"] > 0) == higher_is_better if row["real"] else None
         rows += family
@@ -213,12 +213,12 @@ def _difference(a: Floats, b: Floats, rule: Rule) -> Row:
     pairs = (b - a)[kept]
     mean, low, high = interval(pairs)
     return {
-        "mean_a": number(mean_of(a[kept])) if len(pairs) else None,
-        "mean_b": number(mean_of(b[kept])) if len(pairs) else None,
-        "difference": number(mean),
-        "low": number(low),
-        "high": number(high),
-        "p": number(rule.p(pairs)) if len(pairs) > 1 else None,
+        "mean_a": json_number(mean_of(a[kept])) if len(pairs) else None,
+        "mean_b": json_number(mean_of(b[kept])) if len(pairs) else None,
+        "difference": json_number(mean),
+        "low": json_number(low),
+        "high": json_number(high),
+        "p": json_number(rule.p(pairs)) if len(pairs) > 1 else None,
         "p_holm": None,
         "real": False,
         "better": None,

@@ -8,7 +8,7 @@ import numpy as np
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import mean_interval, paired_against
-from quantstudy.judge.statistics.seeds import number
+from quantstudy.judge.statistics.seeds import json_number
 
 REFERENCE = "relu"
 
@@ -48,6 +48,6 @@ def judge_flips(activations: Sequence[str], rates: Floats, rule: Rule) -> dict[s
     return {
         "reference": base,
         "fewest": activations[fewest],
-        "below": number(compared.difference[fewest]),
+        "below": json_number(compared.difference[fewest]),
         "fewer": [activations[row] for row in fewer.tolist()],
     }

@@ -34,7 +34,7 @@ from scipy.stats import rankdata
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
-from quantstudy.judge.statistics.seeds import DIGITS, by_seed, number
+from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
 HIGHER_IS_BETTER = ("accuracy_quantized",)
 """Metrics of which more is better; of all others less is."""
@@ -106,7 +106,7 @@ def judge_multiverse(
         "overall_best": activations[first] if best.any() else None,
         "share_best": _shares(activations, best),
         "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
-        "mean_rank": dict(zip(activations, map(number, rank.mean(axis=0)), strict=True)),
+        "mean_rank": dict(zip(activations, map(json_number, rank.mean(axis=0)), strict=True)),
         "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
         "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
@@ -191,7 +191,7 @@ def _lead(
 ) -> dict[str, Any]:
     """Return how far the overall best leads in one specification, and whether that can be told apart from nothing."""
     ahead_of = {
-        name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))
+        name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
         for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
         if name != activations[first]
     }
@@ -244,7 +244,7 @@ def _not_learned(
     trained = [dict(zip(MEASURED[:TRAINED], values, strict=True)) for values in product(*list(axes.values())[:TRAINED])]
     failed = np.asarray(~(accuracy >= learned))
     networks = [
-        trained[row] | {"activation": activations[column], "accuracy_float": number(accuracy[row, column])}
+        trained[row] | {"activation": activations[column], "accuracy_float": json_number(accuracy[row, column])}
         for row, column in np.argwhere(failed).tolist()
     ]
     specifications = int(failed.any(axis=1).sum()) * each * len(axes["metric"])

@@ -11,7 +11,7 @@ from quantstudy.judge.parity import differing
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import paired_against_best
-from quantstudy.judge.statistics.seeds import by_seed, missing, number, triples
+from quantstudy.judge.statistics.seeds import by_seed, json_number, missing, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
@@ -138,7 +138,7 @@ def _judged(
         "missing": {one: count for one, count in lost.items() if count},
         "accuracy": dict(zip(activations, triples(accuracy, 0.0), strict=True)),
         "behind": {
-            name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))
+            name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
             for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
         },
     }

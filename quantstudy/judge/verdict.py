@@ -54,7 +54,7 @@ from quantstudy.judge.statistics.paired import (
 )
 from quantstudy.judge.statistics.power import more_seeds
 from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.statistics.seeds import missing, number
+from quantstudy.judge.statistics.seeds import json_number, missing
 from quantstudy.judge.tie import tie_break
 
 BACKEND = "simulated"
@@ -113,7 +113,7 @@ def judge(
         return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
 
     full = table(FLOAT, "float", "float")
-    means = {name: number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
+    means = {name: json_number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
     limits = Limits(allowed_drop, {name: mean for name, mean in means.items() if mean is None or mean < learned})
 
     def judged(scheme: str) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _judge_scheme(
         | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
         | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
         | (against[row] if row < len(against) else blank)
-        | {"accuracy_float": number(before.mean[row]), "learned": name not in limits.not_learned}
+        | {"accuracy_float": json_number(before.mean[row]), "learned": name not in limits.not_learned}
         | {"missing": missing(ranked[row], full[row])}
         for row, name in enumerate(names)
     ]
@@ -218,7 +218,7 @@ def _judge_scheme(
 def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
     """Return mean and interval of a row; what lies outside [least, 1] no mean can be, so the interval ends there."""
     ends = np.clip([found.low[row], found.high[row]], least, 1.0)
-    return {mean: number(found.mean[row]), low: number(ends[0]), high: number(ends[1])}
+    return {mean: json_number(found.mean[row]), low: json_number(ends[0]), high: json_number(ends[1])}
 
 
 def _against_best(ranked: Floats, rule: Rule) -> list[dict[str, Any]]:
@@ -226,7 +226,7 @@ def _against_best(ranked: Floats, rule: Rule) -> list[dict[str, Any]]:
         return []
     chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, rule.p), _improvement(ranked)
     columns = (chances.probability, found.difference, found.low, found.high, found.p_holm, *ahead)
-    numbers = [dict(zip(AGAINST, map(number, row), strict=True)) for row in zip(*columns, strict=True)]
+    numbers = [dict(zip(AGAINST, map(json_number, row), strict=True)) for row in zip(*columns, strict=True)]
     return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]
 
 

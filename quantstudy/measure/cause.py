@@ -15,7 +15,7 @@ from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import FloatMaps, float_maps
-from quantstudy.records.tables import CAUSE, variant_rows
+from quantstudy.records.schemas import CAUSE, variant_rows
 
 
 def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:

@@ -5,7 +5,7 @@ import pyarrow as pa
 from quantstudy.config.study import StudyConfig
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import effects_of, plan_of, static_schemes
-from quantstudy.records.tables import CLIFF, variant_rows
+from quantstudy.records.schemas import CLIFF, variant_rows
 
 CLIFF_BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 """The widths."""

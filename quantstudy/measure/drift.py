@@ -11,7 +11,7 @@ from quantstudy.drift import complexity, contours, decision, folds, layers, rang
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer
-from quantstudy.records.tables import HISTOGRAMS, metric_rows, rows
+from quantstudy.records.schemas import HISTOGRAMS, metric_rows, rows
 
 
 def decision_rows(subject: Subject, effect: Effect) -> list[pa.Table]:

@@ -6,7 +6,7 @@ from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.placement import settings, ways
 from quantstudy.measure.variation import static_schemes
-from quantstudy.records.tables import MULTIVERSE, variant_rows
+from quantstudy.records.schemas import MULTIVERSE, variant_rows
 
 
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:

@@ -9,7 +9,7 @@ from quantstudy.quantize.fake_quant import quantized_stack
 from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.quantize.torchao_backend import RealResult
-from quantstudy.records.tables import PLANS, rows
+from quantstudy.records.schemas import PLANS, rows
 
 
 def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:

@@ -12,7 +12,7 @@ from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.records.tables import PLACEMENT, variant_rows
+from quantstudy.records.schemas import PLACEMENT, variant_rows
 
 Choice = Mapping[str, Any]
 """One way to quantize: placement, coordinates, observer, granularity, weight_observer."""
@@ -23,7 +23,7 @@ def placement_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
     Weight scales without clipping are tried where activations are quantized as in the study itself.
     """
-    schemes = [static_schemes(bits)["both"] for bits in config.widths]
+    schemes = [static_schemes(bits)["both"] for bits in config.bit_widths]
     choices = [
         *ways(PLACEMENTS, (False, True), OBSERVERS, GRANULARITIES),
         *ways((config.placement,), (config.coordinates,), (config.observer,), GRANULARITIES, "no_clipping"),

@@ -17,7 +17,7 @@ from quantstudy.drift.shapley import shapley
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.quantize.plan import Plan
-from quantstudy.records.tables import SENSITIVITY, variant_rows
+from quantstudy.records.schemas import SENSITIVITY, variant_rows
 
 
 def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
@@ -25,7 +25,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
     All but `shapley`, which shares out the flip rate alone, hold every measure of `brief_drift`.
     """
-    schemes = [scheme for bits in config.widths for scheme in static_schemes(bits).values()]
+    schemes = [scheme for bits in config.bit_widths for scheme in static_schemes(bits).values()]
     plans = [plan_of(subject.stack, subject.maps, config, scheme) for scheme in schemes]
     players = [[layer for layer in range(subject.stack.hidden + 1) if _quantizes(plan, layer)] for plan in plans]
     coalitions = [list(_coalitions(plan, layers)) for plan, layers in zip(plans, players, strict=True)]

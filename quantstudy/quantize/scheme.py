@@ -112,10 +112,10 @@ def schemes_for(bits: int) -> tuple[Scheme, ...]:
     return Scheme(b, None), Scheme(None, b), Scheme(b, b), Scheme(b, IntFormat(DYNAMIC_BITS), dynamic=True)
 
 
-def studied_widths(bits: tuple[int, ...]) -> tuple[int, ...]:
+def studied_bits(bits: tuple[int, ...]) -> tuple[int, ...]:
     """Return the bits of a study: all that are asked for, then 8 as the reference.
 
-    >>> studied_widths((4, 6)), studied_widths((8,))
+    >>> studied_bits((4, 6)), studied_bits((8,))
     ((4, 6, 8), (8,))
     """
     return tuple(dict.fromkeys((*bits, REFERENCE_BITS)))
@@ -127,4 +127,4 @@ def studied_schemes(bits: tuple[int, ...]) -> tuple[Scheme, ...]:
     >>> [str(s) for s in studied_schemes((4,))]
     ['w4', 'a4', 'w4a4', 'w4a8dyn', 'w8', 'a8', 'w8a8', 'w8a8dyn']
     """
-    return tuple(scheme for each in studied_widths(bits) for scheme in schemes_for(each))
+    return tuple(scheme for each in studied_bits(bits) for scheme in schemes_for(each))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from quantstudy.errors import BadInput
 from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
-from quantstudy.judge.statistics.seeds import number
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.verdict import FLOAT
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def not_learned(run: "Run") -> list[str]:
     """
     frame = run.summaries()
     full = mean_interval(_cube(run, frame[frame["metric"] == FLOAT], ())).mean
-    means = zip(run.config.activations, map(number, full), strict=True)
+    means = zip(run.config.activations, map(json_number, full), strict=True)
     return [name for name, mean in means if mean is None or mean < run.config.learned]
 
 

@@ -49,7 +49,7 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
     """
     told = (_bits, _certainty, _conditions, _choices, _layers, _cause)
     rest = [line for about in told if (line := about(config, verdict))]
-    widths = [_width(bits, verdict) for bits in config.widths]
+    widths = [_width(bits, verdict) for bits in config.bit_widths]
     room = MOST_LINES - len(rest)
     if len(widths) > room:
         left = len(widths) - room + 1

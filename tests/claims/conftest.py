@@ -15,7 +15,7 @@ from experiments.measures.values import value
 from quantstudy.claims.experiment import Measured
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
-from quantstudy.records.tables import CLAIM as SCHEMA, rows
+from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("dead_neurons", "a | leads.", "The lead.", (Part("lead", "a leads", 0.02, "points", 100.0),))
 
@@ -45,7 +45,7 @@ def value(activation):
 SECOND = """
 from quantstudy.claims.experiment import Derived
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.records.tables import CLAIM as SCHEMA, rows
+from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("wish_list", "b is counted.", "A count.", (Part("count", "b has some", 0.0, "things", exact=True),),
               needs=("dead_neurons",))

@@ -3,7 +3,7 @@
 from quantstudy.config.questions import QUESTIONS
 from quantstudy.engine.worker import VARIATIONS
 from quantstudy.records.folders import RECORDS
-from quantstudy.records.tables import VARIATION_TABLES
+from quantstudy.records.schemas import VARIATION_TABLES
 from quantstudy.show.figures.catalogue import FIGURES
 from quantstudy.show.names import FIGURE_NAMES
 

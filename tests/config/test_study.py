@@ -441,8 +441,8 @@ def test_what_is_trained_beside_the_study() -> None:
 
 
 def test_the_widths_of_a_study() -> None:
-    assert StudyConfig(bits=(4, 16)).widths == (4, 16, 8)
-    assert StudyConfig(bits=(8, 4)).widths == (8, 4)
+    assert StudyConfig(bits=(4, 16)).bit_widths == (4, 16, 8)
+    assert StudyConfig(bits=(8, 4)).bit_widths == (8, 4)
 
 
 def test_functions_from_outside_are_named_and_not_looked_for() -> None:

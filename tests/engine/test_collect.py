@@ -19,8 +19,7 @@ from quantstudy.errors import StudyFailure
 from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.files import file_sha256
 from quantstudy.records.run import Run
-from quantstudy.records.store import npz, start_run
-from quantstudy.records.tables import (
+from quantstudy.records.schemas import (
     HISTOGRAMS,
     METRICS,
     PLANS,
@@ -30,6 +29,7 @@ from quantstudy.records.tables import (
     to_parquet,
     variant_rows,
 )
+from quantstudy.records.store import npz, start_run
 
 STUDY = StudyConfig(activations=("relu", "gelu"), seeds=6, grid=9, hidden=(3,), bits=(4,), quick=True)
 

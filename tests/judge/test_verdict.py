@@ -18,7 +18,7 @@ from quantstudy.judge.statistics.intervals import coverage
 from quantstudy.judge.statistics.paired import mean_interval, paired_against_best, probability_of_best
 from quantstudy.judge.statistics.power import more_seeds
 from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.statistics.seeds import number
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.verdict import COLUMNS, judge
 from quantstudy.words.verdict import with_reasons
@@ -412,10 +412,10 @@ def test_no_activation_is_bad_input(metrics):
 
 
 def test_numbers_fit_json():
-    assert number(0.12345678901249) == 0.123456789012
-    assert number(np.float64(0.5)) == 0.5
-    assert number(math.inf) is number(-math.inf) is number(NAN) is None
-    assert math.copysign(1, number(-1e-14)) == 1
+    assert json_number(0.12345678901249) == 0.123456789012
+    assert json_number(np.float64(0.5)) == 0.5
+    assert json_number(math.inf) is json_number(-math.inf) is json_number(NAN) is None
+    assert math.copysign(1, json_number(-1e-14)) == 1
 
 
 @settings(max_examples=30, deadline=None)

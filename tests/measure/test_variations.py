@@ -25,7 +25,7 @@ from quantstudy.quantize.observers import OBSERVERS as FUNCTIONS
 from quantstudy.quantize.plan import GRANULARITIES, build_plan
 from quantstudy.quantize.quantizer import range_quantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme
-from quantstudy.records.tables import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
+from quantstudy.records.schemas import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
 
 MEASURES = ["accuracy_drop", "accuracy_quantized", "delta_logit_over_margin", "flip_rate"]
 STUDY = StudyConfig(bits=(3,), activations=("leaky_relu", "hardgelu"), seeds=2, grid=9, hidden=(3, 2))
@@ -169,7 +169,7 @@ def test_scales_that_clip_nothing_are_tried_where_the_study_quantizes(on):
     assert set(frame["placement"]) == {"both"}
     assert set(frame["observer"]) == {"mse"}
     assert len(frame[["granularity", "coordinates"]].drop_duplicates()) == 3
-    (first, *_) = config.widths
+    (first, *_) = config.bit_widths
     scheme = f"w{first}a{first}"
     plan = plan_of(on.stack, on.maps, config, parse_scheme(scheme))
     assert plan.weight_observer == "no_clipping"

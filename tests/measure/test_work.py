@@ -17,7 +17,7 @@ from quantstudy.quantize.fake_quant import quantized_stack
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records import cache
 from quantstudy.records.cells import load_cell
-from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 from quantstudy.targets.islands import island_masks
 
 

@@ -28,7 +28,7 @@ from quantstudy.drift import (
 from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
 from quantstudy.judge.rules import ANYTIME, PERMUTATION
 from quantstudy.judge.statistics import bootstrap, intervals, paired, power, robust, sequential
-from quantstudy.records.tables import CLAIM, rows
+from quantstudy.records.schemas import CLAIM, rows
 from tests.portable.switches import blas_core
 
 N = 24

@@ -11,8 +11,8 @@ import pytest
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
 from quantstudy.records.run import SUMMARIES, Run, reading_once
+from quantstudy.records.schemas import METRICS, rows, to_parquet
 from quantstudy.records.store import write_json
-from quantstudy.records.tables import METRICS, rows, to_parquet
 from quantstudy.show.figures.decision import data as decision
 from quantstudy.show.figures.ranges import draw as ranges
 from quantstudy.words.figures import fold_noise

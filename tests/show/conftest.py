@@ -161,7 +161,7 @@ def _sensitivity(config: StudyConfig, random: np.random.Generator, missing: floa
     rows = []
     depth = len(config.hidden)
     for bits, (name, seed) in itertools.product(
-        config.widths, itertools.product(config.activations, range(config.seeds))
+        config.bit_widths, itertools.product(config.activations, range(config.seeds))
     ):
         for scheme, layers in ((f"w{bits}", depth + 1), (f"a{bits}", depth), (f"w{bits}a{bits}", depth + 1)):
             base = {"activation": name, "scheme": scheme, "seed": seed}
@@ -190,7 +190,7 @@ def _placement(config: StudyConfig, random: np.random.Generator, missing: float)
         *itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",), ("symmetric",)),
         (config.placement, config.coordinates, config.observer, "channel", "no_clipping"),
     ]
-    every = itertools.product(config.widths, settings, config.activations, range(config.seeds))
+    every = itertools.product(config.bit_widths, settings, config.activations, range(config.seeds))
     keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")
     rows = [
         {"activation": name, "scheme": f"w{bits}a{bits}", "seed": seed, "rate": _noise(bits)}

@@ -19,8 +19,8 @@ import pytest
 
 from quantstudy.engine import drawing
 from quantstudy.records.run import Run
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 from quantstudy.records.store import npz, write_json
-from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS
 from quantstudy.show import names
 from quantstudy.show.page.report import report, write_report
 

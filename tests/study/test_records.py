@@ -9,7 +9,7 @@ from safetensors import safe_open
 from quantstudy.records.folders import FORMAT, OUR_FOLDERS, RECORDS
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run
-from quantstudy.records.tables import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 
 
 def test_every_file_of_the_design(full: Run) -> None:

@@ -172,7 +172,7 @@ def test_at_most_eight_lines(metrics: Callable[..., pd.DataFrame], count: int) -
     assert len(lines) <= 8
     assert lines[0].startswith(f"{bits[0]} bits: ")
     shown = sum(re.match(r"\d+ bits: ", line) is not None for line in lines)
-    missing = len(config.widths) - shown
+    missing = len(config.bit_widths) - shown
     assert (f"{missing} more widths are in verdict.json." in lines) == (missing > 0)
 
 

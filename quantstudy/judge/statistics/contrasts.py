@@ -13,7 +13,7 @@ def by_seed(table: pd.DataFrame, metric: str, **where: Any) -> pd.DataFrame:
     """Return one metric as seeds (ascending) × activations.
 
     Args:
-        table: of a claim (`tables.CLAIM`).
+        table: of a claim (`schemas.CLAIM`).
         metric: its name.
         where: further columns and the value that they must have, `case="w4a4"`, `x=1.5`.
 

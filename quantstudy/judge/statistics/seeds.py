@@ -77,7 +77,7 @@ def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
     whole = np.isfinite(rows).all(axis=1, keepdims=True)
     found = mean_interval(np.where(whole, rows, np.nan))
     low, high = (np.clip(end, least, 1.0) for end in (found.low, found.high))
-    columns = [[number(value) for value in column] for column in (found.mean, low, high)]
+    columns = [[json_number(value) for value in column] for column in (found.mean, low, high)]
     return [dict(zip(("mean", "low", "high"), three, strict=True)) for three in zip(*columns, strict=True)]
 
 
@@ -91,10 +91,10 @@ def missing(*tables: Floats) -> int:
     return int(np.logical_or.reduce(lost).sum())
 
 
-def number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
     """Return a number that JSON can hold: 12 decimals, no negative zero, None where it isn't finite.
 
-    >>> number(1.0 - 0.98), number(float("nan")), str(number(-1e-15))
+    >>> json_number(1.0 - 0.98), json_number(float("nan")), str(json_number(-1e-15))
     (0.02, None, '0.0')
     """
     return round(float(value), DIGITS) + 0.0 if math.isfinite(value) else None

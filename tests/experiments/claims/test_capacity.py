@@ -12,7 +12,7 @@ from experiments.claims.capacity_figure import draw
 from quantstudy.engine.trained import trained_stack
 from quantstudy.judge.claims import judge_claims
 from quantstudy.measure.evaluation import subject
-from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 
 METRICS = ("effective_rank", "participation", "information_8", "information_4")

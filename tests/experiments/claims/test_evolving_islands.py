@@ -16,7 +16,7 @@ from quantstudy.engine.worker import one_thread
 from quantstudy.judge.claims import judge_claims
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
-from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 from quantstudy.targets.islands import moving_field, plane
 

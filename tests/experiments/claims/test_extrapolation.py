@@ -15,7 +15,7 @@ from quantstudy.engine.trained import trained_stack
 from quantstudy.engine.worker import one_thread
 from quantstudy.judge.claims import judge_claims
 from quantstudy.networks.stack import from_arrays
-from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 from quantstudy.targets.islands import field
 

@@ -14,7 +14,7 @@ from quantstudy.activations.catalogue import parse_activation
 from quantstudy.judge.claims import judge_claims
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import batches, learning_rate
-from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 from quantstudy.targets.islands import island_masks, plane
 

@@ -13,7 +13,7 @@ from experiments.measures import level_sets, straightness
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.judge.claims import judge_claims
 from quantstudy.networks.stack import initial_stack
-from quantstudy.records.tables import CLAIM, variant_rows
+from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 
 GRID = claim.STUDY.grid

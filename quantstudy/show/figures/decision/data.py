@@ -78,7 +78,7 @@ def panels(run: "Run") -> list[Panel]:
     """Return the panels of a run: flip rate and accuracy drop for each width, those asked for first; none is empty."""
     values = seed_values(run, run.summaries(), METRICS)
     made = []
-    for bits in run.config.widths:
+    for bits in run.config.bit_widths:
         for metric in METRICS:
             columns = [
                 Column(str(scheme), backend, found, mean_interval(found), difference(run, found))

@@ -55,7 +55,7 @@ def verdict(run: "Run") -> Figure:
     """
     found = run.verdict()["schemes"]
     rows = len(run.config.activations)
-    groups = [[name for name in map(str, schemes_for(bits)) if name in found] for bits in run.config.widths]
+    groups = [[name for name in map(str, schemes_for(bits)) if name in found] for bits in run.config.bit_widths]
     pairs = [(group, group[start : start + 2]) for group in groups for start in range(0, len(group), 2)]
     height = HEAD + ROW * rows + FOOT
     width = (BODY - APART) / 2
