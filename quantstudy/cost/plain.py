@@ -1,12 +1,15 @@
 """The activations as one writes them in plain PyTorch: `torch.nn.functional` where it has the function.
 
-What a user pays without any kernel of ours. hardgelu is the article's where/clamp expression; a cap is `torch.clamp`.
+What a user pays without any kernel of ours. hardgelu is the article's where/clamp expression, a cap is `torch.clamp`,
+and a function that PyTorch has none for is the reference's sequence of operations.
 """
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from quantstudy_kernels.reference import activation_forward
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,7 +31,7 @@ def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Ten
         return _article_hardgelu(x, activation.cap)
     if activation.kernel is None:
         return activation(x)
-    y = functional.prelu(x, slope) if slope is not None else _FUNCTIONS[activation.kernel](x)
+    y = functional.prelu(x, slope) if slope is not None else _of_pytorch(activation.kernel)(x)
     return y if math.isinf(activation.cap) else torch.clamp(y, max=activation.cap)
 
 
@@ -44,10 +47,6 @@ def _article_hardgelu(x: Tensor, cap: float) -> Tensor:
     return torch.clamp(y, min=-3 / 16, max=None if math.isinf(cap) else cap)
 
 
-_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "leaky_relu": functional.leaky_relu,
-    "silu": functional.silu,
-    "gelu": functional.gelu,
-    "hardswish": functional.hardswish,
-}
+def _of_pytorch(kernel: str) -> Callable[[Tensor], Tensor]:
+    found: Callable[[Tensor], Tensor] = getattr(functional, kernel, partial(activation_forward, name=kernel))
+    return found

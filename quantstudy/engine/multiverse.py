@@ -121,7 +121,7 @@ def quote(
         StudyFailure: the run's folder is in use.
         OSError: disk full, read-only folder.
     """
-    from quantstudy.judge.multiverse import short
+    from quantstudy.words.multiverse import short
 
     path, page = run.folder / "multiverse.json", run.folder / "report.html"
     told = short(found, resume_command(folder, run.folder / "study.toml", command="multiverse"))

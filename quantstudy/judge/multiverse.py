@@ -48,12 +48,6 @@ TRAINED = 3
 STATES = ("ahead", "tied", "behind")
 """Where the overall best can stand in a specification."""
 
-SHORT = (
-    *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
-    *("seeds_needed", "summary"),
-)
-"""What the short form has in common with the whole."""
-
 
 def judge_multiverse(
     frame: pd.DataFrame,
@@ -120,17 +114,6 @@ def judge_multiverse(
 def _undefined(values: Floats) -> dict[str, int]:
     lost = ~np.isfinite(values)
     return {"values": int(lost.sum()), "of": lost.size, "specifications": int(lost.any(axis=(1, 2)).sum())}
-
-
-def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """Return the short form that a run's verdict quotes: SHORT, how many specifications did not learn, the command.
-
-    Args:
-        found: what `judge_multiverse` returned.
-        command: what makes it.
-    """
-    not_learned = found["not_learned"]["specifications"]
-    return {key: found[key] for key in SHORT} | {"not_learned": not_learned, "command": command}
 
 
 def _values(frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]) -> Floats:

@@ -20,7 +20,7 @@ def judge_run(run: "Run") -> dict[str, Any]:
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
     `bit_cliff` and `cause` (see the function of each), and `multiverse`, if one was run of this study (see
-    `multiverse.short`).
+    `words.multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.

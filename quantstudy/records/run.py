@@ -97,7 +97,7 @@ class Run:
         return self._beside("cost.json", "activations", dict, again)
 
     def multiverse(self) -> dict[str, Any] | None:
-        """Return the short form of a multiverse (`judge.multiverse.short`), None where none was finished.
+        """Return the short form of a multiverse (`words.multiverse.short`), None where none was finished.
 
         Raises:
             StudyFailure: it is damaged.

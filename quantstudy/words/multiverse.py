@@ -20,6 +20,24 @@ MOST_NAMED = 3
 """Activations, or networks that did not learn, that are named at most."""
 
 
+SHORT = (
+    *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
+    *("seeds_needed", "summary"),
+)
+"""What the short form has in common with the whole."""
+
+
+def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Return the short form that a run's verdict quotes: SHORT, how many specifications did not learn, the command.
+
+    Args:
+        found: what `with_summary` returned.
+        command: what makes it.
+    """
+    not_learned = found["not_learned"]["specifications"]
+    return {key: found[key] for key in SHORT} | {"not_learned": not_learned, "command": command}
+
+
 def with_summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `judge.multiverse.judge_multiverse` found with its `summary`, as it stands in multiverse.json."""
     numbers = {key: value for key, value in found.items() if key != "table"}

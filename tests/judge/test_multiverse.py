@@ -14,11 +14,11 @@ from quantstudy.config.multiverse import AXES, METRICS, multiverse_of
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.catalogue import metric
 from quantstudy.judge import multiverse
-from quantstudy.judge.multiverse import HIGHER_IS_BETTER, judge_multiverse, short
+from quantstudy.judge.multiverse import HIGHER_IS_BETTER, judge_multiverse
 from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.words import multiverse as words
-from quantstudy.words.multiverse import with_summary
+from quantstudy.words.multiverse import short, with_summary
 
 NAMES = ("relu", "silu", "gelu")
 AXIS: dict[str, list[Any]] = {

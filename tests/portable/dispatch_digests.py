@@ -10,21 +10,8 @@ import numpy._core._multiarray_umath as core
 import pandas as pd
 from quantstudy_kernels import elementary
 
-from quantstudy.drift import (
-    calibration,
-    capacity,
-    complexity,
-    contours,
-    curvature,
-    decision,
-    folds,
-    layers,
-    probes,
-    ranges,
-    regions,
-    shapley,
-    topology,
-)
+from experiments.measures import calibration, capacity, curvature, probes, regions
+from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, shapley, topology
 from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
 from quantstudy.judge.rules import ANYTIME, PERMUTATION
 from quantstudy.judge.statistics import bootstrap, intervals, paired, power, robust, sequential

@@ -11,7 +11,8 @@ from quantstudy.engine import cells, drawing, pipeline
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.cells import load_cell
-from quantstudy.records.run import Run, open_run, run
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import write_manifest
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
@@ -166,7 +167,7 @@ def test_the_manifest_tells_how_long_everything_took_at_first(
     pipeline.redo(copy)
     assert copy.manifest() == manifest
     # killed before it was noted: what is done now is told
-    run.write_manifest(copy, manifest | {"seconds": {"train": 5.0}})
+    write_manifest(copy, manifest | {"seconds": {"train": 5.0}})
     pipeline.redo(copy)
     assert copy.manifest()["seconds"].keys() == {"train", "judge", "draw"}
     assert copy.manifest()["seconds"]["train"] == 5.0

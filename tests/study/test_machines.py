@@ -10,8 +10,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.engine import pipeline
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput
+from quantstudy.records import provenance
 from quantstudy.records.cells import load_cell
-from quantstudy.records.run import provenance
 
 PORTABLE = StudyConfig(
     name="machines",

@@ -16,9 +16,11 @@ from quantstudy.engine import drawing, multiverse, pipeline
 from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.multiverse import judge_multiverse, short
+from quantstudy.judge.multiverse import judge_multiverse
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.records.files import locked
 from quantstudy.records.run import Run, open_run
+from quantstudy.words.multiverse import short, with_summary
 
 BASE = StudyConfig(name="small", activations=("relu", "hardgelu"), seeds=2, steps=20, batch=32, grid=9, hidden=(4, 3))
 TEXT = """
@@ -87,7 +89,8 @@ def test_the_records(made: Path) -> None:
     assert set(table["scheme"]) == {"w4a4"}
     assert set(table["hidden"]) == {"4,3", "5"}
     found = json.loads((made / "multiverse.json").read_text())
-    assert found == judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own, BASE.learned)
+    judged = judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own, BASE.learned, PERMUTATION)
+    assert found == with_summary(judged)
     assert found["specifications"] == 2 * 2 * 3 * 2 * 2
     assert not (made / "cells").exists()
     manifest = run.manifest()

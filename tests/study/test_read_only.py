@@ -165,7 +165,7 @@ def test_a_run_that_can_not_be_written_quotes_no_multiverse(
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
     monkeypatch.setattr(command_file, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
-    monkeypatch.setattr("quantstudy.judge.multiverse.short", lambda found, again: found)
+    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: found)
     deny(copy.folder, "EACCES")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
     told = capfd.readouterr()
@@ -197,7 +197,7 @@ def test_the_multiverse_of_a_run_locks_both_folders(copy: Run, tmp_path: Path, m
     monkeypatch.setattr(multiverse, "_judged", lambda *_: {})
     asked = multiverse_of(copy.config)
     multiverse.run_multiverse(asked, tmp_path / "multiverse", notify=told.append)
-    monkeypatch.setattr("quantstudy.judge.multiverse.short", lambda found, again: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: {"share_best": {"relu": 0.5}})
     monkeypatch.setattr(multiverse, "redo", lambda *_, **__: None)
     multiverse.quote(copy, {}, tmp_path / "multiverse", notify=told.append)
     assert [line.partition(" can't be locked")[0] for line in told] == [f"{tmp_path}/multiverse", str(copy.folder)]

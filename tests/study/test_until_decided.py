@@ -17,6 +17,7 @@ from quantstudy.judge.run import judge_run
 from quantstudy.judge.statistics.paired import paired_against_best
 from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.records.run import Run, open_run
+from quantstudy.words.summary import in_words
 
 BASE = StudyConfig(
     activations=("relu", "relu@0.000001"), seeds=4, steps=60, batch=64, grid=9, hidden=(3,), quick=True, bits=(8,)
@@ -65,7 +66,7 @@ def test_it_gives_up_at_the_most_seeds(tmp_path: Path, trained: list, undrawn: N
     run = run_study(TWINS, tmp_path / "run")
     assert run.looks == (4, 20, 21)
     assert len(trained) == len(set(trained)) == 6
-    said = " ".join(judge_run(run)["summary"])
+    said = " ".join(in_words(run.config, judge_run(run))["summary"])
     assert "at 21 seeds, as many as were allowed, the best at w8a8 was not yet told apart from all others" in said
     assert "until decided" not in said
 

@@ -1,4 +1,4 @@
-"""Mutation test: break one place at a time in drift/, quantize/, judge/ and subject/ and see whether tests notice.
+"""Mutation test: break one place at a time in the rooms that make numbers and sentences and see whether tests notice.
 
 `make mutants` draws 150 mutants with a fixed seed from all that cosmic-ray can make of these rooms, runs each
 room's tests on a copy of the tree and lists the survivors; it fails when fewer than 85 % are killed. Mutants that
