@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quantstudy.config.questions import QUESTIONS
+from quantstudy.words.page import FIGURE_QUESTIONS
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 VARIED = tuple(question.section for question in QUESTIONS)
 """Figures of what is asked beyond the schemes; a quick run has none of them."""
 
-FIGURE_NAMES = ("verdict", "heatmap_decision", *VARIED, "maps", "folds", "heatmap_folds", "ranges")
+FIGURE_NAMES = tuple(FIGURE_QUESTIONS)
 """Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `catalogue.FIGURES`."""
 
 

@@ -13,7 +13,7 @@ from quantstudy.words.verdict import UNLEARNED
 if TYPE_CHECKING:
     import pandas as pd
 
-QUESTIONS = {
+FIGURE_QUESTIONS = {
     "verdict": "Which activation can be deployed?",
     "heatmap_decision": "Which activation flips fewer pixels, and how sure is that?",
     "bit_cliff": "From how many bits on is it safe?",
@@ -25,7 +25,7 @@ QUESTIONS = {
     "heatmap_folds": "Where does the noise come from?",
     "ranges": "How do the outputs fill the quantizer's range?",
 }
-"""The question that each figure answers."""
+"""Every figure by its name, in the order of the page, and the question that it answers."""
 
 GROUPS = {
     "Decisions": catalogue.DECISION_METRICS,

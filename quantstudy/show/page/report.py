@@ -17,7 +17,6 @@ from quantstudy.words.headline import headline
 from quantstudy.words.numbers import limit, number, plural
 from quantstudy.words.page import (
     GROUPS,
-    QUESTIONS,
     Row,
     parity_rows,
     provenance_text,
@@ -74,10 +73,10 @@ def report(run: "Run") -> str:
 
 def _figure(path: Path) -> Row:
     data = path.read_bytes()
-    text = _description(data) or QUESTIONS[path.stem]
+    text = _description(data) or FIGURE_QUESTIONS[path.stem]
     return {
         "name": path.stem,
-        "question": QUESTIONS[path.stem],
+        "question": FIGURE_QUESTIONS[path.stem],
         "alt": text,
         "data": base64.b64encode(data).decode("ascii"),
         "size": struct.unpack(">II", data[16:24]),
