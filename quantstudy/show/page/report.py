@@ -16,6 +16,7 @@ from quantstudy.show.names import figure_files
 from quantstudy.words.headline import headline
 from quantstudy.words.numbers import limit, number, plural
 from quantstudy.words.page import (
+    FIGURE_QUESTIONS,
     GROUPS,
     Row,
     parity_rows,
