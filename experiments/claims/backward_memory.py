@@ -159,8 +159,8 @@ def ways(name: str) -> dict[str, Callable[..., Any]]:
     """Return the ways to apply one of the seven, (z, slopes) → f(z), those that it lacks left out."""
     import torch
     from quantstudy_kernels import activation_forward
-    from quantstudy_kernels.autograd import activation_forward_saving_output
     from quantstudy_kernels.checks import derivative_from_output_allowed
+    from quantstudy_kernels.dispatch import activation_forward_saving_output
     from torch.nn import functional
 
     from quantstudy.cost.plain import plain

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         activation_forward,
         activation_forward_and_derivative,
         activation_forward_in_place,
+        activation_forward_saving_output,
         fake_quantize,
         quantize_codes,
     )
@@ -31,6 +32,7 @@ __all__ = [
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
+    "activation_forward_saving_output",
     "fake_quantize",
     "quantize_codes",
 ]

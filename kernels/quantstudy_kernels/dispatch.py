@@ -16,12 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from quantstudy_kernels.autograd import saving_output
+
 __all__ = [
     "activation_backward",
     "activation_backward_from_output",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
+    "activation_forward_saving_output",
     "fake_quantize",
     "quantize_codes",
 ]
@@ -76,6 +79,29 @@ def activation_backward_from_output(
         grad_out, y, name, slope=slope, cap=cap, in_place=in_place
     )
     return grad_x, grad_slope
+
+
+def activation_forward_saving_output(
+    x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
+) -> Tensor:
+    """f(x) for an activation whose derivative follows from its output: autograd keeps only that and the slopes.
+
+    Usually the next layer keeps it in any case, for its weight gradient. Differentiable once, in `x` and `slope`; the
+    implementation is the one that serves `x`.
+
+    Args:
+        x: as `reference.activation_forward`.
+        name: `"relu"`, `"leaky_relu"` or `"prelu"`.
+        slope: as `reference.activation_forward`, above 0.
+        cap: inf; any other is refused.
+        in_place: overwrite `x` with the result and return it. As with torch's in-place functions, `x` must then be no
+            leaf that requires a gradient, and nothing before it may have kept it for its own backward.
+
+    Raises:
+        ValueError: as `reference.activation_backward_from_output`.
+    """
+    forward = activation_forward_in_place if in_place else activation_forward
+    return saving_output(forward, activation_backward_from_output, x, name, slope=slope, cap=cap, in_place=in_place)
 
 
 def quantize_codes(

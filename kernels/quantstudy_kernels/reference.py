@@ -143,7 +143,7 @@ def activation_backward(
 def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
     """Overwrite `x` with what `activation_forward` returns, bit for bit, and return it. Not differentiable.
 
-    Arguments and errors as `activation_forward`. The differentiable one is `autograd.activation_forward_saving_output`.
+    Arguments and errors as `activation_forward`. The differentiable one is `dispatch.activation_forward_saving_output`.
     """
     detached = x.detach()
     return detached.copy_(activation_forward(detached, name, slope=None if slope is None else slope.detach(), cap=cap))

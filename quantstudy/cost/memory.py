@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from quantstudy_kernels import activation_backward, activation_forward
-from quantstudy_kernels.autograd import activation_forward_saving_output
+from quantstudy_kernels.dispatch import activation_forward_saving_output
 from torch import Tensor
 from torch.nn import functional
 
