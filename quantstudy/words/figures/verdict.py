@@ -7,6 +7,8 @@ from quantstudy.words.numbers import number, plural
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
 
+DROP, CHANCE = "drop, points", "P(best)"
+"""The heads of the columns."""
 CAPTION = (
     "Drop: float minus quantized accuracy, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
     "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "

@@ -13,16 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.judge.flips import reference
-from quantstudy.show.canvas.marks import tiles
+from quantstudy.show.canvas.marks import tiles, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
-from quantstudy.show.canvas.style import (
-    DIVERGING,
-    HEADING,
-    INK,
-    SMALL,
-    ink_on,
-    styled,
-)
+from quantstudy.show.canvas.style import DIVERGING, INK, SMALL, ink_on, styled
 from quantstudy.show.figures.decision.data import Column, Panel, panels
 from quantstudy.show.figures.decision.forest import draw_forest
 from quantstudy.show.values import SIMULATED, TORCHAO, not_learned
@@ -65,9 +58,8 @@ def heatmap_decision(run: "Run") -> Figure:
         grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]
     page.scale(labels, 0.15, DIVERGING, words.ends(base))
     for panel, top, axes in zip(parts, tops, grids, strict=True):
-        page.write(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}", size=HEADING, weight="bold")
-        for row, name in enumerate(names):
-            page.write(labels - 0.12, top + HEAD + ROW * (row + 0.5), wrap(name, labels - 0.12), ha="right")
+        page.heading(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}")
+        page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
         for backend, left, width, ax in axes:
             _write_columns(page, panel, backend, (left, top, width), ax)
         right = max((left + width * len(panel.of(backend)) for backend, left, width, _ in axes), default=labels)
@@ -116,27 +108,21 @@ def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, f
     page.note(left + 0.03, top + 0.36, backend)
     for index, column in enumerate(columns):
         middle = left + width * (index + 0.5)
-        page.write(middle, top + 0.57, column.scheme, ha="center", weight="bold", size=SMALL)
+        page.heading(middle, top + 0.57, column.scheme, size=SMALL, ha="center")
         if backend == SIMULATED and column.end:
-            end = f"colour ±{number(100.0 * column.end, panel.places)}"
-            page.note(middle, top + 0.73, end, ha="center")
+            page.note(middle, top + 0.73, f"colour ±{number(100.0 * column.end, panel.places)}", ha="center")
         for row, (first, second) in enumerate(column.cells):
             shade = column.shades[row]
             ink = INK if np.isnan(shade) else ink_on(DIVERGING(0.5 + 0.5 * shade))
-            weight = "normal" if first in {SAME, "n/a"} else "bold"
-            lift = 0.22 if second else 0.0
-            ax.text(
-                index + 0.5, row + 0.5 - lift, first, ha="center", va="center", size=SMALL, color=ink, weight=weight
-            )
-            if second:
-                ax.text(index + 0.5, row + 0.5 + lift, second, ha="center", va="center", size=SMALL, color=ink)
+            weight, lift = "normal" if first in {SAME, "n/a"} else "bold", 0.22 if second else 0.0
+            write_in(ax, index + 0.5, row + 0.5 - lift, first, color=ink, weight=weight)
+            write_in(ax, index + 0.5, row + 0.5 + lift, second, color=ink)
 
 
 def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, base: int) -> None:
     """Draw one grey dot per seed, the mean and its interval, on the heatmap's rows; a dashed line at the reference."""
     rows = len(column.values)
-    ax = page.rows(left, top + HEAD, BODY - left, ROW * rows, (rows, 0.0), 0.55)
-    draw_forest(ax, column.values, column.rate, base)
-    page.write(left, top + 0.57, f"{column.scheme}, every seed", weight="bold", size=SMALL)
     unit = "%" if panel.metric == "flip_rate" else "points"
-    page.note((left + BODY) / 2, top + HEAD + ROW * rows + 0.37, unit, ha="center")
+    ax = page.rows((left, top + HEAD), (BODY - left, ROW * rows), (rows, 0.0), 0.55, unit)
+    draw_forest(ax, column.values, column.rate, base)
+    page.heading(left, top + 0.57, f"{column.scheme}, every seed", size=SMALL)

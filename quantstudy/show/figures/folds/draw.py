@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from quantstudy.show.canvas.marks import hatched
+from quantstudy.show.canvas.marks import hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
-from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
 from quantstudy.show.values import not_learned
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
@@ -77,8 +77,7 @@ def folds(run: "Run") -> Figure:
         _write_head(page, stored, name, (left, top), width)
         if index % across == 0:
             for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
-                middle = top + HEAD + (side + GAP) * row + side / 2
-                page.note(left - 0.08, middle, word, ha="right")
+                page.note(left - 0.08, top + HEAD + (side + GAP) * row + side / 2, word, ha="right")
         ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
         for link in links:
             _draw_link(ax, link, side, limit)
@@ -123,9 +122,9 @@ def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
             ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
     middle = left + side / 2
     error = f"mean {percent(link.error)}"
-    ax.text(middle, top - 3 * (side + GAP) - 0.07, error, ha="center", va="center", size=SMALL, color=MUTED)
+    write_in(ax, middle, top - 3 * (side + GAP) - 0.07, error, color=MUTED)
     said = words.fold(link.layer, link.neuron, link.share)
-    ax.text(middle, top + 0.06, said, ha="center", va="bottom", size=SMALL, color=INK, linespacing=1.1)
+    write_in(ax, middle, top + 0.06, said, va="bottom", linespacing=1.1)
 
 
 def _coloured(plane: Plane, table: NDArray[np.uint8], low: float, high: float) -> NDArray[np.uint8]:
@@ -144,18 +143,16 @@ def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float],
     left, top = place
     complexity = float(stored.get(f"{name}/chain/complexity", np.array(np.nan)))
     more = words.network(int(stored[f"{name}/seed"]), complexity)
-    after = text_width(name, HEADING, "bold") + 0.12
-    page.write(left, top + 0.02, name, size=HEADING, va="baseline", weight="bold")
-    beside = after + text_width(more, SMALL) <= width
-    page.note(left + (after if beside else 0.0), top + (0.02 if beside else 0.19), more, va="baseline")
+    after = page.heading(left, top + 0.02, name, va="baseline") + 0.12
+    beside = after + text_width(more, SMALL) <= left + width
+    page.note(after if beside else left, top + (0.02 if beside else 0.19), more, va="baseline")
 
 
 def _draw_dead(ax: Axes, width: float, height: float, why: str) -> None:
     top = ax.get_ylim()[1]
     hatched(ax, (0, top - height), width, height)
     patch = {"facecolor": "white", "edgecolor": "none", "pad": 4}
-    why = wrap(why, width - 0.2, SMALL)
-    ax.text(width / 2, top - height / 2, why, ha="center", va="center", size=SMALL, color=INK, bbox=patch)
+    write_in(ax, width / 2, top - height / 2, wrap(why, width - 0.2, SMALL), bbox=patch)
 
 
 def _scales(page: Page, limit: float) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import Mark, hatched, swatch
+from quantstudy.show.canvas.marks import Mark, hatched, swatch, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, wrap
 from quantstudy.show.canvas.style import (
     BASE,
@@ -22,7 +22,6 @@ from quantstudy.show.canvas.style import (
     QUANTIZED_LINE,
     RULE,
     SEA,
-    SMALL,
     rgb,
     styled,
 )
@@ -64,7 +63,7 @@ def maps(run: "Run") -> Figure:
     top = LEGEND
     for columns in blocks:
         for index, column in enumerate(columns):
-            page.write(labels + (size + GAP) * index + size / 2, top + 0.16, column, ha="center", weight="bold")
+            page.heading(labels + (size + GAP) * index + size / 2, top + 0.16, column, size=BASE, ha="center")
         ax = page.axes(labels, top + HEAD, BODY - labels, row * len(names), bare=True)
         for place, name in enumerate(names):
             middle = top + HEAD + row * place + size / 2
@@ -105,7 +104,7 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
         else:
             plot_decision(logit, ax, quantized=quantized, box=box)
             under = f"flips {percent(float(((logit > 0) != (quantized > 0)).mean()))}"
-        ax.text(left + size / 2, bottom - 0.11, under, ha="center", va="center", size=SMALL, color=MUTED)
+        write_in(ax, left + size / 2, bottom - 0.11, under, color=MUTED)
 
 
 def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:

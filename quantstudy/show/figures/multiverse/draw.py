@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.marks import Mark, dot, swatch
+from quantstudy.show.canvas.marks import Mark, dot, share_bar, share_kinds, strokes
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, RULE, SMALL, styled
+from quantstudy.show.canvas.style import INK, SMALL, styled
 from quantstudy.show.figures.multiverse.choices import (
     BESIDE,
     COLOURS,
@@ -36,8 +34,8 @@ from quantstudy.words.verdict import marked
 
 LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
 """Inches: legend, what stands above the curves, the curves, from them to the choices."""
-APART, ROW, TICKS = 0.55, 0.27, 0.42
-"""Inches: from the choices to the shares, one activation, numbers at the left of a curve."""
+APART, ROW, TICKS, STRIP = 0.55, 0.27, 0.42, 0.08
+"""Inches: from the choices to the shares, one activation, numbers at the left of a curve, the dark part of a bar."""
 
 OUTSIDE = 0.5
 """Per cent of the interval ends that may lie beyond either end of the axis."""
@@ -98,23 +96,19 @@ def _legend(page: Page, found: Mapping[str, Any]) -> None:
     start = words.lead_of(found)
     page.write(0.0, 0.1, start, size=SMALL)
     kinds = [(_point(COLOURS[state]), label) for state, label in words.states(found).items()]
-    own = [(dot(0.0, 0.12, marker="v", color=INK), "the study's own choices")] if found["own"] is not None else []
+    own = [(dot(0.0, 0.12, marker="v", color=INK), words.OWN)] if found["own"] is not None else []
     page.legend([*kinds, *own], text_width(start, SMALL) + 0.25, 0.1, 0.28)
 
 
 def _point(colour: str) -> Mark:
-    def draw(ax: Axes, left: float, middle: float) -> float:
-        ax.plot([left, left], [middle - 0.08, middle + 0.08], color=colour, linewidth=1.6)
-        ax.plot([left], [middle], marker="o", markersize=5, color=colour)
-        return 0.12
-
-    return draw
+    line, point = {"color": colour, "linewidth": 1.6}, {"color": colour, "marker": "o", "markersize": 5}
+    return strokes(0.12, ([0.0, 0.0], [-0.08, 0.08], line), ([0.0], [0.0], point))
 
 
 def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
     name, unit, scale = words.UNITS[column.metric]
     top = LEGEND + HEAD
-    page.write(column.left, LEGEND + 0.16, f"{name}, {unit}", weight="bold", size=SMALL, va="baseline")
+    page.heading(column.left, LEGEND + 0.16, f"{name}, {unit}", size=SMALL, va="baseline")
     ax = page.axes(column.left, top, column.width, CURVE)
     mean, low, high = (
         np.array([scale * real(entry["lead"][key]) for entry in column.entries]) for key in ("mean", "low", "high")
@@ -154,11 +148,9 @@ def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float,
 
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
     """Draw per activation in how many of all specifications it is best, and best or tied."""
-    title = words.question(found)
-    page.write(0.0, top, title, size=HEADING, weight="bold")
     tells = found["tells"]
-    kinds = (swatch(BARS, 0.3, 0.16, alpha=0.45), "best or tied with the best"), (swatch(BEST, 0.3, 0.16), "best")
-    page.legend(kinds[0 if tells else 1 :], text_width(title, HEADING, "bold") + 0.35, top, 0.28)
+    left = page.heading(0.0, top, words.question(found)) + 0.35
+    page.legend(share_kinds(STRIP, words.TIED if tells else None), left, top, 0.28)
     start, width = LABELS + TICKS, BODY - LABELS - TICKS - SHARES
     shares = found[key_of(found)]
     ranked = sorted(found["activations"], key=lambda name: (name != found["overall_best"], -shares[name]))
@@ -166,14 +158,6 @@ def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
         middle = top + 0.42 + ROW * row
         weight = "bold" if name == found["overall_best"] else "normal"
         page.write(LABELS + TICKS - 0.12, middle, shortened(name, 1.9, weight), ha="right", weight=weight)
-        page.canvas.add_patch(
-            Rectangle((start, middle - 0.1), width, 0.2, facecolor="none", edgecolor=RULE, linewidth=0.6)
-        )
-        if tells:
-            page.canvas.add_patch(
-                Rectangle((start, middle - 0.1), width * shares[name], 0.2, facecolor=BARS, alpha=0.45)
-            )
-        page.canvas.add_patch(
-            Rectangle((start, middle + 0.02), width * found["share_best"][name], 0.08, facecolor=BEST)
-        )
+        tied, best = shares[name] if tells else 0.0, found["share_best"][name]
+        share_bar(page.canvas, (start, middle - 0.1), (width, 0.2), tied, best, STRIP)
         page.write(start + width + BESIDE, middle, words.shares(found, name), size=SMALL, weight=weight)
