@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Pair = tuple[float, float]
+"""Left and top, width and height, or the ends of a scale."""
+
 Mark = Callable[[Axes, float, float], float]
 """Draws a mark of a legend at (left, middle), in inches, and returns how far right of there its label begins."""
 
@@ -61,16 +64,13 @@ def unknown(ax: Axes, at: float, across: float = 0.5, **style: Any) -> None:
     write_in(ax, across, at, "n/a", **{"transform": ax.get_yaxis_transform()} | style)
 
 
-def hatched(ax: Axes, corner: tuple[float, float], width: float, height: float, **style: Any) -> None:
+def hatched(ax: Axes, corner: Pair, width: float, height: float, **style: Any) -> None:
     """Draw a cell without a value."""
-    ax.add_patch(
-        Rectangle(corner, width, height, **{"facecolor": MISSING, "hatch": "///", "edgecolor": "white"} | style)
-    )
+    look = {"facecolor": MISSING, "hatch": "///", "edgecolor": "white"} | style
+    ax.add_patch(Rectangle(corner, width, height, **look))
 
 
-def share_bar(
-    ax: Axes, corner: tuple[float, float], size: tuple[float, float], tied: float, best: float, strip: float
-) -> None:
+def share_bar(ax: Axes, corner: Pair, size: Pair, tied: float, best: float, strip: float) -> None:
     """Draw how often one is the best or tied, and along the bottom, `strip` high, how often it is the best."""
     (left, top), (width, height) = corner, size
     ax.add_artist(Rectangle(corner, width * tied, height, facecolor=BARS, alpha=0.45))

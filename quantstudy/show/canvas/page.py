@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from quantstudy.show.canvas.marks import Mark
+from quantstudy.show.canvas.marks import Mark, Pair
 from quantstudy.show.canvas.style import BASE, DPI, HEADING, INK, MUTED, RULE, SMALL, TITLE, WIDTH
 
 MARGIN = 0.3
@@ -61,10 +61,7 @@ def wrap(text: str, width: float, size: float = BASE, weight: str = "normal") ->
         else:
             lines.append(word)
             used = wide
-    broken: list[str] = []
-    for line in lines:
-        broken += _break(line, width, size, weight)
-    return "\n".join(broken)
+    return "\n".join(part for line in lines for part in _break(line, width, size, weight))
 
 
 def _break(word: str, width: float, size: float, weight: str) -> list[str]:
@@ -180,15 +177,7 @@ class Page:
         self.write(left + width + gap, middle, ends[1], size=SMALL)
         return left + width + gap + text_width(ends[1], SMALL)
 
-    def rows(
-        self,
-        place: tuple[float, float],
-        size: tuple[float, float],
-        ends: tuple[float, float],
-        pitch: float,
-        unit: str,
-        limits: tuple[float, float] | None = None,
-    ) -> Axes:
+    def rows(self, place: Pair, size: Pair, ends: Pair, pitch: float, unit: str, limits: Pair | None = None) -> Axes:
         """Add axes for marks in rows from the top down: a scale across with a tick per `pitch` inches, no frame.
 
         Args:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import dash, interval_mark, unknown
+from quantstudy.show.canvas.marks import Pair, dash, interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page, line_height, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
 from quantstudy.show.values import padded, three
@@ -74,7 +74,7 @@ def cause(run: "Run") -> Figure:
     width = (BODY - LABELS - numbers - APART * (len(schemes) - 1)) / len(schemes)
     for index, name in enumerate(schemes):
         left = LABELS + (width + APART) * index + (numbers if index else 0.0)
-        _plot(page, name, rows, (left, width, bottom), limits)
+        _plot(page, name, rows, (left, width), bottom, limits)
     for row in rows:
         colour = _colour(row.entries[scheme])
         ink = {"color": MUTED} if colour == SEED_DOT else {"color": colour, "weight": "bold"}
@@ -118,11 +118,8 @@ def _colour(entry: Mapping[str, Any]) -> str:
     return BEST if real(entry.get("mean")) > 0.0 else LEVELS
 
 
-def _plot(
-    page: Page, scheme: str, rows: list[Row], place: tuple[float, float, float], limits: tuple[float, float]
-) -> None:
-    left, width, bottom = place
-    top = LEGEND + HEAD
+def _plot(page: Page, scheme: str, rows: list[Row], place: Pair, bottom: float, limits: Pair) -> None:
+    (left, width), top = place, LEGEND + HEAD
     ax = page.rows((left, top), (width, bottom - top), (bottom, top), 0.33, "points", limits)
     ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
     ax.set_axisbelow(True)

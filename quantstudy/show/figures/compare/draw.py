@@ -1,13 +1,12 @@
 """Two runs against each other as a picture: B − A per activation and scheme, and which of it is real."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from quantstudy.judge.verdict import FLOAT
-from quantstudy.show.canvas.marks import dash, interval_mark
+from quantstudy.show.canvas.marks import Pair, dash, interval_mark
 from quantstudy.show.canvas.page import BODY, Page, line_height, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, LEVELS, MUTED, SEED_DOT, SMALL, styled
 from quantstudy.show.values import padded, three
@@ -36,15 +35,6 @@ Row = Mapping[str, Any]
 Panels = Sequence[Sequence[Row]]
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Inches: how wide the names are, a panel, and the numbers at its right."""
-
-    names: float
-    panel: float
-    numbers: float
-
-
 @styled
 def comparison(found: Mapping[str, Any]) -> Figure:
     """Draw the differences B − A with their 95 % intervals, a panel per pair of schemes, a row per activation.
@@ -67,7 +57,8 @@ def comparison(found: Mapping[str, Any]) -> Figure:
     heights[FLOAT] = [max(*heights[FLOAT], line_height(BASE) * len(beside) + 0.2)]
     height = LEGEND + sum(SECTION + sum(bands) for bands in heights.values())
     page = Page(height, words.title(found), words.reading(found), words.caption(found))
-    columns = _columns(found, names)
+    wide = names_width(names, 1.45)
+    across = (BODY - wide - GAP * PANELS) / PANELS
     kinds = zip((BETTER, WORSE, UNSURE), words.kinds(found["seeds"]["paired"]), strict=True)
     page.legend([(dash(one[0], marker=one[1], face=one[2]), label) for one, label in kinds], 0.02, 0.13)
     top = LEGEND
@@ -75,13 +66,13 @@ def comparison(found: Mapping[str, Any]) -> Figure:
         page.rule(top)
         page.heading(0.0, top + 0.24, SECTIONS[metric], words.which_way(metric))
         if metric == FLOAT:
-            left = columns.names + GAP + columns.panel + 2 * GAP
+            left = wide + GAP + across + 2 * GAP
             page.heading(left, top + 0.24, words.CHANGES)
             for index, line in enumerate(beside):  # one by one: lines of one text lie as far apart as their glyphs ask
                 page.write(left, top + SECTION + 0.14 + line_height(BASE) * index, line, va="baseline")
         top += SECTION
         for panels, tall in zip(bands, heights[metric], strict=True):
-            _band(page, panels, names, columns, top)
+            _band(page, panels, names, (wide, across), top)
             top += tall
     return page.figure
 
@@ -101,14 +92,8 @@ def _changes(found: Mapping[str, Any]) -> list[str]:
     return lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "more in compare.json"]
 
 
-def _columns(found: Mapping[str, Any], names: Sequence[str]) -> Columns:
-    wide = names_width(names, 1.45)
-    panel = (BODY - wide - GAP * PANELS) / PANELS
-    return Columns(wide, panel, text_width("−100.0", SMALL, "bold"))
-
-
-def _band(page: Page, panels: Panels, names: Sequence[str], columns: Columns, top: float) -> None:
-    """Draw the panels of one width side by side, on one axis; one line where nothing differs."""
+def _band(page: Page, panels: Panels, names: Sequence[str], widths: Pair, top: float) -> None:
+    """Draw the panels of one width side by side, on one axis, beside names; one line where nothing differs."""
     if _same(panels):
         titles = [pair_name(rows[0]["scheme_a"], rows[0]["scheme_b"]) for rows in panels]
         page.write(0.0, top + 0.1, words.the_same(titles), color=MUTED)
@@ -117,23 +102,17 @@ def _band(page: Page, panels: Panels, names: Sequence[str], columns: Columns, to
     threes = [three(row, 100.0, KEYS) for row in rows]
     limits = padded([0.0, *(end for ends in threes for end in ends)], 0.08, least=0.5)
     places = decimals(mean for mean, _, _ in threes)
-    page.names(names, columns.names, top + HEAD, ROW)
+    wide, across = widths
+    page.names(names, wide, top + HEAD, ROW)
     for index, panel in enumerate(panels):
-        _panel(page, panel, (columns.names + GAP + (columns.panel + GAP) * index, top), columns, limits, places)
+        _panel(page, panel, (wide + GAP + (across + GAP) * index, top), across, limits, places)
 
 
-def _panel(
-    page: Page,
-    rows: Sequence[Row],
-    place: tuple[float, float],
-    columns: Columns,
-    limits: tuple[float, float],
-    places: int,
-) -> None:
+def _panel(page: Page, rows: Sequence[Row], place: Pair, across: float, limits: Pair, places: int) -> None:
     left, top = place
     title = pair_name(rows[0]["scheme_a"], rows[0]["scheme_b"])
     count = sum(row["real"] for row in rows)
-    plot = columns.panel - columns.numbers - 0.1
+    plot = across - text_width("−100.0", SMALL, "bold") - 0.1
     if title != "float":
         page.write(left, top + 0.1, title, size=BASE, weight="bold")
     page.note(left, top + 0.34, words.summary(count, len(rows), same=_same([rows])))
@@ -144,7 +123,7 @@ def _panel(
         interval_mark(ax, index + 0.5, ends, colour, marker=marker, face=face)
         ink = {"color": colour, "weight": "bold"} if row["real"] else {"color": MUTED}
         text = number(ends[0], places, sign=True)
-        page.write(left + columns.panel, top + HEAD + ROW * (index + 0.5), text, size=SMALL, ha="right", **ink)
+        page.write(left + across, top + HEAD + ROW * (index + 0.5), text, size=SMALL, ha="right", **ink)
 
 
 def _style(row: Row) -> tuple[str, str, str]:

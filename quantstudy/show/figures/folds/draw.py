@@ -1,11 +1,10 @@
 """The chain of folds: how one network's planes are folded layer by layer, and what quantization does to each fold."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from quantstudy.show.canvas.marks import hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
-from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, styled
 from quantstudy.show.values import not_learned
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
@@ -108,16 +107,15 @@ def _limit(chains: dict[str, list[Link]]) -> float:
 
 def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
     top, left = ax.get_ylim()[1], (side + GAP) * link.layer
-    outputs, differences = _tables()
     pictures = (
-        (link.float_plane, outputs, 0.0, 1.0),
-        (link.quantized, outputs, 0.0, 1.0),
-        (link.difference, differences, -limit, limit),
+        (link.float_plane, SEQUENTIAL, 0.0, 1.0),
+        (link.quantized, SEQUENTIAL, 0.0, 1.0),
+        (link.difference, DIVERGING, -limit, limit),
     )
-    for row, (plane, table, low, high) in enumerate(pictures):
+    for row, (plane, colours, low, high) in enumerate(pictures):
         bottom = top - (side + GAP) * row - side
         box = (left, left + side, bottom, bottom + side)
-        ax.imshow(_coloured(plane, table, low, high), extent=box, origin="lower", aspect="auto")
+        ax.imshow(_coloured(plane, colours, low, high), extent=box, origin="lower", aspect="auto")
         if row == 2:
             ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
     middle = left + side / 2
@@ -127,16 +125,10 @@ def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
     write_in(ax, middle, top + 0.06, said, va="bottom", linespacing=1.1)
 
 
-def _coloured(plane: Plane, table: NDArray[np.uint8], low: float, high: float) -> NDArray[np.uint8]:
+def _coloured(plane: Plane, colours: Any, low: float, high: float) -> NDArray[np.uint8]:
     share = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0.0, 1.0)
+    table = np.round(255.0 * colormaps.get_cmap(colours)(np.arange(256))[:, :3]).astype(np.uint8)
     return table[np.round(255 * share).astype(np.int64)]
-
-
-@cache
-def _tables() -> tuple[NDArray[np.uint8], ...]:
-    """Return the colours of outputs and of differences as bytes, `[256, 3]`."""
-    get = matplotlib.colormaps.get_cmap
-    return tuple(rgb(get(colours)(np.linspace(0.0, 1.0, 256))) for colours in (SEQUENTIAL, DIVERGING))
 
 
 def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float], width: float) -> None:

@@ -89,21 +89,18 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
         left = (size + GAP) * index
         box = (left, left + size, bottom, bottom + size)
         quantized = None if column in {"target", "float"} else stored.get(f"{name}/{column}/logit")
+        finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
         if column == "target":
             plot_decision(target, ax, outlines=False, box=box)
             under = f"{percent(float(target.mean()), 0)} islands"
-        elif not np.isfinite(logit).all() or (quantized is not None and not np.isfinite(quantized).all()):
+        elif not finite or (quantized is None and column != "float"):
             hatched(ax, (left, bottom), size, size, edgecolor=RULE)
-            under = "not finite"
-        elif column == "float":
-            plot_decision(logit, ax, box=box)
-            under = f"accuracy {percent(float(((logit > 0) == target).mean()))}"
-        elif quantized is None:
-            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
-            under = "n/a"
+            under = "n/a" if finite else "not finite"
         else:
             plot_decision(logit, ax, quantized=quantized, box=box)
-            under = f"flips {percent(float(((logit > 0) != (quantized > 0)).mean()))}"
+            same = (logit > 0) == (target if quantized is None else quantized > 0)
+            what, where = ("accuracy", same) if quantized is None else ("flips", ~same)
+            under = f"{what} {percent(float(where.mean()))}"
         write_in(ax, left + size / 2, bottom - 0.11, under, color=MUTED)
 
 

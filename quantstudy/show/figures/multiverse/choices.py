@@ -43,9 +43,7 @@ def draw_marks(
         made = np.array([entry[axis] == value for entry in entries])
         ax = page.axes(place[0], place[1] + start + 0.02, width, LINE - 0.04)
         ax.imshow(palette[np.where(made, states, len(COLOURS) + 1)][None], aspect="auto", interpolation="nearest")
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+        ax.set_axis_off()
 
 
 def draw_names(page: Page, found: Mapping[str, Any], rows: Rows, top: float) -> None:

@@ -11,22 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from quantstudy.show.canvas.marks import Mark, dot, share_bar, share_kinds, strokes
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
 from quantstudy.show.canvas.style import INK, SMALL, styled
-from quantstudy.show.figures.multiverse.choices import (
-    BESIDE,
-    COLOURS,
-    LABELS,
-    SHARES,
-    draw_marks,
-    draw_names,
-    height_of,
-    rows_of,
-)
+from quantstudy.show.figures.multiverse import choices
+from quantstudy.show.figures.multiverse.choices import BESIDE, COLOURS, LABELS, SHARES
+from quantstudy.show.values import padded, three
 from quantstudy.words.figures import multiverse as words
 from quantstudy.words.multiverse import finding, key_of
 from quantstudy.words.numbers import real
@@ -60,9 +52,9 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
     """
     if found["overall_best"] is None or len(found["activations"]) == 1:
         return Page(0.0, finding(found), words.NOTHING).figure
-    rows = rows_of(found)
+    rows = choices.rows_of(found)
     top = LEGEND + HEAD + CURVE + FOOT
-    shares = top + height_of(rows) + APART
+    shares = top + choices.height_of(rows) + APART
     height = shares + 0.5 + ROW * len(found["activations"])
     title = marked(words.title(found), found["not_learned"]["never"])
     page = Page(height, title, words.reading(found), words.caption(found))
@@ -70,8 +62,8 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
     _legend(page, found)
     for column in columns:
         _curve(page, column, found)
-        draw_marks(page, column.entries, rows, (column.left, top), column.width)
-    draw_names(page, found, rows, top)
+        choices.draw_marks(page, column.entries, rows, (column.left, top), column.width)
+    choices.draw_names(page, found, rows, top)
     _activations(page, found, shares)
     return page.figure
 
@@ -110,24 +102,19 @@ def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
     top = LEGEND + HEAD
     page.heading(column.left, LEGEND + 0.16, f"{name}, {unit}", size=SMALL, va="baseline")
     ax = page.axes(column.left, top, column.width, CURVE)
-    mean, low, high = (
-        np.array([scale * real(entry["lead"][key]) for entry in column.entries]) for key in ("mean", "low", "high")
-    )
+    mean, low, high = np.array([three(entry["lead"], scale) for entry in column.entries]).reshape(-1, 3).T
     place = np.arange(len(mean))
-    limits = _limits(mean, low, high)
-    ax.set(xlim=(-0.5, len(mean) - 0.5), ylim=limits, xticks=[])
+    ax.set(xlim=(-0.5, len(mean) - 0.5), ylim=_limits(mean, low, high), xticks=[])
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(axis="y", length=2, labelsize=SMALL)
     ax.locator_params(axis="y", nbins=6)
     ax.axhline(0.0, color=INK, linewidth=0.8, zorder=1.0)
     pitch = 72.0 * column.width / max(1, len(mean))  # points from one specification to the next
     colours = [COLOURS[entry["state"]] for entry in column.entries]
-    ends = np.stack([np.stack([place, low], axis=1), np.stack([place, high], axis=1)], axis=1)
     known = np.isfinite(low) & np.isfinite(high)
     kept = [colour for colour, is_known in zip(colours, known, strict=True) if is_known]
-    ax.add_collection(
-        LineCollection(ends[known].tolist(), colors=kept, linewidths=min(1.6, max(0.4, 0.8 * pitch)), alpha=0.5)
-    )
+    thick = min(1.6, max(0.4, 0.8 * pitch))
+    ax.vlines(place[known], low[known], high[known], colors=kept, linewidths=thick, alpha=0.5)
     ax.scatter(place, mean, s=min(16.0, max(2.0, (1.6 * pitch) ** 2)), c=colours, linewidths=0.0, zorder=2.5)
     own = [at for at, entry in enumerate(column.entries) if entry["own"] and np.isfinite(mean[at])]
     for at in own:
@@ -137,13 +124,10 @@ def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
 
 def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
     """Return the ends of the axis: all means, and nearly all interval ends, are within."""
-    ends = np.concatenate([[0.0], mean[np.isfinite(mean)]])
-    bottom, top = float(ends.min()), float(ends.max())
+    ends = [0.0, *mean.tolist()]
     if np.isfinite(low).any():
-        bottom = min(bottom, float(np.percentile(low[np.isfinite(low)], OUTSIDE)))
-        top = max(top, float(np.percentile(high[np.isfinite(high)], 100.0 - OUTSIDE)))
-    pad = 0.04 * max(top - bottom, 1e-3)
-    return bottom - pad, top + pad
+        ends += [np.percentile(low[np.isfinite(low)], OUTSIDE), np.percentile(high[np.isfinite(high)], 100.0 - OUTSIDE)]
+    return padded(ends, 0.04, least=1e-3)
 
 
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:

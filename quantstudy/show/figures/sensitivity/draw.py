@@ -56,8 +56,15 @@ def sensitivity(run: "Run") -> Figure:
 
 
 def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str, ...], colours: list[Any]) -> None:
+    """Draw all bars on one axis: percent across, inches from the top down."""
     top, step = LEGEND + HEAD, layout.bars + APART
-    ax = _axes(page, layout, found, top, step * len(names))
+    height, limits = step * len(names), padded(_ends(found), 0.02)
+    place, size = (layout.totals + 0.12, top), (layout.width, height)
+    ax = page.rows(place, size, (height, 0.0), 0.6, "% of the pixels", limits)
+    ax.tick_params(axis="x", top=True, labeltop=True, length=3)
+    ax.grid(axis="x", color=RULE, linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.axvline(0.0, color=INK, linewidth=0.8)
     page.heading(0.0, LEGEND + 0.1, words.BARS)
     page.note(layout.totals, top - 0.15, "total", ha="right")
     for row, name in enumerate(names):
@@ -71,17 +78,6 @@ def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str,
             _bar(ax, layout, part, row, middle, colours)
     right = layout.totals if layout.below else BODY
     page.rule(top + step * np.arange(1, len(names)), 0.0, right, 0.6)
-
-
-def _axes(page: Page, layout: Layout, found: list[Parts], top: float, height: float) -> Axes:
-    """Return the axes of all bars: percent across, inches from the top down."""
-    place, size = (layout.totals + 0.12, top), (layout.width, height)
-    ax = page.rows(place, size, (height, 0.0), 0.6, "% of the pixels", padded(_ends(found), 0.02))
-    ax.tick_params(axis="x", top=True, labeltop=True, length=3)
-    ax.grid(axis="x", color=RULE, linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.axvline(0.0, color=INK, linewidth=0.8)
-    return ax
 
 
 def _ends(found: list[Parts]) -> list[float]:

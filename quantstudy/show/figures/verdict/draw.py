@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import dash, dot, interval_mark, swatch, unknown
+from quantstudy.show.canvas.marks import Pair, dash, dot, interval_mark, swatch, unknown
 from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
 from quantstudy.show.canvas.style import ALLOWED, BEST, DEPLOYABLE, INK, MUTED, RULE, SMALL, TIED_BAND, styled
 from quantstudy.show.values import padded, three
@@ -26,12 +26,13 @@ ROW, HEAD, FOOT, LEGEND, APART = 0.27, 0.66, 0.62, 0.45, 0.35
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the parts of one panel begin, in inches from its left edge, and how wide the plot is."""
+    """Where the parts of one panel begin, in inches from its left edge, how wide the plot is; the allowed drop."""
 
     names: float
     plot: float
     drop: float
     chance: float
+    allowed: float
 
 
 @styled
@@ -63,7 +64,7 @@ def verdict(run: "Run") -> Figure:
         limits = _limits([found[scheme] for scheme in group], run.config.allowed_drop)
         for side, scheme in enumerate(pair):
             place = ((width + APART) * side, LEGEND + height * index)
-            _panel(page, scheme, found[scheme], place, columns, limits, run.config.allowed_drop)
+            _panel(page, scheme, found[scheme], place, columns, limits)
     return page.figure
 
 
@@ -72,7 +73,8 @@ def _columns(run: "Run", found: dict[str, Any], width: float) -> Columns:
     drops = [text_width(_drop(entry), SMALL, "bold") for judged in found.values() for entry in judged["ranking"]]
     drop = max([*drops, text_width(words.DROP, SMALL, "bold")])
     chance = text_width(words.CHANCE, SMALL, "bold")
-    return Columns(names, width - names - drop - chance - 0.36, width - chance - 0.12, width)
+    plot = width - names - drop - chance - 0.36
+    return Columns(names, plot, width - chance - 0.12, width, run.config.allowed_drop)
 
 
 def _drop(entry: dict[str, Any]) -> str:
@@ -80,7 +82,7 @@ def _drop(entry: dict[str, Any]) -> str:
     return with_interval(three(entry, keys=("drop", "drop_low", "drop_high")), places)
 
 
-def _limits(judged: list[dict[str, Any]], allowed: float) -> tuple[float, float]:
+def _limits(judged: list[dict[str, Any]], allowed: float) -> Pair:
     ends: list[float] = []
     for entry in (entry for part in judged for entry in part["ranking"]):
         mean, low, high = three(entry, 100.0)
@@ -89,15 +91,7 @@ def _limits(judged: list[dict[str, Any]], allowed: float) -> tuple[float, float]
     return padded(ends, 0.04, least=0.5)
 
 
-def _panel(
-    page: Page,
-    scheme: str,
-    judged: dict[str, Any],
-    place: tuple[float, float],
-    columns: Columns,
-    limits: tuple[float, float],
-    allowed: float,
-) -> None:
+def _panel(page: Page, scheme: str, judged: dict[str, Any], place: Pair, columns: Columns, limits: Pair) -> None:
     left, top = place
     ranking = judged["ranking"]
     tied = set() if one_seed(judged) else set(judged["tied_with"])
@@ -111,7 +105,7 @@ def _panel(
         weight, colour = ("bold", DEPLOYABLE) if entry["deployable"] else ("normal", INK)
         if entry["activation"] in tied and len(tied) > 1:
             page.box(left - 0.06, middle - ROW / 2, columns.chance + 0.12, ROW, TIED_BAND)
-        _mark(ax, row, entry, allowed, best=entry["activation"] in tied)
+        _mark(ax, row, entry, columns.allowed, best=entry["activation"] in tied)
         name = shortened(entry["activation"], columns.names, "bold")
         page.write(left + columns.names, middle, name, ha="right", weight=weight)
         page.note(left + columns.drop, middle, _drop(entry), ha="right", color=colour, weight=weight)
