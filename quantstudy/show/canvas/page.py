@@ -228,14 +228,8 @@ class Page:
     def write(self, left: float, top: float, text: str, **style: Any) -> Text:
         """Write a text; its anchor is the middle left unless `ha` and `va` say otherwise."""
         position = ((MARGIN + left) / WIDTH, 1.0 - (self._top + top) / self._height)
-        settings: dict[str, Any] = {
-            "va": "center_baseline",
-            "ha": "left",
-            "size": BASE,
-            "color": INK,
-            "linespacing": 1.15,
-        }
-        written: Text = self.figure.text(*position, text, **(settings | style))
+        look: dict[str, Any] = {"va": "center_baseline", "ha": "left", "size": BASE, "color": INK, "linespacing": 1.15}
+        written: Text = self.figure.text(*position, text, **(look | style))
         return written
 
     @contextmanager

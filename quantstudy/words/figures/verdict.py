@@ -36,3 +36,8 @@ def allowed(drop: float) -> str:
     'allowed drop (2.0 points)'
     """
     return f"allowed drop ({number(100 * drop, 1)} points)"
+
+
+def kinds(drop: float) -> tuple[str, ...]:
+    """Return what the legend calls the marks: both kinds of means, float accuracies, and both kinds of areas."""
+    return "best or tied", "behind", "float", allowed(drop), "tied: no winner among these"

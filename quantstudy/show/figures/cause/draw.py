@@ -122,7 +122,6 @@ def _plot(page: Page, scheme: str, rows: list[Row], place: Pair, bottom: float, 
     (left, width), top = place, LEGEND + HEAD
     ax = page.rows((left, top), (width, bottom - top), (bottom, top), 0.33, "points", limits)
     ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
     page.write(left + width / 2, LEGEND + 0.2, scheme, ha="center", weight="bold")
     for row in rows:
         entry = row.entries[scheme]

@@ -9,6 +9,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from quantstudy.judge.statistics.seeds import by_seed, triples
+from quantstudy.show.canvas.marks import write_in
 from quantstudy.show.canvas.page import own_axes
 from quantstudy.show.canvas.style import ALLOWED, INK, LEVELS, MISSING, MUTED, RULE, SMALL
 from quantstudy.show.values import Floats, names_in, require, three
@@ -119,7 +120,7 @@ def draw_curves(
         ax.fill_between(places, low, high, color=look["color"], alpha=faint, linewidth=0, zorder=1.5)
         ax.plot(places, mean, **look, label=names[row], clip_on=False, zorder=3 + 0.01 * row)
     if np.isnan(curve[:, :, 0]).all():
-        ax.text(0.5, 0.9, UNKNOWN, transform=ax.transAxes, ha="center", va="center", size=SMALL)
+        write_in(ax, 0.5, 0.9, UNKNOWN, transform=ax.transAxes)
 
 
 def _ticks(ax: Axes, bits: NDArray[np.int64], places: Floats, top: float, asked: Sequence[int]) -> None:

@@ -53,18 +53,15 @@ def heatmap_decision(run: "Run") -> Figure:
         words.reading(run.config.seeds, base),
         words.caption(run.config.seeds, sum(panel.undefined for panel in parts)),
     )
-    tops = [SCALE + height * index for index in range(len(parts))]
-    with page.draft():
-        grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]
     page.scale(labels, 0.15, DIVERGING, words.ends(base))
-    for panel, top, axes in zip(parts, tops, grids, strict=True):
-        page.heading(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}")
-        page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
-        for backend, left, width, ax in axes:
-            _write_columns(page, panel, backend, (left, top, width), ax)
-        right = max((left + width * len(panel.of(backend)) for backend, left, width, _ in axes), default=labels)
-        if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
-            _forest(page, panel, panel.focus, right + 0.3, top, names.index(base))
+    with page.draft():
+        for index, panel in enumerate(parts):
+            top = SCALE + height * index
+            page.heading(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}")
+            page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
+            right = _cells(page, panel, labels, top)
+            if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
+                _forest(page, panel, panel.focus, right + 0.3, top, names.index(base))
     return page.figure
 
 
@@ -86,20 +83,19 @@ def _column_width(columns: list[Column], least: float) -> float:
     return max(least, widest + 0.12)
 
 
-def _grids(page: Page, panel: Panel, left: float, top: float) -> list[tuple[str, float, float, Axes]]:
-    """Draw the coloured cells; return per backend its name, left edge, column width and axes."""
-    made = []
+def _cells(page: Page, panel: Panel, left: float, top: float) -> float:
+    """Draw the coloured cells of every backend with their texts; return where the last ones end."""
+    right = left
     for backend, least in BACKENDS:
         columns = panel.of(backend)
-        if not columns:
-            continue
-        width, rows = _column_width(columns, least), len(columns[0].cells)
-        ax = page.axes(left, top, width * len(columns), ROW * rows)
-        shades = np.column_stack([column.shades for column in columns])
-        tiles(ax, shades, DIVERGING, -1.0, 1.0)
-        made.append((backend, left, width, ax))
-        left += width * len(columns) + 0.15
-    return made
+        if columns:
+            width, rows = _column_width(columns, least), len(columns[0].cells)
+            ax = page.axes(left, top + HEAD, width * len(columns), ROW * rows)
+            tiles(ax, np.column_stack([column.shades for column in columns]), DIVERGING, -1.0, 1.0)
+            _write_columns(page, panel, backend, (left, top, width), ax)
+            right = left + width * len(columns)
+            left = right + 0.15
+    return right
 
 
 def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, float, float], ax: Axes) -> None:

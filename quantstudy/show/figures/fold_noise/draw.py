@@ -49,26 +49,23 @@ def heatmap_folds(run: "Run") -> Figure:
     scheme = run.config.focus_scheme
     title = marked(words.title(scheme, names, table.get(("accumulated", scheme))), not_learned(run))
     page = Page(SCALE + height * len(strips), title, words.reading(run.config.seeds), words.caption(undefined))
-    grids: list[tuple[str, float, float]] = []
     with page.draft():
         for index, (view, group) in enumerate(strips):
+            top = SCALE + height * index
+            page.heading(0.0, top + 0.1, VIEWS[view])
+            page.names(names, labels - 0.12, top + HEAD, ROW)
             for column, scheme in enumerate(group):
-                left, top = labels + (width + APART) * column, SCALE + height * index
+                left = labels + (width + APART) * column
+                page.heading(left + width / 2, top + 0.38, scheme, size=BASE, ha="center")
+                for layer in range(layers):
+                    word = f"layer {layer}" if width / layers > 0.7 else str(layer)
+                    page.note(left + width * (layer + 0.5) / layers, top + 0.63, word, ha="center")
                 ax = page.axes(left, top + HEAD, width, ROW * len(names))
                 cells = table.get((view, scheme), np.full((len(names), layers), np.nan))
                 shades = np.clip((cells - low) / (high - low), 0.0, 1.0)
                 tiles(ax, shades, SEQUENTIAL, 0.0, 1.0)
                 _write_cells(ax, cells, shades)
-                grids.append((scheme, left, top))
     page.scale(labels, 0.15, SEQUENTIAL, words.ends(low, high))
-    for index, (view, _) in enumerate(strips):
-        page.heading(0.0, SCALE + height * index + 0.1, VIEWS[view])
-        page.names(names, labels - 0.12, SCALE + height * index + HEAD, ROW)
-    for scheme, left, top in grids:
-        page.heading(left + width / 2, top + 0.38, scheme, size=BASE, ha="center")
-        for layer in range(layers):
-            word = f"layer {layer}" if width / layers > 0.7 else str(layer)
-            page.note(left + width * (layer + 0.5) / layers, top + 0.63, word, ha="center")
     return page.figure
 
 

@@ -158,10 +158,10 @@ def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, floa
 
 
 def _legend(page: Page, left: float) -> None:
-    classes = ((ISLAND, "island"), (SEA, "sea"), (BECAME_ISLAND, "became island"), (BECAME_SEA, "became sea"))
-    areas = [(swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5), label) for colour, label in classes]
-    lines = [(_line(FLOAT_LINE), "float boundary"), (_line(QUANTIZED_LINE), "quantized boundary")]
-    page.legend([*areas, *lines], left, 0.15)
+    colours = ISLAND, SEA, BECAME_ISLAND, BECAME_SEA
+    areas = [swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5) for colour in colours]
+    marks = [*areas, _line(FLOAT_LINE), _line(QUANTIZED_LINE)]
+    page.legend(zip(marks, words.KINDS, strict=True), left, 0.15)
 
 
 def _line(colour: str) -> Mark:

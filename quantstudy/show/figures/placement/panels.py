@@ -30,7 +30,6 @@ EDGE = 2.5
 GAP = 0.3
 """Inches: between the settings and those whose weight scales clip nothing, with a line of its own."""
 
-
 HATCHED: dict[str, Any] = {"hatch": "////", "edgecolor": None, "linewidth": 0.0}
 """How cells without a value look here, being small."""
 

@@ -64,6 +64,5 @@ def _parts(scheme: str, found: Mapping[str, Any], names: Sequence[str], layers: 
             rank[row, part["layer"]] = real(part["rank"])
             for view in VIEWS:
                 views[view][row, part["layer"]] = three(part[view])
-    return Parts(
-        scheme, total, views, rank, [found[name]["largest_layer"]["layer"] if name in found else None for name in names]
-    )
+    largest = [found[name]["largest_layer"]["layer"] if name in found else None for name in names]
+    return Parts(scheme, total, views, rank, largest)

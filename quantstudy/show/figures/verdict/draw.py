@@ -52,14 +52,10 @@ def verdict(run: "Run") -> Figure:
     columns = _columns(run, found, width)
     title = headline(run.config, run.verdict())
     page = Page(LEGEND + height * max(1, len(pairs)), title, words.reading(run.config), words.CAPTION)
-    kinds = (
-        (dash(BEST), "best or tied"),
-        (dash(MUTED), "behind"),
-        (dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK), "float"),
-        (swatch(ALLOWED), words.allowed(run.config.allowed_drop)),
-        (swatch(TIED_BAND), "tied: no winner among these"),
-    )
-    page.note(page.legend(kinds, 0.02, 0.15, 0.28), 0.15, "deployable", color=DEPLOYABLE, weight="bold")
+    hollow = dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK)
+    marks = dash(BEST), dash(MUTED), hollow, swatch(ALLOWED), swatch(TIED_BAND)
+    left = page.legend(zip(marks, words.kinds(run.config.allowed_drop), strict=True), 0.02, 0.15, 0.28)
+    page.note(left, 0.15, "deployable", color=DEPLOYABLE, weight="bold")
     for index, (group, pair) in enumerate(pairs):
         limits = _limits([found[scheme] for scheme in group], run.config.allowed_drop)
         for side, scheme in enumerate(pair):
