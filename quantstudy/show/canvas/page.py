@@ -150,7 +150,7 @@ class Page:
 
     def rule(self, tops: Any, left: float = 0.0, right: float = BODY, width: float = 0.8) -> None:
         """Draw a hairline across, or one at each of several heights."""
-        self.canvas.plot([left, right], [tops, tops], color=RULE, linewidth=width)
+        self.canvas.hlines(tops, left, right, color=RULE, linewidth=width)
 
     def legend(self, kinds: Iterable[tuple[Mark, str]], left: float, middle: float, apart: float = 0.3) -> float:
         """Draw marks with their labels from left to right; return where a next one would begin.
