@@ -199,7 +199,7 @@ class Page:
         if limits:
             ax.set_xlim(limits)
             if limits[0] < 0.0 < limits[1]:
-                ax.axvline(0.0, color=INK, linewidth=0.8, zorder=1.0)
+                ax.axvline(0.0, color=INK, linewidth=0.8)
         return ax
 
     def names(

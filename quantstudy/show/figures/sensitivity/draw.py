@@ -63,7 +63,6 @@ def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str,
     ax = page.rows(place, size, (height, 0.0), 0.6, "% of the pixels", limits)
     ax.tick_params(axis="x", top=True, labeltop=True, length=3)
     ax.grid(axis="x", color=RULE, linewidth=0.5)
-    ax.axvline(0.0, color=INK, linewidth=0.8)
     page.heading(0.0, LEGEND + 0.1, words.BARS)
     page.note(layout.totals, top - 0.15, "total", ha="right")
     for row, name in enumerate(names):
