@@ -1,7 +1,8 @@
 """What the figures take from the records: arrays [activations, seeds], differences, the reference activation."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.verdict import FLOAT
+from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,25 @@ def require(frame: "pd.DataFrame", columns: Sequence[str]) -> None:
         if column not in frame:
             needed = f"a table needs the columns {', '.join(columns)}; {column} is missing"
             raise BadInput("frame", ", ".join(map(str, frame.columns)) or "no column", needed)
+
+
+def three(
+    entry: Mapping[str, Any], scale: float = 1.0, keys: Sequence[str] = ("mean", "low", "high")
+) -> tuple[float, float, float]:
+    """Return a mean and the ends of its interval from verdict.json, NaN where there is none."""
+    mean, low, high = (scale * real(entry.get(key)) for key in keys)
+    return mean, low, high
+
+
+def padded(values: Iterable[float], share: float, least: float = 0.0) -> tuple[float, float]:
+    """Return the ends of an axis: all finite values, 0 to 100 without any, and a share of their range on either side.
+
+    >>> padded([2.0, 6.0, math.nan], 0.25), padded([2.0], 0.25, least=4.0)
+    ((1.0, 7.0), (1.0, 3.0))
+    """
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 100.0]
+    pad = share * max(max(finite) - min(finite), least)
+    return min(finite) - pad, max(finite) + pad
 
 
 def names_in(frame: "pd.DataFrame") -> list[str]:

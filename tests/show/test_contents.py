@@ -27,7 +27,7 @@ from quantstudy.show.figures.ranges.draw import LOWEST, draw_bars
 from quantstudy.words.headline import headline, outcome
 
 
-@pytest.mark.parametrize("module", ["canvas.page", "figures.maps.draw", "figures.fold_noise.draw"])
+@pytest.mark.parametrize("module", ["canvas.page", "values", "figures.maps.draw", "figures.fold_noise.draw"])
 def test_examples(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"quantstudy.show.{module}")).failed == 0
 

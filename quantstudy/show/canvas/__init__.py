@@ -12,7 +12,8 @@ How to add a figure, say `drift`:
    its columns (`values.require`), returns the Axes, and is exported by `show/plots.py`.
 5. **Page.** In the same file, `drift(run)` under `@styled`: add up the heights in inches, make a `Page` with title,
    reading and caption, lay out axes on it (`page.axes`; `page.rows` for marks in rows), let `plot_drift` draw on them,
-   and write beside them (`page.write`, `page.note`, `page.names`, `page.legend`, `page.scale`). Return `page.figure`.
+   and write and draw beside them (`page.heading`, `page.write`, `page.note`, `page.names`, `page.legend`, `page.scale`,
+   `page.rule`, `page.box`). Return `page.figure`.
 6. **Names.** `show/names.py` has the file's name in the order of the page, `show/figures/catalogue.py` the function,
    `words/page.py` the question that it answers, `engine/drawing.py` whether it may be drawn before the verdict.
 7. **Tests.** `tests/show/test_drift.py`: the numbers drawn are those of the record, no text is cut off or on other text

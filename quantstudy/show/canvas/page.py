@@ -1,7 +1,7 @@
 """A page: a figure of fixed width with a title, a line on how to read it, a body laid out in inches, a caption."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import Any
@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from quantstudy.show.canvas.marks import Mark
-from quantstudy.show.canvas.style import BASE, DPI, INK, MUTED, SMALL, TITLE, WIDTH
+from quantstudy.show.canvas.marks import Mark, Pair
+from quantstudy.show.canvas.style import BASE, DPI, HEADING, INK, MUTED, RULE, SMALL, TITLE, WIDTH
 
 MARGIN = 0.3
 """Inches left and right of everything."""
@@ -60,10 +61,7 @@ def wrap(text: str, width: float, size: float = BASE, weight: str = "normal") ->
         else:
             lines.append(word)
             used = wide
-    broken: list[str] = []
-    for line in lines:
-        broken += _break(line, width, size, weight)
-    return "\n".join(broken)
+    return "\n".join(part for line in lines for part in _break(line, width, size, weight))
 
 
 def _break(word: str, width: float, size: float, weight: str) -> list[str]:
@@ -137,6 +135,23 @@ class Page:
         """Write a text as small print: an axis' unit, the heading of a column."""
         return self.write(left, top, text, **{"size": SMALL, "color": MUTED} | style)
 
+    def heading(
+        self, left: float, middle: float, text: str, beside: str = "", size: float = HEADING, **style: Any
+    ) -> float:
+        """Write a heading and, muted and smaller, what is said beside it; return where the heading ends."""
+        self.write(left, middle, text, size=size, weight="bold", **style)
+        end = left + text_width(text, size, "bold")
+        self.write(end + 0.15, middle, beside, size=BASE if size > BASE else SMALL, color=MUTED, **style)
+        return end
+
+    def box(self, left: float, top: float, width: float, height: float, colour: Any = "none", **style: Any) -> None:
+        """Draw a rectangle."""
+        self.canvas.add_artist(Rectangle((left, top), width, height, facecolor=colour, **style))
+
+    def rule(self, tops: Any, left: float = 0.0, right: float = BODY, width: float = 0.8) -> None:
+        """Draw a hairline across, or one at each of several heights."""
+        self.canvas.hlines(tops, left, right, color=RULE, linewidth=width)
+
     def legend(self, kinds: Iterable[tuple[Mark, str]], left: float, middle: float, apart: float = 0.3) -> float:
         """Draw marks with their labels from left to right; return where a next one would begin.
 
@@ -162,31 +177,37 @@ class Page:
         self.write(left + width + gap, middle, ends[1], size=SMALL)
         return left + width + gap + text_width(ends[1], SMALL)
 
-    def rows(
-        self, left: float, top: float, width: float, height: float, ends: tuple[float, float], pitch: float
-    ) -> Axes:
+    def rows(self, place: Pair, size: Pair, ends: Pair, pitch: float, unit: str, limits: Pair | None = None) -> Axes:
         """Add axes for marks in rows from the top down: a scale across with a tick per `pitch` inches, no frame.
 
         Args:
-            left: inches.
-            top: inches.
-            width: inches.
-            height: inches.
+            place: left and top, inches.
+            size: width and height, inches.
             ends: heights of the bottom and of the top.
             pitch: inches from tick to tick at least.
+            unit: what stands below the scale.
+            limits: ends of the scale, if they are given; a line stands at 0 where that is between them.
         """
+        (left, top), (width, height) = place, size
+        self.note(left + width / 2, top + height + 0.36, unit, ha="center")
         ax = self.axes(left, top, width, height)
         ax.patch.set_visible(False)
         ax.set(ylim=ends, yticks=[])
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="x", length=3)
         ax.locator_params(axis="x", nbins=max(2, int(width / pitch)))
+        if limits:
+            ax.set_xlim(limits)
+            if limits[0] < 0.0 < limits[1]:
+                ax.axvline(0.0, color=INK, linewidth=0.8)
         return ax
 
-    def names(self, names: Iterable[str], right: float, top: float, row: float, width: float) -> None:
-        """Write names, right-aligned and no wider than `width`, in rows of `row` inches."""
+    def names(
+        self, names: Iterable[str], right: float, top: float, row: float, *, fit: Callable[..., str] = shortened
+    ) -> None:
+        """Write names, right-aligned between the body's left edge and `right`, in rows of `row` inches."""
         for place, name in enumerate(names):
-            self.write(right, top + row * (place + 0.5), shortened(name, width), ha="right")
+            self.write(right, top + row * (place + 0.5), fit(name, right), ha="right")
 
     def ramp(self, left: float, top: float, width: float, colours: Any) -> None:
         """Draw a colour scale from its smallest value (left) to its largest."""
@@ -207,14 +228,8 @@ class Page:
     def write(self, left: float, top: float, text: str, **style: Any) -> Text:
         """Write a text; its anchor is the middle left unless `ha` and `va` say otherwise."""
         position = ((MARGIN + left) / WIDTH, 1.0 - (self._top + top) / self._height)
-        settings: dict[str, Any] = {
-            "va": "center_baseline",
-            "ha": "left",
-            "size": BASE,
-            "color": INK,
-            "linespacing": 1.15,
-        }
-        written: Text = self.figure.text(*position, text, **(settings | style))
+        look: dict[str, Any] = {"va": "center_baseline", "ha": "left", "size": BASE, "color": INK, "linespacing": 1.15}
+        written: Text = self.figure.text(*position, text, **(look | style))
         return written
 
     @contextmanager

@@ -71,6 +71,7 @@ SMALL, BASE, HEADING, TITLE = 9.0, 10.0, 11.5, 15.0
 SETTINGS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": BASE,
+    "axes.axisbelow": True,
     "axes.edgecolor": RULE,
     "axes.labelcolor": INK,
     "axes.labelsize": SMALL,

@@ -111,7 +111,6 @@ def strips(
     ax.tick_params(axis="x", length=2)
     ax.locator_params(axis="x", nbins=6)
     ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
     for row, name in enumerate(names):
         values = scale * wide[name].to_numpy(dtype=float) if name in wide else np.zeros(0)
         values = values[np.isfinite(values)]
@@ -132,4 +131,3 @@ def plain_axes(ax: Axes, *, grid: str = "both") -> None:
     """Give axes small ticks and a faint grid behind the data."""
     ax.tick_params(axis="both", length=2, labelsize=SMALL)
     ax.grid(axis=grid, color=RULE, linewidth=0.5, alpha=0.6)  # type: ignore[arg-type]
-    ax.set_axisbelow(True)

@@ -12,6 +12,8 @@ ASKED = {
     "gap_calibrated": "gap, calibrated",
 }
 """What a row asks, in the order of the rows: gap = bound + shape (in the means), so these stand together."""
+KINDS = ("the first is better", "the first is worse", "not told apart")
+"""What the legend calls the colours."""
 
 
 def without(scheme: str, *, measured: bool) -> tuple[str, str]:

@@ -14,6 +14,8 @@ SECTIONS = {
     FLIPS: "Flip rate: share of pixels whose class the quantization changes",
 }
 """What is drawn, from the top."""
+CHANGES = "What differs, A → B"
+"""The heading of `changes`."""
 
 
 def title(found: Mapping[str, Any]) -> str:
@@ -81,3 +83,17 @@ def the_same(titles: list[str]) -> str:
     """
     who = "" if titles == ["float"] else f"{listed(titles)}: "
     return f"{who}the same to the last digit"
+
+
+def summary(real: int, count: int, *, same: bool) -> str:
+    """Return what stands above a panel.
+
+    >>> summary(2, 7, same=False)
+    '2 of 7 real'
+    """
+    return "all the same" if same else f"{real} of {count} real"
+
+
+def kinds(seeds: int) -> tuple[str, str, str]:
+    """Return what the legend says of the marks: better, worse, and neither."""
+    return "B is better", "B is worse", "one seed: shown, not judged" if seeds == 1 else "not told apart"

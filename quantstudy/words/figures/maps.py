@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from quantstudy.words.numbers import percent
 
+KINDS = ("island", "sea", "became island", "became sea", "float boundary", "quantized boundary")
+"""What the legend calls the areas and lines."""
 READING = (
     "Each row is one trained network, before and after quantization (rows with different seeds have different "
     "islands). Pale pixels changed class: sand became island, shallow water became sea."

@@ -17,6 +17,10 @@ UNITS = {
 }
 """What a metric is called above its curve, in which unit, and how many of it are 1."""
 
+TIED, SHARED = "best or tied with the best", "best or tied"
+"""What the light bars are called at the bottom, and the shares beside the choices."""
+OWN = "the study's own choices"
+
 NOTHING = "There is nothing to draw; the numbers are in multiverse.json."
 
 

@@ -9,6 +9,8 @@ QUESTION, SETTINGS = "In how many settings is each the best?", "Every setting: p
 """The headings of the two parts."""
 PANELS = {"post": "after the activation", "pre": "before the activation", "both": "before and after it"}
 """The headings of the panels."""
+TIED = "best or tied with the best: the number"
+"""What the legend says of the light bars."""
 UNCLIPPED = "with weight scales that clip nothing:"
 
 

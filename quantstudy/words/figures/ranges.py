@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from quantstudy.words.numbers import number, percent, plural
 
+SHARE = "share of the outputs, logarithmic"
+"""What the legend says of the bars."""
+
 
 def title(used: Mapping[str, float], scheme: str, bits: int) -> str:
     """Return which activation fills most and which fewest bits.

@@ -6,6 +6,8 @@ from quantstudy.words.numbers import NO_BREAK, number, plural
 
 VIEWS = {"isolated": "isolated", "all_but_one": "all but it", "accumulated": "accumulated"}
 """What the lines of the table are called."""
+BARS = "Flip rate, split among the layers"
+"""The heading of the bars."""
 UNDOES = "left of zero: undoes flips of others"
 
 

@@ -7,6 +7,8 @@ from quantstudy.words.numbers import number, plural
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
 
+DROP, CHANCE = "drop, points", "P(best)"
+"""The heads of the columns."""
 CAPTION = (
     "Drop: float minus quantized accuracy, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
     "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "
@@ -34,3 +36,8 @@ def allowed(drop: float) -> str:
     'allowed drop (2.0 points)'
     """
     return f"allowed drop ({number(100 * drop, 1)} points)"
+
+
+def kinds(drop: float) -> tuple[str, ...]:
+    """Return what the legend calls the marks: both kinds of means, float accuracies, and both kinds of areas."""
+    return "best or tied", "behind", "float", allowed(drop), "tied: no winner among these"

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import dash, interval_mark, unknown
+from quantstudy.show.canvas.marks import Pair, dash, interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page, line_height, text_width, wrap
-from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.canvas.style import BASE, BEST, LEVELS, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.values import padded, three
 from quantstudy.words.cause import Entries, finding, sum_of_parts
 from quantstudy.words.figures import cause as words
 from quantstudy.words.figures.cause import ASKED
@@ -33,12 +34,11 @@ COMPARED, LABELS, APART = 1.45, 4.35, 0.2
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: what it asks, its label in lines that fit, its top and height in inches, its entry per scheme."""
+    """One comparison: what it asks, its label in lines that fit, its middle in inches, its entry per scheme."""
 
     asked: str
     label: str
-    top: float
-    height: float
+    middle: float
     entries: Mapping[str, Mapping[str, Any]]
 
 
@@ -54,36 +54,37 @@ def cause(run: "Run") -> Figure:
     weights, activations, both, _ = map(str, schemes_for(run.config.focus_bits))
     schemes = [name for name in (both, weights, activations) if sections.get(name)]
     groups = _groups(sections[scheme])
-    rows, headings, bottom = _placed(groups, {name: _by_key(sections[name]) for name in schemes})
+    rows, headings, bottom = _placed(
+        groups, {name: {_key(entry): entry for entry in sections[name]} for name in schemes}
+    )
     seeds = run.config.seeds
     title = finding(scheme, groups, seeds)
     page = Page(bottom + FOOT, marked(title, run.verdict()["not_learned"]), words.reading(seeds), words.caption(seeds))
-    _legend(page, seeds)
+    kinds = zip((BEST, LEVELS, SEED_DOT), words.KINDS, strict=True)
+    page.legend([(dash(colour, size=5.5), label) for colour, label in kinds][2 if seeds == 1 else 0 :], 0.02, 0.15)
     for base, top in headings.items():
-        page.canvas.plot([0.0, BODY], [top + 0.06] * 2, color=RULE, linewidth=0.8)
-        page.write(0.0, top + 0.25, base, weight="bold")
-        said = sum_of_parts(groups[base])
-        page.note(text_width(base, BASE, "bold") + 0.15, top + 0.25, said)
+        page.rule(top + 0.06)
+        page.heading(0.0, top + 0.25, base, sum_of_parts(groups[base]), BASE)
     for row in rows:
-        page.note(0.15, row.top + row.height / 2, row.asked, va="center")
-        page.write(COMPARED, row.top + row.height / 2, row.label, size=SMALL, va="center")
-    limits = _limits(rows)
+        page.note(0.15, row.middle, row.asked, va="center")
+        page.write(COMPARED, row.middle, row.label, size=SMALL, va="center")
+    ends = [end for row in rows for one in row.entries.values() for end in three(one, 100.0)]
+    limits = padded([*ends, -0.5, 0.5], 0.05)
     numbers = 0.1 + max(text_width(_said(row.entries[scheme]), SMALL, "bold") for row in rows)
     width = (BODY - LABELS - numbers - APART * (len(schemes) - 1)) / len(schemes)
     for index, name in enumerate(schemes):
         left = LABELS + (width + APART) * index + (numbers if index else 0.0)
-        _plot(page, name, rows, (left, width, bottom), limits)
+        _plot(page, name, rows, (left, width), bottom, limits)
     for row in rows:
-        _numbers(page, row, row.entries[scheme], LABELS + width + numbers)
+        colour = _colour(row.entries[scheme])
+        ink = {"color": MUTED} if colour == SEED_DOT else {"color": colour, "weight": "bold"}
+        said, right = _said(row.entries[scheme]), LABELS + width + numbers
+        page.write(right, row.middle, said, ha="right", va="center", size=SMALL, **ink)
     return page.figure
 
 
 def _key(entry: Mapping[str, Any]) -> tuple[str, str, str]:
     return entry["question"], entry["variant"], entry["against"]
-
-
-def _by_key(entries: Entries) -> dict[tuple[str, str, str], Mapping[str, Any]]:
-    return {_key(entry): entry for entry in entries}
 
 
 def _groups(entries: Entries) -> dict[str, Entries]:
@@ -105,18 +106,10 @@ def _placed(groups: Mapping[str, Entries], tables: Mapping[str, Any]) -> tuple[l
             label = wrap(f"{entry['variant']} {MINUS} {entry['against']}", LABELS - COMPARED - 0.2, SMALL)
             height = 0.1 + line_height(SMALL) * (label.count("\n") + 1)
             found = {scheme: table.get(_key(entry), {}) for scheme, table in tables.items()}
-            rows.append(Row(ASKED[entry["question"]], label, top, height, found))
+            rows.append(Row(ASKED[entry["question"]], label, top + height / 2, found))
             top += height
         top += 0.06
     return rows, headings, top
-
-
-def _limits(rows: list[Row]) -> tuple[float, float]:
-    values = [real(one.get(key)) for row in rows for one in row.entries.values() for key in ("mean", "low", "high")]
-    finite = [100.0 * value for value in values if math.isfinite(value)]
-    low, high = min([*finite, -0.5]), max([*finite, 0.5])
-    pad = 0.05 * (high - low)
-    return low - pad, high + pad
 
 
 def _colour(entry: Mapping[str, Any]) -> str:
@@ -125,37 +118,17 @@ def _colour(entry: Mapping[str, Any]) -> str:
     return BEST if real(entry.get("mean")) > 0.0 else LEVELS
 
 
-def _plot(
-    page: Page, scheme: str, rows: list[Row], place: tuple[float, float, float], limits: tuple[float, float]
-) -> None:
-    left, width, bottom = place
-    top = LEGEND + HEAD
-    ax = page.rows(left, top, width, bottom - top, (bottom, top), 0.33)
-    ax.set_xlim(limits)
+def _plot(page: Page, scheme: str, rows: list[Row], place: Pair, bottom: float, limits: Pair) -> None:
+    (left, width), top = place, LEGEND + HEAD
+    ax = page.rows((left, top), (width, bottom - top), (bottom, top), 0.33, "points", limits)
     ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
-    ax.set_axisbelow(True)
-    ax.axvline(0.0, color=INK, linewidth=1.0)
     page.write(left + width / 2, LEGEND + 0.2, scheme, ha="center", weight="bold")
-    page.note(left + width / 2, bottom + 0.4, "points", ha="center")
     for row in rows:
-        entry, middle = row.entries[scheme], row.top + row.height / 2
-        three = [100.0 * real(entry.get(key)) for key in ("mean", "low", "high")]
-        if math.isnan(three[0]):
-            unknown(ax, middle, 0.98, ha="right", color=MUTED)
-        interval_mark(ax, middle, three, _colour(entry), size=5.5, solid_capstyle="butt")
+        entry = row.entries[scheme]
+        if math.isnan(three(entry)[0]):
+            unknown(ax, row.middle, 0.98, ha="right", color=MUTED)
+        interval_mark(ax, row.middle, three(entry, 100.0), _colour(entry), size=5.5, solid_capstyle="butt")
 
 
 def _said(entry: Mapping[str, Any]) -> str:
-    return with_interval([real(entry.get(key)) for key in ("mean", "low", "high")], sign=True)
-
-
-def _numbers(page: Page, row: Row, entry: Mapping[str, Any], right: float) -> None:
-    colour = _colour(entry)
-    ink = {"color": MUTED} if colour == SEED_DOT else {"color": colour, "weight": "bold"}
-    page.write(right, row.top + row.height / 2, _said(entry), ha="right", va="center", size=SMALL, **ink)
-
-
-def _legend(page: Page, seeds: int) -> None:
-    kinds = ((BEST, "the first is better"), (LEVELS, "the first is worse"), (SEED_DOT, "not told apart"))
-    shown = kinds[2 if seeds == 1 else 0 :]
-    page.legend([(dash(colour, size=5.5), label) for colour, label in shown], 0.02, 0.15)
+    return with_interval(three(entry), sign=True)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from quantstudy.show.values import Floats
+from quantstudy.show.values import Floats, three
 from quantstudy.words.figures.cliff import LIMITS, PARTS
-from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -55,6 +54,6 @@ def _cliff(part: str, found: Mapping[str, Any], names: Sequence[str], bits: "np.
     curve = np.full((len(names), len(bits), 3), np.nan)
     for row, entry in enumerate(entries):
         for point in entry["curve"]:
-            curve[row, np.searchsorted(bits, point["bits"])] = [real(point[key]) for key in ("mean", "low", "high")]
+            curve[row, np.searchsorted(bits, point["bits"])] = three(point)
     smallest = {limit: [entry["smallest"][limit] for entry in entries] for limit in LIMITS}
     return Cliff(part, bits, curve, smallest, [entry["deployable"] for entry in entries])

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from quantstudy.show.canvas.page import BODY, Page, names_width, shortened
-from quantstudy.show.canvas.style import DEPLOYABLE, HEADING, INK, RULE, SMALL, styled
+from quantstudy.show.canvas.style import DEPLOYABLE, INK, SMALL, styled
 from quantstudy.show.figures.cliff.data import Cliff, cliffs
 from quantstudy.show.figures.cliff.panel import LINEAR, draw_curves, look_of, top_of
 from quantstudy.words.figures import cliff as words
@@ -46,7 +46,7 @@ def bit_cliff(run: "Run") -> Figure:
     end = top_of([cliff.curve for cliff in found])
     for index, cliff in enumerate(found):
         start = left + (width + APART) * index
-        page.write(start, 0.1, PARTS[cliff.part], size=HEADING, weight="bold")
+        page.heading(start, 0.1, PARTS[cliff.part])
         ax = page.axes(start, HEAD, width, PANEL)
         draw_curves(ax, cliff.curve, cliff.bits, names, end, run.config.bits)
         ax.tick_params(labelleft=index == 0)
@@ -58,7 +58,7 @@ def bit_cliff(run: "Run") -> Figure:
         look = look_of(row)
         page.canvas.plot([0.02, 0.24, 0.46], [middle] * 3, **look | {"markevery": [1]})
         page.write(0.56, middle, shortened(name, labels))
-    page.canvas.hlines(table + TITLES + ROW * np.arange(len(names)), 0.0, BODY, color=RULE, linewidth=0.5)
+    page.rule(table + TITLES + ROW * np.arange(len(names)), width=0.5)
     return page.figure
 
 
@@ -67,19 +67,17 @@ def _columns(page: Page, run: "Run", cliff: Cliff, left: float, width: float, to
     widest = int(cliff.bits[-1]) if cliff.bits.size else 0
     last = cliff.mean[:, -1] if widest else np.full(len(run.config.activations), np.nan)
     page.note(left, top + 0.1, words.heading(cliff.part))
-    heads = [*(f"flips ≤ {words.rate(limit)}" for limit in LIMITS.values()), "deployable"]
-    for column, head in enumerate(heads):
-        start = left + width * column / len(heads)
-        page.write(start, top + TITLES - 0.14, head, size=SMALL, weight="bold")
-        for row, rate in enumerate(last):
+    columns = [(f"flips ≤ {words.rate(rate)}", cliff.smallest[limit]) for limit, rate in LIMITS.items()]
+    columns.append(("deployable", cliff.deployable))
+    for column, (head, entries) in enumerate(columns):
+        start, flips = left + width * column / len(columns), column < len(LIMITS)
+        page.heading(start, top + TITLES - 0.14, head, size=SMALL)
+        for row, (entry, rate) in enumerate(zip(entries, last, strict=True)):
             middle = top + TITLES + ROW * (row + 0.5)
-            if column < len(LIMITS):
-                entry = cliff.smallest[tuple(LIMITS)[column]][row]
-                text = words.bits_text(entry["bits"], widest, known=not np.isnan(rate))
+            known = not np.isnan(rate) and (flips or run.config.seeds > 1)
+            text = words.bits_text(entry["bits"], widest, known=known)
+            if flips:
                 page.note(start + 0.38, middle, words.interval_text(entry, widest))
-            else:
-                entry = cliff.deployable[row]
-                text = words.bits_text(entry["bits"], widest, known=run.config.seeds > 1 and not np.isnan(rate))
             enough = entry["bits"] is not None and entry["bits"] <= run.config.focus_bits
             ink: dict[str, Any] = {"color": DEPLOYABLE, "weight": "bold"} if enough else {"color": INK}
             page.write(start + 0.3, middle, text, size=SMALL, ha="right", **ink)

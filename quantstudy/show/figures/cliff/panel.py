@@ -9,11 +9,11 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from quantstudy.judge.statistics.seeds import by_seed, triples
+from quantstudy.show.canvas.marks import write_in
 from quantstudy.show.canvas.page import own_axes
 from quantstudy.show.canvas.style import ALLOWED, INK, LEVELS, MISSING, MUTED, RULE, SMALL
-from quantstudy.show.values import Floats, names_in, require
+from quantstudy.show.values import Floats, names_in, require, three
 from quantstudy.words.figures.cliff import LIMITS, UNKNOWN, rate
-from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def plot_cliff(frame: "pd.DataFrame", ax: Axes | None = None, *, quantized: str 
     seeds = int(frame["seed"].max()) + 1 if len(frame) else 1
     rows = by_seed(frame, "flip_rate", ("activation", "bits"), seeds)
     means = [triples(rows.of(names, width), 0.0) for width in bits.tolist()]
-    curve = np.array([[[real(one[key]) for key in ("mean", "low", "high")] for one in width] for width in means])
+    curve = np.array([[three(one) for one in width] for width in means])
     draw_curves(ax, curve.reshape(len(bits), len(names), 3).swapaxes(0, 1), bits, names)
     ax.set(xlabel="bits", ylabel="flip rate")
     if names:
@@ -120,7 +120,7 @@ def draw_curves(
         ax.fill_between(places, low, high, color=look["color"], alpha=faint, linewidth=0, zorder=1.5)
         ax.plot(places, mean, **look, label=names[row], clip_on=False, zorder=3 + 0.01 * row)
     if np.isnan(curve[:, :, 0]).all():
-        ax.text(0.5, 0.9, UNKNOWN, transform=ax.transAxes, ha="center", va="center", size=SMALL)
+        write_in(ax, 0.5, 0.9, UNKNOWN, transform=ax.transAxes)
 
 
 def _ticks(ax: Axes, bits: NDArray[np.int64], places: Floats, top: float, asked: Sequence[int]) -> None:

@@ -8,13 +8,7 @@ import numpy as np
 from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.values import (
-    SIMULATED,
-    TORCHAO,
-    Floats,
-    difference,
-    seed_values,
-)
+from quantstudy.show.values import SIMULATED, TORCHAO, Floats, difference, seed_values
 from quantstudy.words.figures.decision import METRICS, SAME, Cell, alike, cell
 from quantstudy.words.numbers import decimals
 
@@ -60,9 +54,7 @@ class Panel:
     @property
     def focus(self) -> Column | None:
         """The simulated column with weights and activations at this width."""
-        return next(
-            (c for c in self.columns if (c.scheme, c.backend) == (f"w{self.bits}a{self.bits}", SIMULATED)), None
-        )
+        return next((c for c in self.of(SIMULATED) if c.scheme == f"w{self.bits}a{self.bits}"), None)
 
     def of(self, backend: str) -> list[Column]:
         """Return the columns of one backend."""

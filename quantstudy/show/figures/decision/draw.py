@@ -13,16 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.judge.flips import reference
-from quantstudy.show.canvas.marks import tiles
+from quantstudy.show.canvas.marks import tiles, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
-from quantstudy.show.canvas.style import (
-    DIVERGING,
-    HEADING,
-    INK,
-    SMALL,
-    ink_on,
-    styled,
-)
+from quantstudy.show.canvas.style import DIVERGING, INK, SMALL, ink_on, styled
 from quantstudy.show.figures.decision.data import Column, Panel, panels
 from quantstudy.show.figures.decision.forest import draw_forest
 from quantstudy.show.values import SIMULATED, TORCHAO, not_learned
@@ -60,19 +53,15 @@ def heatmap_decision(run: "Run") -> Figure:
         words.reading(run.config.seeds, base),
         words.caption(run.config.seeds, sum(panel.undefined for panel in parts)),
     )
-    tops = [SCALE + height * index for index in range(len(parts))]
-    with page.draft():
-        grids = [_grids(page, panel, labels, top + HEAD) for panel, top in zip(parts, tops, strict=True)]
     page.scale(labels, 0.15, DIVERGING, words.ends(base))
-    for panel, top, axes in zip(parts, tops, grids, strict=True):
-        page.write(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}", size=HEADING, weight="bold")
-        for row, name in enumerate(names):
-            page.write(labels - 0.12, top + HEAD + ROW * (row + 0.5), wrap(name, labels - 0.12), ha="right")
-        for backend, left, width, ax in axes:
-            _write_columns(page, panel, backend, (left, top, width), ax)
-        right = max((left + width * len(panel.of(backend)) for backend, left, width, _ in axes), default=labels)
-        if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
-            _forest(page, panel, panel.focus, right + 0.3, top, names.index(base))
+    with page.draft():
+        for index, panel in enumerate(parts):
+            top = SCALE + height * index
+            page.heading(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}")
+            page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
+            right = _cells(page, panel, labels, top)
+            if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
+                _forest(page, panel, panel.focus, right + 0.3, top, names.index(base))
     return page.figure
 
 
@@ -94,20 +83,19 @@ def _column_width(columns: list[Column], least: float) -> float:
     return max(least, widest + 0.12)
 
 
-def _grids(page: Page, panel: Panel, left: float, top: float) -> list[tuple[str, float, float, Axes]]:
-    """Draw the coloured cells; return per backend its name, left edge, column width and axes."""
-    made = []
+def _cells(page: Page, panel: Panel, left: float, top: float) -> float:
+    """Draw the coloured cells of every backend with their texts; return where the last ones end."""
+    right = left
     for backend, least in BACKENDS:
         columns = panel.of(backend)
-        if not columns:
-            continue
-        width, rows = _column_width(columns, least), len(columns[0].cells)
-        ax = page.axes(left, top, width * len(columns), ROW * rows)
-        shades = np.column_stack([column.shades for column in columns])
-        tiles(ax, shades, DIVERGING, -1.0, 1.0)
-        made.append((backend, left, width, ax))
-        left += width * len(columns) + 0.15
-    return made
+        if columns:
+            width, rows = _column_width(columns, least), len(columns[0].cells)
+            ax = page.axes(left, top + HEAD, width * len(columns), ROW * rows)
+            tiles(ax, np.column_stack([column.shades for column in columns]), DIVERGING, -1.0, 1.0)
+            _write_columns(page, panel, backend, (left, top, width), ax)
+            right = left + width * len(columns)
+            left = right + 0.15
+    return right
 
 
 def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, float, float], ax: Axes) -> None:
@@ -116,27 +104,21 @@ def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, f
     page.note(left + 0.03, top + 0.36, backend)
     for index, column in enumerate(columns):
         middle = left + width * (index + 0.5)
-        page.write(middle, top + 0.57, column.scheme, ha="center", weight="bold", size=SMALL)
+        page.heading(middle, top + 0.57, column.scheme, size=SMALL, ha="center")
         if backend == SIMULATED and column.end:
-            end = f"colour ±{number(100.0 * column.end, panel.places)}"
-            page.note(middle, top + 0.73, end, ha="center")
+            page.note(middle, top + 0.73, f"colour ±{number(100.0 * column.end, panel.places)}", ha="center")
         for row, (first, second) in enumerate(column.cells):
             shade = column.shades[row]
             ink = INK if np.isnan(shade) else ink_on(DIVERGING(0.5 + 0.5 * shade))
-            weight = "normal" if first in {SAME, "n/a"} else "bold"
-            lift = 0.22 if second else 0.0
-            ax.text(
-                index + 0.5, row + 0.5 - lift, first, ha="center", va="center", size=SMALL, color=ink, weight=weight
-            )
-            if second:
-                ax.text(index + 0.5, row + 0.5 + lift, second, ha="center", va="center", size=SMALL, color=ink)
+            weight, lift = "normal" if first in {SAME, "n/a"} else "bold", 0.22 if second else 0.0
+            write_in(ax, index + 0.5, row + 0.5 - lift, first, color=ink, weight=weight)
+            write_in(ax, index + 0.5, row + 0.5 + lift, second, color=ink)
 
 
 def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, base: int) -> None:
     """Draw one grey dot per seed, the mean and its interval, on the heatmap's rows; a dashed line at the reference."""
     rows = len(column.values)
-    ax = page.rows(left, top + HEAD, BODY - left, ROW * rows, (rows, 0.0), 0.55)
-    draw_forest(ax, column.values, column.rate, base)
-    page.write(left, top + 0.57, f"{column.scheme}, every seed", weight="bold", size=SMALL)
     unit = "%" if panel.metric == "flip_rate" else "points"
-    page.note((left + BODY) / 2, top + HEAD + ROW * rows + 0.37, unit, ha="center")
+    ax = page.rows((left, top + HEAD), (BODY - left, ROW * rows), (rows, 0.0), 0.55, unit)
+    draw_forest(ax, column.values, column.rate, base)
+    page.heading(left, top + 0.57, f"{column.scheme}, every seed", size=SMALL)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import tiles
+from quantstudy.show.canvas.marks import tiles, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width
-from quantstudy.show.canvas.style import HEADING, INK, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.canvas.style import BASE, INK, SEQUENTIAL, ink_on, styled
 from quantstudy.show.values import Floats, layer_values, not_learned
 from quantstudy.words.figures import fold_noise as words
 from quantstudy.words.figures.fold_noise import VIEWS
@@ -49,28 +49,23 @@ def heatmap_folds(run: "Run") -> Figure:
     scheme = run.config.focus_scheme
     title = marked(words.title(scheme, names, table.get(("accumulated", scheme))), not_learned(run))
     page = Page(SCALE + height * len(strips), title, words.reading(run.config.seeds), words.caption(undefined))
-    grids: list[tuple[str, str, float, float, Axes]] = []
     with page.draft():
         for index, (view, group) in enumerate(strips):
+            top = SCALE + height * index
+            page.heading(0.0, top + 0.1, VIEWS[view])
+            page.names(names, labels - 0.12, top + HEAD, ROW)
             for column, scheme in enumerate(group):
-                left, top = labels + (width + APART) * column, SCALE + height * index
+                left = labels + (width + APART) * column
+                page.heading(left + width / 2, top + 0.38, scheme, size=BASE, ha="center")
+                for layer in range(layers):
+                    word = f"layer {layer}" if width / layers > 0.7 else str(layer)
+                    page.note(left + width * (layer + 0.5) / layers, top + 0.63, word, ha="center")
                 ax = page.axes(left, top + HEAD, width, ROW * len(names))
                 cells = table.get((view, scheme), np.full((len(names), layers), np.nan))
                 shades = np.clip((cells - low) / (high - low), 0.0, 1.0)
                 tiles(ax, shades, SEQUENTIAL, 0.0, 1.0)
                 _write_cells(ax, cells, shades)
-                grids.append((view, scheme, left, top, ax))
     page.scale(labels, 0.15, SEQUENTIAL, words.ends(low, high))
-    for index, (view, _) in enumerate(strips):
-        top = SCALE + height * index
-        page.write(0.0, top + 0.1, VIEWS[view], size=HEADING, weight="bold")
-        page.names(names, labels - 0.12, top + HEAD, ROW, labels - 0.12)
-    for _, scheme, left, top, _ in grids:
-        page.write(left + width / 2, top + 0.38, scheme, ha="center", weight="bold")
-        for layer in range(layers):
-            middle = left + width * (layer + 0.5) / layers
-            word = f"layer {layer}" if width / layers > 0.7 else str(layer)
-            page.note(middle, top + 0.63, word, ha="center")
     return page.figure
 
 
@@ -79,9 +74,8 @@ def _table(run: "Run") -> tuple[Table, int]:
     scheme_names = {str(scheme) for scheme in schemes_for(run.config.focus_bits)}
     values = layer_values(run, frame[frame["scheme"].isin(scheme_names)], [f"sqnr_db_{view}" for view in VIEWS])
     undefined = sum(int(np.isnan(cube).sum()) for cube in values.values())
-    return {
-        (metric.removeprefix("sqnr_db_"), scheme): median(cube).T for (metric, scheme), cube in values.items()
-    }, undefined
+    table = {(metric.removeprefix("sqnr_db_"), scheme): median(cube).T for (metric, scheme), cube in values.items()}
+    return table, undefined
 
 
 def median(cube: Floats) -> Floats:
@@ -98,4 +92,4 @@ def _write_cells(ax: Axes, cells: Floats, shades: Floats) -> None:
     colours = colormaps[SEQUENTIAL]
     for (row, column), value in np.ndenumerate(cells):
         ink = INK if np.isnan(value) else ink_on(colours(shades[row, column]))
-        ax.text(column + 0.5, row + 0.5, number(value), ha="center", va="center", size=SMALL, color=ink)
+        write_in(ax, column + 0.5, row + 0.5, number(value), color=ink)

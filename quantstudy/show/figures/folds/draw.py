@@ -1,19 +1,18 @@
 """The chain of folds: how one network's planes are folded layer by layer, and what quantization does to each fold."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from quantstudy.show.canvas.marks import hatched
+from quantstudy.show.canvas.marks import hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
-from quantstudy.show.canvas.style import DIVERGING, HEADING, INK, MUTED, RULE, SEQUENTIAL, SMALL, rgb, styled
+from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, styled
 from quantstudy.show.values import not_learned
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
@@ -77,8 +76,7 @@ def folds(run: "Run") -> Figure:
         _write_head(page, stored, name, (left, top), width)
         if index % across == 0:
             for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
-                middle = top + HEAD + (side + GAP) * row + side / 2
-                page.note(left - 0.08, middle, word, ha="right")
+                page.note(left - 0.08, top + HEAD + (side + GAP) * row + side / 2, word, ha="right")
         ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
         for link in links:
             _draw_link(ax, link, side, limit)
@@ -109,53 +107,44 @@ def _limit(chains: dict[str, list[Link]]) -> float:
 
 def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
     top, left = ax.get_ylim()[1], (side + GAP) * link.layer
-    outputs, differences = _tables()
     pictures = (
-        (link.float_plane, outputs, 0.0, 1.0),
-        (link.quantized, outputs, 0.0, 1.0),
-        (link.difference, differences, -limit, limit),
+        (link.float_plane, SEQUENTIAL, 0.0, 1.0),
+        (link.quantized, SEQUENTIAL, 0.0, 1.0),
+        (link.difference, DIVERGING, -limit, limit),
     )
-    for row, (plane, table, low, high) in enumerate(pictures):
+    for row, (plane, colours, low, high) in enumerate(pictures):
         bottom = top - (side + GAP) * row - side
         box = (left, left + side, bottom, bottom + side)
-        ax.imshow(_coloured(plane, table, low, high), extent=box, origin="lower", aspect="auto")
+        ax.imshow(_coloured(plane, colours, low, high), extent=box, origin="lower", aspect="auto")
         if row == 2:
             ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
     middle = left + side / 2
     error = f"mean {percent(link.error)}"
-    ax.text(middle, top - 3 * (side + GAP) - 0.07, error, ha="center", va="center", size=SMALL, color=MUTED)
+    write_in(ax, middle, top - 3 * (side + GAP) - 0.07, error, color=MUTED)
     said = words.fold(link.layer, link.neuron, link.share)
-    ax.text(middle, top + 0.06, said, ha="center", va="bottom", size=SMALL, color=INK, linespacing=1.1)
+    write_in(ax, middle, top + 0.06, said, va="bottom", linespacing=1.1)
 
 
-def _coloured(plane: Plane, table: NDArray[np.uint8], low: float, high: float) -> NDArray[np.uint8]:
+def _coloured(plane: Plane, colours: Any, low: float, high: float) -> NDArray[np.uint8]:
     share = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0.0, 1.0)
+    table = np.round(255.0 * colormaps.get_cmap(colours)(np.arange(256))[:, :3]).astype(np.uint8)
     return table[np.round(255 * share).astype(np.int64)]
-
-
-@cache
-def _tables() -> tuple[NDArray[np.uint8], ...]:
-    """Return the colours of outputs and of differences as bytes, `[256, 3]`."""
-    get = matplotlib.colormaps.get_cmap
-    return tuple(rgb(get(colours)(np.linspace(0.0, 1.0, 256))) for colours in (SEQUENTIAL, DIVERGING))
 
 
 def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float], width: float) -> None:
     left, top = place
     complexity = float(stored.get(f"{name}/chain/complexity", np.array(np.nan)))
     more = words.network(int(stored[f"{name}/seed"]), complexity)
-    after = text_width(name, HEADING, "bold") + 0.12
-    page.write(left, top + 0.02, name, size=HEADING, va="baseline", weight="bold")
-    beside = after + text_width(more, SMALL) <= width
-    page.note(left + (after if beside else 0.0), top + (0.02 if beside else 0.19), more, va="baseline")
+    after = page.heading(left, top + 0.02, name, va="baseline") + 0.12
+    beside = after + text_width(more, SMALL) <= left + width
+    page.note(after if beside else left, top + (0.02 if beside else 0.19), more, va="baseline")
 
 
 def _draw_dead(ax: Axes, width: float, height: float, why: str) -> None:
     top = ax.get_ylim()[1]
     hatched(ax, (0, top - height), width, height)
     patch = {"facecolor": "white", "edgecolor": "none", "pad": 4}
-    why = wrap(why, width - 0.2, SMALL)
-    ax.text(width / 2, top - height / 2, why, ha="center", va="center", size=SMALL, color=INK, bbox=patch)
+    write_in(ax, width / 2, top - height / 2, wrap(why, width - 0.2, SMALL), bbox=patch)
 
 
 def _scales(page: Page, limit: float) -> None:

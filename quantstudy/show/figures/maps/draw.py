@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import Mark, hatched, swatch
+from quantstudy.show.canvas.marks import Mark, hatched, swatch, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, wrap
 from quantstudy.show.canvas.style import (
     BASE,
@@ -22,7 +22,6 @@ from quantstudy.show.canvas.style import (
     QUANTIZED_LINE,
     RULE,
     SEA,
-    SMALL,
     rgb,
     styled,
 )
@@ -64,7 +63,7 @@ def maps(run: "Run") -> Figure:
     top = LEGEND
     for columns in blocks:
         for index, column in enumerate(columns):
-            page.write(labels + (size + GAP) * index + size / 2, top + 0.16, column, ha="center", weight="bold")
+            page.heading(labels + (size + GAP) * index + size / 2, top + 0.16, column, size=BASE, ha="center")
         ax = page.axes(labels, top + HEAD, BODY - labels, row * len(names), bare=True)
         for place, name in enumerate(names):
             middle = top + HEAD + row * place + size / 2
@@ -90,22 +89,19 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
         left = (size + GAP) * index
         box = (left, left + size, bottom, bottom + size)
         quantized = None if column in {"target", "float"} else stored.get(f"{name}/{column}/logit")
+        finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
         if column == "target":
             plot_decision(target, ax, outlines=False, box=box)
             under = f"{percent(float(target.mean()), 0)} islands"
-        elif not np.isfinite(logit).all() or (quantized is not None and not np.isfinite(quantized).all()):
+        elif not finite or (quantized is None and column != "float"):
             hatched(ax, (left, bottom), size, size, edgecolor=RULE)
-            under = "not finite"
-        elif column == "float":
-            plot_decision(logit, ax, box=box)
-            under = f"accuracy {percent(float(((logit > 0) == target).mean()))}"
-        elif quantized is None:
-            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
-            under = "n/a"
+            under = "n/a" if finite else "not finite"
         else:
             plot_decision(logit, ax, quantized=quantized, box=box)
-            under = f"flips {percent(float(((logit > 0) != (quantized > 0)).mean()))}"
-        ax.text(left + size / 2, bottom - 0.11, under, ha="center", va="center", size=SMALL, color=MUTED)
+            same = (logit > 0) == (target if quantized is None else quantized > 0)
+            what, where = ("accuracy", same) if quantized is None else ("flips", ~same)
+            under = f"{what} {percent(float(where.mean()))}"
+        write_in(ax, left + size / 2, bottom - 0.11, under, color=MUTED)
 
 
 def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
@@ -162,10 +158,10 @@ def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, floa
 
 
 def _legend(page: Page, left: float) -> None:
-    classes = ((ISLAND, "island"), (SEA, "sea"), (BECAME_ISLAND, "became island"), (BECAME_SEA, "became sea"))
-    areas = [(swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5), label) for colour, label in classes]
-    lines = [(_line(FLOAT_LINE), "float boundary"), (_line(QUANTIZED_LINE), "quantized boundary")]
-    page.legend([*areas, *lines], left, 0.15)
+    colours = ISLAND, SEA, BECAME_ISLAND, BECAME_SEA
+    areas = [swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5) for colour in colours]
+    marks = [*areas, _line(FLOAT_LINE), _line(QUANTIZED_LINE)]
+    page.legend(zip(marks, words.KINDS, strict=True), left, 0.15)
 
 
 def _line(colour: str) -> Mark:

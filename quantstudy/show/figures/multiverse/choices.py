@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, shortened
 from quantstudy.show.canvas.style import BARS, BEST, LEVELS, RULE, SEED_DOT, SMALL, rgb
@@ -44,9 +43,7 @@ def draw_marks(
         made = np.array([entry[axis] == value for entry in entries])
         ax = page.axes(place[0], place[1] + start + 0.02, width, LINE - 0.04)
         ax.imshow(palette[np.where(made, states, len(COLOURS) + 1)][None], aspect="auto", interpolation="nearest")
-        ax.set(xticks=[], yticks=[])
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+        ax.set_axis_off()
 
 
 def draw_names(page: Page, found: Mapping[str, Any], rows: Rows, top: float) -> None:
@@ -60,11 +57,10 @@ def draw_names(page: Page, found: Mapping[str, Any], rows: Rows, top: float) -> 
             page.write(LABELS, middle, "float did not learn", size=SMALL, ha="right")
             continue
         if not index or rows[index - 1][0] != axis:
-            page.write(0.0, middle, NAMES[axis], size=SMALL, weight="bold")
+            page.heading(0.0, middle, NAMES[axis], size=SMALL)
         page.write(LABELS, middle, shortened(value_text(axis, value), 0.75), size=SMALL, ha="right")
         (entry,) = [entry for entry in found["depends_on"][axis] if entry["value"] == value]
-        box = (right, middle - LINE / 2 + 0.03), BAR * entry[key], LINE - 0.06
-        page.canvas.add_patch(Rectangle(*box, facecolor=BARS, alpha=0.45))
+        page.box(right, middle - LINE / 2 + 0.03, BAR * entry[key], LINE - 0.06, BARS, alpha=0.45)
         page.canvas.plot([right] * 2, [middle - LINE / 2, middle + LINE / 2], color=RULE, linewidth=0.8)
         page.write(BODY, middle, share(entry[key]), size=SMALL, ha="right")
 

@@ -11,24 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.marks import Mark, dot, swatch
+from quantstudy.show.canvas.marks import Mark, dot, share_bar, share_kinds, strokes
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import BARS, BEST, HEADING, INK, RULE, SMALL, styled
-from quantstudy.show.figures.multiverse.choices import (
-    BESIDE,
-    COLOURS,
-    LABELS,
-    SHARES,
-    draw_marks,
-    draw_names,
-    height_of,
-    rows_of,
-)
+from quantstudy.show.canvas.style import INK, SMALL, styled
+from quantstudy.show.figures.multiverse import choices
+from quantstudy.show.figures.multiverse.choices import BESIDE, COLOURS, LABELS, SHARES
+from quantstudy.show.values import padded, three
 from quantstudy.words.figures import multiverse as words
 from quantstudy.words.multiverse import finding, key_of
 from quantstudy.words.numbers import real
@@ -36,8 +26,8 @@ from quantstudy.words.verdict import marked
 
 LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
 """Inches: legend, what stands above the curves, the curves, from them to the choices."""
-APART, ROW, TICKS = 0.55, 0.27, 0.42
-"""Inches: from the choices to the shares, one activation, numbers at the left of a curve."""
+APART, ROW, TICKS, STRIP = 0.55, 0.27, 0.42, 0.08
+"""Inches: from the choices to the shares, one activation, numbers at the left of a curve, the dark part of a bar."""
 
 OUTSIDE = 0.5
 """Per cent of the interval ends that may lie beyond either end of the axis."""
@@ -62,9 +52,9 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
     """
     if found["overall_best"] is None or len(found["activations"]) == 1:
         return Page(0.0, finding(found), words.NOTHING).figure
-    rows = rows_of(found)
+    rows = choices.rows_of(found)
     top = LEGEND + HEAD + CURVE + FOOT
-    shares = top + height_of(rows) + APART
+    shares = top + choices.height_of(rows) + APART
     height = shares + 0.5 + ROW * len(found["activations"])
     title = marked(words.title(found), found["not_learned"]["never"])
     page = Page(height, title, words.reading(found), words.caption(found))
@@ -72,8 +62,8 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
     _legend(page, found)
     for column in columns:
         _curve(page, column, found)
-        draw_marks(page, column.entries, rows, (column.left, top), column.width)
-    draw_names(page, found, rows, top)
+        choices.draw_marks(page, column.entries, rows, (column.left, top), column.width)
+    choices.draw_names(page, found, rows, top)
     _activations(page, found, shares)
     return page.figure
 
@@ -98,42 +88,33 @@ def _legend(page: Page, found: Mapping[str, Any]) -> None:
     start = words.lead_of(found)
     page.write(0.0, 0.1, start, size=SMALL)
     kinds = [(_point(COLOURS[state]), label) for state, label in words.states(found).items()]
-    own = [(dot(0.0, 0.12, marker="v", color=INK), "the study's own choices")] if found["own"] is not None else []
+    own = [(dot(0.0, 0.12, marker="v", color=INK), words.OWN)] if found["own"] is not None else []
     page.legend([*kinds, *own], text_width(start, SMALL) + 0.25, 0.1, 0.28)
 
 
 def _point(colour: str) -> Mark:
-    def draw(ax: Axes, left: float, middle: float) -> float:
-        ax.plot([left, left], [middle - 0.08, middle + 0.08], color=colour, linewidth=1.6)
-        ax.plot([left], [middle], marker="o", markersize=5, color=colour)
-        return 0.12
-
-    return draw
+    line, point = {"color": colour, "linewidth": 1.6}, {"color": colour, "marker": "o", "markersize": 5}
+    return strokes(0.12, ([0.0, 0.0], [-0.08, 0.08], line), ([0.0], [0.0], point))
 
 
 def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
     name, unit, scale = words.UNITS[column.metric]
     top = LEGEND + HEAD
-    page.write(column.left, LEGEND + 0.16, f"{name}, {unit}", weight="bold", size=SMALL, va="baseline")
+    page.heading(column.left, LEGEND + 0.16, f"{name}, {unit}", size=SMALL, va="baseline")
     ax = page.axes(column.left, top, column.width, CURVE)
-    mean, low, high = (
-        np.array([scale * real(entry["lead"][key]) for entry in column.entries]) for key in ("mean", "low", "high")
-    )
+    mean, low, high = np.array([three(entry["lead"], scale) for entry in column.entries]).reshape(-1, 3).T
     place = np.arange(len(mean))
-    limits = _limits(mean, low, high)
-    ax.set(xlim=(-0.5, len(mean) - 0.5), ylim=limits, xticks=[])
+    ax.set(xlim=(-0.5, len(mean) - 0.5), ylim=_limits(mean, low, high), xticks=[])
     ax.spines["bottom"].set_visible(False)
     ax.tick_params(axis="y", length=2, labelsize=SMALL)
     ax.locator_params(axis="y", nbins=6)
     ax.axhline(0.0, color=INK, linewidth=0.8, zorder=1.0)
     pitch = 72.0 * column.width / max(1, len(mean))  # points from one specification to the next
     colours = [COLOURS[entry["state"]] for entry in column.entries]
-    ends = np.stack([np.stack([place, low], axis=1), np.stack([place, high], axis=1)], axis=1)
     known = np.isfinite(low) & np.isfinite(high)
     kept = [colour for colour, is_known in zip(colours, known, strict=True) if is_known]
-    ax.add_collection(
-        LineCollection(ends[known].tolist(), colors=kept, linewidths=min(1.6, max(0.4, 0.8 * pitch)), alpha=0.5)
-    )
+    thick = min(1.6, max(0.4, 0.8 * pitch))
+    ax.vlines(place[known], low[known], high[known], colors=kept, linewidths=thick, alpha=0.5)
     ax.scatter(place, mean, s=min(16.0, max(2.0, (1.6 * pitch) ** 2)), c=colours, linewidths=0.0, zorder=2.5)
     own = [at for at, entry in enumerate(column.entries) if entry["own"] and np.isfinite(mean[at])]
     for at in own:
@@ -143,22 +124,17 @@ def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
 
 def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
     """Return the ends of the axis: all means, and nearly all interval ends, are within."""
-    ends = np.concatenate([[0.0], mean[np.isfinite(mean)]])
-    bottom, top = float(ends.min()), float(ends.max())
+    ends = [0.0, *mean.tolist()]
     if np.isfinite(low).any():
-        bottom = min(bottom, float(np.percentile(low[np.isfinite(low)], OUTSIDE)))
-        top = max(top, float(np.percentile(high[np.isfinite(high)], 100.0 - OUTSIDE)))
-    pad = 0.04 * max(top - bottom, 1e-3)
-    return bottom - pad, top + pad
+        ends += [np.percentile(low[np.isfinite(low)], OUTSIDE), np.percentile(high[np.isfinite(high)], 100.0 - OUTSIDE)]
+    return padded(ends, 0.04, least=1e-3)
 
 
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
     """Draw per activation in how many of all specifications it is best, and best or tied."""
-    title = words.question(found)
-    page.write(0.0, top, title, size=HEADING, weight="bold")
     tells = found["tells"]
-    kinds = (swatch(BARS, 0.3, 0.16, alpha=0.45), "best or tied with the best"), (swatch(BEST, 0.3, 0.16), "best")
-    page.legend(kinds[0 if tells else 1 :], text_width(title, HEADING, "bold") + 0.35, top, 0.28)
+    left = page.heading(0.0, top, words.question(found)) + 0.35
+    page.legend(share_kinds(STRIP, words.TIED if tells else None), left, top, 0.28)
     start, width = LABELS + TICKS, BODY - LABELS - TICKS - SHARES
     shares = found[key_of(found)]
     ranked = sorted(found["activations"], key=lambda name: (name != found["overall_best"], -shares[name]))
@@ -166,14 +142,6 @@ def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
         middle = top + 0.42 + ROW * row
         weight = "bold" if name == found["overall_best"] else "normal"
         page.write(LABELS + TICKS - 0.12, middle, shortened(name, 1.9, weight), ha="right", weight=weight)
-        page.canvas.add_patch(
-            Rectangle((start, middle - 0.1), width, 0.2, facecolor="none", edgecolor=RULE, linewidth=0.6)
-        )
-        if tells:
-            page.canvas.add_patch(
-                Rectangle((start, middle - 0.1), width * shares[name], 0.2, facecolor=BARS, alpha=0.45)
-            )
-        page.canvas.add_patch(
-            Rectangle((start, middle + 0.02), width * found["share_best"][name], 0.08, facecolor=BEST)
-        )
+        tied, best = shares[name] if tells else 0.0, found["share_best"][name]
+        share_bar(page.canvas, (start, middle - 0.1), (width, 0.2), tied, best, STRIP)
         page.write(start + width + BESIDE, middle, words.shares(found, name), size=SMALL, weight=weight)

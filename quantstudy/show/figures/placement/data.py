@@ -43,6 +43,12 @@ class Table:
     default: Mask
     seeds: int
 
+    @property
+    def end(self) -> float:
+        """Points behind at the dark end of the colour scale, which a few that break down do not stretch."""
+        finite = self.behind[np.isfinite(self.behind)]
+        return max(float(np.percentile(finite, 95.0)) if finite.size else 0.0, 0.1)
+
     def made(self, factor: str, level: Any) -> Mask:
         """Return which settings take this level of a factor, `[settings]`."""
         return np.array([setting[factor] == level for setting in self.settings], dtype=bool)
@@ -58,17 +64,19 @@ def table_of(scheme: str, section: Mapping[str, Any], config: "StudyConfig") -> 
     settings = list(section.get("settings", []))
     shape = (len(settings), len(names))
     behind = [real(one["behind"].get(name, {}).get("mean")) for one in settings for name in names]
+
+    def among(key: str) -> Mask:
+        return np.array([name in one[key] for one in settings for name in names], dtype=bool).reshape(shape)
+
     best = np.array([name == one["best"] for one in settings for name in names], dtype=bool).reshape(shape)
-    tied = np.array([name in one["tied_with"] for one in settings for name in names], dtype=bool).reshape(shape)
-    deployable = np.array([name in one["deployable"] for one in settings for name in names], dtype=bool)
     return Table(
         scheme=scheme,
         names=names,
         settings=settings,
         behind=100.0 * np.array(behind, dtype=np.float64).reshape(shape),
         best=best,
-        tied=best if config.seeds == 1 else best | tied,
-        deployable=deployable.reshape(shape),
+        tied=best if config.seeds == 1 else best | among("tied_with"),
+        deployable=among("deployable"),
         default=np.array([bool(one["default"]) for one in settings], dtype=bool),
         seeds=config.seeds,
     )

@@ -7,13 +7,11 @@ one choice. Below, every setting (see `placement_cells`).
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.marks import Mark
-from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
-from quantstudy.show.canvas.style import BARS, BEST, HEADING, RULE, SMALL, styled
+from quantstudy.show.canvas.marks import share_bar, share_kinds
+from quantstudy.show.canvas.page import BODY, Page, names_width
+from quantstudy.show.canvas.style import SMALL, styled
 from quantstudy.show.figures.placement.data import Mask, Table, table_of
 from quantstudy.show.figures.placement.panels import LEGEND, draw_cells, grid_of
 from quantstudy.words.figures import placement as words
@@ -56,37 +54,22 @@ def placement(run: "Run") -> Figure:
 
 def _shares(page: Page, table: Table) -> None:
     labels = names_width(table.names, 1.45) + 0.12
-    _legend(page, table)
-    for row, name in enumerate(table.names):
-        page.write(labels - 0.12, HEAD + ROW * (row + 0.5), shortened(name, labels - 0.12), ha="right", va="center")
+    kinds = share_kinds(STRIP, None if table.seeds == 1 else words.TIED)
+    page.legend(kinds, page.heading(0.0, 0.1, words.QUESTION) + 0.35, 0.1, 0.28)
+    page.names(table.names, labels - 0.12, HEAD, ROW)
     everything = np.ones(len(table.settings), dtype=bool)
-    page.write(labels, 0.74, f"all {plural(len(everything), 'setting')}", size=SMALL, weight="bold", va="baseline")
+    page.heading(labels, 0.74, f"all {plural(len(everything), 'setting')}", size=SMALL, va="baseline")
     _bars(page, table, everything, labels, BAR)
     left = labels + BAR + GROUP
     groups = {key: table.levels(key) for key in FACTORS}
     width = (BODY - left - GROUP * (len(groups) - 1)) / sum(map(len, groups.values()))
     for key, levels in groups.items():
-        page.write(left, 0.5, FACTORS[key].head, size=SMALL, weight="bold", va="baseline")
+        page.heading(left, 0.5, FACTORS[key].head, size=SMALL, va="baseline")
         for level in levels:
             page.note(left, 0.74, FACTORS[key].levels[level].head, va="baseline")
             _bars(page, table, table.made(key, level), left, width - 0.08)
             left += width
         left += GROUP
-
-
-def _legend(page: Page, table: Table) -> None:
-    page.write(0.0, 0.1, words.QUESTION, size=HEADING, weight="bold")
-    kinds = (_bar(0.18, BARS, 0.45), "best or tied with the best: the number"), (_bar(STRIP, BEST, 1.0), "best")
-    left = text_width(words.QUESTION, HEADING, "bold") + 0.35
-    page.legend(kinds[1 if table.seeds == 1 else 0 :], left, 0.1, 0.28)
-
-
-def _bar(height: float, colour: str, alpha: float) -> Mark:
-    def draw(ax: Axes, left: float, middle: float) -> float:
-        ax.add_artist(Rectangle((left, middle + 0.09 - height), 0.3, height, facecolor=colour, alpha=alpha))
-        return 0.38
-
-    return draw
 
 
 def _bars(page: Page, table: Table, rows: Mask, left: float, width: float) -> None:
@@ -95,8 +78,6 @@ def _bars(page: Page, table: Table, rows: Mask, left: float, width: float) -> No
     height = ROW - 0.04
     for row, (share, first) in enumerate(zip(tied.tolist(), best.tolist(), strict=True)):
         top = HEAD + ROW * row + 0.02
-        page.canvas.add_artist(Rectangle((left, top), width * share, height, facecolor=BARS, alpha=0.45))
-        page.canvas.add_artist(Rectangle((left, top + height - STRIP), width * first, STRIP, facecolor=BEST))
-        page.canvas.add_artist(Rectangle((left, top), width, height, facecolor="none", edgecolor=RULE, linewidth=0.6))
+        share_bar(page.canvas, (left, top), (width, height), share, first, STRIP)
         weight = "bold" if share == tied.max() and share > 0.0 else "normal"
         page.write(left + 0.05, top + (height - STRIP) / 2, percent(share, 0), size=SMALL, weight=weight)

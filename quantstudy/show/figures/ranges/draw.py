@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from quantstudy.show.canvas.marks import hatched, swatch
+from quantstudy.show.canvas.marks import hatched, strokes, swatch, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, text_width, wrap
 from quantstudy.show.canvas.style import BARS, LEVELS, MUTED, RULE, SMALL, styled
 from quantstudy.show.figures.ranges.data import Histogram, histogram, levels_of, mean
-from quantstudy.show.values import Floats, layer_values, not_learned, require
+from quantstudy.show.values import Floats, layer_values, not_learned, padded, require
 from quantstudy.words.figures import ranges as words
 from quantstudy.words.verdict import marked
 
@@ -95,7 +95,7 @@ def plot_ranges(
     found = histogram(frame, activation, layer, grid)
     if found is None:
         hatched(ax, (0, 0), 1, 1, transform=ax.transAxes)
-        ax.text(0.5, 0.5, "n/a", transform=ax.transAxes, ha="center", va="center", size=SMALL)
+        write_in(ax, 0.5, 0.5, "n/a", transform=ax.transAxes)
         ax.set(xticks=[], yticks=[])
     else:
         draw_bars(ax, found, grid)
@@ -112,7 +112,7 @@ def draw_bars(ax: Axes, found: Histogram, grid: Floats) -> None:
     ax.add_artist(StepPatch(shares, found.edges, baseline=LOWEST / 10, facecolor=BARS, linewidth=0))
     width = ax.get_window_extent().width / ax.figure.dpi
     ax.set_yscale("log")
-    ax.set(ylim=(LOWEST, 200.0), xlim=_padded(found, grid))
+    ax.set(ylim=(LOWEST, 200.0), xlim=padded([*found.edges[[0, -1]], *grid[:1], *grid[-1:]], 0.015))
     ax.set_yticks([0.01, 1.0, 100.0])
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
@@ -129,21 +129,8 @@ def draw_bars(ax: Axes, found: Histogram, grid: Floats) -> None:
         ax.add_collection(upright, autolim=False)
 
 
-def _padded(found: Histogram, grid: Floats) -> tuple[float, float]:
-    ends = np.array([found.edges[0], found.edges[-1], *grid[:1], *grid[-1:]])
-    pad = 0.015 * (ends.max() - ends.min())
-    return float(ends.min() - pad), float(ends.max() + pad)
-
-
 def _legend(page: Page, left: float, scheme: str, count: int) -> None:
-    as_bar = count > MOST_LINES
-    kinds = (
-        (swatch(BARS, 0.28, 0.16), "share of the outputs, logarithmic"),
-        (swatch(LEVELS, 0.24, 0.09) if as_bar else _lines, words.levels(scheme, count, as_bar=as_bar)),
-    )
-    page.legend(kinds, left, 0.13)
-
-
-def _lines(ax: Axes, left: float, middle: float) -> float:
-    ax.vlines([left + 0.03, left + 0.12, left + 0.21], middle - 0.1, middle + 0.1, color=LEVELS, linewidth=0.8)
-    return 0.32
+    as_bar, look = count > MOST_LINES, {"color": LEVELS, "linewidth": 0.8, "solid_capstyle": "butt"}
+    lines = strokes(0.32, *(([x, x], [-0.1, 0.1], look) for x in (0.03, 0.12, 0.21)))
+    levels = swatch(LEVELS, 0.24, 0.09) if as_bar else lines, words.levels(scheme, count, as_bar=as_bar)
+    page.legend([(swatch(BARS, 0.28, 0.16), words.SHARE), levels], left, 0.13)

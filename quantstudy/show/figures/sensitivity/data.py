@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.values import Floats
+from quantstudy.show.values import Floats, three
 from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
@@ -59,15 +59,10 @@ def _parts(scheme: str, found: Mapping[str, Any], names: Sequence[str], layers: 
     rank = np.full((len(names), layers), np.nan)
     for row, name in enumerate(names):
         entry = found.get(name, {"total": {}, "layers": []})
-        total[row] = _three(entry["total"])
+        total[row] = three(entry["total"])
         for part in entry["layers"]:
             rank[row, part["layer"]] = real(part["rank"])
             for view in VIEWS:
-                views[view][row, part["layer"]] = _three(part[view])
-    return Parts(
-        scheme, total, views, rank, [found[name]["largest_layer"]["layer"] if name in found else None for name in names]
-    )
-
-
-def _three(value: Mapping[str, Any]) -> tuple[float, float, float]:
-    return real(value.get("mean")), real(value.get("low")), real(value.get("high"))
+                views[view][row, part["layer"]] = three(part[view])
+    largest = [found[name]["largest_layer"]["layer"] if name in found else None for name in names]
+    return Parts(scheme, total, views, rank, largest)

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.marks import Mark, hatched
+from quantstudy.show.canvas.marks import dash, dot, hatched, strokes
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import HEADING, INK, RULE, SEQUENTIAL, SMALL, ink_on, styled
+from quantstudy.show.canvas.style import BASE, INK, RULE, SEQUENTIAL, SMALL, ink_on, styled
 from quantstudy.show.figures.sensitivity.data import Parts, parts
 from quantstudy.show.figures.sensitivity.table import APART, FOOT, HEAD, NAMES, Layout, draw_table, layout_of
+from quantstudy.show.values import padded
 from quantstudy.words.figures import sensitivity as words
 from quantstudy.words.numbers import percent
 from quantstudy.words.sensitivity import finding
@@ -55,13 +56,18 @@ def sensitivity(run: "Run") -> Figure:
 
 
 def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str, ...], colours: list[Any]) -> None:
+    """Draw all bars on one axis: percent across, inches from the top down."""
     top, step = LEGEND + HEAD, layout.bars + APART
-    ax = _axes(page, layout, found, top, step * len(names))
-    page.write(0.0, LEGEND + 0.1, "Flip rate, split among the layers", size=HEADING, weight="bold")
+    height, limits = step * len(names), padded(_ends(found), 0.02)
+    place, size = (layout.totals + 0.12, top), (layout.width, height)
+    ax = page.rows(place, size, (height, 0.0), 0.6, "% of the pixels", limits)
+    ax.tick_params(axis="x", top=True, labeltop=True, length=3)
+    ax.grid(axis="x", color=RULE, linewidth=0.5)
+    page.heading(0.0, LEGEND + 0.1, words.BARS)
     page.note(layout.totals, top - 0.15, "total", ha="right")
     for row, name in enumerate(names):
         above = step * row + APART / 2
-        page.write(0.0, top + above + layout.bars / 2, shortened(name, NAMES, "bold"), weight="bold")
+        page.heading(0.0, top + above + layout.bars / 2, shortened(name, NAMES, "bold"), size=BASE)
         for index, part in enumerate(found):
             middle = above + layout.bars * (index + 0.5) / len(found)
             page.write(layout.totals - 0.62, top + middle, part.scheme, size=SMALL, ha="right")
@@ -69,33 +75,14 @@ def _draw_bars(page: Page, layout: Layout, found: list[Parts], names: tuple[str,
             page.write(layout.totals, top + middle, shown, size=SMALL, ha="right")
             _bar(ax, layout, part, row, middle, colours)
     right = layout.totals if layout.below else BODY
-    page.canvas.hlines(top + step * np.arange(1, len(names)), 0.0, right, color=RULE, linewidth=0.6)
+    page.rule(top + step * np.arange(1, len(names)), 0.0, right, 0.6)
 
 
-def _axes(page: Page, layout: Layout, found: list[Parts], top: float, height: float) -> Axes:
-    """Return the axes of all bars: percent across, inches from the top down."""
-    left = layout.totals + 0.12
-    low, high = _limits(found)
-    pad = 0.02 * (high - low)
-    ax = page.rows(left, top, layout.width, height, (height, 0.0), 0.6)
-    ax.set_xlim(low - pad, high + pad)
-    ax.tick_params(axis="x", top=True, labeltop=True, length=3)
-    ax.grid(axis="x", color=RULE, linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.axvline(0.0, color=INK, linewidth=0.8)
-    below = top + height + 0.36
-    page.note(left + layout.width / 2, below, "% of the pixels", ha="center")
-    return ax
-
-
-def _limits(found: list[Parts]) -> tuple[float, float]:
-    ends = [part.total for part in found]
-    ends += [np.nansum(np.minimum(part.shares, 0.0), axis=1) for part in found]
-    ends += [np.nansum(np.maximum(part.shares, 0.0), axis=1) for part in found]
-    values = 100.0 * np.concatenate([part.ravel() for part in ends])
-    values = values[np.isfinite(values)]
-    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
-    return low, high if high > low else low + 1.0
+def _ends(found: list[Parts]) -> list[float]:
+    """Return what the axis must hold: 0, all totals with their intervals, and all bars; 0 to 1 where all is 0."""
+    bars = [np.nansum(side(part.shares, 0.0), axis=1) for part in found for side in (np.minimum, np.maximum)]
+    values = 100.0 * np.concatenate([[0.0], *(part.total.ravel() for part in found), *bars])
+    return [*values.tolist(), *([] if np.nan_to_num(values).any() else [1.0])]
 
 
 def _bar(ax: Axes, layout: Layout, part: Parts, row: int, middle: float, colours: list[Any]) -> None:
@@ -125,22 +112,12 @@ def _legend(page: Page, colours: list[Any], seeds: int, *, negative: bool) -> No
     page.write(0.0, 0.15, "layer", size=SMALL)
     left = text_width("layer", SMALL) + 0.1
     for layer, colour in enumerate(colours):
-        page.canvas.add_patch(Rectangle((left, 0.04), 0.3, 0.22, facecolor=colour))
-        page.write(left + 0.15, 0.15, str(layer), size=SMALL, ha="center", color=ink_on(colour))
+        page.box(left, 0.04, 0.3, 0.22, colour)
+        page.note(left + 0.15, 0.15, str(layer), ha="center", color=ink_on(colour))
         left += 0.33
-    told = [(_nothing, words.UNDOES)] if negative else []
-    page.legend([(_nothing, "= output"), *told, (_total(interval=seeds > 1), words.total(seeds))], left + 0.05, 0.15)
-
-
-def _nothing(ax: Axes, left: float, middle: float) -> float:
-    return 0.0
-
-
-def _total(*, interval: bool) -> Mark:
-    def draw(ax: Axes, left: float, middle: float) -> float:
-        if interval:
-            ax.plot([left, left + 0.4], [middle, middle], color=INK, linewidth=1.4)
-        ax.plot([left + 0.2], [middle], marker="D", markersize=4, color=INK)
-        return 0.5
-
-    return draw
+    nothing = strokes(0.0)
+    total = (
+        dash(INK, marker="D", size=4, width=1.4) if seeds > 1 else dot(0.2, 0.3, marker="D", markersize=4, color=INK)
+    )
+    told = [(nothing, words.UNDOES)] if negative else []
+    page.legend([(nothing, "= output"), *told, (total, words.total(seeds))], left + 0.05, 0.15)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
-from quantstudy.show.canvas.style import HEADING, INK, MISSING, RULE, SMALL, ink_on
+from quantstudy.show.canvas.style import BASE, HEADING, INK, MISSING, SMALL, ink_on
 from quantstudy.show.figures.sensitivity.data import Parts
 from quantstudy.words.figures.sensitivity import VIEWS, share, table
 from quantstudy.words.numbers import interval, number
@@ -82,19 +81,18 @@ def draw_table(page: Page, layout: Layout, part: Parts, names: tuple[str, ...], 
     """Write the table of one scheme, its heading at `top`."""
     heading = table(part.scheme)
     start = 0.0 if layout.below else min(layout.table - 0.9, BODY - text_width(heading, HEADING, "bold"))
-    page.write(start, top + 0.1, heading, size=HEADING, weight="bold")
+    page.heading(start, top + 0.1, heading)
     for layer in range(len(colours)):
-        middle = layout.table + layout.column * (layer + 0.5)
-        word = layer_name(layer, len(colours))
-        page.write(middle, top + HEAD - 0.15, word, size=SMALL, ha="center", weight="bold")
+        middle, word = layout.table + layout.column * (layer + 0.5), layer_name(layer, len(colours))
+        page.heading(middle, top + HEAD - 0.15, word, size=SMALL, ha="center")
     top, step = top + HEAD, layout.lines + APART
     for row, name in enumerate(names):
         if layout.below:
-            page.write(0.0, top + step * (row + 0.5), shortened(name, NAMES, "bold"), weight="bold")
+            page.heading(0.0, top + step * (row + 0.5), shortened(name, NAMES, "bold"), size=BASE)
         _cells(page, layout, part, row, top + step * row + APART / 2, colours)
     if layout.below:
         right = layout.table + layout.column * len(colours)
-        page.canvas.hlines(top + step * np.arange(1, len(names)), 0.0, right, color=RULE, linewidth=0.6)
+        page.rule(top + step * np.arange(1, len(names)), 0.0, right, 0.6)
 
 
 def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colours: list[Any]) -> None:
@@ -104,7 +102,7 @@ def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colour
     page.note(right, top + CHIP / 2, "rank, share", ha="right")
     if layout.intervals:
         page.note(right, top + CHIP + LINE / 2, "95 %", ha="right")
-    blamed = {"isolated": _extreme(part, "isolated", row, 1.0), "all_but_one": _extreme(part, "all_but_one", row, -1.0)}
+    blamed = {view: _extreme(part, view, row, sign) for view, sign in (("isolated", 1.0), ("all_but_one", -1.0))}
     for line, word in zip(lines, VIEWS.values(), strict=True):
         page.note(right, line, word, ha="right")
     for layer, colour in enumerate(colours):
@@ -112,22 +110,18 @@ def _cells(page: Page, layout: Layout, part: Parts, row: int, top: float, colour
         middle = left + layout.column / 2
         mean, low, high = part.views["shapley"][row, layer]
         first = part.largest[row] == layer
-        missing = bool(np.isnan(mean))
-        box: dict[str, Any] = {"facecolor": MISSING, "hatch": "///"} if missing else {"facecolor": colour}
-        edge = {"edgecolor": INK if first else "white", "linewidth": 2.0 if first else 0.0}
-        chip = Rectangle((left + 0.03, top + 0.01), layout.column - 0.06, CHIP - 0.02, **box | edge)
-        page.canvas.add_patch(chip)
-        ink = INK if missing else ink_on(colour)
+        fill, hatch, ink = (MISSING, "///", INK) if np.isnan(mean) else (colour, None, ink_on(colour))
+        edge, wide, weight = (INK, 2.0, "bold") if first else ("white", 0.0, "normal")
+        size = layout.column - 0.06, CHIP - 0.02
+        page.box(left + 0.03, top + 0.01, *size, fill, hatch=hatch, edgecolor=edge, linewidth=wide)
         text = share(float(mean), float(part.rank[row, layer]), layout.places)
-        weight = "bold" if first else "normal"
-        page.write(middle, top + CHIP / 2, text, size=SMALL, ha="center", color=ink, weight=weight)
+        page.note(middle, top + CHIP / 2, text, ha="center", color=ink, weight=weight)
         if layout.intervals:
-            ends = interval(float(low), float(high), layout.places)
-            page.note(middle, top + CHIP + LINE / 2, ends, ha="center")
+            page.note(middle, top + CHIP + LINE / 2, interval(low, high, layout.places), ha="center")
         for line, view in zip(lines, VIEWS, strict=True):
-            value = number(100.0 * float(part.views[view][row, layer, 0]), layout.places)
+            value = number(100.0 * part.views[view][row, layer, 0], layout.places)
             bold = "bold" if blamed.get(view) == layer else "normal"
-            page.write(middle, line, value, size=SMALL, ha="center", weight=bold)
+            page.note(middle, line, value, ha="center", color=INK, weight=bold)
 
 
 def _extreme(part: Parts, view: str, row: int, sign: float) -> int | None:

@@ -9,21 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import dash, dot, interval_mark, swatch, unknown
+from quantstudy.show.canvas.marks import Pair, dash, dot, interval_mark, swatch, unknown
 from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text_width
-from quantstudy.show.canvas.style import (
-    ALLOWED,
-    BASE,
-    BEST,
-    DEPLOYABLE,
-    HEADING,
-    INK,
-    MUTED,
-    RULE,
-    SMALL,
-    TIED_BAND,
-    styled,
-)
+from quantstudy.show.canvas.style import ALLOWED, BEST, DEPLOYABLE, INK, MUTED, RULE, SMALL, TIED_BAND, styled
+from quantstudy.show.values import padded, three
 from quantstudy.words.figures import verdict as words
 from quantstudy.words.headline import headline, one_seed, outcome
 from quantstudy.words.numbers import percent, real, with_interval
@@ -37,12 +26,13 @@ ROW, HEAD, FOOT, LEGEND, APART = 0.27, 0.66, 0.62, 0.45, 0.35
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the parts of one panel begin, in inches from its left edge, and how wide the plot is."""
+    """Where the parts of one panel begin, in inches from its left edge, how wide the plot is; the allowed drop."""
 
     names: float
     plot: float
     drop: float
     chance: float
+    allowed: float
 
 
 @styled
@@ -62,78 +52,67 @@ def verdict(run: "Run") -> Figure:
     columns = _columns(run, found, width)
     title = headline(run.config, run.verdict())
     page = Page(LEGEND + height * max(1, len(pairs)), title, words.reading(run.config), words.CAPTION)
-    _legend(page, run.config.allowed_drop)
+    hollow = dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK)
+    marks = dash(BEST), dash(MUTED), hollow, swatch(ALLOWED), swatch(TIED_BAND)
+    left = page.legend(zip(marks, words.kinds(run.config.allowed_drop), strict=True), 0.02, 0.15, 0.28)
+    page.note(left, 0.15, "deployable", color=DEPLOYABLE, weight="bold")
     for index, (group, pair) in enumerate(pairs):
         limits = _limits([found[scheme] for scheme in group], run.config.allowed_drop)
         for side, scheme in enumerate(pair):
             place = ((width + APART) * side, LEGEND + height * index)
-            _panel(page, scheme, found[scheme], place, columns, limits, run.config.allowed_drop)
+            _panel(page, scheme, found[scheme], place, columns, limits)
     return page.figure
 
 
 def _columns(run: "Run", found: dict[str, Any], width: float) -> Columns:
     names = names_width(run.config.activations, 1.45, "bold")
     drops = [text_width(_drop(entry), SMALL, "bold") for judged in found.values() for entry in judged["ranking"]]
-    drop = max([*drops, text_width("drop, points", SMALL, "bold")])
-    chance = text_width("P(best)", SMALL, "bold")
-    return Columns(names, width - names - drop - chance - 0.36, width - chance - 0.12, width)
+    drop = max([*drops, text_width(words.DROP, SMALL, "bold")])
+    chance = text_width(words.CHANCE, SMALL, "bold")
+    plot = width - names - drop - chance - 0.36
+    return Columns(names, plot, width - chance - 0.12, width, run.config.allowed_drop)
 
 
 def _drop(entry: dict[str, Any]) -> str:
     places = 2 if abs(real(entry["drop"])) < 0.02 else 1
-    return with_interval([real(entry[key]) for key in ("drop", "drop_low", "drop_high")], places)
+    return with_interval(three(entry, keys=("drop", "drop_low", "drop_high")), places)
 
 
-def _limits(judged: list[dict[str, Any]], allowed: float) -> tuple[float, float]:
-    ends = []
+def _limits(judged: list[dict[str, Any]], allowed: float) -> Pair:
+    ends: list[float] = []
     for entry in (entry for part in judged for entry in part["ranking"]):
-        mean, drop = real(entry["mean"]), real(entry["drop"])
-        ends += [mean, real(entry["low"]), real(entry["high"]), mean + drop, mean + drop - allowed]
-    finite = [100.0 * end for end in ends if math.isfinite(end)] or [0.0, 100.0]
-    low, high = min(finite), max(finite)
-    pad = 0.04 * max(high - low, 0.5)
-    return low - pad, min(high + pad, 100.0 + pad)
+        mean, low, high = three(entry, 100.0)
+        full = mean + 100.0 * real(entry["drop"])
+        ends += [mean, low, high, full, full - 100.0 * allowed]
+    return padded(ends, 0.04, least=0.5)
 
 
-def _panel(
-    page: Page,
-    scheme: str,
-    judged: dict[str, Any],
-    place: tuple[float, float],
-    columns: Columns,
-    limits: tuple[float, float],
-    allowed: float,
-) -> None:
+def _panel(page: Page, scheme: str, judged: dict[str, Any], place: Pair, columns: Columns, limits: Pair) -> None:
     left, top = place
     ranking = judged["ranking"]
     tied = set() if one_seed(judged) else set(judged["tied_with"])
-    page.write(left, top + 0.1, scheme, size=HEADING, weight="bold")
-    page.write(left + text_width(scheme, HEADING, "bold") + 0.15, top + 0.1, outcome(judged), size=BASE, color=MUTED)
-    page.note(left + columns.drop, top + 0.48, "drop, points", ha="right")
-    page.note(left + columns.chance, top + 0.48, "P(best)", ha="right")
-    plot = left + columns.names + 0.12
-    ax = page.rows(plot, top + HEAD, columns.plot, ROW * len(ranking), (len(ranking), 0.0), 0.55)
-    ax.set_xlim(limits)
-    page.note(plot + columns.plot / 2, top + HEAD + ROW * len(ranking) + 0.36, "accuracy, %", ha="center")
+    page.heading(left, top + 0.1, scheme, outcome(judged))
+    page.note(left + columns.drop, top + 0.48, words.DROP, ha="right")
+    page.note(left + columns.chance, top + 0.48, words.CHANCE, ha="right")
+    start, size = (left + columns.names + 0.12, top + HEAD), (columns.plot, ROW * len(ranking))
+    ax = page.rows(start, size, (len(ranking), 0.0), 0.55, "accuracy, %", limits)
     for row, entry in enumerate(ranking):
         middle = top + HEAD + ROW * (row + 0.5)
-        deployable = bool(entry["deployable"])
+        weight, colour = ("bold", DEPLOYABLE) if entry["deployable"] else ("normal", INK)
         if entry["activation"] in tied and len(tied) > 1:
-            box = (left - 0.06, middle - ROW / 2), columns.chance + 0.12, ROW
-            page.canvas.add_patch(Rectangle(*box, facecolor=TIED_BAND))
-        _mark(ax, row, entry, allowed, best=entry["activation"] in tied)
+            page.box(left - 0.06, middle - ROW / 2, columns.chance + 0.12, ROW, TIED_BAND)
+        _mark(ax, row, entry, columns.allowed, best=entry["activation"] in tied)
         name = shortened(entry["activation"], columns.names, "bold")
-        page.write(left + columns.names, middle, name, ha="right", weight="bold" if deployable else "normal")
-        ink = {"color": DEPLOYABLE if deployable else INK, "weight": "bold" if deployable else "normal"}
-        page.write(left + columns.drop, middle, _drop(entry), ha="right", size=SMALL, **ink)
+        page.write(left + columns.names, middle, name, ha="right", weight=weight)
+        page.note(left + columns.drop, middle, _drop(entry), ha="right", color=colour, weight=weight)
         chance = real(entry["probability_best"])
         shown = "" if math.isnan(chance) else percent(chance, 0)
         page.note(left + columns.chance, middle, shown, ha="right")
 
 
 def _mark(ax: Axes, row: int, entry: dict[str, Any], allowed: float, *, best: bool) -> None:
-    mean, low, high, drop = (100.0 * real(entry[key]) for key in ("mean", "low", "high", "drop"))
-    middle, full = row + 0.5, mean + drop
+    mean, low, high = three(entry, 100.0)
+    middle, full = row + 0.5, mean + 100.0 * real(entry["drop"])
     if math.isfinite(full):
         ax.add_patch(Rectangle((full - 100.0 * allowed, row + 0.12), 100.0 * allowed, 0.76, facecolor=ALLOWED))
         ax.plot([full], [middle], marker="o", markersize=6, markerfacecolor="white", markeredgecolor=INK)
@@ -141,15 +120,3 @@ def _mark(ax: Axes, row: int, entry: dict[str, Any], allowed: float, *, best: bo
     if math.isnan(mean):
         unknown(ax, middle)
     interval_mark(ax, middle, (mean, low, high), BEST if best else MUTED)
-
-
-def _legend(page: Page, allowed: float) -> None:
-    kinds = (
-        (dash(BEST), "best or tied"),
-        (dash(MUTED), "behind"),
-        (dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK), "float"),
-        (swatch(ALLOWED), words.allowed(allowed)),
-        (swatch(TIED_BAND), "tied: no winner among these"),
-    )
-    left = page.legend(kinds, 0.02, 0.15, 0.28)
-    page.write(left, 0.15, "deployable", size=SMALL, color=DEPLOYABLE, weight="bold")
