@@ -13,6 +13,9 @@ FEW_SEEDS = 5
 MOST_NAMES = 3
 """More activations are counted, not named, so that lines stay short."""
 
+TESTS = {"permutation": "a permutation test", "anytime": "a test that allows for looking after every batch of seeds"}
+"""What is said of the test by its name in verdict.json (`judge.rules`)."""
+
 UNLEARNED = "not learned"
 """What is said of an activation whose float networks are not accurate enough: that it loses little means little."""
 

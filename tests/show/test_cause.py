@@ -67,7 +67,10 @@ def build(missing: float = 0.0, quick: bool = False, **settings: Any) -> SimpleN
             halves = 0.005 + 0.03 * random.random(len(rows))
             cells = zip(rows, means.tolist(), halves.tolist(), strict=True)
             verdict[scheme] = [entry(row, mean, half, one_seed=config.seeds == 1) for row, mean, half in cells]
-    return SimpleNamespace(config=config, verdict=lambda: {"not_learned": {}} | ({"cause": verdict} if verdict else {}))
+    return SimpleNamespace(
+        config=config,
+        verdict=lambda: {"not_learned": {}, "test": "permutation"} | ({"cause": verdict} if verdict else {}),
+    )
 
 
 SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
@@ -103,7 +106,9 @@ def known(means: dict[str, float], *, differs: set[str] = frozenset(), base: str
 
 
 def run_of(sections: dict[str, list[dict[str, Any]]], **settings: Any) -> SimpleNamespace:
-    return SimpleNamespace(config=StudyConfig(**settings), verdict=lambda: {"cause": sections, "not_learned": {}})
+    return SimpleNamespace(
+        config=StudyConfig(**settings), verdict=lambda: {"cause": sections, "not_learned": {}, "test": "permutation"}
+    )
 
 
 def texts(figure: Figure) -> list[str]:

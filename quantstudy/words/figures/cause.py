@@ -2,6 +2,7 @@
 
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.words.numbers import plural
+from quantstudy.words.verdict import TESTS
 
 ASKED = {
     "gap": "gap",
@@ -35,8 +36,8 @@ def reading(seeds: int) -> str:
     )
 
 
-def caption(seeds: int) -> str:
-    """Return the small print."""
+def caption(seeds: int, test: str) -> str:
+    """Return the small print; `test` is the name of the study's rule, as verdict.json has it."""
     said = (
         "Gap = bound + shape. Bound: trained with the cap that hardgelu has. Shape: hardgelu against the capped one. "
         "Bound at inference: trained without it, capped only when quantized. Calibration: ranges with the least "
@@ -45,6 +46,6 @@ def caption(seeds: int) -> str:
     if seeds == 1:
         return said
     return (
-        f"{said} Told apart: the interval leaves out 0, and a permutation test agrees after Holm's correction over the "
+        f"{said} Told apart: the interval leaves out 0, and {TESTS[test]} agrees after Holm's correction over the "
         "rows of a scheme; the intervals are not corrected."
     )

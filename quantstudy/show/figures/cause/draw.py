@@ -59,7 +59,12 @@ def cause(run: "Run") -> Figure:
     )
     seeds = run.config.seeds
     title = finding(scheme, groups, seeds)
-    page = Page(bottom + FOOT, marked(title, run.verdict()["not_learned"]), words.reading(seeds), words.caption(seeds))
+    page = Page(
+        bottom + FOOT,
+        marked(title, run.verdict()["not_learned"]),
+        words.reading(seeds),
+        words.caption(seeds, run.verdict()["test"]),
+    )
     kinds = zip((BEST, LEVELS, SEED_DOT), words.KINDS, strict=True)
     page.legend([(dash(colour, size=5.5), label) for colour, label in kinds][2 if seeds == 1 else 0 :], 0.02, 0.15)
     for base, top in headings.items():
