@@ -68,7 +68,7 @@ Entry = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and return the exit code: 0, or 2 for bad input, told in one line."""
+    """Run the benchmark and return the exit code: 0, or 2 for bad input, printed in one line."""
     try:
         study, names, file, narrow = parse(arguments)
     except BadInput as error:
@@ -203,8 +203,8 @@ def first_call(name: str, task: Task) -> tuple[float, float, str]:
     if name != "ours":
         return seconds, accuracy(trained, task), NOTES[name]
     new = len(set(cache_folder().rglob("*.nbc")) - kept)
-    told = f"{new} functions compiled anew" if new else "nothing compiled anew: from disk, or loaded already"
-    return seconds, accuracy(trained, task), cache_problem() or told
+    compiled = f"{new} functions compiled anew" if new else "nothing compiled anew: from disk, or loaded already"
+    return seconds, accuracy(trained, task), cache_problem() or compiled
 
 
 def part(name: str, task: Task) -> Task:

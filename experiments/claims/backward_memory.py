@@ -2,7 +2,7 @@
 
 What autograd keeps, and the peak of live bytes in a training step of a 6-layer MLP, counted tensor by tensor.
 
-The derivative is told by the output if no output that two inputs have in common comes with two derivatives. Levels are
+The output determines the derivative if no output that two inputs have in common comes with two derivatives. Levels are
 laid across the outputs that two stretches of f share (between its turning points), both inputs are found by bisection.
 Single points don't count: at a bend the derivative may be either of its one-sided ones, so the output 0 of relu says 0
 and the output 6 of relu6 says 0, as on the plateaus that begin there.
@@ -25,7 +25,7 @@ from quantstudy.records.schemas import CLAIM as COLUMNS
 from quantstudy.records.schemas import rows
 
 STUDY = StudyConfig()
-"""Where prelu learns the slopes whose signs are told beside."""
+"""Where prelu learns the slopes whose signs are reported beside the verdict."""
 LAYERS, WIDTH, BATCH = 6, 1024, 1024
 """Linear layers of the MLP, an activation behind each but the last, mean squared error against targets of its width.
 Alive throughout: parameters, inputs, targets; in the end all gradients of parameters. There is no optimizer's state."""

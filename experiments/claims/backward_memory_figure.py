@@ -34,7 +34,7 @@ SAID = {
 
 @styled
 def draw(table: pd.DataFrame, judged: Judged) -> Figure:
-    """Draw the findings, the bars per activation and way, and which derivatives the output tells.
+    """Draw the findings, the bars per activation and way, and which derivatives the output determines.
 
     Args:
         table: of the claim.
@@ -88,7 +88,7 @@ def _rows(page: Page, table: pd.DataFrame, bars: Sequence[tuple[str, str]], top:
     linear, alone = (
         dict.fromkeys(bars, 0.0) | claim.peaks(table, f"{holder}_bytes") for holder in ("linear", "activation")
     )
-    told = _told(table)
+    determined = _told(table)
     width = (BODY - BARS - GAP) / 2
     page.write(TOLD - 0.2, top + 0.2, "derivative told\nby the output?", va="center", **small_print())
     page.write(BARS, top, "Kept when the forward pass ends, MiB", weight="bold")
@@ -106,7 +106,7 @@ def _rows(page: Page, table: pd.DataFrame, bars: Sequence[tuple[str, str]], top:
         if way == "plain":
             page.canvas.plot([0.0, BODY], [middle - ROW / 2] * 2, color=RULE, linewidth=0.6)
             page.write(0.0, middle, name, weight="bold")
-            word, colour = told.get(name, ("n/a", MUTED))
+            word, colour = determined.get(name, ("n/a", MUTED))
             page.write(TOLD - 0.2, middle, word, color=colour, weight="bold")
         page.write(1.15, middle, SAID[way], color=INK if way == "plain" else MUTED)
         shown = [linear[bar] / MIB, alone[bar] / MIB]
@@ -143,7 +143,7 @@ def _axes(page: Page, left: float, top: float, width: float, height: float, larg
 
 
 def _told(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Return per activation whether the output tells the derivative, in words with their colour."""
+    """Return per activation whether the output determines the derivative, in words with their colour."""
     grid = table[(table["metric"] == "told")].astype({"activation": str})
     found = {}
     for name, values in grid.groupby("activation")["value"]:
@@ -153,7 +153,7 @@ def _told(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
 
 def _notes(table: pd.DataFrame, peak: Mapping[tuple[str, str], float]) -> list[str]:
-    """Return sentences, wrapped: which activations are told by their output, prelu's slopes, what in place does."""
+    """Return sentences, wrapped: whose derivatives are determined by the output, prelu's slopes, what in place does."""
     grid = table[table["case"] == "grid"].astype({"activation": str})
     wide = grid.pivot(index=["activation", "x"], columns="metric", values="value")
     sentences = _in_place(table, peak)

@@ -1,7 +1,7 @@
 """Do continuous, smooth activations use their capacity for information better?
 
 Effective rank and participation ratio of the hidden representations of the default study's networks, and how much the
-code of a single quantized neuron tells of the class.
+code of a single quantized neuron says about the class.
 """
 
 from typing import Any
@@ -76,7 +76,7 @@ def units(seeds: int) -> list[dict[str, Any]]:
 def measure(activation: str, first: int, last: int) -> pa.Table:
     """Return rank, participation ratio and information of every hidden layer, and their means over the layers.
 
-    A layer whose outputs are all constant has rank and participation ratio 0, a dead neuron tells 0 bits.
+    A layer whose outputs are all constant has rank and participation ratio 0, a dead neuron holds 0 bits.
 
     Args:
         activation: its name.

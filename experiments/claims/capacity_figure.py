@@ -1,4 +1,4 @@
-"""The figure of `capacity`: dimensions that layers fill, and what single neurons' codes tell of the class."""
+"""The figure of `capacity`: dimensions that layers fill, and what single neurons' codes say about the class."""
 
 from collections.abc import Sequence
 

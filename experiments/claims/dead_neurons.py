@@ -1,7 +1,7 @@
 """Does ReLU kill neurons, and does it lose what the negative was?
 
 The networks of the default study over the whole plane. A neuron that is 0 on the whole plane is dead; a neuron's output
-tells as much of its pre-activation as a linear probe can recover from it: R² of the least-squares line over the plane.
+holds as much of its pre-activation as a linear probe can recover from it: R² of the least-squares line over the plane.
 """
 
 from typing import Any

@@ -197,7 +197,7 @@ def gpu_calls(name: str, device: str = "cuda") -> dict[str, Callable[[], Any]]:
     target = (torch.rand(GPU_MODELS, 1, STUDY.batch, device=device) > 0.5).float()
     parts = [*network.weights, *network.biases, *network.slopes]
     flat = torch.cat([part.flatten(1) for part in parts], dim=1)
-    widths, rates = (2, *STUDY.hidden, 1), [1e-3] * GPU_STEPS
+    neurons, rates = (2, *STUDY.hidden, 1), [1e-3] * GPU_STEPS
     for part in parts:
         part.requires_grad_()
     optimizer = torch.optim.Adam(parts, lr=1e-3)
@@ -216,7 +216,7 @@ def gpu_calls(name: str, device: str = "cuda") -> dict[str, Callable[[], Any]]:
         finish()
 
     def fused() -> None:
-        train(flat.clone(), widths, [(inputs, target)] * len(rates), rates, network.name, network.cap)
+        train(flat.clone(), neurons, [(inputs, target)] * len(rates), rates, network.name, network.cap)
         finish()
 
     return {EAGER: eager, FUSED: fused}

@@ -129,9 +129,9 @@ def network_measures(stack: "Stack") -> Variants:
     by_layer += [
         ({"case": LAYER, "x": float(at + 1)}, {"cancels": ratio(sums[at], counts[at])}) for at in range(len(layers))
     ]
-    widths = np.array(STUDY.hidden, dtype=np.float64)
+    neurons = np.array(STUDY.hidden, dtype=np.float64)
     whole = {
-        "off": np.average(off.numpy(), axis=0, weights=widths),
+        "off": np.average(off.numpy(), axis=0, weights=neurons),
         "cancels": ratio(sums.sum(axis=0), counts.sum(axis=0)),
         "undefined": 1.0 - counts.sum(axis=0) / sizes.sum(),
     }

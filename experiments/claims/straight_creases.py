@@ -108,7 +108,7 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
     point by point and the largest jump of the activation's derivative.
 
     Args:
-        hidden: widths of the hidden layers.
+        hidden: neurons of each hidden layer.
         activation: its name.
         first: first seed.
         last: the one after the last.
@@ -141,7 +141,7 @@ def measure(hidden: list[int], activation: str, first: int, last: int) -> pa.Tab
 
 
 def size_name(hidden: Sequence[int]) -> str:
-    """Return widths as they are written, `8,8,8`."""
+    """Return the neurons of each hidden layer as text, `8,8,8`."""
     return ",".join(map(str, hidden))
 
 

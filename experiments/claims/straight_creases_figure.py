@@ -93,8 +93,8 @@ def _each(table: pd.DataFrame) -> str:
     """Say how accurate the study's own networks are, activation by activation: the groups are not of one piece."""
     own = claim.size_name(claim.STUDY.hidden)
     wide = by_seed(table, "accuracy", case=own)
-    told = [f"{name} {100 * wide[name].mean():.1f}" for name in claim.STUDY.activations if name in wide]
-    return f"Float accuracy at {own}, %: {', '.join(told)}."
+    accuracies = [f"{name} {100 * wide[name].mean():.1f}" for name in claim.STUDY.activations if name in wide]
+    return f"Float accuracy at {own}, %: {', '.join(accuracies)}."
 
 
 def _maps(page: Page, table: pd.DataFrame, top: float) -> None:
@@ -163,9 +163,9 @@ def _diagram(page: Page, sizes: Sequence[str], left: float, top: float, width: f
 
 
 def _short(size: str) -> str:
-    """Return widths that are all the same as `8×3`."""
-    widths = size.split(",")
-    return f"{widths[0]}×{len(widths)}" if len(set(widths)) == 1 and len(widths) > 1 else size
+    """Return the neurons of hidden layers, `8,8,8`, as `8×3` if all layers have the same number."""
+    neurons = size.split(",")
+    return f"{neurons[0]}×{len(neurons)}" if len(set(neurons)) == 1 and len(neurons) > 1 else size
 
 
 def _mean(ax: Axes, places: Sequence[int], rows: Sequence[Floats], colour: str) -> None:

@@ -1,4 +1,4 @@
-"""How many dimensions a layer's outputs fill, and how much a neuron's code tells of a class.
+"""How many dimensions a layer's outputs fill, and how much a neuron's code says about a class.
 
 Outputs are a layer's values over the plane, ``[..., width, points]``; their covariance has as many eigenvalues as the
 layer has neurons. A layer whose outputs are all constant fills 0 dimensions; one that holds NaN or infinity has NaN.
@@ -81,7 +81,7 @@ def code_information(codes: Ints, classes: Numbers, lowest: int, highest: int) -
 
     H(code) + H(class) − H(code, class) of the shares over the points, each entropy with Miller & Madow's correction
     (occupied cells − 1) / (2 points): without it, a code of 256 values that has nothing to do with the class seems to
-    tell 0.01 bits at 16384 points. What is left may be slightly negative. A dead neuron tells 0. Source: Miller, Note
+    hold 0.01 bits at 16384 points. What is left may be slightly negative. A dead neuron holds 0. Source: Miller, Note
     on the bias of information estimates (1955).
 
     Args:

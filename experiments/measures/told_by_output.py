@@ -1,4 +1,4 @@
-"""Does the output of an activation tell its derivative?
+"""Does the output of an activation determine its derivative?
 
 It does if no output that two inputs have in common comes with two derivatives. Levels are laid across the outputs that
 two stretches of f share (between its turning points), both inputs are found by bisection. Single points don't count: at
@@ -33,12 +33,12 @@ class Derivative:
 
     @property
     def told(self) -> bool:
-        """Whether the output tells the derivative."""
+        """Whether the output determines the derivative."""
         return self.gap <= DIFFERENT
 
 
 def derivative(activation: Activation, slope: float | None = None) -> Derivative:
-    """Decide on a grid of float64 whether the output of an activation tells its derivative.
+    """Decide on a grid of float64 whether the output of an activation determines its derivative.
 
     Args:
         activation: which.

@@ -50,7 +50,7 @@ def run_claim(
         folder: where `NAME.parquet` goes.
         executor: runs the pieces; a claim that must be alone runs in this process instead, one piece at a time.
         fresh: measure again what was measured before.
-        progress: told (claim, pieces done, pieces in all).
+        progress: called with (claim, pieces done, pieces in all).
 
     Raises:
         StudyFailure: a claim that it needs has no table in the folder yet.

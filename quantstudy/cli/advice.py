@@ -32,7 +32,7 @@ WAYS = {
 
 
 def told(error: OSError) -> str:
-    """Return an error of the operating system and the way round it in one line, its path first."""
+    """Return one line for the user about an error of the operating system: its path, its message, what to do."""
     reason = error.strerror or str(error)
     if error.filename == OUTPUT:
         return f"{OUTPUT}: {reason}"
@@ -42,7 +42,7 @@ def told(error: OSError) -> str:
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """Return in one line what is told of memory that ran out, None if an error tells of something else."""
+    """Return one line for the user if an error means that memory ran out, else None."""
     _, by_torch, asked = str(error).partition("can't allocate memory: ")
     if not isinstance(error, MemoryError) and not by_torch:
         return None

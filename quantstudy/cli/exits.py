@@ -45,7 +45,7 @@ class _Interrupted(StudyFailure):
 
 
 def run_and_exit(app: typer.Typer) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; problems are told in one line."""
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; a problem is one printed line."""
     streams.prepare()
     with _one_interrupt():
         code = _run(app)
@@ -100,7 +100,7 @@ def _failed(error: OSError) -> int:
     if error.filename == streams.OUTPUT:
         streams.give_up(sys.stdout)
         if isinstance(error, BrokenPipeError):
-            return 1  # nobody reads on, as in `| head`, and nobody need be told
+            return 1  # nobody reads on, as in `| head`: nothing to print
     return _complain(advice.told(error), 1)
 
 

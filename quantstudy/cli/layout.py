@@ -64,7 +64,7 @@ def plain_table(*headings: str, numbers: Sequence[str] = (), words: Sequence[str
 
 
 def shortened(name: str, room: int) -> str:
-    """Return a name in so many columns: what is too long loses its middle, since the end tells names apart.
+    """Return a name in so many columns: one that is too long loses its middle, since the end distinguishes names.
 
     >>> shortened("torch.nn.functional:softsign@3", 24), shortened("relu", 24)
     ('torch.n…ional:softsign@3', 'relu')

@@ -88,7 +88,7 @@ def print_activations() -> None:
 def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -> None:
     """Print the ranking of the focus scheme and the verdict in words.
 
-    With the seven of the article at the default's widths these are at most 25 lines in 200 columns, whatever the
+    With the article's seven activations and the default `bits` these are at most 25 lines in 200 columns, whatever the
     verdict, and the same sentences take at most 40 in 80 columns. No verdict takes more than the 60 lines of a page,
     with names of 30 characters at most.
 
@@ -162,9 +162,9 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
     shares = found["share_best_or_tied"]
     rows = []
     for name in sorted(found["mean_rank"], key=lambda name: (-(shares[name] or 0), found["mean_rank"][name])):
-        told = "-" if shares[name] is None else share(shares[name])
+        best_or_tied = "-" if shares[name] is None else share(shares[name])
         shown = marked(name, found["not_learned"]["never"])
-        rows.append((shown, share(found["share_best"][name]), told, f"{found['mean_rank'][name]:.1f}"))
+        rows.append((shown, share(found["share_best"][name]), best_or_tied, f"{found['mean_rank'][name]:.1f}"))
     print_rows(("activation", "best", "best or tied", "mean rank"), rows)
     for line in found["summary"]:
         say(line)

@@ -13,7 +13,7 @@ def activation_names(given: Any) -> tuple[str, ...]:
     """Return names of activations in their canonical form.
 
     Raises:
-        BadInput: none, no text, or one named twice.
+        BadInput: no names, a value that is not text, or a name given twice.
     """
     given = (given,) if isinstance(given, str) else given
     if not isinstance(given, tuple | list) or not given:
@@ -22,7 +22,7 @@ def activation_names(given: Any) -> tuple[str, ...]:
     for text in given:
         if not isinstance(text, str):
             raise BadInput("activations", text, "names such as relu or relu@3")
-        name = canonical_name(text)  # whether a function from outside is there matters where it is run, not read
+        name = canonical_name(text)  # a user's function must exist when it is run, not when its name is read
         if name in canonical:
             raise BadInput("activations", text, f"each activation once; {name} is already named")
         canonical[name] = text
@@ -30,10 +30,10 @@ def activation_names(given: Any) -> tuple[str, ...]:
 
 
 def whole_number(field: str, given: Any, low: int, high: int) -> int:
-    """Return a whole number within limits, given as one or as text.
+    """Return a whole number within limits, given as a number or as text.
 
     Raises:
-        BadInput: it is none, or lies outside.
+        BadInput: not a whole number, or outside the limits.
     """
     allowed = f"whole numbers from {low} to {high}"
     if isinstance(given, str):
@@ -44,10 +44,10 @@ def whole_number(field: str, given: Any, low: int, high: int) -> int:
 
 
 def real_number(field: str, given: Any, low: float, high: float) -> float:
-    """Return a finite number within limits, given as one or as text.
+    """Return a finite number within limits, given as a number or as text.
 
     Raises:
-        BadInput: it is none, or lies outside.
+        BadInput: not a finite number, or outside the limits.
     """
     allowed = f"numbers from {low:g} to {high:g}"
     try:
@@ -65,7 +65,7 @@ def whole_numbers(
     """Return whole numbers within limits, given as a sequence, as text with commas, or alone.
 
     Raises:
-        BadInput: none, too many, or one that is none or lies outside.
+        BadInput: no numbers or too many, or a value that is not a whole number or outside the limits.
     """
     if isinstance(given, str):
         given = tuple(part.strip() for part in given.split(","))

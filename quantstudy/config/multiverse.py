@@ -1,4 +1,4 @@
-"""Which other choices a study is repeated under: the axes of a multiverse, from and to TOML. Loads no torch.
+"""The axes of a multiverse, the choices under which a study is repeated; from and to TOML. Loads no torch.
 
 Source of the idea: Steegen, Tuerlinckx, Gelman & Vanpaemel, Increasing transparency through a multiverse analysis
 (2016); Simonsohn, Simmons & Nelson, Specification curve analysis (2020).
@@ -23,33 +23,33 @@ FREQUENCIES = (2.0, 3.0, 4.0)
 """Noise cells along one side of the plane: an easier task and a harder one; at 6 these networks learn 76 to 92 %."""
 
 WIDER = 2
-"""The hidden layers once as they are, and once so many times as wide, as one would do to lose less."""
+"""The second network size has this many times the neurons per layer, as one would choose to lose less accuracy."""
 
 METRICS = ("accuracy_quantized", "accuracy_drop", "flip_rate", "delta_logit_over_margin")
-"""What «best» may mean: right most often, losing least, deciding as before, answering as before.
+"""Metrics that «best» may mean: highest accuracy, smallest loss of accuracy, fewest flips, smallest change of logits.
 
-The last one is for whoever uses the network's output as a number and not as a class.
+The last one is for users of the network's output as a number rather than a class.
 """
 
 MOST = 16
-"""Values of one axis at most."""
+"""Largest number of values on one axis."""
 
 TRAINED = ("lr", "frequency", "hidden")
-"""Axes on which the training depends: every combination of their values is a set of networks of its own."""
+"""Axes that the training depends on: for every combination of their values, networks are trained."""
 
 
 @dataclass(frozen=True)
 class Multiverse:
-    """A study and the choices that it is repeated under; on every axis the study's own choice is among them.
+    """A study and the choices under which it is repeated; every axis includes the study's own choice.
 
     Attributes:
-        base: the study, without what has no meaning here: it is a quick one with a fixed number of seeds.
+        base: the study, reduced to a quick one with a fixed number of seeds.
         lr: peak learning rates.
         frequency: noise cells along one side of the plane.
-        hidden: widths of the hidden layers.
+        hidden: neurons of each hidden layer.
         placement: where activations are quantized.
-        observer: how their ranges are chosen.
-        metric: what the activations are ranked by.
+        observer: how the ranges of activations are chosen.
+        metric: metrics by which the activations are ranked.
     """
 
     base: StudyConfig
@@ -68,19 +68,19 @@ class Multiverse:
 
     @property
     def axes(self) -> dict[str, list[Any]]:
-        """The values of every axis as they stand in multiverse.parquet: hidden widths as text."""
+        """The values of every axis as multiverse.parquet has them: neurons per layer as text."""
         values = {axis: list(getattr(self, axis)) for axis in AXES}
-        return values | {"hidden": [hidden_text(widths) for widths in self.hidden]}
+        return values | {"hidden": [hidden_text(neurons) for neurons in self.hidden]}
 
     @property
     def own(self) -> dict[str, Any]:
-        """The study's own choice on every axis, as in `axes`; a study is judged by the first of METRICS."""
+        """The study's own choice on every axis, as in `axes`; its metric is the first of METRICS."""
         chosen = {axis: getattr(self.base, axis) for axis in AXES if axis != "metric"}
         return chosen | {"hidden": hidden_text(self.base.hidden), "metric": METRICS[0]}
 
     @property
     def scheme(self) -> str:
-        """The scheme under which all of it is measured."""
+        """The one quantization scheme that the multiverse is measured at."""
         return self.base.focus_scheme
 
     @property
@@ -94,7 +94,7 @@ class Multiverse:
         """Return study and axes as TOML; `read_multiverse` gives an equal multiverse back."""
         import tomli_w
 
-        table = {**self.axes, "hidden": [list(widths) for widths in self.hidden]}
+        table = {**self.axes, "hidden": [list(neurons) for neurons in self.hidden]}
         return self.base.to_toml() + "\n" + tomli_w.dumps({"multiverse": table})
 
 
@@ -103,7 +103,7 @@ AXES = (*TRAINED, "placement", "observer", "metric")
 
 
 def hidden_text(hidden: tuple[int, ...]) -> str:
-    """Return the widths of hidden layers as text.
+    """Return the neurons of each hidden layer as text.
 
     >>> hidden_text((8, 8, 8))
     '8,8,8'
@@ -112,14 +112,14 @@ def hidden_text(hidden: tuple[int, ...]) -> str:
 
 
 def multiverse_of(study: StudyConfig, given: Mapping[str, Any] | None = None) -> Multiverse:
-    """Return a study's multiverse: the default values of every axis, or those given, and always the study's own.
+    """Return a study's multiverse: per axis the given values or the default ones, always with the study's own.
 
     Args:
-        study: whose answer is in question.
+        study: the study to repeat.
         given: lists of values by axis, as in the table `[multiverse]` of a study file.
 
     Raises:
-        BadInput: an unknown axis, or a value that a study does not take.
+        BadInput: an unknown axis, or a value that is not valid in a study.
 
     >>> found = multiverse_of(StudyConfig(lr=0.05), {"observer": ["mse"]})
     >>> found.lr, found.hidden, found.observer
@@ -145,7 +145,7 @@ def multiverse_of(study: StudyConfig, given: Mapping[str, Any] | None = None) ->
 
 
 def read_multiverse(path: Path, field: str = "STUDY.toml") -> Multiverse:
-    """Return the multiverse of a study file, with its table `[multiverse]` or, where it has none, the default axes.
+    """Return the multiverse of a study file, with its table `[multiverse]` or, without one, the default axes.
 
     Raises:
         BadInput: no such file, not readable as TOML, a bad key or value.
@@ -159,10 +159,10 @@ def read_multiverse(path: Path, field: str = "STUDY.toml") -> Multiverse:
 
 
 def held_multiverse(path: Path, field: str = "out") -> Multiverse:
-    """Return the multiverse that the study file of a folder names.
+    """Return the multiverse of a folder's study file.
 
     Raises:
-        BadInput: the folder holds a run and no multiverse.
+        BadInput: the folder holds a run, not a multiverse.
     """
     if "multiverse" not in toml_values(path, field):
         allowed = "it holds a run and no multiverse; choose another folder, or --fresh to empty it"
@@ -171,7 +171,7 @@ def held_multiverse(path: Path, field: str = "out") -> Multiverse:
 
 
 def _checked(axis: str, given: Any, base: StudyConfig) -> tuple[Any, ...]:
-    """Return the values of one axis, each as a study holds it."""
+    """Return the values of one axis, validated and typed as in a `StudyConfig`."""
     field = f"multiverse.{axis}"
     inner = "lists of widths such as [8, 8, 8]" if axis == "hidden" else "values"
     if not isinstance(given, list | tuple) or not 1 <= len(given) <= MOST:
@@ -195,7 +195,7 @@ def _checked(axis: str, given: Any, base: StudyConfig) -> tuple[Any, ...]:
 
 
 def _with_own(axis: str, values: tuple[Any, ...], base: StudyConfig) -> tuple[Any, ...]:
-    """Return the values of an axis, each once, the study's own among them: numbers by size, words in known order."""
+    """Return the values of an axis with the study's own, each once: numbers ascending, words in their usual order."""
     if axis == "metric":
         return tuple(metric for metric in METRICS if metric in values)
     own = getattr(base, axis)

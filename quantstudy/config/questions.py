@@ -1,4 +1,4 @@
-"""What is asked beyond the schemes: its names stand here once."""
+"""The questions that a study asks beyond its schemes, and their names."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ class Question(NamedTuple):
     """One question.
 
     Attributes:
-        name: of its analysis, of its table NAME.parquet, and of its file in every room.
+        name: name of its analysis, of its table NAME.parquet, and of its file in every subpackage.
         section: its key in verdict.json, and the name of its figure.
     """
 
@@ -21,4 +21,4 @@ QUESTIONS = (
     Question("sensitivity", "sensitivity"),
     Question("cause", "cause"),
 )
-"""In the order of the page. A quick run asks none of them."""
+"""All questions in the order of the page. A quick run asks none of them."""

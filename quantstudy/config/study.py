@@ -23,7 +23,7 @@ PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
 WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
 SEEDS_PER_LOOK = 16
-"""Seeds that a study until decided adds at a time."""
+"""Seeds that a study with `until_decided` adds at a time."""
 
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
@@ -35,9 +35,9 @@ class StudyConfig:
 
     Attributes:
         name: names the run folder; letters, digits, `_`, `-` and `.`.
-        bits: bit widths to study; 8 always runs beside as the reference.
-        activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Functions from
-            outside are looked for when the study is run (`origins.require_functions`), so that a finished one can be
+        bits: bit widths to study; 8 bits always run as well, as the reference.
+        activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Users'
+            functions are imported when the study is run (`origins.require_functions`), so that a finished one can be
             read without them.
         seeds: number of seeds; they are 0 … seeds − 1.
         steps: Adam steps of training.
@@ -54,9 +54,9 @@ class StudyConfig:
         learned: least mean accuracy in float (a fraction) of an activation that may be deployable at all.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
-        quick: leave out what is asked beyond the schemes: sensitivity, placement, bit cliff, cause.
+        quick: leave out the questions beyond the schemes: sensitivity, placement, bit cliff, cause.
         until_decided: add seeds in batches until the best is told apart from all others.
-        max_seeds: where that ends without a decision.
+        max_seeds: number of seeds at which `until_decided` stops without a decision.
     """
 
     name: str = "default"
@@ -106,12 +106,12 @@ class StudyConfig:
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
-        """The schemes of this study, those of the bit widths asked for first."""
+        """The schemes of this study, first those of `bits`."""
         return studied_schemes(self.bits)
 
     @property
     def bit_widths(self) -> tuple[int, ...]:
-        """The bit widths of this study: those asked for, then 8 bits as the reference."""
+        """The bit widths of this study: `bits`, then 8 as the reference."""
         return studied_bits(self.bits)
 
     @property
@@ -121,7 +121,7 @@ class StudyConfig:
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """Networks trained beside those of the study, to tell what in hardgelu makes the difference.
+        """Control activations, trained beside those of the study to find out what in hardgelu makes the difference.
 
         >>> StudyConfig(activations=("relu", "gelu", "hardgelu")).controls
         ('relu@3', 'gelu@3', 'hardgelu_uncapped')
@@ -134,7 +134,7 @@ class StudyConfig:
 
     @property
     def looks(self) -> tuple[int, ...]:
-        """Numbers of seeds after which a study until decided is judged; of any other the number of its seeds.
+        """Numbers of seeds after which a study with `until_decided` is judged; without it, its one number of seeds.
 
         >>> StudyConfig(seeds=8, until_decided=True, max_seeds=48).looks
         (8, 24, 40, 48)
@@ -145,17 +145,17 @@ class StudyConfig:
 
     @property
     def quantizes_hidden_outputs_only(self) -> bool:
-        """Whether activations are quantized just where torchao's configurations do: the inputs of layers 1 …."""
+        """Whether activations are quantized exactly where torchao's configurations do so: the inputs of layers 1 …."""
         return self.placement == "post" and not self.coordinates
 
     @property
     def focus_bits(self) -> int:
-        """The width that single-seed figures show: the first that was asked for."""
+        """The bit width that single-seed figures show: the first of `bits`."""
         return self.bits[0]
 
     @property
     def focus_scheme(self) -> str:
-        """The scheme that titles and the summary speak of: weights and activations at that width.
+        """The scheme that titles and the summary are about: weights and activations with `focus_bits` bits.
 
         >>> StudyConfig(bits=(4, 8)).focus_scheme
         'w4a4'
@@ -164,13 +164,13 @@ class StudyConfig:
 
     @property
     def digest(self) -> str:
-        """Eight hex digits of the settings that change numbers (the name does not)."""
+        """Eight hex digits of a digest of all settings that change numbers (the name does not)."""
         settings = {key: value for key, value in asdict(self).items() if key != "name"}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def run_name(self) -> str:
-        """Name of the run folder: the study's name and eight hex digits of its settings."""
+        """Name of the run folder: the study's name and the digest of its settings."""
         return f"{self.name}-{self.digest}"
 
     def with_options(self, **options: Any) -> "StudyConfig":
@@ -220,7 +220,7 @@ def from_mapping(values: Mapping[str, Any]) -> StudyConfig:
         if key not in known:
             raise BadInput(key, values[key], f"there is no such key; {choices(key, known)}")
     study = StudyConfig(**values)
-    for key in NUMERIC & values.keys():  # options of the command line come as text, values of a file must not
+    for key in NUMERIC & values.keys():  # command-line options arrive as text, which values of a file must not be
         if any(isinstance(part, str) for part in (values[key] if isinstance(values[key], tuple) else (values[key],))):
             raise BadInput(key, values[key], "numbers stand without quotes")
     return study

@@ -22,13 +22,13 @@ def read_toml(path: Path, field: str = "STUDY.toml") -> StudyConfig:
 
 
 def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
-    """Return what stands in a TOML file, key by key, lists as tuples.
+    """Return the content of a TOML file, key by key, lists as tuples.
 
     Raises:
         BadInput: no such file, a folder, not readable as TOML (with the line).
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors put a mark first that tells the order of bytes
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark first
     except FileNotFoundError:
         raise BadInput(field, str(path), "there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:

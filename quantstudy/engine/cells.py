@@ -15,11 +15,11 @@ from quantstudy.records.folders import file_name
 from quantstudy.records.provenance import version
 
 SEEDS_PER_CELL = {"train": 16, "measure": 8, "vary": 8, "multiverse": 8}
-"""Models that are stacked in one call, constants, so that the same seed is always computed in the same company.
+"""Models that are stacked in one call, per stage: constants, so that a seed is always computed in the same batch.
 
-All are faster with more: one process that loads everything and measures the default study takes 18.4, 16.6 and 15.5 s
-with 4, 8 and 16 at a time. A model that is measured takes up to 36 MB, so that 8 keep a default study with two workers
-below 1.5 GB. A measuring cell must lie within one training cell.
+Larger batches are faster: one process that loads everything and measures the default study takes 18.4, 16.6 and 15.5 s
+with 4, 8 and 16 models at a time. Measuring takes up to 36 MB per model, so that 8 keep a default study with two
+workers below 1.5 GB. A measuring cell must lie within one training cell.
 """
 
 
@@ -28,14 +28,14 @@ class Cell:
     """One unit of work.
 
     Attributes:
-        stage: `train`, `measure`, `vary`, `picture` or `multiverse`; a key of `work.STAGES`.
+        stage: `train`, `measure`, `vary`, `picture` or `multiverse`; a key of `worker.STAGES`.
         activation: canonical name.
         first: its first seed.
         last: the seed after its last one.
-        key: names its folder: what it is and a digest of everything that its numbers depend on.
-        trained: key of the `train` cell that its networks are in, its own if it is one.
-        place: number of its first seed there.
-        made_of: digest of what the activation is made of, if it comes from outside: it must be the same where it runs.
+        key: name of its folder: stage, activation, seeds and a digest of everything that its numbers depend on.
+        trained: key of the `train` cell that trained its networks; its own key if it is a `train` cell itself.
+        place: index of its first seed within that `train` cell.
+        made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
     """
 
     stage: str
@@ -55,10 +55,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellStatus:
-    """What comes back from a cell; its numbers are in its records.
+    """What a finished cell returns; its results are in its records.
 
     Attributes:
-        key: the cell's.
+        key: key of the cell.
         seconds: how long it took.
         device: where it ran.
         notices: lines for the user, one each.
@@ -71,19 +71,19 @@ class CellStatus:
 
 
 CHANGE_NO_CELL = ("name", "activations", "seeds", "quick", "until_decided", "max_seeds", "allowed_drop", "learned")
-"""Settings that say which cells there are or how they are judged, not what is in them."""
+"""Settings that decide which cells exist or how they are judged; no cell's content depends on them."""
 
 
 def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterator[Cell]:
     """Yield the cells of one stage, activation by activation, at most `SEEDS_PER_CELL` seeds each.
 
-    Networks trained beside those of the study (`StudyConfig.controls`) are trained and varied, not measured.
+    The control networks (`StudyConfig.controls`) are trained and varied, not measured.
 
     Args:
         stage: `train`, `measure`, `vary` or `multiverse`.
         config: the study.
-        looks: numbers of seeds after which it is judged, the last one all of them. No cell reaches from one into the
-            next, so that more seeds are more cells. Empty: all seeds at once.
+        looks: numbers of seeds after which the study is judged, the last one all of its seeds. No cell spans two of
+            these batches, so that adding seeds only adds cells. Empty: all seeds are one batch.
     """
     if stage == "vary" and config.quick:
         return
@@ -95,7 +95,7 @@ def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterato
 
 
 def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int, looks: Sequence[int] = ()) -> Cell:
-    """Return the cell of one activation and the seeds first … last − 1, all of them trained together; see `cells`."""
+    """Return the cell of one activation and the seeds first … last − 1, all in one `train` cell; see `cells`."""
     together = SEEDS_PER_CELL["train"]
     start, end = next(pair for pair in pairwise((0, *(looks or (config.seeds,)))) if first < pair[1])
     start += (first - start) // together * together
@@ -106,10 +106,11 @@ def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int
 
 
 COMPUTE = ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
-"""Packages whose versions keys hold: noise makes the islands, numpy draws the first weights, torchao chooses scales.
+"""Packages whose versions are part of every key: noise makes the islands, numpy draws the initial weights, torchao
+chooses scales.
 
-Numba and LLVM compile kernels whose source fixes every bit, and PyTorch should decide none: keys hold their versions
-all the same, since a compiler has bugs and a new version may have another one.
+Numba and LLVM compile kernels whose source fixes every bit, and no bit should depend on PyTorch. Their versions are
+part of the key all the same, because a new version may have a new bug.
 """
 
 
@@ -119,7 +120,7 @@ def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int
         "settings": {key: value for key, value in asdict(config).items() if key not in CHANGE_NO_CELL},
         "arithmetic": REVISION,
         "versions": {name: version(name) for name in COMPUTE},
-        "function": parse_activation(activation).fingerprint,  # of one from outside, which may change
+        "function": parse_activation(activation).fingerprint,  # a user's function may change
         **origin(activation, config.trainer, device_of(config.device)),
     }
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]

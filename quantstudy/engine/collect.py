@@ -1,4 +1,4 @@
-"""From cells to records: join what the cells left into the files of the run folder."""
+"""From cells to records: join the cells' files into the files of the run folder."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,13 +23,13 @@ from quantstudy.records.store import npz, write_records
 from quantstudy.targets.islands import island_masks
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
-"""Columns of the metrics that choose the seeds shown, and when there are enough."""
+"""Columns of the metrics that decide which seeds are shown, and when there are enough seeds."""
 
 
 def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
-    """Yield, per activation, the seed whose flip rate of the focus scheme is the lower median of those that have one.
+    """Yield, per activation, the seed with the lower median of the flip rate at the focus scheme, NaN left out.
 
-    Where none has, the first: there is nothing better to show.
+    If all are NaN, that is the first seed.
     """
     for activation, rates in zip(run.config.activations, _focus(run, "flip_rate"), strict=True):
         order = np.argsort(rates, kind="stable")  # NaN last
@@ -37,9 +37,9 @@ def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
 
 
 def focus_accuracies(run: Run) -> NDArray[np.float64]:
-    """Return the accuracy after quantization by the focus scheme, [activations, seeds], of what is measured so far.
+    """Return the accuracy after quantization by the focus scheme, [activations, seeds], as far as it is measured.
 
-    Without the activations that have no finite value at any seed.
+    Activations without a finite value at any seed are left out.
     """
     found = _focus(run, "accuracy_quantized")
     return found[np.isfinite(found).any(axis=1)]
@@ -62,9 +62,9 @@ def _focus(run: Run, metric: str) -> NDArray[np.float64]:
 
 
 def gather(run: Run) -> dict[str, str]:
-    """Join the tables and weights that the cells left into records of the run; return their digests by name.
+    """Join the tables and weights of the cells into records of the run; return their digests by name.
 
-    Most tables grow with the seeds, so one cell's are held in memory at a time.
+    Most tables grow with the number of seeds, so only one cell's tables are in memory at a time.
     """
     config = run.config
     digests = _joined(run, "measure", {"metrics": METRICS, "plans": PLANS})
@@ -82,7 +82,7 @@ def gather(run: Run) -> dict[str, str]:
 
 
 def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str, str]:
-    """Join the tables that the cells of a stage left; a cell that has nothing to say on one left none."""
+    """Join the tables that the cells of a stage wrote; a cell need not have written every table."""
     with ExitStack() as open_files:
         append = {}
         for name, schema in schemas.items():
@@ -100,14 +100,14 @@ def gather_maps(run: Run, shown: Iterable[Cell]) -> dict[str, str]:
 
     Args:
         run: the run.
-        shown: its cells of stage `picture`.
+        shown: cells of its stage `picture`.
     """
     maps = {k: v for unit in shown for k, v in np.load(io.BytesIO(_files(run, unit)["maps.npz"])).items()}
     return write_records(run, {"maps.npz": npz(maps)})
 
 
 def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
-    """Return the sum of several histograms, bin after bin, in one order however the cells share out the seeds."""
+    """Return the sum of several histograms, bin by bin, rows in an order that does not depend on the cells."""
     keys = ["activation", "layer", "bin_left", "bin_right"]
     table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
     counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()

@@ -1,4 +1,4 @@
-"""Compare two finished runs and leave the comparison in a folder: compare.json and compare.png."""
+"""Compare two finished runs and write the comparison into a folder: compare.json and compare.png."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from quantstudy.records.run import Run
 from quantstudy.records.store import write_json
 
 OURS = ("compare.json", "compare.png")
-"""What a comparison leaves in its folder."""
+"""The files of a comparison's folder."""
 
 
 def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict[str, Any], Path]:
@@ -26,8 +26,8 @@ def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict
     Args:
         first: run A; differences are B − A.
         second: run B; may be the same.
-        out: folder to write into, made if it is not there. None is results/compare-AAAAAAAA-BBBBBBBB with the ids of
-            the two runs. One that holds a comparison of the same two runs is written again.
+        out: folder to write into, made if it is not there; None is results/compare-AAAAAAAA-BBBBBBBB with the ids of
+            the two runs. An older comparison of the same two runs in it is overwritten.
 
     Raises:
         BadInput: nothing can be paired, or the folder is a file or holds something else; nothing is written.
@@ -47,15 +47,15 @@ def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict
 
     picture = png(comparison(found))
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "compare.json", found)  # first: it tells whose folder this is
+    write_json(folder / "compare.json", found)  # first: it names the runs that this folder belongs to
     write_atomically(folder / "compare.png", picture)
     return found, folder
 
 
 def run_id(manifest: Mapping[str, Any]) -> str:
-    """Return eight hex digits of a run's study, its records and what they were made with.
+    """Return eight hex digits of a digest of a run's study, records and versions.
 
-    They tell runs of one study by two commits apart, and stay the same when a run is moved or judged again.
+    They distinguish runs of one study by two commits, and stay the same when a run is moved or judged again.
     """
     said = {key: manifest.get(key) for key in ("study", "files", "versions", *MADE_WITH)}
     return sha256(json.dumps(said, sort_keys=True).encode())[:8]
@@ -67,7 +67,7 @@ def _side(run: Run) -> Side:
     with np.load(run.folder / "masks.npz") as stored:
         masks = stored["mask"]
     manifest = run.manifest()
-    manifest["processor"] = described(manifest["processor"])  # a comparison is in words
+    manifest["processor"] = described(manifest["processor"])  # a comparison has the processor in words
     return Side(run.config, manifest, run.verdict(), run.summaries(), masks)
 
 

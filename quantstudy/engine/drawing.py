@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 FROM_RECORDS = ("ranges", "folds", "maps")
 FROM_VERDICT = ("verdict", "bit_cliff", "sensitivity", "cause")
-"""Figures that may be drawn elsewhere, before and after the verdict: not those that need seaborn, so that one process
-loads it."""
+"""Figures that another process may draw, FROM_VERDICT after the verdict is written: none that needs seaborn, so that
+only one process loads it."""
 
 
 def load() -> None:
@@ -41,7 +41,7 @@ def draw_figure(run: "Run", name: str) -> Path:
 
 
 def draw_elsewhere(run: "Run", names: Iterable[str], executor: Executor | None) -> dict[str, Future[Path]]:
-    """Let an executor draw some figures; return their futures for `draw_all`, none without an executor."""
+    """Let an executor draw some figures; return their futures for `draw_all`, empty without an executor."""
     mine = figure_names(run)
     return {} if executor is None else {name: executor.submit(draw_figure, run, name) for name in names if name in mine}
 
@@ -55,8 +55,8 @@ def draw_all(
 
     Args:
         run: a run with its records and verdict.json.
-        progress: told how many files are done, and how many there are.
-        begun: figures that are being drawn elsewhere (`draw_elsewhere`); the others are drawn here.
+        progress: called with (done, total), in files.
+        begun: figures that the executor is drawing (`draw_elsewhere`); this process draws the others.
 
     Raises:
         OSError: disk full, read-only folder.
@@ -65,18 +65,18 @@ def draw_all(
 
     begun, done, names = begun or {}, 0, figure_names(run)
 
-    def tell(more: int = 1) -> None:
+    def report(more: int = 1) -> None:
         nonlocal done
         done += more
         progress(done, len(names) + 1)
 
-    tell(0)
+    report(0)
     for name in names:
         if name not in begun:
             draw_figure(run, name)
-            tell()
+            report()
     for _ in as_they_finish(begun.values()):
-        tell()
+        report()
     page = write_report(run)
-    tell()
+    report()
     return [*figure_files(run), page]

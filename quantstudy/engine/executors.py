@@ -1,4 +1,4 @@
-"""Where cells run: in this process, or in worker processes that die with it."""
+"""Where cells run: in this process, or in worker processes that end when it ends."""
 
 import atexit
 import contextlib
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class ThisProcess(Executor):
-    """Runs every call at once, in the calling process."""
+    """Runs every call immediately, in the calling process."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call `fn` and return its finished future."""
@@ -35,14 +35,14 @@ class ThisProcess(Executor):
 
 
 class Workers(Executor):
-    """Worker processes, started when the first call comes, so that a refused or finished run starts none.
+    """Worker processes, started at the first `submit`, so that a refused or finished run starts none.
 
-    On Linux they are forked from a process that has imported what they need (torch and torchao, for example): it is
-    loaded once, on one core, and lies in memory once. Elsewhere forking is not safe, and each of them starts by itself.
+    On Linux they are forked from a server process that has imported the libraries they need, such as torch and torchao:
+    these are loaded once, on one core, and are in memory once. Elsewhere forking is not safe, and workers are spawned.
 
     Args:
         jobs: number of processes.
-        preload: module to import there.
+        preload: module that the server process imports.
     """
 
     def __init__(self, jobs: int, preload: str) -> None:
@@ -51,7 +51,7 @@ class Workers(Executor):
         self._pool: ProcessPoolExecutor | None = None
 
     def get_ready(self) -> None:
-        """Let what workers need be loaded; returns at once, where the first `submit` would wait for that.
+        """Begin to load the libraries that workers need, without waiting; the first `submit` would wait for them.
 
         Raises:
             StudyFailure: the system refuses to start processes.
@@ -61,7 +61,7 @@ class Workers(Executor):
 
             multiprocessing.set_forkserver_preload([self._preload])
             with starting():
-                resource_tracker.ensure_running()  # it would let interrupts through again
+                resource_tracker.ensure_running()  # before the block: starting it would unblock SIGINT again
                 with interrupts_wait():
                     forkserver.ensure_running()
 
@@ -73,33 +73,33 @@ class Workers(Executor):
         """
         if self._pool is None:
             self.get_ready()
-            with starting(place="/dev/shm" if sys.platform == "linux" else ""):  # semaphores
+            with starting(place="/dev/shm" if sys.platform == "linux" else ""):  # where semaphores are made
                 self._pool = ProcessPoolExecutor(
                     self._jobs,
                     mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),
                     initializer=_settle_in,
                     initargs=(dict(os.environ),),
                 )
-        with starting(), interrupts_wait():  # each call may start one more worker
+        with starting(), interrupts_wait():  # each submit may start one more worker
             return self._pool.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the workers finish, or with `cancel_futures` kill them where they are; a later call starts new ones."""
+        """Let the workers finish, or kill them at once with `cancel_futures`; a later `submit` starts new ones."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
         if cancel_futures:
             for process in multiprocessing.active_children():
                 process.kill()
-        # Killed or not, its thread is waited for: left alone, it may close what Python writes to when the process ends.
+        # Wait for the pool's thread even so: still running at exit, it may close a pipe that Python then writes to.
         pool.shutdown(wait=wait or cancel_futures, cancel_futures=cancel_futures)
 
     def release(self) -> None:
-        """Let the workers finish; a later call starts new ones, which hold no memory yet."""
+        """Let the workers finish and free their memory; a later `submit` starts new ones."""
         self.shutdown()
 
     def failure(self) -> StudyFailure:
-        """Wait until all workers have ended, of which one has before its work was done; return what is told of that."""
+        """Wait until all workers have ended, after one ended too early; return the error that explains why it did."""
         started = [] if self._pool is None else [*(self._pool._processes or {}).values()]
         self.shutdown()
         return why_broken(started)
@@ -107,11 +107,11 @@ class Workers(Executor):
 
 @contextlib.contextmanager
 def workers(jobs: int, preload: str = "quantstudy.engine.preload") -> Iterator[Executor]:
-    """Yield an executor of `jobs` processes (this one if 1); leaving by an exception ends the workers at once.
+    """Yield an executor of `jobs` processes (this one if 1); an exception in the block kills the workers at once.
 
     Args:
         jobs: number of processes.
-        preload: module that all of them need; the default is what cells need.
+        preload: module that all workers import; by default what cells need.
 
     Raises:
         StudyFailure: no worker can be started; one was killed from outside, for example because memory ran out.
@@ -129,19 +129,19 @@ def workers(jobs: int, preload: str = "quantstudy.engine.preload") -> Iterator[E
 
 
 def collect_rarely() -> None:
-    """Let Python look for cycles of garbage rarely, for processes that are ours alone.
+    """Run Python's cyclic garbage collector rarely; only for processes that no user's program shares.
 
-    While torch or seaborn are imported it looks a thousand times and finds none, and once more when the process ends.
+    While torch or seaborn are imported it would run a thousand times and find nothing, and once more at exit.
     """
     gc.set_threshold(100_000, 20, 100)
-    atexit.register(gc.freeze)  # nothing that lives then is looked at again
+    atexit.register(gc.freeze)  # excludes all objects that are alive at exit from the last collection
 
 
 def return_memory() -> None:
-    """Return what the C library keeps of freed memory to the system, where it can be told to: glibc.
+    """Make the C library give freed memory back to the system, where it has `malloc_trim` (glibc).
 
-    Cells take and free maps by the hundred megabytes, with small lasting objects between them: kept, it grows from cell
-    to cell, to 250 MB in a worker of a default study.
+    Cells allocate and free maps of hundreds of megabytes, with small lasting objects between them. Without this call
+    the freed memory that glibc keeps grows from cell to cell, to 250 MB in a worker of a default study.
     """
     library = ctypes.CDLL(None) if os.name == "posix" else None
     if library is not None and hasattr(library, "malloc_trim"):
@@ -154,10 +154,11 @@ def available_cores() -> int:
 
 
 def _settle_in(environment: dict[str, str]) -> None:
-    """End this worker when its parent ends, killed or not: an orphan would go on writing into the run folder.
+    """Set up a worker: the parent's environment, and an end without delay.
 
-    And when it is told to end, at once: to take torch apart, module by module, takes a second. What it was forked from
-    may be older than the parent's environment.
+    It ends when its parent ends, even by a kill: an orphan would go on writing into the run folder. When it exits, it
+    skips Python's teardown, which takes a second with torch loaded. It takes over the parent's environment variables,
+    because the server process that it was forked from may have started before they were set.
     """
     os.environ.clear()
     os.environ.update(environment)

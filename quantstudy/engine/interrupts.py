@@ -1,4 +1,4 @@
-"""What a Ctrl-C must not strike: the start of a process, and a lock that others need."""
+"""Code that Ctrl-C must not interrupt: the start of a process, and waiting for results, which takes locks."""
 
 import contextlib
 import signal
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def interrupts_wait() -> Iterator[None]:
-    """Let a Ctrl-C wait until the block is left; processes started inside never see one, this process answers for them.
+    """Defer Ctrl-C until the block is left; processes started inside never receive it, this process ends them.
 
-    Blocking the signal is for them: they inherit that for life. It does not keep it from this process, where any other
-    thread may take it and Python then interrupts the main one, so the handler waits as well.
+    The signal is blocked for those processes: they inherit the mask for life. The mask does not protect this process,
+    where any other thread may receive the signal and Python then interrupts the main one, so the handler defers, too.
     """
     came: list[int] = []
     in_main = threading.current_thread() is threading.main_thread()
@@ -37,9 +37,9 @@ def interrupts_wait() -> Iterator[None]:
 def as_they_finish(futures: Iterable[Future[T]]) -> Iterator[T]:
     """Yield results in the order in which they come, or raise what a call raised.
 
-    As `concurrent.futures.as_completed`, but for Ctrl-C: that may strike while a future's lock is held, which then is
-    never let go, and the thread that wants to end the future keeps the process from ending. Here nothing is waited for
-    but a queue.
+    Like `concurrent.futures.as_completed`, but safe under Ctrl-C: there it may interrupt while a future's lock is held,
+    which is then never released, and the thread that needs the lock keeps the process from ending. This function waits
+    for a queue only.
     """
     finished: SimpleQueue[Future[T]] = SimpleQueue()
     pending = list(futures)

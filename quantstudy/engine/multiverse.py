@@ -40,21 +40,22 @@ def run_multiverse(
     progress: Progress = lambda stage, done, total: None,
     notify: Notify = log,
 ) -> dict[str, Any]:
-    """Run a multiverse into a folder, or go on where an earlier run of it stopped; return what was found.
+    """Run a multiverse into a folder, or resume it where an earlier run stopped; return its judgement.
 
     Args:
         multiverse: the study and the choices.
         folder: where its records go; made if it is new.
         executor: where cells run; this process if None.
         fresh: empty the folder first.
-        progress: told how far each stage is.
-        notify: told what the user should know.
+        progress: called with (stage, done, total).
+        notify: called with each line for the user.
 
     Returns:
         The content of multiverse.json: see `judge.multiverse.judge_multiverse`.
 
     Raises:
-        BadInput: the folder holds another multiverse, or something else, or an activation is none; nothing is written.
+        BadInput: the folder holds another multiverse, or something else, or an activation is not a valid one; nothing
+            is written.
         StudyFailure: the folder is in use.
         OSError: disk full, read-only folder.
     """
@@ -74,7 +75,7 @@ def run_multiverse(
         seconds: dict[str, float] = {}
         reopen_if_damaged(run, notify)
         if not run.is_complete():
-            (folder / "multiverse.json").unlink(missing_ok=True)  # it may speak of damaged records
+            (folder / "multiverse.json").unlink(missing_ok=True)  # it may have been made from damaged records
             _make_records(run, multiverse, executor, seconds, progress, notify)
         found = _judged(run, multiverse, seconds, progress)
         drop_cells(folder)
@@ -82,11 +83,11 @@ def run_multiverse(
 
 
 def quoting_run(study: Path, notify: Notify) -> Run | None:
-    """Return the finished run whose own study file this is, so that its verdict can quote what is found; else None.
+    """Return the finished run that a study file lies in, so that its verdict can quote the multiverse; else None.
 
     Args:
         study: the study file of a multiverse.
-        notify: told why the run in its folder cannot quote it.
+        notify: called with the reason why the run in that folder cannot quote it.
     """
     folder = study.parent
     if study.name != "study.toml" or not (folder / "manifest.json").is_file() or "multiverse" in toml_values(study):
@@ -108,14 +109,14 @@ def quote(
     progress: Progress = lambda stage, done, total: None,
     notify: Notify = log,
 ) -> None:
-    """Leave the short form of a multiverse in a run's folder and judge and draw the run again, unless that is done.
+    """Write the short form of a multiverse into a run's folder and judge and draw the run again, unless that is done.
 
     Args:
         run: a finished run.
         found: what `run_multiverse` returned.
-        folder: the multiverse's.
-        progress: told how far each stage is.
-        notify: told what the user should know.
+        folder: folder of the multiverse.
+        progress: called with (stage, done, total).
+        notify: called with each line for the user.
 
     Raises:
         StudyFailure: the run's folder is in use.
@@ -124,10 +125,10 @@ def quote(
     from quantstudy.words.multiverse import short
 
     path, page = run.folder / "multiverse.json", run.folder / "report.html"
-    told = short(found, resume_command(folder, run.folder / "study.toml", command="multiverse"))
+    quoted = short(found, resume_command(folder, run.folder / "study.toml", command="multiverse"))
     with locked(run.folder, notify):
-        if not path.exists() or run.multiverse() != told:
-            write_json(path, told)
+        if not path.exists() or run.multiverse() != quoted:
+            write_json(path, quoted)
         elif page.exists() and page.stat().st_mtime_ns >= path.stat().st_mtime_ns:  # the page is drawn last of all
             return
         redo(run, progress=progress)
@@ -148,7 +149,7 @@ def _make_records(
     progress: Progress,
     notify: Notify,
 ) -> None:
-    """Run every cell that has no records yet, join what they left into multiverse.parquet, mark it complete."""
+    """Run every cell that has no records yet, join the cells' records into multiverse.parquet, mark it complete."""
     for line in notices(multiverse.base):
         notify(line)
     units = {stage: _units(stage, multiverse) for stage in STAGES}
@@ -161,7 +162,7 @@ def _make_records(
             for _, unit in units["multiverse"]:
                 append(_rows(run.folder, unit))
     about = {"state": "complete", "seconds": seconds, "files": {path.name: file_sha256(path)}}
-    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another processor
 
 
 def _units(stage: str, multiverse: Multiverse) -> list[tuple[StudyConfig, Cell]]:
@@ -176,7 +177,7 @@ def _rows(folder: Path, unit: Cell) -> pa.Table:
 
 
 def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progress: Progress) -> dict[str, Any]:
-    """Return multiverse.json; it and the figure are made where they are missing."""
+    """Return the content of multiverse.json; make it and the figure if they are missing."""
     path, picture = run.folder / "multiverse.json", run.folder / "figures" / "multiverse.png"
     try:
         found = run.multiverse()
@@ -207,6 +208,6 @@ def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progres
     progress("draw", 1, 1)
     manifest = run.manifest()
     for stage, took in seconds.items():
-        manifest["seconds"].setdefault(stage, took)  # what it took at first
+        manifest["seconds"].setdefault(stage, took)  # the first duration is kept
     write_manifest(run, manifest)
     return found

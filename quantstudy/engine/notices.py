@@ -8,18 +8,18 @@ Notify = Callable[[str], None]
 """Called with one line for the user."""
 
 LOGGER = logging.getLogger("quantstudy")
-"""Where the engine logs: cells at level INFO; what a user should know at WARNING, unless a caller takes such lines."""
+"""The engine's logger: finished cells at level INFO, lines for the user at WARNING unless a caller handles those."""
 
 BRACKETS = re.compile(r"\(.*\)")
 
 
 def log(line: str) -> None:
-    """Log a line for the user: what becomes of it where no command is there to print it."""
+    """Log a line for the user; the default where no command prints it."""
     LOGGER.warning("%s", line)
 
 
 def once(notify: Notify) -> Notify:
-    """Pass every line on once, whatever it says in brackets: a cache that can't be written is noticed by every cell."""
+    """Return a `notify` that passes each line on once, whatever its brackets hold: many cells give the same notice."""
     passed: set[str] = set()
 
     def pass_on(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The pipeline, top to bottom: train → quantize and measure → vary → judge → show, all of it through the run folder."""
+"""The pipeline: train → quantize and measure → vary → judge → show; every stage reads and writes the run folder."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 """Called with a stage's name, how many of its units are done, and how many there are."""
 
 NOTES = 64
-"""How often the manifest is written while a stage goes on, at most: it grows with the cells that it tells of."""
+"""How often, at most, the manifest is written during a stage; its size grows with the number of cells it lists."""
 
 
 def run_study(
@@ -44,18 +44,18 @@ def run_study(
     progress: Progress = lambda stage, done, total: None,
     notify: Notify = log,
 ) -> Run:
-    """Run a study into a folder, or go on where an earlier run of it stopped, and return it finished.
+    """Run a study into a folder, or resume it where an earlier run stopped, and return the finished run.
 
     Args:
         config: the study.
         folder: where its records go; made if it is new.
         executor: where cells run; this process if None.
         fresh: empty the folder first.
-        progress: told how far each stage is.
-        notify: told what the user should know.
+        progress: called with (stage, done, total).
+        notify: called with each line for the user.
 
     Raises:
-        BadInput: the folder holds another study, or something else, or an activation is none.
+        BadInput: the folder holds another study, or something else, or an activation is not a valid one.
         StudyFailure: the folder is in use, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
@@ -83,7 +83,7 @@ def run_study(
 
 
 def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
-    """Run every cell that has no records yet, join what they left into the records of the run, mark it complete."""
+    """Run every cell that has no records yet, join the cells' records into those of the run, mark it complete."""
     config = run.config
     for line in (*simulated_only(config), *notices(config)):
         notify(line)
@@ -91,7 +91,7 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
 
     def do(stage: str, run: Run) -> None:
         with timed(stage, seconds):
-            # what comes later is loaded while the workers are starting, not before
+            # the libraries of later stages are loaded while the workers start, not before
             units = [(run.config, unit) for unit in cells(stage, run.config, run.looks)]
             do_cells(stage, units, run, executor, progress, notify, meanwhile=_load_the_rest)
 
@@ -102,7 +102,7 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         if config.until_decided and _decided(run):
             break
     do("vary", run)
-    release(executor)  # processes that measured hold several hundred megabytes each: others do the rest
+    release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
     from quantstudy.engine.collect import gather, gather_maps, median_seeds
 
     digests: dict[str, str] = {}
@@ -118,21 +118,21 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         digests |= gather_maps(run, shown)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
     about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
-    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another one
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another processor
     return run
 
 
 def _looks(run: Run) -> Iterator[Run]:
-    """Yield the run with the seeds that were asked for at first and, until decided, with each batch that is added."""
+    """Yield the run with its first number of seeds and, for a study until decided, with each further batch of seeds."""
     looks = run.config.looks
     for number, seeds in enumerate(looks, start=1):
         yield replace(run, config=run.config.with_options(seeds=seeds), looks=looks[:number])
 
 
 def _decided(run: Run) -> bool:
-    """Whether the best at the focus scheme is told apart from all others by a rule that allows for looking often.
+    """Whether the best at the focus scheme is told apart from all others by a test that allows for repeated looks.
 
-    Activations without any finite value are none of the others; where all are such, more seeds would tell no more.
+    Activations without any finite value are left out. If none is left the answer is yes: more seeds would not help.
     """
     from quantstudy.engine.collect import focus_accuracies
     from quantstudy.judge.rules import rule_of
@@ -153,9 +153,9 @@ def redo(
 
     Args:
         run: a run whose records are complete.
-        progress: told how far each stage is.
+        progress: called with (stage, done, total).
         executor: draws some of the figures while this process judges and draws the others; this process alone if None.
-        only_missing: leave alone what is already there.
+        only_missing: do nothing if the verdict, the page and all figures exist.
     """
     targets = [run.folder / "verdict.json", run.folder / "report.html", *figure_files(run)]
     if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
@@ -164,7 +164,7 @@ def redo(
     elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
     if elsewhere is not None:
         load(elsewhere)
-        _load_the_rest()  # while the workers' process does so, too
+        _load_the_rest()  # at the same time as the workers' server process loads it
     begun = drawing.draw_elsewhere(run, drawing.FROM_RECORDS, elsewhere)
     with timed("judge", seconds):
         from quantstudy.judge.run import judge_run  # pandas and scipy, which the workers need not wait for
@@ -177,9 +177,9 @@ def redo(
         begun |= drawing.draw_elsewhere(run, drawing.FROM_VERDICT, elsewhere)
         drawing.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
     manifest = run.manifest()
-    told = seconds | manifest["seconds"]
-    if told != manifest["seconds"]:  # they tell what it took at first: to do it again changes no record
-        write_manifest(run, manifest | {"seconds": manifest["seconds"] | told})
+    durations = seconds | manifest["seconds"]
+    if durations != manifest["seconds"]:  # the first durations are kept: judging again changes no record
+        write_manifest(run, manifest | {"seconds": manifest["seconds"] | durations})
 
 
 def do_cells(
@@ -191,23 +191,23 @@ def do_cells(
     notify: Notify,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
-    """Run the cells that have no records yet; each result is told and noted in the manifest.
+    """Run the cells that have no records yet; each finished one is reported and listed in the manifest.
 
     Args:
-        stage: what `progress` is told.
+        stage: name of the stage, for `progress`.
         units: cells, each with the study that it is part of.
-        run: the folder that their records go to.
+        run: the run whose folder their records go to.
         executor: where they run.
-        progress: told how many are done, and how many there are.
-        notify: told what the user should know.
-        meanwhile: what this process has to do once all of them are handed out.
+        progress: called with (stage, done, total), in cells.
+        notify: called with each line for the user.
+        meanwhile: called in this process once all cells are submitted.
     """
     manifest, missing = run.manifest(), []
     for config, unit in units:
         if load_cell(run.folder, unit.key) is None:
             missing.append((config, unit))
         else:
-            manifest["cells"].setdefault(unit.key, {"state": "done"})  # we were killed before it was noted
+            manifest["cells"].setdefault(unit.key, {"state": "done"})  # a run was killed before it listed this cell
     kept = len(units) - len(missing)
     progress(stage, kept, len(units))
     for done, status in enumerate(_results(stage, executor, run.folder, missing, meanwhile), start=1):
@@ -235,7 +235,7 @@ def _results(
     units: Sequence[tuple[StudyConfig, Cell]],
     meanwhile: Callable[[], object],
 ) -> Iterator[CellStatus]:
-    """Yield what comes back, in the order in which it does; an executor that runs calls at once yields at once."""
+    """Yield the status of every cell in the order in which they finish; with `ThisProcess`, one after the other."""
     pending = []
     if stage == "train" and units:
         first = partial(executor.submit, run_cell, folder, *units[0])
@@ -255,17 +255,17 @@ def _results(
 
 
 def _load_the_rest() -> None:
-    """Import what comes after the cells: the libraries of statistics and of figures take two seconds."""
+    """Import what the stages after the cells need: the libraries for statistics and figures take two seconds."""
     import_module("quantstudy.engine.collect")
     import_module("quantstudy.judge.run")
     drawing.load()
 
 
 def reopen_if_damaged(run: Run, notify: Notify) -> None:
-    """Let a complete run whose records are missing or damaged be one that goes on: they will be made again.
+    """Mark a complete run as running if some of its records are missing or damaged, so that they are made again.
 
     Raises:
-        BadInput: the records are of another version of a function that was given from outside.
+        BadInput: a user's function has changed since the records were made.
     """
     require_same_functions(run)
     damaged = run.damaged() if run.is_complete() else []
@@ -282,7 +282,7 @@ def _readable_verdict(run: Run) -> bool:
 
 @contextmanager
 def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Add how long the block takes, in seconds, to what its stage has taken so far."""
+    """Add the duration of the block, in seconds, to that of its stage so far."""
     started = time.perf_counter()
     yield
     seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)

@@ -1,10 +1,10 @@
-"""Which results are the same bytes on every machine, and what the keys of all others hold of this one. Loads no torch.
+"""Which results are the same bytes on every machine; for all others, the machine is part of the key. Loads no torch.
 
-Portable are the activations that have a kernel, trained by the fused trainer and measured on the CPU; why, and which
-revision of the arithmetic that is, stands in `quantstudy_kernels.arithmetic`. Everything else goes through code of
-libraries, which choose it by the processor: its last bits differ, and training magnifies them. Rows of the backend
-torchao are of that kind, too, whatever the activation; they are held against the simulated ones with a tolerance and
-decide nothing, so that no key holds a processor for their sake.
+Portable are the activations that have a kernel, trained by the fused trainer and measured on the CPU; for the reason
+and the revision of the arithmetic see `quantstudy_kernels.arithmetic`. Everything else runs in libraries that choose
+their code by the processor: the last bits of its results differ, and training magnifies them. Rows of the backend
+torchao are not portable either, whatever the activation; they are compared with the simulated ones within a tolerance
+and decide nothing, so that no key holds a processor because of them.
 """
 
 import functools
@@ -19,17 +19,17 @@ from quantstudy.records import provenance
 from quantstudy.targets.islands import noise_build
 
 DRIVERS = ("nvidia[0-9]*", "dxg", "kfd")
-"""Files in /dev, one of which is there where Linux has a driver that torch could compute with."""
+"""Files in /dev; at least one exists where Linux has a GPU driver that torch could use."""
 
 MOST_NAMES = 3
-"""More activations are counted, not named, so that the notice stays short."""
+"""Activations that a notice names; if there are more it gives their number, so that it stays short."""
 
 NOISE = "9443aed6008851c3"
-"""What `noise` computes (`islands.noise_build`) where its C code was compiled without fused products, as is usual."""
+"""Digest of the output of `noise` (`islands.noise_build`) if its C code is compiled without fused multiply-add."""
 
 
 def origin(activation: str, trainer: str, device: str) -> dict[str, Any]:
-    """Return what a key must hold of the machine that computes; empty for what is the same on every machine.
+    """Return the properties of this machine that a key must hold; empty for results that are the same everywhere.
 
     Args:
         activation: its name.
@@ -40,7 +40,7 @@ def origin(activation: str, trainer: str, device: str) -> dict[str, Any]:
     if _by_kernels(activation, trainer, device):
         return islands
     found = provenance.processor()
-    # the vendor, too: MKL takes another path for another one
+    # the vendor, too: MKL chooses its code by it
     chosen_by = {"processor": [found["vendor"], *found["instruction_sets"]]}
     return islands | chosen_by if device == "cpu" else islands | chosen_by | {"gpu": gpu()}
 
@@ -57,7 +57,7 @@ def not_portable(config: StudyConfig) -> list[str]:
 
 
 def notices(config: StudyConfig) -> Iterator[str]:
-    """Yield a line that tells whose numbers depend on the machine and what follows from it, if any do."""
+    """Yield lines that name the activations whose numbers depend on the machine, if any, and say what follows."""
     if noise_build() != NOISE:
         yield (
             "the package noise was compiled with other flags than usual (CFLAGS?): an island may differ in a pixel "
@@ -92,7 +92,7 @@ def device_of(wanted: str) -> str:
 def gpu() -> str | None:
     """Return the name of the GPU that torch computes with, None if there is none.
 
-    Only torch knows, and it takes two seconds to load: it is asked only where there is a driver.
+    Loading torch to ask it takes two seconds, so it is asked only where there is a driver.
     """
     if sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in DRIVERS):
         return None

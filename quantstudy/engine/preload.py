@@ -1,4 +1,4 @@
-"""What cells and figures are made of, imported once by the process that workers are forked from; by nothing else."""
+"""The modules that cells and figures need; imported only by the server process that workers are forked from."""
 
 from quantstudy.engine.executors import collect_rarely
 

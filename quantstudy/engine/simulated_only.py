@@ -9,8 +9,8 @@ from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …).
 
-    Nor can it where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all. Its 8-bit
-    configs choose weight scales in one way only.
+    It cannot where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all elements. Its
+    8-bit configs choose weight scales in one way only, symmetrically.
     """
     wide = scheme.weights is not None and scheme.weights.bits == MAX_TORCHAO_BITS
     return (
@@ -30,8 +30,8 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
             "only the simulated path runs"
         )
     if 1 in config.hidden:
-        widths = ",".join(map(str, config.hidden))
-        yield f"hidden {widths}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
+        neurons = ",".join(map(str, config.hidden))
+        yield f"hidden {neurons}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
     if config.weight_observer != "symmetric":
         yield (
             f"weight_observer {config.weight_observer}: torchao's {MAX_TORCHAO_BITS}-bit configurations have symmetric "

@@ -18,7 +18,7 @@ from quantstudy.targets.islands import island_masks
 Notify = Callable[[str], None]
 
 SETTINGS = ("steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
-"""What of a study the weights depend on, besides activation, seeds and device."""
+"""Settings of a study that the weights depend on, besides activation, seeds and device."""
 
 
 def trained_arrays(
@@ -35,10 +35,10 @@ def trained_arrays(
     Args:
         config: how they are trained.
         activation: its name.
-        seeds: consecutive.
+        seeds: consecutive seeds.
         device: torch device.
         threads: models that are trained at once; no number depends on it.
-        notify: told about a cache that is damaged or can't be written.
+        notify: called with each line for the user, for example about a damaged cache.
     """
     function = parse_activation(activation)
     settings = {name: getattr(config, name) for name in SETTINGS}
@@ -65,7 +65,7 @@ def trained_arrays(
             threads=threads,
         )
         arrays = trained.arrays()
-        if not function.failed:  # the next time it may work
+        if not function.failed:  # not kept after a failure: next time it may work
             cache.store_stack(key, arrays, notify)
     return arrays
 
@@ -78,7 +78,7 @@ def trained_stack(config: StudyConfig, activation: str, first: int, last: int) -
 
 
 def seed_blocks(seeds: int) -> list[tuple[int, int]]:
-    """Return (first, last + 1) of the blocks in which seeds are trained together, the same as those of a run.
+    """Return (first, last + 1) of the blocks in which seeds are trained together, the same blocks as in a run.
 
     >>> seed_blocks(40)
     [(0, 16), (16, 32), (32, 40)]
@@ -88,10 +88,10 @@ def seed_blocks(seeds: int) -> list[tuple[int, int]]:
 
 
 def pieces(activations: Sequence[str], seeds: int) -> list[dict[str, Any]]:
-    """Return the pieces of work of a claim: the seeds of one activation that are trained together, as arguments.
+    """Return the arguments of a claim's jobs: per job one activation and a block of seeds that are trained together.
 
-    All activations of one block of seeds, then of the next: two pieces of one activation that begin at once would do
-    twice what is done once per activation, such as tuning its rate.
+    All activations of one block of seeds come first, then those of the next: two jobs of one activation that begin
+    together would both do what is needed once per activation, such as tuning its learning rate.
 
     >>> [(piece["activation"], piece["first"], piece["last"]) for piece in pieces(["relu", "silu"], 20)]
     [('relu', 0, 16), ('silu', 0, 16), ('relu', 16, 20), ('silu', 16, 20)]

@@ -1,4 +1,4 @@
-"""Getting an executor ready, whoever's it is: what cells need is loaded and compiled before they come by the dozen."""
+"""Getting any executor ready: what cells need is loaded and compiled before many of them run at once."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 def load(executor: Executor) -> None:
-    """Let an executor begin to load what its processes need, if it has a method `get_ready` for that; don't wait."""
+    """Make an executor begin to load what its processes need, if it has a method `get_ready`; don't wait for it."""
     get_ready = getattr(executor, "get_ready", None)
     if get_ready is not None:
         get_ready()
 
 
 def warm_up(executor: Executor, first: Callable[[], Future[T]], meanwhile: Callable[[], object]) -> Iterator[T]:
-    """Let an executor do one piece of work before all others and yield its result; nothing if it runs calls at once.
+    """Let an executor do one call before all others and yield its result; with `ThisProcess`, yield nothing.
 
-    One process compiles the trainer, with that piece, and another what measures. All of them would compile both, if
-    they got to work at once; what is compiled lies in a cache that they share.
+    One worker compiles the trainer, by doing that call, and another the kernels for measuring; both go into a cache on
+    disk that all workers share. Started all at once, every worker would compile both.
 
     Args:
-        executor: any; one that works in the calling process has nobody to get ready.
-        first: submits the first piece.
-        meanwhile: what this process has to do while the executor loads.
+        executor: any executor; `ThisProcess` has nothing to warm up.
+        first: submits the first call.
+        meanwhile: called in this process while the executor loads.
     """
     if isinstance(executor, ThisProcess):
         return
@@ -37,14 +37,14 @@ def warm_up(executor: Executor, first: Callable[[], Future[T]], meanwhile: Calla
 
 
 def release(executor: Executor) -> None:
-    """Let an executor free what its processes hold between two stages, if it has a method `release` for that."""
+    """Let an executor free its processes' memory between two stages, if it has a method `release`."""
     free = getattr(executor, "release", None)
     if free is not None:
         free()
 
 
 def prepare_to_measure() -> None:
-    """Compile what measuring needs; called in a worker."""
+    """Compile the kernels that measuring needs; called in a worker."""
     from quantstudy.engine.worker import prepare_to_measure
 
     prepare_to_measure()

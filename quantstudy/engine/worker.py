@@ -1,4 +1,4 @@
-"""What the cells do, where they run: train, measure, picture. Knows the whole way from seeds to rows."""
+"""The work of a cell, in the process where it runs: train, measure, vary, picture; from seeds to rows of tables."""
 
 import multiprocessing
 import sys
@@ -67,7 +67,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
 
 
 def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
-    """Train one stack, or take it from the cache; → weights.safetensors."""
+    """Train one stack, or load it from the cache; → weights.safetensors."""
     arrays = trained_arrays(config, unit.activation, unit.seeds, device=device, threads=_threads(), notify=notify)
     return {"weights.safetensors": save(arrays)}
 
@@ -84,7 +84,7 @@ def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
         for analysis in ANALYSES.values():
             metrics += analysis(on, effect)
         plans += plan_rows(on, effect)
-        del effect  # a hundred megabytes that would otherwise live on beside the next scheme's
+        del effect  # a hundred megabytes, which would otherwise stay in memory beside the next scheme's
     tables = {"metrics": (metrics, METRICS), "histograms": (histogram_rows(on), HISTOGRAMS), "plans": (plans, PLANS)}
     return {
         f"{name}.parquet": to_parquet([pa.concat_tables(rows).unify_dictionaries().combine_chunks()], schema)
@@ -95,7 +95,7 @@ def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
 def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack in the ways beyond the schemes; → the cell's share of their tables.
 
-    A stack that the study itself does not compare is there to find the cause, and for nothing else.
+    A stack of a control activation (`StudyConfig.controls`) is measured for the question `cause` alone.
     """
     on = subject(*_trained(folder, config, unit, device))
     wanted = VARIATIONS if unit.activation in config.activations else {"cause": VARIATIONS["cause"]}
@@ -126,7 +126,7 @@ VARIATIONS: dict[str, Callable[[Subject, StudyConfig], pa.Table]] = {
     "cliff": cliff_rows,
     "cause": cause_rows,
 }
-"""Every analysis beyond the schemes, and the table that it writes."""
+"""Every analysis beyond the schemes, by the name of the table that it writes."""
 
 STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "train": train_cell,
@@ -135,7 +135,7 @@ STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "picture": picture_cell,
     "multiverse": multiverse_cell,
 }
-"""What each stage does."""
+"""The function that does the work of each stage."""
 
 
 def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
@@ -156,7 +156,7 @@ def quantize(
     with_torchao: bool = True,
     notify: Notify = lambda line: None,
 ) -> Effect:
-    """Return what one scheme does to the subject, by the simulated path and, where it has the scheme, by torchao."""
+    """Return the effect of one scheme on the subject, by the simulated path and, where torchao has it, by torchao."""
     plan = plan_of(on.stack, on.maps, config, scheme)
     real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
     return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
@@ -170,7 +170,7 @@ def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
 
 
 def prepare_to_measure() -> None:
-    """Compile what measuring needs, or load it where that was done before, by measuring one untrained network."""
+    """Compile the kernels that measuring needs, or load them from disk, by measuring one untrained network."""
     config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
     stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
     with one_thread(), torch.no_grad():
@@ -178,20 +178,20 @@ def prepare_to_measure() -> None:
 
 
 def _about_compiling() -> list[str]:
-    """What the user should know about the machine code of the CPU kernels, if any were used."""
+    """Return a notice if the compiled CPU kernels were used and could not be cached on disk."""
     jit = sys.modules.get("quantstudy_kernels.cpu.jit")
     problem = jit.cache_problem() if jit else None
     return [problem] if problem else []
 
 
 def _about_functions() -> list[str]:
-    """What the user should know about functions from outside, if any were called."""
+    """Return notices about users' activation functions that failed, if any were called."""
     guarded = sys.modules.get("quantstudy.activations.guarded")
     return guarded.failures() if guarded else []
 
 
 def _threads() -> int:
-    """Models to train at once: all cores are this process's, unless it is one of several workers."""
+    """Return how many models to train at once: one in a worker process, else as many as there are cores."""
     return 1 if multiprocessing.parent_process() else available_cores()
 
 

@@ -1,4 +1,4 @@
-"""Worker processes that can't be started, or that ended before their work: why, in one line, and the way round."""
+"""Worker processes that can't be started, or that ended before their work: why, in one line, and what to do."""
 
 import errno
 import multiprocessing
@@ -12,33 +12,33 @@ from multiprocessing.process import BaseProcess
 from quantstudy.errors import StudyFailure
 
 UNGUARDED = 117
-"""Exit code of a worker that would have started workers of its own while it imported the script."""
+"""Exit code of a worker that imported the user's script and would have started workers of its own there."""
 
 LOST = 255
-"""Exit code that multiprocessing tells of a worker where what it was forked from was killed, too."""
+"""Exit code that multiprocessing reports for a worker when the server process it was forked from was killed, too."""
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
 
 
 def leave_if_imported_by_a_worker() -> None:
-    """End this process if it is a worker that imports the script which started it, and so comes here once more.
+    """End this process if it is a worker that is importing the user's script, whose call of `workers` led here again.
 
-    Without a word, but for an exit code that its parent understands (`why_broken`): to go on would start a second run
-    in the same folder, and its traceback would tell of that.
+    To go on would start a second run in the same folder. The process prints nothing, since a traceback would be about
+    that second run; its exit code `UNGUARDED` lets the parent explain the mistake (`why_broken`).
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):  # by which multiprocessing itself knows it
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # multiprocessing's own mark of such a worker
         os._exit(UNGUARDED)
 
 
 @contextmanager
 def starting(place: str = "") -> Iterator[None]:
-    """Say why worker processes can't be started, where the system refuses that inside the block, and the way round.
+    """Turn the system's refusal to start worker processes in the block into an error that says why and what to do.
 
     Args:
-        place: where what they need is made, for errors that name no path.
+        place: folder to name where the system's error names no path.
 
     Raises:
-        StudyFailure: it does.
+        StudyFailure: the system refused.
     """
     try:
         yield
@@ -70,10 +70,10 @@ def _why_not(error: Exception, place: str) -> StudyFailure:
 
 
 def why_broken(started: Iterable[BaseProcess]) -> StudyFailure:
-    """Return what is told of workers some of which ended before their work was done.
+    """Return the error that explains why some workers ended before their work was done.
 
     Args:
-        started: the workers; those that were left have been terminated since.
+        started: all workers, ended by now; the pool has terminated those that were still running.
     """
     codes = {process.exitcode for process in started if process.exitcode is not None}
     if UNGUARDED in codes:
@@ -84,7 +84,7 @@ def why_broken(started: Iterable[BaseProcess]) -> StudyFailure:
     crashes = [name for name in CRASHES if hasattr(signal, name) and -getattr(signal, name) in codes]
     if crashes:
         return StudyFailure(f"a worker process crashed ({crashes[0]}); --jobs 1 does without worker processes")
-    by_themselves = sorted(codes - {0, -signal.SIGTERM})  # by which the pool ends those that are left
+    by_themselves = sorted(codes - {0, -signal.SIGTERM})  # the pool ends the remaining ones by SIGTERM
     if by_themselves and 0 < by_themselves[0] <= by_themselves[-1] < LOST:
         code = by_themselves[0]
         return StudyFailure(f"a worker process ended with exit code {code}; what it said of that stands above")

@@ -1,4 +1,4 @@
-"""How much of the bounded activation's advantage is its bound, its shape, its calibration: paired differences."""
+"""How much of the bounded activation's lead is due to its bound, its shape, its calibration: paired differences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Network:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the network."""
         return (
             self.trained
             + {"plain": "", "capped": f" capped at {CAP} at inference", "calibrated": " with MSE ranges"}[self.variant]
@@ -39,12 +39,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Question:
-    """One row of the table: what `network` is ahead of `against`.
+    """One row of the table: by how much `network` is ahead of `against`.
 
     Attributes:
         kind: `gap`, `bound`, `bound_at_inference`, `calibration`, `gap_calibrated` or `shape`.
-        network: the one.
-        against: the other.
+        network: the first network of the difference.
+        against: the network that is subtracted.
         of: the activation that the row is about.
     """
 
@@ -92,11 +92,11 @@ def judge_cause(
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
         "seeds", "not_learned"}]}`:
-        accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
-        interval (not corrected), the p-value of the study's test, Holm-adjusted over the rows of the
-        scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
-        told; and which of the two activations have not learned, as they were trained, those included that are no part
-        of the study and only compared with.
+        `mean`, `low`, `high`: accuracy after quantization of the variant minus that of `against`, paired by seed, with
+        its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the rows of
+        the scheme; `differs`: whether interval and test both tell the two apart; `missing`: the number of seeds at
+        which one of the two has no finite value (if there are any, the interval is None and `differs` is False);
+        `not_learned`: which of the two activations have not learned, as they were trained, controls included.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     full = by_seed(frame, "accuracy_float", KEYS, seeds)
@@ -113,7 +113,7 @@ def judge_cause(
 
 
 def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
-    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # a cap at inference is not what it learned
+    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # as trained: a cap at inference was not learned
     return mean is not None and mean < learned
 
 

@@ -1,13 +1,13 @@
-"""Two runs held against each other, paired by seed: which settings differ, which differences are real.
+"""The comparison of two runs, paired by seed: which settings differ, which differences are real.
 
 Seed s of a run stands for one island map, so that two runs pair where they have the same islands at the same seeds,
-whatever else differs: bits, learning rate, widths of layers, commit. Method: the paired statistics of `bootstrap`;
+whatever else differs: bits, learning rate, neurons, commit. Method: the paired statistics of `bootstrap`;
 Holm's correction runs over all comparisons of one metric.
 
 What `compare` returns:
 
-- `settings` and `made_with`: what differs, field → `{"a", "b"}`. `functions`: the activations from outside that
-  are another function in B, name → `{"a", "b"}` (fingerprints): their differences are no effect of settings, so
+- `settings` and `made_with`: the fields that differ, field → `{"a", "b"}`. `functions`: users' activations whose
+  function has changed, name → `{"a", "b"}` (fingerprints): their differences are not effects of settings, so
   none of them is tested.
 - `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
 - `schemes`: pairs `{"a", "b"}`, those compared by role first.
@@ -17,10 +17,10 @@ What `compare` returns:
   is missing or not finite), `same` (every value is the same in both).
 - `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
   clearest of them can become real) and `real` (how many are).
-- `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
-  those in both runs count).
+- `verdicts`: per pair of schemes the entries of each run's own verdict, and `changed`: the entries that differ
+  (among activations of both runs).
 - `not_learned`: activations that have not learned in `a` and in `b`.
-- `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
+- `same`: the runs do not differ in any value, setting, verdict or in what they were made with.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -50,10 +50,10 @@ HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
 """The metrics that are compared, in the order of the comparison."""
 
 JUDGED = ("winner", "best", "tied_with", "deployable")
-"""What is compared of two verdicts on a scheme."""
+"""The entries of a scheme's verdict that are compared."""
 
 ISLANDS = ("grid", "frequency")
-"""The settings that draw other islands."""
+"""The settings that the islands depend on."""
 
 Values = dict[tuple[str, str, str], Floats]
 
@@ -81,15 +81,15 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     """Return how run B differs from run A as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     A difference is B − A at the seeds that both have, paired, per activation and scheme that both have. Where one run
-    lacks the first width that the other one was asked for, the schemes of these two widths are compared by their role
-    too: w4a4 of A with w6a6 of B. A difference is real where its Holm-adjusted p-value is at most ERROR *and* its 95 %
-    interval leaves out 0; with fewer than two pairs it has neither. NaN is left out and counted.
+    lacks the other's first bit width, the schemes of these two bit widths are compared by their role, too: w4a4 of A
+    with w6a6 of B. A difference is real where its Holm-adjusted p-value is at most ERROR *and* its 95 % interval leaves
+    out 0; with fewer than two pairs it has neither. NaN is left out and counted.
 
     Returns:
         See the head of this file.
 
     Raises:
-        BadInput: nothing can be paired: no activation in common, or other islands.
+        BadInput: nothing can be paired: no activation in common, or different islands.
     """
     both = [name for name in a.config.activations if name in b.config.activations]
     if not both:
@@ -129,7 +129,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
 def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     """Return which schemes of two studies are compared.
 
-    Those of their first widths by role where one study lacks the other's first width, then those that both have.
+    If one study lacks the other's first bit width, those of their first bit widths by role; then those that both have.
 
     >>> pairs = scheme_pairs(StudyConfig(bits=(4,)), StudyConfig(bits=(6,)))
     >>> pairs[:4], pairs[4]
@@ -150,7 +150,7 @@ def _names(config: StudyConfig) -> str:
 
 
 def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
-    """Hold the islands themselves against each other: equal settings of another version may have drawn others."""
+    """Compare the islands themselves: another version may have drawn different ones with the same settings."""
     other = next((field for field in ISLANDS if getattr(a.config, field) != getattr(b.config, field)), None)
     same_shape = a.masks.shape[1:] == b.masks.shape[1:]
     if same_shape and (a.masks[:seeds] == b.masks[:seeds]).all():

@@ -1,4 +1,4 @@
-"""Who flips fewer pixels than the reference activation: said beside the ranking by accuracy."""
+"""Which activations flip fewer pixels than the reference activation; reported beside the ranking by accuracy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ REFERENCE = "relu"
 
 
 def reference(activations: Sequence[str]) -> str:
-    """Return the activation that differences are taken to: relu, or the first one of a study without it.
+    """Return the reference activation: relu, or the first one of a study without relu.
 
     >>> reference(["silu", "relu"]), reference(["silu", "gelu"])
     ('relu', 'silu')
@@ -31,8 +31,8 @@ def judge_flips(activations: Sequence[str], rates: Floats, rule: Rule) -> dict[s
         rule: how activations are told apart.
 
     Returns:
-        `{"reference", "fewest": who has the lowest mean, null without any value, "below": the mean paired difference
-        reference − fewest, "fewer": [those told apart from the reference, with fewer flips]}`.
+        `{"reference", "fewest": the one with the lowest mean, null without any value, "below": the mean paired
+        difference reference − fewest, "fewer": [those told apart from the reference, with fewer flips]}`.
 
     >>> from quantstudy.judge.rules import PERMUTATION
     >>> rates = np.array([[0.20, 0.21, 0.22] * 4, [0.10, 0.11, 0.12] * 4, [0.20, 0.22, 0.21] * 4])

@@ -1,25 +1,25 @@
-"""Whether the answer survives other reasonable choices: who is best, or tied with the best, under every one of them.
+"""Whether the answer survives other reasonable choices: which activation is best, or tied for best, under each.
 
 A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
 Specification curve analysis (2020).
 
 In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
 best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
-with a network that has no finite value is neither in that specification, nor is one that has not learned there.
+that has a network without a finite value, or that has not learned, is neither best nor tied in that specification.
 
 What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
 "axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states":
 {"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
 "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […], "never": [activations
 that have learned under no choice]}, "undefined": {"values", "of", "specifications"}, "table": [S]}`. Shares are of
-all specifications, and of the overall best where no activation is named; `most` is who would be the overall best of
-that value alone.
+all specifications, and of the overall best where no activation is named; `most` is the overall best among the
+specifications with that value.
 
 S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
 {activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by seed,
-positive where it leads whichever way the metric goes; intervals (95 %, not corrected) are None with one seed. State:
-`ahead` (alone the best), `tied` or `behind`; None where that is not known. It never is, `tells` is False, nothing is
-called tied and `share_best_or_tied` is None with fewer seeds than `seeds_needed` or with one activation.
+positive where it leads, whether more or less of the metric is better; intervals (95 %, not corrected) are None with
+one seed. State: `ahead` (alone the best), `tied` or `behind`; None where that is not known. With fewer seeds than
+`seeds_needed`, or one activation, nothing is called tied, `tells` is False, states and `share_best_or_tied` are None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,13 +37,13 @@ from quantstudy.judge.statistics.paired import Comparison, paired_against, paire
 from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
 HIGHER_IS_BETTER = ("accuracy_quantized",)
-"""Metrics of which more is better; of all others less is."""
+"""Metrics of which more is better; of all others less is better."""
 
 MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
-"""Axes whose values stand in the records, a column each; the last axis is the metric."""
+"""Axes that are columns of the records; the last axis, the metric, is not among them."""
 
 TRAINED = 3
-"""So many of them, from the first on, say how the networks were trained."""
+"""The first so many axes of MEASURED say how the networks were trained."""
 
 STATES = ("ahead", "tied", "behind")
 """Where the overall best can stand in a specification."""
@@ -58,7 +58,7 @@ def judge_multiverse(
     learned: float,
     rule: Rule,
 ) -> dict[str, Any]:
-    """Return who is best how often, what that depends on, and who leads where, as the head of this file describes it.
+    """Return how often each activation is best, what that depends on, and every specification; see the file's head.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -142,10 +142,7 @@ def _means(values: Floats) -> Floats:
 def _outcome(
     comparisons: Sequence[Comparison], means: Floats, tells: bool
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return who is best and who is best or tied, `[specifications, activations]`; nobody who lacks a value is.
-
-    Where the seeds cannot tell two apart, nobody is called tied.
-    """
+    """Return which are best, and which best or tied (none is with too few seeds), `[specifications, activations]`."""
     measured = np.isfinite(means)
     references = np.array([found.reference for found in comparisons])
     best = (np.arange(means.shape[1]) == references[:, None]) & measured
@@ -172,7 +169,7 @@ def _entry(activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np
 def _lead(
     activations: Sequence[str], first: int, means: Floats, against: Comparison, entry: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return how far the overall best leads in one specification, and whether that can be told apart from nothing."""
+    """Return how far the overall best leads in one specification, and whether that can be told apart from 0."""
     ahead_of = {
         name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
         for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
@@ -199,7 +196,7 @@ def _dependence(
     first: int,
     tells: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return, per value of every axis, how often the overall best is best or tied, and who would be it there."""
+    """Return, per value of every axis, how often the overall best is best or tied, and the best of that value."""
     best, tied, _ = outcome
     found: dict[str, list[dict[str, Any]]] = {}
     for axis, values in axes.items():
@@ -216,12 +213,9 @@ def _dependence(
 def _not_learned(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
-    """Return who has not learned, `[specifications, activations]`, their networks and how many specifications.
-
-    That is a mean float accuracy below `learned`, or not known.
-    """
+    """Return whose float accuracy is below `learned` or unknown, `[specifications, activations]`; and a summary."""
     tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
-    accuracy = _means(sum(tables, np.zeros(())))  # what quantization left and what it took
+    accuracy = _means(sum(tables, np.zeros(())))  # float accuracy: quantized accuracy plus drop
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
     accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]
     trained = [dict(zip(MEASURED[:TRAINED], values, strict=True)) for values in product(*list(axes.values())[:TRAINED])]

@@ -23,7 +23,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "granularity": ("tensor", "channel", "neuron"),
     "weight_observer": ("symmetric", "no_clipping"),
 }
-"""What a setting chooses, and among which values, in the order in which a change of the answer is looked for."""
+"""The choices that make up a setting, with their values, in the order in which a change of the answer is searched."""
 
 
 def judge_placement(
@@ -45,8 +45,8 @@ def judge_placement(
         allowed_drop: largest deployable drop of accuracy, a fraction.
         default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
         rule: how activations are told apart.
-        not_learned: activations that are deployable nowhere.
-        differences: where the backends differ (`parity`): there they are not deployable either.
+        not_learned: activations that are not deployable at any setting.
+        differences: schemes and activations at which the backends differ (`parity`), not deployable either.
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
@@ -54,8 +54,8 @@ def judge_placement(
         {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
         "leader", "change"}}`;
         `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
-        no finite value is neither best nor tied with it; where all are so `best` is null. See `outcome` for `leader`
-        and `change`.
+        no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `outcome` for
+        `leader` and `change`.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -63,11 +63,9 @@ def judge_placement(
     for setting in sorted(settings, key=_order(frame)):
         scheme, *what = setting
         kept, lost = (table.of(activations, *setting) for table in (accuracy, drop))
-        told = dict(
-            zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
-        )
+        way = dict(zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True))
         barred = {*not_learned, *differing(differences or {}, str(scheme))}
-        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred, rule)
+        entry = way | {"default": way == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred, rule)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
     for judged in found.values():
         judged |= {
@@ -79,11 +77,11 @@ def judge_placement(
 
 
 def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], seeds: int) -> dict[str, Any]:
-    """Return who leads over all settings of a scheme, and which choice puts another one ahead.
+    """Return which activation leads over all settings of a scheme, and which choice puts another one ahead.
 
     The leader is the activation that is best, or tied with the best, most often (then: best most often, first in the
-    study). With one seed all are tied, so only the best counts. A choice changes the answer where, among the settings
-    that make it, another activation leads; of several the one with the largest gap is named.
+    study). With one seed all are tied, so only the best counts. A choice changes the answer if another activation leads
+    among the settings with that choice; of several such choices the one with the largest gap is named.
 
     Args:
         settings: as `judge_placement` describes them.
@@ -91,9 +89,10 @@ def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], s
         seeds: number of seeds.
 
     Returns:
-        `{"leader": {"activation", "settings": in how many it is best or tied}, "change": {"factor", "level",
-        "activation": who leads there, "settings": in how many, "leader": in how many of them the leader is, "of"}}`;
-        null where nothing was measured, where no choice changes the answer.
+        `{"leader": {"activation", "settings": how many it is best or tied at}, "change": {"factor", "level",
+        "activation": the one that leads there, "settings": how many of these it is best or tied at, "leader": how many
+        the leader is, "of": how many there are}}`; `leader` is null if nothing was measured, `change` if no choice
+        changes the answer.
     """
     best = np.array([[name == one["best"] for name in activations] for one in settings], dtype=bool)
     tied = best | (seeds > 1 and np.array([[name in one["tied_with"] for name in activations] for one in settings]))

@@ -1,7 +1,8 @@
-"""The one rule of a study for telling two activations apart, for its verdict, its figures and all that is asked beyond.
+"""The one rule of a study for telling two activations apart, for its verdict, its figures and all further questions.
 
-A difference is one where its 95 % interval leaves out 0 *and* a paired test says so, corrected by Holm for how many are
-compared. Which test that is depends on how the number of seeds came about, so it is decided once, by the study.
+Two activations are told apart if the 95 % interval of their difference leaves out 0 *and* a paired test rejects, with
+Holm's correction for the number of comparisons. The study decides which test: it depends on how the number of seeds
+was chosen.
 """
 
 from collections.abc import Callable
@@ -31,10 +32,10 @@ class Rule:
 
 
 PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed)
-"""The paired permutation test: for a number of seeds that was fixed before any of them was looked at."""
+"""The paired permutation test: for a number of seeds that was fixed before looking at any result."""
 
 ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed)
-"""Its anytime-valid counterpart: seeds were added until the best was told apart, which the other test would reward."""
+"""The anytime-valid test: for seeds that were added until the best was told apart, which inflates errors otherwise."""
 
 
 def rule_of(*studies: "StudyConfig") -> Rule:

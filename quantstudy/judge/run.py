@@ -1,4 +1,4 @@
-"""The whole verdict of a run in numbers: what `verdict.json` holds, its sentences apart (`words.summary`)."""
+"""The whole verdict of a run in numbers: the content of `verdict.json` without its sentences (`words.summary`)."""
 
 from typing import TYPE_CHECKING, Any
 

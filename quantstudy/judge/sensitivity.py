@@ -1,4 +1,4 @@
-"""Which layer does the damage: means over seeds of the flip rates of single layers, and their Shapley shares."""
+"""Which layer causes the flips: mean flip rates of single layers over the seeds, and their Shapley shares."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from quantstudy.judge.statistics.seeds import Triple, by_seed, missing, triples
 
 VIEWS = ("isolated", "all_but_one", "accumulated", "shapley")
-"""What is said of every layer."""
+"""The measures of every layer."""
 
 Sensitivity = dict[str, dict[str, dict[str, Any]]]
 
@@ -17,13 +17,13 @@ Sensitivity = dict[str, dict[str, dict[str, Any]]]
 def judge_sensitivity(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, schemes: Sequence[str]
 ) -> Sensitivity:
-    """Return per scheme and activation the total flip rate and, layer by layer, its parts; and where most comes from.
+    """Return, per scheme and activation, the total flip rate, its parts layer by layer, and the largest contributors.
 
     Args:
         frame: sensitivity.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
-        schemes: of the width that the study is about: weights alone, activations alone, both.
+        schemes: of the study's first bit width: weights alone, activations alone, both.
 
     Returns:
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
@@ -51,19 +51,18 @@ def judge_sensitivity(
 
 
 def with_outcomes(section: Mapping[str, Mapping[str, Mapping[str, Any]]], schemes: Sequence[str]) -> Sensitivity:
-    """Return the section with what its numbers say of each activation.
+    """Return the section with the outcomes that follow from the numbers of each activation.
 
-    Clearly: the 95 % interval lies above every one that it is compared with.
+    `clearly` means that the 95 % interval lies above all intervals that it is compared with.
 
     Args:
-        section: what `judge_sensitivity` describes, without this.
+        section: the section that `judge_sensitivity` returns, still without outcomes.
         schemes: weights alone, activations alone, both.
 
     Returns:
-        The same, each activation with `"largest_layer": {"layer", "clearly"}`, the layer with the largest share, None
-        where that isn't above zero or several layers have it; at the last of `schemes` also with `"larger_part":
-        {"scheme", "clearly"}`, which of the two parts alone flips more, None where both flip equally many or one of
-        them has no value.
+        The section, each activation with `"largest_layer": {"layer", "clearly"}`, the layer with the largest share,
+        None if that isn't above zero or several layers have it; at the last of `schemes` also with `"larger_part":
+        {"scheme", "clearly"}`, the part that flips more alone, None if both flip equally many or one has no value.
     """
     weights, outputs, both = (section.get(scheme, {}) for scheme in schemes)
     found = {

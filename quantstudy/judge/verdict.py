@@ -1,11 +1,11 @@
-"""From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable.
+"""From the metrics of a run to its verdict: which activation is best at every scheme, which are tied, or deployable.
 
 The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
 recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
 is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
 drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
 is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
-With one seed there are no intervals: nothing is deployable and nobody wins.
+With one seed there are no intervals: nothing is deployable and there is no winner.
 
 What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ...,
 "not_learned": {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the
@@ -15,11 +15,11 @@ truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`.
 best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough, `missing` the
 seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which
 one of the compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart:
-`[{"pair", "seeds"}]`, null: no number that is reckoned with), `deployable`, `missing` (values left out: metric →
+`[{"pair", "seeds"}]`, null where no number is given), `deployable`, `missing` (values left out: metric →
 activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
 Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
-scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
+scheme also has `tie_break` (see `tie`): which of the activations that are tied and deployable cost least.
 
 >>> from quantstudy.judge.rules import PERMUTATION
 >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
@@ -70,7 +70,7 @@ AGAINST = (
     *("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm"),
     *("improvement", "improvement_low", "improvement_high"),
 )
-"""What the ranking says about each activation against the best."""
+"""Keys of the ranking that compare an activation with the best."""
 
 
 def judge(
@@ -92,7 +92,7 @@ def judge(
         schemes: names in the order of the verdict.
         allowed_drop: largest drop of accuracy that is still deployable, a fraction.
         learned: least mean accuracy of the float networks that counts as having learned, a fraction.
-        differences: where the backends differ, see `parity.backend_differences`.
+        differences: schemes and activations at which the backends differ, see `parity.backend_differences`.
         cost: the cost table of the run, None if there is none.
         rule: how activations are told apart (`rules.rule_of`).
 
@@ -160,7 +160,7 @@ def _seed_table(
 
 @dataclass(frozen=True)
 class Limits:
-    """What keeps an activation from being deployable at every scheme alike.
+    """The conditions for being deployable that are the same at every scheme.
 
     Attributes:
         allowed_drop: largest drop of accuracy, a fraction.
@@ -216,7 +216,7 @@ def _judge_scheme(
 
 
 def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
-    """Return mean and interval of a row; what lies outside [least, 1] no mean can be, so the interval ends there."""
+    """Return mean and interval of a row; the interval is cut to [least, 1], outside of which no mean can be."""
     ends = np.clip([found.low[row], found.high[row]], least, 1.0)
     return {mean: json_number(found.mean[row]), low: json_number(ends[0]), high: json_number(ends[1])}
 
@@ -236,7 +236,7 @@ def _improvement(ranked: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _more_seeds(tied: Sequence[str], ranked: Mapping[str, Floats], compared: int) -> list[dict[str, Any]]:
-    """Return how many more seeds would tell each two of the tied ones apart, at the level that Holm asks at first."""
+    """Return how many more seeds would tell each two of the tied ones apart, at the first level of Holm's procedure."""
     level = ERROR / max(1, compared - 1)
     return [
         {"pair": [one, other], "seeds": more_seeds(ranked[one] - ranked[other], level)}

@@ -19,7 +19,7 @@ from quantstudy.records.schemas import CAUSE, variant_rows
 
 
 def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:
-    """Rows of every static scheme of the widths asked for, and of the float networks; none if it is of no interest.
+    """Rows of every static scheme of the study's `bits` and of the float networks; none if it asks for no cause.
 
     Drift is that from the float network as it was trained, so that `capped` loses what the cap itself costs, too.
     """
@@ -54,7 +54,7 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
 
 
 def _quantized(subject: Subject, variant: str, config: StudyConfig, stack: Stack, maps: FloatMaps) -> list[Variant]:
-    """What every static scheme of the widths asked for does to a stack, the subject's or one like it."""
+    """The effects of every static scheme of the study's `bits` on a stack, the subject's or one like it."""
     schemes = [scheme for bits in config.bits for scheme in static_schemes(bits).values()]
     plans = [plan_of(stack, maps, config, scheme) for scheme in schemes]
     what = [{"variant": variant, "scheme": str(scheme)} for scheme in schemes]

@@ -47,7 +47,7 @@ class Subject:
         return self.stack.activation.name
 
     def on_plane(self, tensor: Tensor) -> Maps:
-        """Return [models, width, points] as maps [models, width, grid, grid]."""
+        """Return [models, neurons, points] as maps [models, neurons, grid, grid]."""
         return tensor.cpu().numpy().reshape(*tensor.shape[:2], *self.masks.shape[1:])
 
     @cached_property
@@ -71,8 +71,8 @@ class Subject:
 
         Args:
             layer: which.
-            quantized: its pre-activations in the quantized networks, [models, width, points].
-            depends_on: whatever these depend on: schemes share many of them, and each is measured once.
+            quantized: its pre-activations in the quantized networks, [models, neurons, points].
+            depends_on: everything that these depend on: schemes share many of them, and each is measured once.
         """
         key = ("displacements", layer, depends_on)
         found = self._once(key, lambda: crease_measures(self.creases(layer), self._creases(quantized)))

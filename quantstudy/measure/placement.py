@@ -56,7 +56,7 @@ def ways(
 def settings(subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choice]) -> dict[Scheme, list[Variant]]:
     """Return what every way to quantize does, scheme by scheme and in the order given.
 
-    The maps are looked at once for all widths and placements, and all networks are run together.
+    The maps are evaluated once for all bit widths and placements, and all networks are run together.
     """
     stack, maps = subject.stack, subject.maps
     tensors = [*maps.preactivations, *maps.outputs, maps.points.unsqueeze(0)]

@@ -39,7 +39,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
 
 def _views(layers: list[int], found: list[dict[str, Floats]]) -> Iterator[Variant]:
-    """Yield what is told of the measures of all subsets of some layers, in the order of `_coalitions`."""
+    """Yield the variants for the measures of all subsets of some layers, given in the order of `_coalitions`."""
     everyone = len(found) - 1
     rates = np.stack([measures["flip_rate"] for measures in found])
     for player, (layer, share) in enumerate(zip(layers, shapley(rates), strict=True)):

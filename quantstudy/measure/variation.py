@@ -49,7 +49,7 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
 
 
 def static_schemes(bits: int) -> dict[str, Scheme]:
-    """Return what one width gives: `weights`, `activations` and `both` quantized to it, with fixed ranges.
+    """Return the static schemes of one bit width: `weights`, `activations` and `both` quantized, with fixed ranges.
 
     >>> {part: str(scheme) for part, scheme in static_schemes(4).items()}
     {'weights': 'w4', 'activations': 'a4', 'both': 'w4a4'}

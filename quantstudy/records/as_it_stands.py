@@ -1,4 +1,4 @@
-"""Folders that can't be written: what is finished there is shown as it stands."""
+"""Read-only folders: a finished run or multiverse in one is shown without being judged or drawn again."""
 
 import errno
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from quantstudy.records.run import Run, open_run
 T = TypeVar("T")
 
 DENIED = (errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the system says of a folder that can't be written."""
+"""Error numbers that the system gives for a folder that can't be written."""
 
 
 def as_it_stands(folder: Path, error: OSError, found: Callable[[], T], notify: Callable[[str], None]) -> T:
-    """Return what is finished in a folder that can't be written, and tell that nothing is done there again.
+    """Return the finished result in a folder that can't be written, and notify the user that it is not made again.
 
     Args:
         folder: of a run or a multiverse.
-        error: what writing has raised.
-        found: returns what stands there, or raises what commands raise where that is unfinished or damaged.
-        notify: told in one line.
+        error: the error that writing raised.
+        found: returns the result in the folder; raises an error if it is unfinished or damaged.
+        notify: called with one line for the user.
 
     Raises:
-        OSError: the one that was given: it tells of something else, or nothing finished is there.
+        OSError: `error` itself, if it has another cause or the folder holds nothing finished.
     """
     if error.errno not in DENIED or not Path(error.filename or "").is_relative_to(folder):
         raise error
@@ -51,12 +51,12 @@ def judged_run(folder: Path) -> Run:
 
 
 def finished_multiverse(multiverse: Multiverse, folder: Path) -> dict[str, Any]:
-    """Return what a finished multiverse in a folder has found.
+    """Return the judgement of a finished multiverse from its folder.
 
     Raises:
-        BadInput: another one is there, an unfinished one, or none.
+        BadInput: the folder holds another multiverse, an unfinished one, or none.
         StudyFailure: a record is damaged.
-        OSError, ValueError: so is the manifest.
+        OSError, ValueError: the manifest is missing or damaged.
     """
     run, file = Run(folder, multiverse.base), held_file(folder)
     found = run.multiverse()

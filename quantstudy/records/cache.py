@@ -1,4 +1,4 @@
-"""Trained stacks, kept between runs under a name made of everything that their numbers depend on."""
+"""Trained stacks, cached between runs under a key made of everything that their numbers depend on."""
 
 import hashlib
 import json
@@ -23,19 +23,19 @@ def cache_folder() -> Path:
     """Return `$XDG_CACHE_HOME/quantstudy`, by default `~/.cache/quantstudy`.
 
     Raises:
-        OSError: there is no home.
+        OSError: the user has no home directory.
     """
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "quantstudy"
-    except RuntimeError:  # a user that the system knows nothing of, as containers have them
+    except RuntimeError:  # a user without an entry in the system's database, as in some containers
         raise OSError("this user has no home: set XDG_CACHE_HOME") from None
 
 
 def stack_key(settings: Mapping[str, Any]) -> str:
-    """Return the content address of a trained stack: 64 hex digits of its settings and of what computes it.
+    """Return the cache key of a trained stack: a SHA-256 of its settings, the arithmetic's revision and the versions.
 
-    That is the arithmetic, under which the same stack is the same bytes on every machine, so that a folder which two of
-    them share serves both. What is not portable has the machine among its settings (`portability.origin`).
+    A portable stack is the same bytes on every machine, so several machines can share a cache folder. For a stack that
+    is not portable the caller adds the machine to the settings (`portability.origin`).
     """
     everything = {
         **settings,
@@ -49,7 +49,7 @@ Notify = Callable[[str], None]
 
 
 def load_stack(key: str, notify: Notify) -> Arrays | None:
-    """Return the arrays stored under a key, or None where there are none or they are damaged (which is told)."""
+    """Return the arrays stored under a key, None if there are none; also None, with a notice, if they are damaged."""
     try:
         path = _path(key)
         data = path.read_bytes()
@@ -66,7 +66,7 @@ def load_stack(key: str, notify: Notify) -> Arrays | None:
 
 
 def store_stack(key: str, arrays: Arrays, notify: Notify) -> None:
-    """Store arrays under a key. A cache that can't be written (full, read-only) is told and no failure."""
+    """Store arrays under a key. If the cache can't be written (full, read-only), notify the user and go on."""
     data = save(arrays)
     try:
         _path(key).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Cells of a run that goes on: each is committed by one rename, whole or not at all."""
+"""Cells of a running study: each is committed by one rename, whole or not at all."""
 
 import json
 import os
@@ -36,5 +36,5 @@ def load_cell(folder: Path, key: str) -> dict[str, bytes] | None:
 
 
 def drop_cells(folder: Path) -> None:
-    """Remove the cells of a finished run: its records hold all that they held."""
+    """Remove the cells of a finished run: its records hold all of their content."""
     shutil.rmtree(folder / "cells", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write beside, fsync, rename; digests; a lock that no killed process leaves."""
+"""Atomic files (write a temporary file, fsync, rename), digests, and a lock that ends with the process."""
 
 import contextlib
 import errno
@@ -14,18 +14,18 @@ from quantstudy.errors import StudyFailure
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows has none
+except ModuleNotFoundError:  # Windows has no fcntl
     fcntl = None  # type: ignore[assignment]
 
 NOT_OFFERED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
-"""What file systems say, most of them in a network, that have no locks or can't sync a folder."""
+"""Error numbers of file systems, mostly network ones, that have no locks or can't sync a folder."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path` as `opened_atomically` does.
 
     Raises:
-        OSError: disk full, read-only folder; the file beside is removed again.
+        OSError: disk full, read-only folder; the temporary file is removed.
     """
     with opened_atomically(path) as file:
         file.write(data)
@@ -33,10 +33,10 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 @contextlib.contextmanager
 def opened_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` for writing so that a reader, or a kill at any moment, sees the old file or the new one and no part.
+    """Open `path` for writing, atomically: at any moment, even after a kill, it is the whole old or the whole new file.
 
-    What is written goes into a file beside it, which takes its place when the block ends, or is removed when it fails.
-    One that a killed process left is removed by whoever writes the same file next on that machine.
+    Data goes into a temporary file beside it, which replaces `path` when the block ends, or is removed if it raises.
+    A temporary file left by a killed process is removed by the next process on that machine that writes `path`.
 
     Raises:
         OSError: disk full, read-only folder.
@@ -45,8 +45,8 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
     beside = path.with_name(f"{ours}{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
-            with contextlib.suppress(OSError):  # there are file systems without locks
-                _lock(file)  # as long as it is written, for `_remove_left`
+            with contextlib.suppress(OSError):  # some file systems have no locks
+                _lock(file)  # while it is written, so that `_remove_left` keeps it
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -55,26 +55,26 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk is told by the write, which knows no name
+            error.filename = str(path)  # the error of a write to a full disk names no file
         raise
     sync_folder(path.parent)
     _remove_left(path.parent, ours)
 
 
 def _remove_left(folder: Path, ours: str) -> None:
-    """Remove files whose names begin like ours, whose process has ended and which nobody holds, if that is allowed."""
+    """Remove the temporary files of `ours` whose process has ended and that no process has locked, where permitted."""
     for name in os.listdir(folder):
         if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
-            # a container has processes of its own, which may write here under our name and are none of ours
+            # a process in a container may write here: its number means nothing outside, so the lock decides
             with contextlib.suppress(OSError), (folder / name).open("rb") as left:
                 _lock(left)
                 (folder / name).unlink()
 
 
 def _runs(beside: str) -> bool:
-    """Whether a process runs that has the number with which a file's name goes on."""
+    """Whether the process runs whose number stands in a temporary file's name; `beside` is the name from there on."""
     if os.name != "posix":
-        return True  # to ask by a signal would send one
+        return True  # elsewhere `os.kill` ends the process even with signal 0
     try:
         os.kill(int(beside.removesuffix(".part")), 0)
     except ProcessLookupError:
@@ -85,9 +85,9 @@ def _runs(beside: str) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut, where its file system can promise that."""
+    """Make renames inside `folder` survive a power cut, where its file system supports that."""
     if os.name != "posix":
-        return  # no folder can be opened there
+        return  # elsewhere a folder can't be opened
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -100,12 +100,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(data: bytes) -> str:
-    """Return the digest of some bytes, 64 hex digits."""
+    """Return the SHA-256 digest of some bytes, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """Return the digest of a file, 64 hex digits, or an empty string where there is none."""
+    """Return the SHA-256 digest of a file, 64 hex digits, or an empty string if there is no such file."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -115,14 +115,14 @@ def file_sha256(path: Path) -> str:
 
 @contextlib.contextmanager
 def locked(folder: Path, notify: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder for this process; the operating system lets go of it when the process ends, however it ends.
+    """Lock the folder for this process; the operating system releases the lock when the process ends, however it ends.
 
     Args:
-        folder: what to hold.
-        notify: told, in one line, where the file system has no locks: it is gone on without one.
+        folder: the folder to lock.
+        notify: called with one line if the file system has no locks; the block then runs without a lock.
 
     Raises:
-        StudyFailure: another process holds it.
+        StudyFailure: another process has locked it.
         OSError: read-only folder, or locks that fail in another way.
     """
     with (folder / ".lock").open("a") as file:
@@ -144,7 +144,7 @@ def _lock(file: IO[Any]) -> None:
     """Lock an open file for as long as it is open.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process has locked it.
         OSError: one of NOT_OFFERED where there are no locks.
     """
     if fcntl is None:
@@ -153,12 +153,12 @@ def _lock(file: IO[Any]) -> None:
 
 
 def resume_command(folder: Path, study: Path | None = None, *, command: str = "run") -> str:
-    """Return the command that goes on with the run in a folder.
+    """Return the command line that resumes the run in a folder.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         study: its study file; the one in the folder if None.
-        command: the name of the command that began it.
+        command: the subcommand that began it.
     """
     file = folder / "study.toml" if study is None else study
     return f"quantstudy {command} {shlex.quote(str(file))} --out {shlex.quote(str(folder))}"

@@ -1,4 +1,4 @@
-"""Folders of runs: what may be in one, whose it is, whether it may be written into or emptied."""
+"""Folders of runs: which files they may hold, which study they belong to, whether they may be written or emptied."""
 
 import json
 import shutil
@@ -14,16 +14,16 @@ from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256
 
 FORMAT = 4
-"""Version of the run directory's layout; a folder of another one is refused."""
+"""Version of the run folder's layout; a folder of another version is refused."""
 
 VARIATIONS = tuple(question.name for question in QUESTIONS)
-"""Tables of the analyses beyond the schemes; a quick run has none of them."""
+"""Tables of the analyses beyond the schemes; a quick run has none."""
 
 RECORDS = (
     *("masks.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
 )
-"""Files that figures and verdicts are made from; their digests stand in the manifest."""
+"""Files that figures and verdicts are made from; the manifest holds their digests."""
 
 OURS = (
     *("study.toml", "manifest.json", "verdict.json", "cost.json", "report.html", *RECORDS, ".lock"),
@@ -31,11 +31,11 @@ OURS = (
 )
 
 OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
-"""Folders inside the run folder, and how the names of what a run writes there end."""
+"""Folders inside the run folder, and the suffix of the files that a run writes there."""
 
 
 def file_name(activation: str) -> str:
-    """Return what files of an activation are named after: no name has a dash, and not every file system has a colon.
+    """Return an activation's name as used in file names: `-` for `:`, since not every file system allows a colon.
 
     >>> file_name("mine:wave@3")
     'mine-wave@3'
@@ -44,19 +44,19 @@ def file_name(activation: str) -> str:
 
 
 def weights_file(activation: str) -> str:
-    """Return where in a run folder the weights of an activation lie."""
+    """Return the path of an activation's weights within a run folder."""
     return f"weights/{file_name(activation)}.safetensors"
 
 
 def held_study(folder: Path, field: str = "out") -> StudyConfig | None:
-    """Return the study that a folder holds, begun or finished, None if the folder is absent or empty.
+    """Return the study whose run a folder holds, begun or finished, None if the folder is absent or empty.
 
     Args:
-        folder: what to look into.
+        folder: the folder to look into.
         field: the option or argument that named it.
 
     Raises:
-        BadInput: as `held_file`, or the study is none of this version.
+        BadInput: as `held_file`, or this version can't read the study.
     """
     file = held_file(folder, field)
     return None if file is None else read_toml(file, field)
@@ -66,7 +66,7 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
     """Return the study file of a folder that a run was begun in, None if the folder is absent or empty.
 
     Args:
-        folder: what to look into.
+        folder: the folder to look into.
         field: the option or argument that named it.
 
     Raises:
@@ -83,7 +83,7 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
     if "manifest.json" not in names:
         raise BadInput(field, str(folder), "a new or empty folder, or one of an earlier run of the same study")
     manifest = manifest_of(folder)
-    # numbers of two arithmetics must not stand in one run, nor be judged by what was written for the other one
+    # a run must not mix numbers of two revisions of the arithmetic, nor be judged by code for another revision
     for what, now, does in (("format", FORMAT, "writes"), ("arithmetic", REVISION, "computes with")):
         if manifest.get(what) != now:
             way_out = "choose another folder, or --fresh to empty this one" if field == "out" else "run the study again"
@@ -129,13 +129,13 @@ def require_emptiable(folder: Path) -> None:
 
 
 def empty_run(folder: Path) -> None:
-    """Remove what a run leaves behind, and nothing else, from a folder; the cache of trained networks stays.
+    """Remove the files of a run, and nothing else, from a folder; the cache of trained networks stays.
 
     Raises:
         BadInput: the folder holds files that no run writes.
     """
     require_emptiable(folder)
-    # The manifest goes last: a folder that was emptied halfway can still be told to be one of ours.
+    # The manifest goes last, so that a folder that was emptied halfway is still recognized as a run's.
     left = folder.iterdir() if folder.is_dir() else ()
     for path in sorted(left, key=lambda path: path.name == "manifest.json"):
         if path.is_dir():
@@ -145,10 +145,10 @@ def empty_run(folder: Path) -> None:
 
 
 def is_folder(path: Path, field: str) -> bool:
-    """Whether a path is a folder; False if it can become one.
+    """Whether a path is a folder; False if there is nothing yet and a folder can be made there.
 
     Raises:
-        BadInput: it, or what it should be made in, is a file, or a link to nothing.
+        BadInput: the path or one of its parents is a file or a broken link.
     """
     there = next(above for above in (path, *path.parents, Path("/")) if above.exists() or above.is_symlink())
     if not there.exists():
@@ -159,7 +159,7 @@ def is_folder(path: Path, field: str) -> bool:
 
 
 def names_in(folder: Path) -> set[str]:
-    """Return what a folder holds, the lock and half-written files left out."""
+    """Return the names of a folder's entries, without the lock and temporary files."""
     return {path.name for path in folder.iterdir() if path.name != ".lock" and not path.name.endswith(".part")}
 
 

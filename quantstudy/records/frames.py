@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def frame(table: "pa.Table") -> "pd.DataFrame":
-    """Return an Arrow table as pandas has it; strings are categoricals, int16 columns nullable."""
+    """Return an Arrow table as a pandas DataFrame; strings are categoricals, int16 columns nullable."""
     import pandas as pd
     import pyarrow as pa
 
@@ -18,7 +18,7 @@ def frame(table: "pa.Table") -> "pd.DataFrame":
 
 
 def is_in(column: "pa.ChunkedArray", names: Sequence[str]) -> "pa.Array":
-    """Return whether each value of a dictionary-encoded column is among some names, looked up in its dictionary."""
+    """Return whether each value of a dictionary-encoded column is among some names."""
     import numpy as np
     import pyarrow as pa
 

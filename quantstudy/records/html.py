@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: what was found, who is how good at the focus scheme."""
+"""A run as a notebook shows it: the summary, and the ranking at the focus scheme."""
 
 from collections.abc import Mapping
 from html import escape
@@ -10,9 +10,9 @@ def run_html(folder: Path, scheme: str, verdict: Mapping[str, Any] | None) -> st
     """Return HTML without scripts: the summary's lines, and the ranking at one scheme in percent.
 
     Args:
-        folder: the run's.
-        scheme: whose ranking is shown.
-        verdict: the content of verdict.json, None where there is none yet.
+        folder: folder of the run.
+        scheme: scheme whose ranking is shown.
+        verdict: the content of verdict.json, None if there is none yet.
     """
     head = f"<b>quantstudy run</b> <code>{escape(str(folder))}</code>"
     if verdict is None:

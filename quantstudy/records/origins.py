@@ -1,4 +1,4 @@
-"""What a manifest says about where a run's numbers come from, and the check that its functions are still those."""
+"""The provenance of a run in its manifest, and the check that users' functions have not changed since."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,11 +15,11 @@ TRAITS = (
     *("kernel", "formula", "kinks", "bends", "smooth", "identity_from", "monotonic", "gates"),
     *("floor", "top", "cap", "ceiling", "bounded", "learned_slope"),
 )
-"""What a manifest tells of a function from outside, by the names of `Activation`."""
+"""The traits of a user's function that a manifest holds, by the names of `Activation`."""
 
 
 def provenance(config: StudyConfig) -> dict[str, Any]:
-    """Return what the manifest of a new run says about where its numbers come from."""
+    """Return the provenance of a new run, for its manifest."""
     slow = [name for name in config.activations if parse_activation(name).kernel is None]
     outside = functions(config)
     return {
@@ -35,10 +35,10 @@ def provenance(config: StudyConfig) -> dict[str, Any]:
 
 
 def require_functions(config: StudyConfig) -> None:
-    """Look, afresh, at every activation of a study that is about to be run.
+    """Import every activation of a study that is about to run, users' functions anew.
 
     Raises:
-        BadInput: one is from outside and is not there, or is no activation.
+        BadInput: a user's function does not exist or is not an activation.
     """
     if any(":" in name for name in config.activations):
         from quantstudy.activations.functions import look_again
@@ -49,16 +49,16 @@ def require_functions(config: StudyConfig) -> None:
 
 
 def functions(config: StudyConfig) -> dict[str, dict[str, Any]]:
-    """Return, of every activation that is a function from outside and may change, what it is and is told again by.
+    """Return the traits of every user's function in a study and what it can be recognized by, for the manifest.
 
-    That is its `fingerprint`, `made_of` and `trace` (`subject.sameness`), and its traits, so that whoever reads the
-    records does not need it. Numbers that JSON lacks are text: `inf`, `-inf`.
+    It is recognized by its `fingerprint`, `made_of` and `trace` (`activations.sameness`); with the traits the records
+    can be read without the function. Numbers that JSON lacks are text: `inf`, `-inf`.
     """
-    return {name: _told(found) for name in config.activations if (found := parse_activation(name)).fingerprint}
+    return {name: _recorded(found) for name in config.activations if (found := parse_activation(name)).fingerprint}
 
 
-def _told(found: Activation) -> dict[str, Any]:
-    from quantstudy.activations.fingerprint import trace  # torch, which such a function has loaded already
+def _recorded(found: Activation) -> dict[str, Any]:
+    from quantstudy.activations.fingerprint import trace  # needs torch, which the function has loaded already
 
     traits = {name: getattr(found, name) for name in TRAITS}
     return {
@@ -80,15 +80,15 @@ def require_same_functions(
     names: Sequence[str] | None = None,
     way_out: str = "choose another folder, or --fresh to empty it",
 ) -> None:
-    """Check that the functions that a run was begun with are those of today, be it on another processor.
+    """Check that users' functions are the same as when a run was begun, possibly on another processor.
 
     Args:
         run: begun or finished.
-        names: those to look at; all if None.
-        way_out: what the message ends with.
+        names: the activations to check; all if None.
+        way_out: how the message of an error ends.
 
     Raises:
-        BadInput: one has changed, or is not there.
+        BadInput: a function has changed or does not exist.
     """
     for name in _changed(run, run.config.activations if names is None else names):
         allowed = f"{name} was another function when it was made; {way_out}"
@@ -96,18 +96,18 @@ def require_same_functions(
 
 
 def changes(run: Run) -> Iterator[str]:
-    """Yield a line for every function that a run was made with and that is there today as another one."""
+    """Yield a line for every user's function that has changed since the run was made."""
     for name in run.manifest().get("functions", {}):
         try:
             changed = list(_changed(run, [name]))
-        except BadInput:  # it is not needed
+        except BadInput:  # it can't be imported, nor is it needed
             continue
         if changed:
             yield f"{name} is another function today than when {run.folder} was made, which shows it as it was then"
 
 
 def _changed(run: Run, names: Iterable[str]) -> Iterator[str]:
-    told = run.manifest().get("functions", {})
+    recorded = run.manifest().get("functions", {})
     for name in names:
-        if name in told and not same(told[name], _told(parse_activation(name))):
+        if name in recorded and not same(recorded[name], _recorded(parse_activation(name))):
             yield name

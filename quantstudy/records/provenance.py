@@ -33,12 +33,12 @@ INSTRUCTION_SETS = frozenset(
         *("amxtile", "amxint8", "amxbf16", "neon", "sve"),
     )
 )
-"""What PyTorch, oneDNN, MKL, OpenBLAS and NumPy choose their code by; other features of a processor are left out."""
+"""Instruction sets by which PyTorch, oneDNN, MKL, OpenBLAS and NumPy choose their code; no other features count."""
 
 
 @functools.cache  # half a millisecond each time, and a study has thousands of cells
 def version(name: str) -> str:
-    """Return a package's version, without what an index adds to it (`2.13.0+cpu` is 2.13.0).
+    """Return a package's version, without its local part (`2.13.0+cpu` is 2.13.0).
 
     Raises:
         PackageNotFoundError: it is not installed.
@@ -59,21 +59,21 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def processor() -> dict[str, Any]:
-    """Return what is known of the processor: two of the same name need not have the same instructions.
+    """Return a description of the processor; two of the same name need not have the same instructions.
 
     Returns:
-        `name` as it calls itself; `vendor`; `family`, `model`, `stepping` (numbers); `instruction_sets`, sorted, of
-        INSTRUCTION_SETS. None where only Linux on x86 says it.
+        `name` as it calls itself; `vendor`; `family`, `model`, `stepping` (numbers); `instruction_sets`, the sorted
+        ones of INSTRUCTION_SETS. None for what is known on Linux on x86 only, if this is another system.
     """
-    told = _cpuinfo()
-    numbers = {name: told.get(key) for name, key in (("family", "cpu family"), ("model", "model"))}
-    numbers["stepping"] = told.get("stepping")
-    features = told["flags"].split() if "flags" in told else _features()
-    # Linux says avx512_vnni where LLVM says avx512vnni, and sse4_1 where it says sse4.1
+    cpuinfo = _cpuinfo()
+    numbers = {name: cpuinfo.get(key) for name, key in (("family", "cpu family"), ("model", "model"))}
+    numbers["stepping"] = cpuinfo.get("stepping")
+    features = cpuinfo["flags"].split() if "flags" in cpuinfo else _features()
+    # Linux writes avx512_vnni and sse4_1, LLVM avx512vnni and sse4.1
     plain = {re.sub(r"[-_.]", "", feature) for feature in features}
     return {
-        "name": told.get("model name") or platform.processor() or platform.machine(),
-        "vendor": told.get("vendor_id"),
+        "name": cpuinfo.get("model name") or platform.processor() or platform.machine(),
+        "vendor": cpuinfo.get("vendor_id"),
         **{name: int(number) if number and number.isdecimal() else None for name, number in numbers.items()},
         "instruction_sets": sorted(plain & INSTRUCTION_SETS),
     }
@@ -91,7 +91,7 @@ def described(found: Mapping[str, Any]) -> str:
 
 
 def widest(sets: list[str]) -> str:
-    """Return the name of the widest vector instructions among sorted instruction sets, as libraries tell them apart.
+    """Return the name of the widest vector instructions among instruction sets, at the levels that libraries use.
 
     >>> widest(["avx", "avx2", "fma"]), widest(["avx", "avx2"])
     ('AVX2', 'neither AVX-512 nor AVX2 with FMA')
@@ -103,7 +103,7 @@ def widest(sets: list[str]) -> str:
 
 
 def _cpuinfo() -> dict[str, str]:
-    """Return what Linux says of the first core; empty elsewhere."""
+    """Return the entry of the first core in Linux's /proc/cpuinfo; empty elsewhere."""
     try:
         first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
     except OSError:
@@ -113,13 +113,13 @@ def _cpuinfo() -> dict[str, str]:
 
 
 def _features() -> list[str]:
-    from llvmlite import binding  # a tenth of a second, and only where Linux does not say it
+    from llvmlite import binding  # takes a tenth of a second; only where /proc/cpuinfo lacks the flags
 
     return [name for name, there in binding.get_host_cpu_features().items() if there]
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that this package runs from (`-dirty` if it was changed), None outside one."""
+    """Return the commit of the checkout that this package runs from (with `-dirty` if changed), None without one."""
     try:
         _git("ls-files", "--error-unmatch", __file__)
         changed = _git("status", "--porcelain", "--untracked-files=no")

@@ -1,4 +1,4 @@
-"""A run directory, for reading: its records as tables, its verdict, whether they are as they were written."""
+"""A run folder, for reading: its records as tables, its verdict, whether its files are complete and undamaged."""
 
 import functools
 import json
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def _kept(read: "Callable[Concatenate[Run, P], T]") -> "Callable[Concatenate[Run, P], T]":
-    """Let a method of a run that keeps what it reads read once for each of its arguments."""
+    """Make a method of `Run` cache its result per arguments, in a run from `reading_once`."""
 
     @functools.wraps(read)
     def wrapper(self: "Run", *args: P.args, **options: P.kwargs) -> T:
@@ -44,18 +44,18 @@ SUMMARIES = (
     *("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate"),
     *("sqnr_db_isolated", "sqnr_db_accumulated", "code_occupancy", "code_entropy_bits"),
 )
-"""The metrics of networks and layers that verdict and figures are made of."""
+"""The metrics of networks and layers that the verdict and the figures are made from."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory, for reading.
+    """A run folder, for reading.
 
     Attributes:
-        folder: where it is.
-        config: the study that it holds; `seeds` are those that were run, however many were asked for at first.
-        looks: numbers of seeds after which it was judged, the last one all of them; empty: after all of them.
-        kept: what was read so far, None where each call reads anew (`reading_once`).
+        folder: its path.
+        config: its study; `seeds` is the number that was run, which may be more than was asked for at first.
+        looks: numbers of seeds after which it was judged, the last one all of its seeds; empty: after all of them only.
+        kept: results of earlier reads (`reading_once`); None: every call reads the file again.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ class Run:
     kept: dict[tuple[Any, ...], Any] | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows of the run."""
+        """Return HTML for a notebook: the summary and the ranking."""
         try:
             verdict = self.verdict()
         except (StudyFailure, OSError):
@@ -88,7 +88,7 @@ class Run:
         return verdict
 
     def cost(self) -> dict[str, Any] | None:
-        """Return cost.json, None where no cost was measured.
+        """Return cost.json, None if no cost was measured.
 
         Raises:
             StudyFailure: it is damaged.
@@ -97,7 +97,7 @@ class Run:
         return self._beside("cost.json", "activations", dict, again)
 
     def multiverse(self) -> dict[str, Any] | None:
-        """Return the short form of a multiverse (`words.multiverse.short`), None where none was finished.
+        """Return the short form of a multiverse (`words.multiverse.short`), None if there is no finished one.
 
         Raises:
             StudyFailure: it is damaged.
@@ -106,7 +106,7 @@ class Run:
         return self._beside("multiverse.json", "share_best", float, again)
 
     def _beside(self, name: str, key: str, kind: type, again: str) -> dict[str, Any] | None:
-        """Return a JSON file that may be missing or damaged; under one of its keys are values of one kind by name."""
+        """Return a JSON file, None if it is missing; `key` must hold a mapping from names to values of type `kind`."""
         path = self.folder / name
         if not path.exists():
             return None
@@ -136,7 +136,7 @@ class Run:
 
     @_kept
     def undefined(self) -> "pd.DataFrame":
-        """Return how many values of networks and layers are NaN (`undefined`), of how many (`count`).
+        """Return the number of NaN values of networks and layers (`undefined`) and of all their values (`count`).
 
         A row per `metric` and `scheme`, both categoricals; read a row group at a time.
         """
@@ -164,9 +164,9 @@ class Run:
 
     @_kept
     def parity(self) -> "pd.DataFrame":
-        """Return how many pixels the two backends decide differently: `activation`, `seed`, `scheme`, `flips`.
+        """Return `activation`, `seed`, `scheme`, `flips`: how many pixels the two backends decide differently.
 
-        A row per network and scheme that both ran; read a row group at a time.
+        A row per network and scheme that both backends ran; read a row group at a time.
         """
         import pyarrow as pa
 
@@ -175,7 +175,7 @@ class Run:
 
     @_kept
     def variation(self, name: str) -> "pd.DataFrame":
-        """Return the table of one of `config.questions.QUESTIONS` by its name: sensitivity.parquet and so on.
+        """Return the table of one of `config.questions.QUESTIONS`, such as sensitivity.parquet, by the question's name.
 
         Raises:
             FileNotFoundError: the run was a quick one.
@@ -191,7 +191,7 @@ class Run:
             return {name: stored[name] for name in stored.files}
 
     def is_complete(self) -> bool:
-        """Whether the run went through to its end, as its manifest says."""
+        """Whether the run is finished, according to its manifest."""
         return bool(self.manifest()["state"] == "complete")
 
     def damaged(self) -> list[str]:
@@ -202,12 +202,12 @@ class Run:
     def _table(self, name: str) -> "pd.DataFrame":
         import pyarrow.parquet as pq
 
-        # a name that is no text, as Linux allows it, is none that pyarrow opens
+        # pyarrow can't open a path that is not valid text, which Linux allows
         with (self.folder / name).open("rb") as file:
             return frame(pq.ParquetFile(file).read())
 
     def _layers(self, columns: Sequence[str]) -> "Iterator[pa.Table]":
-        """Yield the rows of metrics.parquet that speak of networks and layers, a row group at a time."""
+        """Yield the rows of metrics.parquet of networks and layers, a row group at a time."""
         for group in self._groups("metrics.parquet", columns):
             yield group.filter(is_in(group["scope"], ("network", "layer")))
 
@@ -222,7 +222,7 @@ class Run:
 
 
 def reading_once(run: Run) -> Run:
-    """Return the same run, which reads each of its records at most once and keeps them as long as it lives."""
+    """Return a copy of the run that reads each of its records at most once and keeps them in memory."""
     return replace(run, kept={})
 
 
@@ -250,7 +250,7 @@ def open_run(folder: Path, field: str = "DIR") -> Run:
 
 
 def as_it_was_run(run: Run) -> Run:
-    """Return a finished run of a study as asked for with the seeds that it ended with (`StudyConfig.until_decided`)."""
+    """Return a finished run with the number of seeds that it ended with (more than at first if `until_decided`)."""
     if not run.config.until_decided:
         return run
     return replace(run, config=run.config.with_options(seeds=len(run.manifest()["seeds"])))

@@ -55,7 +55,7 @@ PLANS = pa.schema(
         ("flips", pa.int64()),
     ]
 )
-"""Columns of plans.parquet: a row per quantizer (backend `simulated`) and per parity check (backend `torchao`)."""
+"""Columns of plans.parquet: a row per scale (backend `simulated`) and per parity check (backend `torchao`)."""
 
 
 _MEASURED = [("seed", pa.int32()), ("metric", _TEXT), ("value", pa.float64())]
@@ -81,7 +81,7 @@ CLIFF = pa.schema([("activation", _TEXT), ("quantized", _TEXT), ("bits", pa.int1
 """Columns of cliff.parquet; `quantized` is `weights`, `activations` or `both`."""
 
 CAUSE = pa.schema([("activation", _TEXT), ("variant", _TEXT), ("scheme", _TEXT), *_MEASURED])
-"""Columns of cause.parquet; `activation` is what the network was trained with."""
+"""Columns of cause.parquet; `activation` is the one that the network was trained with."""
 
 MULTIVERSE = pa.schema(
     [
@@ -95,7 +95,7 @@ MULTIVERSE = pa.schema(
         *_MEASURED,
     ]
 )
-"""Columns of multiverse.parquet: what a network was trained and quantized under; `hidden` is its widths, `8,8,8`."""
+"""Columns of multiverse.parquet: the settings of training and quantization; `hidden` is neurons per layer, `8,8,8`."""
 
 CLAIM = pa.schema(
     [
@@ -107,7 +107,7 @@ CLAIM = pa.schema(
         ("value", pa.float64()),
     ]
 )
-"""Columns of what a claim measures: `case` is the setting, `x` a place on an axis (step, distance, width) or null."""
+"""Columns of a claim's table: `case` is the setting, `x` a position on an axis (step, distance, width) or null."""
 
 VARIATION_TABLES = {"sensitivity": SENSITIVITY, "placement": PLACEMENT, "cliff": CLIFF, "cause": CAUSE}
 """Tables of the analyses beyond the schemes, each in a file of its own."""
@@ -185,7 +185,7 @@ def variant_rows(
         schema: the table's; besides `activation`, `seed`, `metric` and `value` its columns are those of the variants.
         activation: canonical name.
         seeds: the models' seeds.
-        variants: of each, what it is (column → value) and its measures (metric → [seeds]).
+        variants: per variant its identity (column → value) and its measures (metric → [seeds]).
 
     >>> table = variant_rows(CLIFF, "relu", [0, 1], [({"bits": 4}, {"flip_rate": np.array([0.1, 0.2])})])
     >>> table.select(["bits", "seed", "metric", "value"]).to_pylist()[1]
@@ -221,12 +221,12 @@ def to_parquet(tables: Iterable[pa.Table], schema: pa.Schema) -> bytes:
 
 @contextmanager
 def parquet_file(file: BinaryIO, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    """Write a parquet file table by table: yields the function that appends one, as one row group."""
+    """Write a parquet file table by table: yield a function that appends a table as one row group."""
     with pq.ParquetWriter(file, schema, compression="zstd", compression_level=3) as writer:
         yield lambda table: writer.write_table(table, row_group_size=max(1, table.num_rows))
 
 
-@lru_cache(maxsize=256)  # the same few columns stand in hundreds of tables
+@lru_cache(maxsize=256)  # the same few columns occur in hundreds of tables
 def _repeated(value: Any, number: int, kind: pa.DataType) -> pa.Array:
     if not pa.types.is_dictionary(kind):
         return pa.repeat(pa.scalar(value, kind), number)
@@ -239,6 +239,6 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(kind):
         return pa.array(values, pa.string()).dictionary_encode()
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
-        # NaN has many codes and 0 has two: which one comes out of a minimum, say, depends on the processor.
+        # NaN has many bit patterns and 0 has two: which one a minimum returns, say, depends on the processor.
         values = np.where(np.isnan(values), np.nan, values) + 0.0
     return pa.array(values, kind)

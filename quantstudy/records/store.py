@@ -1,4 +1,4 @@
-"""Writing a run folder: begun, noted in its manifest, filled with records; each file atomically."""
+"""Writing a run folder: its study file, its manifest and its records, each file atomically."""
 
 import io
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def start_run(folder: Path, config: StudyConfig, provenance: Mapping[str, Any]) -> Run:
-    """Make the run folder if it is new, and return it; a folder of the same study is taken up where it was left.
+    """Return the run of a study in a folder, made if it is new; if it holds the same study, the run is resumed.
 
     Raises:
         BadInput: the folder holds another study, or something else.
@@ -31,10 +31,10 @@ def start_run(folder: Path, config: StudyConfig, provenance: Mapping[str, Any]) 
 
 
 def prepare_folder(run: Run, study: bytes, provenance: Mapping[str, Any]) -> None:
-    """Make a run's folder ready: clear away what a killed process left, write study file and manifest if it is new."""
+    """Prepare a run's folder: remove a killed process's temporary files, write study file and manifest if it is new."""
     folder = run.folder
     for place in (folder, *(folder / inner for inner in OUR_FOLDERS)):
-        for half_written in place.glob(".*.part"):  # left by a process that was killed; nobody writes while we hold it
+        for half_written in place.glob(".*.part"):  # left by a killed process: no other writes here under our lock
             if half_written.is_dir():
                 shutil.rmtree(half_written, ignore_errors=True)
             else:

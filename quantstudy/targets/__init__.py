@@ -1,1 +1,1 @@
-"""What networks learn: the islands, and the random numbers that everything draws from."""
+"""The targets that networks learn, islands, and the streams of random numbers that everything draws from."""

@@ -1,7 +1,7 @@
-"""Perlin islands: the target that every network learns, how they go on beyond the plane, and islands that move.
+"""Perlin islands: the target that every network learns, its continuation beyond the plane, and moving islands.
 
-The only import of `noise`, whose functions have a period of 256 cells along every axis and are continuous across it
-and across 0.
+The only module that imports the package `noise`, whose functions have a period of 256 cells along every axis and are
+continuous across its ends and across 0.
 """
 
 import functools
@@ -64,16 +64,16 @@ def field(seed: int, grid: int, frequency: float, margin: int = 0) -> NDArray[np
 
 @functools.cache
 def noise_build() -> str:
-    """Return a digest of what the package `noise` computes: it is compiled where it is installed, with any flags.
+    """Return a digest of some values of the package `noise`, which is compiled where it is installed, with any flags.
 
-    Compiled with fused products (`CFLAGS=-march=x86-64-v3`), 65 % of the values of a field are others in the last bit:
-    2 pixels of 60 islands at grid 64 lay on the other side, none of 32 at grid 128.
+    Compiled with fused multiply-add (`CFLAGS=-march=x86-64-v3`), 65 % of the values of a field differ in the last bit:
+    2 pixels of 60 islands at grid 64 were on the other side of the median, none of 32 islands at grid 128.
     """
     values = [pnoise2(x * 0.37, y * 0.41) for x in range(30) for y in range(30)]
     return hashlib.sha256(np.array(values).tobytes()).hexdigest()[:16]
 
 
-@functools.lru_cache(maxsize=64)  # every activation is measured on the same ones
+@functools.lru_cache(maxsize=64)  # every activation is measured on the same islands
 def island_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
     """Return the target of one seed, read-only [grid, grid] bool: True = island, the field exceeds its median."""
     values = field(seed, grid, frequency)
@@ -90,7 +90,7 @@ def island_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[n
 def islands_beyond(seed: int, grid: int, frequency: float, margin: int) -> NDArray[np.bool_]:
     """Return the target of one seed with `margin` pixels beyond every side, [grid + 2 margin, grid + 2 margin] bool.
 
-    Within the plane it is `island_mask`: beyond, the same field against the same water level, the median in the plane.
+    Within the plane it is `island_mask`; beyond, the field is compared with the same level, its median in the plane.
 
     >>> inner = islands_beyond(0, 8, 3.0, 4)[4:12, 4:12]
     >>> bool((inner == island_mask(0, 8, 3.0)).all())
@@ -102,10 +102,10 @@ def islands_beyond(seed: int, grid: int, frequency: float, margin: int) -> NDArr
 
 
 def moving_field(seed: int, grid: int, frequency: float, time: float) -> NDArray[np.float64]:
-    """Return one moment of a three-dimensional Perlin noise field, [grid, grid] (y, x), that moves with time.
+    """Return a Perlin noise field that moves with time at one moment, [grid, grid] (y, x).
 
-    The third coordinate of the noise is time; offsets are drawn per seed, uniform in [0, 256)³. It is another field
-    than that of `field`.
+    The third coordinate of three-dimensional noise is time; offsets are drawn per seed, uniform in [0, 256)³. At no
+    time is it the field of `field`.
 
     Args:
         seed: number of the seed.
@@ -127,7 +127,7 @@ def moving_masks(seeds: Sequence[int], grid: int, frequency: float, time: float,
         grid: pixels along one side.
         frequency: noise cells along one side of the plane.
         time: in noise cells.
-        level: of the water, as the share of the plane that is sea, 0…1: that quantile of the moment's field.
+        level: share of the plane that is sea, 0…1; the sea level is this quantile of the field at that moment.
 
     >>> float(moving_masks([0], 10, 3.0, 0.5, 0.75).mean())
     0.25

@@ -3,7 +3,7 @@
 import numpy as np
 
 PURPOSES = {"mask": 0, "initial": 1, "batches": 2, "moving": 3}
-"""What a stream is for; the number is the second half of the Philox key and must never change."""
+"""The purposes of streams; the number is the second half of the Philox key and must never change."""
 
 
 def stream(seed: int, purpose: str) -> np.random.Generator:

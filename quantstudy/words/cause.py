@@ -67,9 +67,9 @@ def _sentence(row: Mapping[str, Any]) -> str:
 
 def _marked(sentence: str, names: Sequence[str], of_study: Collection[str]) -> str:
     """Return a sentence that says of all networks in it, by their activations or afterwards, that they didn't learn."""
-    told = marked(sentence, [*dict.fromkeys([*of_study, *names])])
-    rest = [name for name in names if f"{name} ({UNLEARNED})" not in told]
-    return f"{told} {' and '.join(rest)} {'has' if len(rest) == 1 else 'have'} not learned." if rest else told
+    line = marked(sentence, [*dict.fromkeys([*of_study, *names])])
+    rest = [name for name in names if f"{name} ({UNLEARNED})" not in line]
+    return f"{line} {' and '.join(rest)} {'has' if len(rest) == 1 else 'have'} not learned." if rest else line
 
 
 def asked(entries: Entries, question: str) -> Mapping[str, Any]:

@@ -217,7 +217,7 @@ def _named(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _signed(fraction: float) -> str:
-    """Return a difference as points with its sign, as many digits as it takes to be told from 0.
+    """Return a difference as points with its sign, as many digits as it takes to be distinguished from 0.
 
     >>> _signed(0.0123), _signed(-0.0004), _signed(0.0)
     ('+1.2', '-0.04', '0.0')

@@ -1,4 +1,4 @@
-"""A multiverse in words: who is best how often, what that depends on, what it does not tell."""
+"""A multiverse in words: who is best how often, what that depends on, what is not known."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -89,7 +89,7 @@ def key_of(found: Mapping[str, Any]) -> str:
 
 
 def seeds_text(seeds: int) -> str:
-    """Return how a sentence on what seeds tell begins.
+    """Return the beginning of a sentence on what can be concluded from the seeds.
 
     >>> seeds_text(1), seeds_text(4)
     ('one seed tells', '4 seeds tell')
@@ -146,18 +146,18 @@ def dependence(found: Mapping[str, Any]) -> str:
     if spread[axis] == 0:
         return "On none of the choices does that depend."
     entries = sorted(found["depends_on"][axis], key=lambda entry: -entry[key])
-    told = [f"{share(entry[key])} at {value_text(axis, entry['value'])}" for entry in entries]
+    shares = [f"{share(entry[key])} at {value_text(axis, entry['value'])}" for entry in entries]
     other = entries[-1]["most"]
     instead = "" if other == found["overall_best"] else f", where {other} leads"
-    return f"That depends most on the {NAMES[axis]}: {listing(told)}{instead}."
+    return f"That depends most on the {NAMES[axis]}: {listing(shares)}{instead}."
 
 
 def _others(found: Mapping[str, Any]) -> str:
     rest = [item for item in found[key_of(found)].items() if item[0] != found["overall_best"]]
     if found["overall_best"] is None or not rest:
         return ""
-    told = [f"{name} ({share(value)})" for name, value in sorted(rest, key=lambda item: -item[1])[:MOST_NAMED]]
-    return f"Next {'comes' if len(told) == 1 else 'come'} {listing(told)}."
+    named = [f"{name} ({share(value)})" for name, value in sorted(rest, key=lambda item: -item[1])[:MOST_NAMED]]
+    return f"Next {'comes' if len(named) == 1 else 'come'} {listing(named)}."
 
 
 def _own(found: Mapping[str, Any]) -> str:
@@ -183,12 +183,12 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
     failed = found["not_learned"]
     if failed["networks"]:
         worst = sorted(failed["networks"], key=lambda network: network["accuracy_float"] or 0.0)
-        told = [f"{network['activation']} at {_trained(network)} ({_right(network)})" for network in worst[:MOST_NAMED]]
-        left = len(worst) - len(told)
+        some = [f"{network['activation']} at {_trained(network)} ({_right(network)})" for network in worst[:MOST_NAMED]]
+        left = len(worst) - len(some)
         more = [f"{left} more"] if left else []
         said.append(
             f"In {failed['specifications']:,} of them some float networks did not learn (below "
-            f"{limit(found['learned'])} %), and these are neither best nor tied there: {listing([*told, *more])}."
+            f"{limit(found['learned'])} %), and these are neither best nor tied there: {listing([*some, *more])}."
         )
     missing = found["undefined"]
     if missing["values"]:

@@ -140,7 +140,7 @@ def real(value: object) -> float:
 
 
 def traits_of(function: Mapping[str, Any]) -> str:
-    """Return the traits of a function from outside, as a manifest tells them, in words.
+    """Return the traits of a user's function, as a manifest holds them, in words.
 
     >>> traits_of({"bends": [-1.0, 0.5], "floor": "-inf", "ceiling": 1.0, "monotonic": True, "gates": False})
     'bends at −1, 0.5; from −∞ to 1; never falls'

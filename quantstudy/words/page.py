@@ -138,8 +138,8 @@ def provenance_text(manifest: Mapping[str, Any]) -> dict[str, str]:
         found["processor"] = described(manifest["processor"])
     if manifest.get("trained_by_reference"):
         found["no kernel, trained by the reference trainer"] = setting_text(manifest["trained_by_reference"])
-    for name, told in manifest.get("functions", {}).items():
-        found |= {f"fingerprint of {name}": told["fingerprint"], f"traits of {name}": traits_of(told)}
+    for name, function in manifest.get("functions", {}).items():
+        found |= {f"fingerprint of {name}": function["fingerprint"], f"traits of {name}": traits_of(function)}
     found |= {f"{key} version": setting_text(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": setting_text(value) for key, value in seconds.items()}  # drawing isn't over yet

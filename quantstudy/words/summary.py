@@ -34,27 +34,27 @@ def in_words(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, Any
         config: the study.
         verdict: its numbers.
     """
-    told, not_learned = with_reasons(verdict), list(verdict["not_learned"])
-    if "cause" in told:
-        told["cause"] = with_sentences(told["cause"], not_learned)
-    return told | {"summary": [marked(line, not_learned) for line in summary(config, told)]}
+    worded, not_learned = with_reasons(verdict), list(verdict["not_learned"])
+    if "cause" in worded:
+        worded["cause"] = with_sentences(worded["cause"], not_learned)
+    return worded | {"summary": [marked(line, not_learned) for line in summary(config, worded)]}
 
 
 def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
-    """Return the verdict in words: a line per width (those asked for first), then bits, certainty, conditions, causes.
+    """Return the verdict in words: a line per bit width (first the study's `bits`), then what else was found.
 
     Args:
         config: the study.
         verdict: everything else that verdict.json holds.
     """
-    told = (_bits, _certainty, _conditions, _choices, _layers, _cause)
-    rest = [line for about in told if (line := about(config, verdict))]
-    widths = [_width(bits, verdict) for bits in config.bit_widths]
+    topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
+    rest = [line for about in topics if (line := about(config, verdict))]
+    lines = [_width(bits, verdict) for bits in config.bit_widths]
     room = MOST_LINES - len(rest)
-    if len(widths) > room:
-        left = len(widths) - room + 1
-        widths = [*widths[: room - 1], f"{left} more widths are in verdict.json."]
-    return [*widths, *rest]
+    if len(lines) > room:
+        left = len(lines) - room + 1
+        lines = [*lines[: room - 1], f"{left} more widths are in verdict.json."]
+    return [*lines, *rest]
 
 
 def _width(bits: int, verdict: Mapping[str, Any]) -> str:
@@ -187,12 +187,12 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     judged = verdict["placement"][scheme]
     of = len(judged["settings"])
     shares = sorted(judged["tied_share"].items(), key=lambda item: -item[1])
-    told = [f"{name} in {round(share * of)}" for name, share in shares[:MOST_NAMES] if share > 0]
-    if not told or all(share == 1 for _, share in shares):
+    named = [f"{name} in {round(share * of)}" for name, share in shares[:MOST_NAMES] if share > 0]
+    if not named or all(share == 1 for _, share in shares):
         return ""
     return (
         f"It depends on how: of {of} ways to place quantizers, choose their ranges and share their scales at {scheme}, "
-        f"best or tied is {listing(told)}."
+        f"best or tied is {listing(named)}."
     )
 
 

@@ -23,11 +23,11 @@ UNLEARNED = "not learned"
 def with_reasons(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `judge.verdict.judge` found, each scheme with its `reason` in words."""
     allowed, learned, low = verdict["allowed_drop"], verdict["learned"], verdict["not_learned"]
-    told = {
+    schemes = {
         scheme: {**judged, "reason": marked(reason(scheme, judged, allowed, learned), low)}
         for scheme, judged in verdict["schemes"].items()
     }
-    return {**verdict, "schemes": told}
+    return {**verdict, "schemes": schemes}
 
 
 def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float, learned: float) -> str:
@@ -43,7 +43,7 @@ def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float, learned:
 
 
 def marked(text: str, not_learned: Collection[str]) -> str:
-    """Return a line in which each activation that has not learned is told to be so where it is named first.
+    """Return a line in which each activation that has not learned is marked as such where it is named first.
 
     >>> marked("relu is ahead of leaky_relu; relu and relu@3 are tied", ["relu", "relu@3"])
     'relu (not learned) is ahead of leaky_relu; relu and relu@3 (not learned) are tied'
@@ -80,7 +80,7 @@ def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str
 
 
 def _by_cost(judged: Mapping[str, Any]) -> str:
-    """What cost says of a tie, to end the sentence that tells it: cost is named as such and makes no winner."""
+    """Return which of tied activations cost least, as the end of a sentence; cost is named and makes no winner."""
     if "tie_break" not in judged:
         return ", and no cost was measured to break the tie."
     found = judged["tie_break"]
@@ -116,10 +116,10 @@ def _caveats(judged: Mapping[str, Any], learned: float) -> list[str]:
         said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")
     low = [entry for entry in judged["ranking"] if not entry["learned"] and entry["accuracy_float"] is not None]
     if low:
-        told = [f"{entry['activation']} gets {points(entry['accuracy_float'])} %" for entry in low]
+        accuracies = [f"{entry['activation']} gets {points(entry['accuracy_float'])} %" for entry in low]
         said.append(
             f"Less than {limit(learned)} % right in float is not learned, and not deployable, however little it loses: "
-            f"{listing(told)}."
+            f"{listing(accuracies)}."
         )
     return [*said, *lost_networks(judged), *disagreements(judged["backends_differ"])]
 
@@ -134,10 +134,10 @@ def lost_networks(*judged: Mapping[str, Any]) -> list[str]:
     for one in judged:
         for entry in one["ranking"]:
             lost[entry["activation"]] = max(lost.get(entry["activation"], 0), entry["missing"])
-    told = [f"{name} in {count} of {judged[0]['seeds']} networks" for name, count in lost.items() if count]
-    if len(told) > MOST_NAMES:
-        told = [f"networks of {len(told)} activations"]
-    return [f"No finite value: {listing(told)}; not deployable, and a mean is that of the others."] if told else []
+    named = [f"{name} in {count} of {judged[0]['seeds']} networks" for name, count in lost.items() if count]
+    if len(named) > MOST_NAMES:
+        named = [f"networks of {len(named)} activations"]
+    return [f"No finite value: {listing(named)}; not deployable, and a mean is that of the others."] if named else []
 
 
 def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:

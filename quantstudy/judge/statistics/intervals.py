@@ -17,10 +17,10 @@ FLOOR = 0.3
 """Least spread of a resample, as a share of the data's: resamples of nearly one seed alone say nothing about errors."""
 
 SAMPLED = 16
-"""One of so many values tells roughly where the lowest ones end."""
+"""Every so many-th value is sampled to estimate roughly where the lowest values end."""
 
 ALIKE = 5
-"""So many equal values are an interval: fewer may be equal by chance, on a coarse plane above all, and tell nothing."""
+"""Fewest equal values that make an interval: fewer may be equal by chance, above all on a coarse plane."""
 
 COVERAGE = {
     2: {"normal": 0.952, "exponential": 0.908, "lognormal": 0.918, "discrete": 0.694},

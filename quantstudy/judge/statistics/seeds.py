@@ -46,7 +46,7 @@ def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -
     Args:
         frame: a table of the analyses beyond the schemes: `seed`, `metric`, `value` and the keys.
         metric: which.
-        keys: columns that tell the rows apart.
+        keys: columns that distinguish the rows.
         seeds: they are 0 … seeds − 1.
 
     Raises:
@@ -63,7 +63,7 @@ def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -
 def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
     """Return mean and 95 % interval of every row `[rows, seeds]`, None where one of its values is not finite.
 
-    Such a value is a network that failed, and a mean of the others would tell of another activation.
+    Such a value is a network that failed, and a mean of the other values would not represent the activation.
 
     Args:
         rows: fractions, or differences of fractions.
