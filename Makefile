@@ -41,7 +41,7 @@ lint: $(INSTALLED)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-mutants: $(INSTALLED)  ## break 150 places in drift, quantize, judge and subject and see whether the tests notice
+mutants: $(INSTALLED)  ## break 150 places in the rooms that make numbers and see whether the tests notice
 	@echo "== mutants"
 	$(BIN)/python tests/tools/mutants.py
 

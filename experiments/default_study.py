@@ -6,19 +6,23 @@ same on every machine. From the root of a checkout:
 `python -m experiments.default_study`.
 """
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 
 from experiments.digests import as_text, digests
-from quantstudy import Run, open_run
+from quantstudy import Run, StudyConfig, open_run
+from quantstudy.cli.terminal import print_verdict
 
 KEPT = ("study.toml", "manifest.json", "verdict.json", "multiverse.json", "figures")
 SHOWN = [
@@ -42,16 +46,17 @@ def main() -> None:
     """Run the study and copy what is kept."""
     with tempfile.TemporaryDirectory() as scratch:
         for command in ("run --bits 4 --out default", "multiverse default/study.toml --out multiverse"):
-            subprocess.run([sys.executable, "-m", "quantstudy.cli", *command.split()], cwd=scratch, check=True)
+            subprocess.run([sys.executable, "-m", "quantstudy", *command.split()], cwd=scratch, check=True)
         folder = Path(scratch) / "default"
         keep(folder, TO, KEPT)
         run = open_run(folder)
         summary(run).to_csv(TO / "summary.csv", float_format="%.4f")
         (TO / "digests.json").write_text(as_text(digests(run)))
         keep(Path(scratch) / "multiverse", MULTIVERSE, [name for name in KEPT if name != "verdict.json"])
-    readme = ROOT / "README.md"
-    readme.write_text(with_block(readme.read_text(), block(json.loads((TO / "verdict.json").read_text()))))
-    print(f"written to {TO.relative_to(ROOT)} and README.md")
+    verdict = json.loads((TO / "verdict.json").read_text())
+    for page, lines in ((ROOT / "README.md", printed(verdict)), (ROOT / "results/README.md", losses(verdict))):
+        page.write_text(with_block(page.read_text(), lines))
+    print(f"written to {TO.relative_to(ROOT)}, README.md and results/README.md")
 
 
 def keep(folder: Path, to: Path, names: Iterable[str]) -> None:
@@ -72,15 +77,17 @@ def summary(run: Run) -> pd.DataFrame:
     return means.unstack("metric")[SHOWN]
 
 
-def block(verdict: dict[str, Any]) -> str:
-    """What the README says about the default study: the verdict in words and a table, from verdict.json alone."""
-    lines = [f"- {line}" for line in verdict["summary"]]
-    schemes = verdict["schemes"]
-    lines += [
-        "",
-        "Accuracy lost to quantization, in points, mean over the seeds [95 % interval]; **deployable** ones bold:",
-        "",
-    ]
+def printed(verdict: dict[str, Any]) -> str:
+    """What the README shows of the default study: what `quantstudy run --bits 4` prints, from verdict.json alone."""
+    study, shown = StudyConfig(), io.StringIO()
+    with redirect_stdout(shown), patch.dict("os.environ", COLUMNS="100"):
+        print_verdict(study, verdict, Path("results") / study.run_name / "report.html")
+    return f"```\n{shown.getvalue().rstrip()}\n```"
+
+
+def losses(verdict: dict[str, Any]) -> str:
+    """What results/README.md shows of it: the accuracy that every activation loses at every scheme."""
+    schemes, lines = verdict["schemes"], []
     lines += ["| | " + " | ".join(schemes) + " |", "|---|" + "---|" * len(schemes)]
     for name in [row["activation"] for row in schemes["w4a4"]["ranking"]]:
         cells = [next(row for row in judged["ranking"] if row["activation"] == name) for judged in schemes.values()]

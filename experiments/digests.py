@@ -28,7 +28,7 @@ def digests(run: Run) -> Digests:
     """Return digests of the weights, per activation and seed; of the masks, per seed; of the tables, per seed.
 
     A table without seeds (histograms) has one digest, `all`. Of verdict.json there are two: what it ranks, and all of
-    it, which tells of a multiverse too where one was made beside the run, as it is beside the reference results.
+    it, which quotes a multiverse too where one was made beside the run, as it is beside the reference results.
     """
     seeds = range(run.config.seeds)
     masks = np.load(run.folder / "masks.npz")["mask"]

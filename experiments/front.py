@@ -10,8 +10,8 @@ from pathlib import Path
 
 from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.claim_words import effect
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Judged
+from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED
+from quantstudy.words.claims import effect
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "results" / "claims"
@@ -76,23 +76,13 @@ FINDINGS: tuple[Finding, ...] = (
 
 
 def block(found: Mapping[str, Found]) -> str:
-    """Return what the README says: the findings, each with its command, and the verdict on every claim.
+    """Return what the README says: the findings, each with its command.
 
     Raises:
         StudyFailure: a part came out another way than its sentence says.
     """
     lines = [_line(finding, found) for finding in FINDINGS]
-    lines += ["", "| claim of the article | verdict | by what |", "|---|---|---|"]
-    for name, (result, _, _) in found.items():
-        verdict = f"[{result.verdict}](results/claims/README.md#{name}-{result.verdict})"
-        lines.append(f"| {result.claim.says} | {verdict} | {_decided_by(result)} |")
     return "\n".join(lines)
-
-
-def _decided_by(result: Judged) -> str:
-    """Return the deciding parts that came out as the claim did, each with its effect."""
-    parts = [part for part in result.outcomes if part.part.decides and part.verdict == result.verdict]
-    return "; ".join(f"{outcome.part.says}: {effect(outcome)}" for outcome in parts)
 
 
 def _line(finding: Finding, found: Mapping[str, Found]) -> str:

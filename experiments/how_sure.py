@@ -11,9 +11,9 @@ from functools import partial
 
 import numpy as np
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, paired_p
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.sequential import anytime_p
 
 Draw = Callable[[np.random.Generator, int], Floats]
 
@@ -73,8 +73,8 @@ def seeds_until(trials: int, case: tuple[float, bool, str]) -> tuple[float, floa
     random = np.random.default_rng(3)
     looks = np.array(LOOKS if test == "anytime" else range(8, 129, 4))
     data = [accuracies(random, 7, LOOKS[-1], ahead, skewed) for _ in range(trials)]
-    told = np.array([[told_apart(values[:, :look], test) for look in looks] for values in data])
-    share = (np.logical_or.accumulate(told, axis=1) if test == "anytime" else told).mean(axis=0)
+    apart = np.array([[told_apart(values[:, :look], test) for look in looks] for values in data])
+    share = (np.logical_or.accumulate(apart, axis=1) if test == "anytime" else apart).mean(axis=0)
     half, most = (looks[share >= least] for least in (0.5, 0.8))
     return (half[0] if len(half) else np.inf), (most[0] if len(most) else np.inf)
 
@@ -91,8 +91,8 @@ def lines(what: str, trials: int | None) -> Iterator[str]:
             alike = [(a, skewed, test) for test in TESTS for a in (2, 7) for skewed in (False, True)]
             sets = [trials or (4000 if test == "anytime" else 300) for *_, test in alike]
             for case, many, share in zip(alike, sets, pool.map(false_winner, sets, alike), strict=True):
-                told = f"{100 * share:.2f} % false winners in {many} data sets"
-                yield f"{case[0]} alike, {_kind(case[1])}, {case[2]} test: {told}"
+                counted = f"{100 * share:.2f} % false winners in {many} data sets"
+                yield f"{case[0]} alike, {_kind(case[1])}, {case[2]} test: {counted}"
         else:
             ahead = [(a, skewed, test) for a in (0.5, 1.0, 2.0) for skewed in (False, True) for test in TESTS]
             for one, (half, most) in zip(ahead, pool.map(partial(seeds_until, trials or 100), ahead), strict=True):

@@ -10,16 +10,17 @@ import importlib
 from typing import Any
 
 _API = {
-    "ACTIVATIONS": "quantstudy.subject.activations",
+    "ACTIVATIONS": "quantstudy.activations.catalogue",
     "METRICS": "quantstudy.drift.catalogue",
     "BadInput": "quantstudy.errors",
-    "Run": "quantstudy.records",
-    "StudyConfig": "quantstudy.config",
+    "Run": "quantstudy.records.run",
+    "StudyConfig": "quantstudy.config.study",
     "StudyFailure": "quantstudy.errors",
-    "open_run": "quantstudy.records",
-    "read_toml": "quantstudy.config",
-    "run_study": "quantstudy.study",
-    "workers": "quantstudy.executors",
+    "open_run": "quantstudy.records.run",
+    "read_toml": "quantstudy.config.toml",
+    "run_study": "quantstudy.engine.pipeline",
+    "torchao_configs": "quantstudy.quantize.torchao_configs",
+    "workers": "quantstudy.engine.executors",
 }
 
 __all__ = list(_API)

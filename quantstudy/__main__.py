@@ -1,6 +1,6 @@
 """`python -m quantstudy` is `quantstudy`."""
 
-from quantstudy.cli import main
+from quantstudy.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -111,12 +111,12 @@ def python() -> Callable[..., str]:
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Return a function: arguments → exit code of the command line."""
-    from quantstudy import cli  # only for the rooms that ask for it
+    from quantstudy.cli import app  # only for the rooms that ask for it
 
     def run(*arguments: str) -> Any:
         monkeypatch.setattr(sys, "argv", ["quantstudy", *arguments])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            app.main()
         return left.value.code
 
     return run

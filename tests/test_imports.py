@@ -9,70 +9,47 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted(path for top in ("quantstudy", "kernels") for path in (ROOT / top).rglob("*.py"))
+SOURCES = sorted(path for top in ("quantstudy", "kernels", "experiments") for path in (ROOT / top).rglob("*.py"))
 
 ROOMS = (
-    ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams"),
-    (
-        "quantstudy.subject.activation",
-        "quantstudy.subject.beyond",
-        "quantstudy.subject.breaks",
-        "quantstudy.subject.captured",
-        "quantstudy.subject.elementwise",
-        "quantstudy.subject.fingerprint",
-        "quantstudy.subject.functions",
-        "quantstudy.subject.guarded",
-        "quantstudy.subject.probing",
-        "quantstudy.subject.sameness",
-        "quantstudy.subject.syntax",
-    ),
-    ("quantstudy.subject.activations", "quantstudy.quantize.scheme"),
-    ("quantstudy.config",),
-    ("quantstudy.multiverse_config",),
-    ("quantstudy.files", "quantstudy.frames", "quantstudy.tables", "quantstudy.provenance"),
-    ("quantstudy.folders",),
-    ("quantstudy.records", "quantstudy.cache", "quantstudy.as_it_stands"),
-    ("quantstudy.subject",),
-    ("quantstudy.quantize",),
-    ("quantstudy.drift",),
-    ("quantstudy.measure",),
-    ("quantstudy.judge",),
-    ("quantstudy.show",),
-    ("quantstudy.compare",),
-    ("quantstudy.worker_failures", "quantstudy.executors"),
-    ("quantstudy.portability", "quantstudy.simulated_only", "quantstudy.origins"),
-    ("quantstudy.cells",),
-    ("quantstudy.trained",),
-    ("quantstudy.work", "quantstudy.preload"),
-    ("quantstudy.gather",),
-    ("quantstudy.study",),
-    ("quantstudy.multiverse",),
-    ("quantstudy.cost",),
-    ("quantstudy.claims",),
-    ("quantstudy.layout",),
-    ("quantstudy.terminal", "quantstudy.cost_terminal"),
-    ("quantstudy.run_command", "quantstudy.claims_command", "quantstudy.multiverse_command", "quantstudy.cost_command"),
-    ("quantstudy.advice", "quantstudy.exits"),
-    ("quantstudy.cli", "quantstudy.__main__"),
+    "errors",
+    "drift",
+    "activations",
+    "targets",
+    "networks",
+    "quantize",
+    "config",
+    "records",
+    "cost",
+    "measure",
+    "judge",
+    "words",
+    "show",
+    "engine",
+    "claims",
+    "cli",
 )
-"""Data flow down this list: a room may import rooms above it, never below."""
+"""The rooms of `quantstudy/`, from the ground up: a room imports rooms before it in this list, none after it."""
 
-NO_TORCH = ("quantstudy.errors", "quantstudy.interrupts", "quantstudy.notices", "quantstudy.streams",
-            "quantstudy.advice",
-            "quantstudy.worker_failures", "quantstudy.as_it_stands", "quantstudy.run_command",
-            "quantstudy.subject.activation", "quantstudy.subject.beyond", "quantstudy.subject.activations",
-            "quantstudy.subject.sameness", "quantstudy.subject.syntax",
-            "quantstudy.quantize.scheme", "quantstudy.config", "quantstudy.files", "quantstudy.frames",
-            "quantstudy.folders", "quantstudy.records", "quantstudy.tables", "quantstudy.cache",
-            "quantstudy.provenance", "quantstudy.drift", "quantstudy.judge", "quantstudy.show", "quantstudy.cells",
-            "quantstudy.gather", "quantstudy.executors", "quantstudy.study", "quantstudy.terminal", "quantstudy.cli",
-            "quantstudy.compare", "quantstudy.multiverse_config", "quantstudy.multiverse", "quantstudy.portability",
-            "quantstudy.simulated_only", "quantstudy.origins", "quantstudy.layout", "quantstudy.cost_terminal",
-            "quantstudy.multiverse_command", "quantstudy.claims", "quantstudy.claims_command")  # fmt: skip
+LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.scheme")
+"""What names of activations and schemes mean: without torch, so that the rooms above may read them before it is loaded.
+"""
+
+NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activations.beyond",
+            "quantstudy.activations.imported", "quantstudy.activations.sameness", "quantstudy.activations.syntax",
+            "quantstudy.config", "quantstudy.records", "quantstudy.judge", "quantstudy.words", "quantstudy.show",
+            "quantstudy.claims",
+            *(f"quantstudy.engine.{name}" for name in (
+                "cells", "collect", "compare", "drawing", "executors", "interrupts", "multiverse", "notices",
+                "pipeline", "portability", "simulated_only", "worker_failures")),
+            *(f"quantstudy.cli.{name}" for name in (
+                "advice", "app", "claims", "cost_table", "exits", "layout", "multiverse", "run", "streams",
+                "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
@@ -81,23 +58,7 @@ ARITHMETIC = "quantstudy_kernels.arithmetic"
 ELEMENTARY = "quantstudy_kernels.elementary"
 """The other one: exp and logarithms, made of numpy alone."""
 
-ONLY = {
-    "noise": ("quantstudy.subject.islands",),
-    "torchao": ("quantstudy.quantize.torchao_import",),
-    "triton": ("quantstudy_kernels",),
-    "numba": ("quantstudy_kernels",),
-    "seaborn": ("quantstudy.show",),
-    "matplotlib": ("quantstudy.show",),
-    "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli", "quantstudy.exits"),
-    "rich": ("quantstudy.terminal", "quantstudy.layout"),
-    "skimage": ("quantstudy.drift",),
-    "contourpy": ("quantstudy.drift", "quantstudy.show"),
-    "tomllib": ("quantstudy.config",),
-}
-"""Packages that only these may import."""
-
-DRIFT = {"numpy", "scipy", "skimage", "contourpy"}
+DRIFT = {"numpy", "scipy", "contourpy"}
 
 
 def module_name(path: Path) -> str:
@@ -143,12 +104,32 @@ def within(module: str, rooms: tuple[str, ...]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
-def floor(module: str) -> int:
-    """How far down the list a module's room is; leaves are named before the room that holds them."""
-    return next(number for number, rooms in enumerate(ROOMS) if within(module, rooms))
+def room(module: str) -> str:
+    """The room that a module is in."""
+    return module.split(".")[1]
 
 
-OURS = sorted(name for name in MODULES if name.startswith("quantstudy."))
+OURS = sorted(name for name in MODULES if name.startswith("quantstudy.") and name != "quantstudy.__main__")
+EXPERIMENTS = sorted(name for name in MODULES if within(name, ("experiments",)))
+FIGURES = [name for name in EXPERIMENTS if name.startswith("experiments.claims.") and name.endswith("_figure")]
+CLAIMED = [name.removesuffix("_figure") for name in FIGURES]
+
+ONLY = {
+    "noise": ("quantstudy.targets.islands",),
+    "torchao": ("quantstudy.quantize.torchao_import",),
+    "triton": ("quantstudy_kernels",),
+    "numba": ("quantstudy_kernels", "experiments.bench"),
+    "seaborn": ("quantstudy.show",),
+    "matplotlib": ("quantstudy.show", *FIGURES),
+    "jax": ("experiments.bench.training_in_jax",),
+    "jinja2": ("quantstudy.show",),
+    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options", "quantstudy.cli.run_options"),
+    "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
+    "skimage": (),
+    "contourpy": ("quantstudy.drift", "quantstudy.show"),
+    "tomllib": ("quantstudy.config.toml",),
+}
+"""Packages that only these may import."""
 
 
 def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
@@ -166,26 +147,42 @@ def for_each(modules: Iterable[str]) -> Callable[[Callable[[str], None]], Callab
 
 def test_every_module_has_its_room() -> None:
     assert len(OURS) > 40
-    for module in OURS:
-        floor(module)
-    for rooms in ROOMS:
-        for room in rooms:
-            assert room in MODULES, f"{room} is gone"
+    assert {room(module) for module in OURS} == set(ROOMS)
+    loose = {path.name for path in (ROOT / "quantstudy").glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py", "errors.py"}
 
 
 @for_each(OURS)
-def test_a_room_imports_only_rooms_above_it(module: str) -> None:
+def test_a_room_imports_only_rooms_below_it(module: str) -> None:
     for name in imports(module):
-        if name in MODULES and name.startswith("quantstudy."):
-            assert floor(name) <= floor(module), f"{module} imports {name}, a room below"
+        if name in OURS and room(name) != room(module):
+            assert ROOMS.index(room(name)) < ROOMS.index(room(module)), f"{module} imports {name}, a room above"
+
+
+def test_there_are_no_circles() -> None:
+    """Not inside a room either, and not by imports inside functions."""
+    above: list[str] = []
+    done: set[str] = set()
+
+    def walk(module: str) -> None:
+        assert module not in above, f"a circle: {' -> '.join([*above[above.index(module) :], module])}"
+        if module in done:
+            return
+        above.append(module)
+        for name in imports(module):
+            if name in MODULES and name != module:
+                walk(name)
+        done.add(above.pop())
+
+    for module in MODULES:
+        walk(module)
 
 
 def test_the_checker_sees_imports() -> None:
-    assert {"quantstudy.work", "time"} <= set(imports("quantstudy.study"))
-    assert "quantstudy.work" not in set(imports("quantstudy.study", at_import=True))
-    assert "torch" in set(imports("quantstudy.work"))
-    assert "pandas" not in set(imports("quantstudy.records", at_import=True))
-    assert floor("quantstudy.quantize.scheme") < floor("quantstudy.config") < floor("quantstudy.quantize.plan")
+    assert {"quantstudy.engine.worker", "time"} <= set(imports("quantstudy.engine.pipeline"))
+    assert "quantstudy.engine.worker" not in set(imports("quantstudy.engine.pipeline", at_import=True))
+    assert "torch" in set(imports("quantstudy.engine.worker"))
+    assert "pandas" not in set(imports("quantstudy.records.run", at_import=True))
 
 
 @for_each(sorted(MODULES))
@@ -197,7 +194,7 @@ def test_packages_with_one_door(module: str) -> None:
 
 @for_each([name for name in OURS if within(name, NO_TORCH)])
 def test_no_torch(module: str) -> None:
-    inside = ("subject.activation", "cli", "study", "portability")  # functions that import it
+    inside = ("activations.activation", "cli.app", "engine.pipeline", "engine.portability")  # functions that import it
     names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC, ELEMENTARY}
     tops = {name.partition(".")[0] for name in names}
     kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
@@ -213,25 +210,30 @@ def test_drift_knows_arrays_only(module: str) -> None:
         assert known, f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if within(name, ("quantstudy.judge", "quantstudy.show"))])
-def test_judge_and_show_know_no_models(module: str) -> None:
-    models = ("quantstudy.subject", "quantstudy.quantize", "quantstudy.measure", "quantstudy.work", "quantstudy.study")
-    leaves = ("quantstudy.subject.activations", "quantstudy.subject.sameness", "quantstudy.quantize.scheme")
+@for_each([name for name in OURS if room(name) in ("judge", "words", "show")])
+def test_judge_words_and_show_know_no_models(module: str) -> None:
+    models = tuple(f"quantstudy.{room}" for room in ("activations", "targets", "networks", "quantize", "measure"))
+    leaves = (*LEAVES, "quantstudy.activations.sameness")
     for name in imports(module):
         assert not within(name, models) or within(name, leaves), f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if room(name) == "cost"])
 def test_cost_knows_functions_and_no_study(module: str) -> None:
-    leaves = ("quantstudy.cost", "quantstudy.errors", "quantstudy.provenance", "quantstudy.subject.activations")
+    known = (
+        "quantstudy.cost",
+        "quantstudy.errors",
+        "quantstudy.records.provenance",
+        "quantstudy.activations.catalogue",
+    )
     for name in imports(module):
-        assert not name.startswith("quantstudy.") or within(name, leaves), f"{module} imports {name}"
+        assert not name.startswith("quantstudy.") or within(name, known), f"{module} imports {name}"
 
 
-@for_each([name for name in OURS if not within(name, ("quantstudy.cost",))])
+@for_each([name for name in OURS if room(name) != "cost"])
 def test_only_the_command_line_measures_costs(module: str) -> None:
     for name in imports(module):
-        assert module == "quantstudy.cost_command" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
+        assert module == "quantstudy.cli.cost" or not within(name, ("quantstudy.cost",)), f"{module} imports {name}"
 
 
 @for_each([name for name in MODULES if name.startswith("quantstudy_kernels")])
@@ -239,6 +241,53 @@ def test_kernels_know_nothing_of_the_study(module: str) -> None:
     for name in imports(module):
         assert name.partition(".")[0] != "quantstudy", f"{module} imports {name}"
         assert name.partition(".")[0] not in ("pandas", "pyarrow", "safetensors", "torchao")
+
+
+@for_each([name for name in MODULES if not within(name, ("experiments",))])
+def test_the_package_knows_nothing_of_experiments(module: str) -> None:
+    """Nothing of them is installed with it; `claims.checkout` loads them by name."""
+    for name in imports(module):
+        assert name.partition(".")[0] != "experiments", f"{module} imports {name}"
+
+
+@for_each(CLAIMED)
+def test_claims_rest_on_measures_and_the_package(module: str) -> None:
+    """It imports no other claim, with which it would be measured again, and no figure, which workers don't load."""
+    for name in imports(module):
+        known = ("experiments.measures", "quantstudy", "quantstudy_kernels")
+        outside = name.partition(".")[0] not in ("experiments", "quantstudy", "quantstudy_kernels")
+        assert outside or within(name, known), f"{module} imports {name}"
+        assert not within(name, ("quantstudy.show", "quantstudy.cli")), f"{module} imports {name}"
+
+
+@for_each([name for name in EXPERIMENTS if within(name, ("experiments.measures",))])
+def test_measures_know_no_claims(module: str) -> None:
+    unknown = ("experiments.claims", "experiments.bench", "quantstudy.claims", "quantstudy.judge", "quantstudy.words",
+               "quantstudy.show", "quantstudy.cli")  # fmt: skip
+    for name in imports(module):
+        assert not within(name, unknown), f"{module} imports {name}"
+
+
+@for_each(FIGURES)
+def test_a_figure_knows_its_own_claim_only(module: str) -> None:
+    known = (module.removesuffix("_figure"), "experiments.claims.drawing", "experiments.measures")
+    for name in imports(module):
+        assert not within(name, ("experiments",)) or within(name, known), f"{module} imports {name}"
+
+
+@for_each(EXPERIMENTS)
+def test_experiments_import_by_whole_names(module: str) -> None:
+    """`checkout.sources` reads them as they are written."""
+    assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree(module))), module
+
+
+def test_what_is_measured_loads_no_matplotlib() -> None:
+    program = (
+        f"import importlib, sys; [importlib.import_module(name) for name in {CLAIMED}];"
+        "print(sorted({'matplotlib', 'seaborn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_kernels_is_a_source_root() -> None:
@@ -288,15 +337,26 @@ def test_everything_public_has_a_docstring(module: str) -> None:
 
 
 @for_each(sorted(MODULES))
-def test_no_file_is_longer_than_400_lines(module: str) -> None:
-    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 400, module
+def test_no_file_is_longer_than_300_lines(module: str) -> None:
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 300, module
+
+
+@for_each(sorted(MODULES))
+def test_no_function_is_longer_than_60_lines(module: str) -> None:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < 60, f"{module}.{node.name}"
+
+
+def test_most_files_are_short() -> None:
+    assert median(len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES.values()) <= 150
 
 
 EXAMPLES = sorted(name for name in MODULES if ">>> " in MODULES[name].read_text(encoding="utf-8"))
 
 
 def test_there_are_examples() -> None:
-    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.tables"} <= set(EXAMPLES)
+    assert {"quantstudy.errors", "quantstudy.quantize.scheme", "quantstudy.records.schemas"} <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("module", EXAMPLES)

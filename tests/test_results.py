@@ -5,20 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config import read_toml
+from experiments import default_study, front
+from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
-from quantstudy.folders import RECORDS
+from quantstudy.records.folders import RECORDS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTIONS = {"lower": "lower is better", "higher": "higher is better", "neither": "neither"}
-
-
-@pytest.fixture
-def default_study(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import default_study
-
-    return default_study
 
 
 def test_results_readme_lists_every_metric_with_unit_and_direction():
@@ -35,34 +28,30 @@ def test_results_readme_names_every_record():
     assert [name for name in (*RECORDS, "study.toml", "manifest.json", "verdict.json") if f"`{name}`" not in text] == []
 
 
-def test_readme_block_is_made_from_the_reference_verdict(default_study):
+def test_readme_block_is_made_from_the_reference_verdict():
     verdict = json.loads((ROOT / "results/default/verdict.json").read_text())
-    readme = (ROOT / "README.md").read_text()
-    assert default_study.with_block(readme, default_study.block(verdict)) == readme
+    blocks = (("README.md", default_study.printed), ("results/README.md", default_study.losses))
+    for page, made in blocks:
+        text = (ROOT / page).read_text()
+        assert default_study.with_block(text, made(verdict)) == text
     verdict["schemes"]["w4a4"]["ranking"][0]["drop"] += 0.01
-    assert default_study.with_block(readme, default_study.block(verdict)) != readme
+    for page, made in blocks:
+        text = (ROOT / page).read_text()
+        assert default_study.with_block(text, made(verdict)) != text
 
 
-def test_reference_results_are_those_of_the_default_study(default_study):
-    from quantstudy.config import StudyConfig
+def test_reference_results_are_those_of_the_default_study():
+    from quantstudy.config.study import StudyConfig
 
     assert read_toml(ROOT / "results/default/study.toml") == StudyConfig()
     assert json.loads((ROOT / "results/default/manifest.json").read_text())["state"] == "complete"
     assert default_study.KEPT[-1] == "figures"
-    for image in ("verdict", "maps"):
+    for image in ("heatmap_decision", "maps"):
         assert f"results/default/figures/{image}.png" in (ROOT / "README.md").read_text()
         assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
 
 
-@pytest.fixture
-def front(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT)
-    from experiments import front
-
-    return front
-
-
-def test_readme_front_is_made_from_the_claims(front):
+def test_readme_front_is_made_from_the_claims():
     found = front.judged(front.CLAIMS)
     readme = (ROOT / "README.md").read_text()
     assert front.with_block(readme, front.block(found)) == readme
@@ -74,7 +63,7 @@ def test_readme_front_is_made_from_the_claims(front):
         assert finding.holds
 
 
-def test_a_finding_that_came_out_another_way_is_refused(front):
+def test_a_finding_that_came_out_another_way_is_refused():
     from dataclasses import replace
 
     from quantstudy.errors import StudyFailure

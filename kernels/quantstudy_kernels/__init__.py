@@ -1,10 +1,11 @@
-"""What the study is made of, three times: torch reference (the oracle), Numba (CPU) and Triton (CUDA).
+"""The operations of a study, each implemented up to three times: torch (the reference), Numba (CPU), Triton (CUDA).
 
 Takes tensors and numbers only and knows nothing of `quantstudy`. Importing this package loads neither torch nor triton;
 the first use of a function does. The functions here pick an implementation by the tensor's device (`dispatch`); to pin
-one, import it from `quantstudy_kernels.reference`, from `cpu.activations` or `cpu.quantization`, or from
-`triton.activation`, `triton.output` or `triton.quantization`: the names are the same. The forward pass of a whole stack
-is in `forward`, `cpu.forward` and `triton.forward`, training in `cpu.trainer` and `triton.training`.
+one, import it from `quantstudy_kernels.reference`, from `cpu.activations`, or from `triton.activation`, `triton.output`
+or `triton.quantization`: the names are the same. The forward pass of a whole stack is in `reference_forward`,
+`cpu.forward` and `triton.forward` (`forward` describes what they take and give), training in `cpu.trainer` and
+`triton.training`.
 """
 
 import importlib
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from quantstudy_kernels.dispatch import (
         activation_backward,
         activation_backward_from_output,
-        activation_derivative,
         activation_forward,
         activation_forward_and_derivative,
         activation_forward_in_place,
+        activation_forward_saving_output,
         fake_quantize,
         quantize_codes,
     )
@@ -28,10 +29,10 @@ __all__ = [
     "ACTIVATION_NAMES",
     "activation_backward",
     "activation_backward_from_output",
-    "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
+    "activation_forward_saving_output",
     "fake_quantize",
     "quantize_codes",
 ]

@@ -17,7 +17,7 @@ their own in their docstrings):
 - numpy's Philox streams: whole numbers; the normal deviates of the first weights are a table's but for one in a
   hundred, which takes exp and log1p of the C library, scalar code that every processor with FMA runs alike;
 - `noise`: float32 in C, compiled where it is installed, as a rule for any x86-64 and so without fused products; what
-  it computes is looked at, and keys and a notice tell of another build (`quantstudy.portability`);
+  it computes is looked at, and keys and a notice name another build (`quantstudy.engine.portability`);
 - `math.cos` of the C library in the learning rates, once a step, rounded to float32; powers of Adam's constants are
   products, as numpy's power is vector code that differs;
 - numpy and torch: + − · / and roots one at a time, minima, maxima, ranks (`topk`), rounding: exact everywhere.

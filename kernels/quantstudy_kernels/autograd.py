@@ -1,7 +1,5 @@
 """The bridge to autograd, written once: a forward and a backward become one differentiable function."""
 
-import importlib
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,31 +23,6 @@ def differentiable(
     """Run `forward(x, name, slope=…, cap=…)` so that autograd calls `backward`; differentiable once."""
     result: Tensor = _Activation.apply(x, slope, name, cap, forward, backward)  # type: ignore[no-untyped-call]
     return result
-
-
-def activation_forward_saving_output(
-    x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
-) -> Tensor:
-    """f(x) for an activation whose derivative the output tells; autograd keeps that output (and the slopes) alone.
-
-    Usually the next layer keeps it in any case, for its weight gradient. Differentiable once, in `x` and `slope`; the
-    implementation is the dispatcher's.
-
-    Args:
-        x: as `reference.activation_forward`.
-        name: `"relu"`, `"leaky_relu"` or `"prelu"`.
-        slope: as `reference.activation_forward`, above 0.
-        cap: inf; any other is refused.
-        in_place: overwrite `x` with the result and return it. As with torch's in-place functions, `x` must then be no
-            leaf that requires a gradient, and nothing before it may have kept it for its own backward.
-
-    Raises:
-        ValueError: as `reference.activation_backward_from_output`.
-    """
-    dispatch = importlib.import_module("quantstudy_kernels.dispatch")  # which leads back here
-    forward = dispatch.activation_forward_in_place if in_place else dispatch.activation_forward
-    backward = dispatch.activation_backward_from_output
-    return saving_output(forward, backward, x, name, slope=slope, cap=cap, in_place=in_place)
 
 
 def saving_output(

@@ -42,7 +42,7 @@ def effective_cap(name: str, x: "Tensor", slope: "Tensor | None", cap: float) ->
 
 def _check_slope(x: "Tensor", slope: "Tensor | None") -> None:
     if slope is None:
-        raise ValueError("slope: None; prelu needs a tensor that broadcasts against x, e.g. [models, width, 1]")
+        raise ValueError("slope: None; prelu needs a tensor that broadcasts against x, e.g. [models, neurons, 1]")
     if slope.ndim > x.ndim or any(
         have not in (1, want) for have, want in zip(reversed(slope.shape), reversed(x.shape), strict=False)
     ):
@@ -58,7 +58,7 @@ def check_same_shape(field: str, tensor: "Tensor", x: "Tensor") -> None:
 
 
 def derivative_from_output_allowed(name: str, cap: float = math.inf) -> bool:
-    """Whether f' can be told from f(x) alone: for the rectifiers of `FROM_OUTPUT`, uncapped.
+    """Whether f' follows from f(x) alone: for the rectifiers of `FROM_OUTPUT`, uncapped.
 
     The others are not monotonic, and a capped function has one output, but two derivatives, at the cap and above it.
 
@@ -72,8 +72,8 @@ def check_from_output(name: str, x: "Tensor", slope: "Tensor | None", cap: float
     """Check the arguments of the functions that know the output alone.
 
     Raises:
-        ValueError: as `effective_cap`; an activation whose derivative cannot be told from its output; a slope of prelu
-            that is not above 0 (reading the slopes makes a GPU wait).
+        ValueError: as `effective_cap`; an activation whose derivative does not follow from its output; a slope of
+            prelu that is not above 0 (reading the slopes makes a GPU wait).
     """
     effective_cap(name, x, slope, cap)
     if not derivative_from_output_allowed(name, cap):

@@ -1,9 +1,10 @@
-"""Pick the implementation by where the tensor lives: Triton for float32 on CUDA, Numba for float32 on the CPU.
+"""Pick the implementation by where the tensor lives.
 
-The torch reference serves the rest: precisions other than float32, and CUDA where triton is not installed. Quantization
-on the CPU is the reference's too: the bits are the same, and a scale per point is no slower than any other there.
-Triton's interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions
-and the tolerance); quantization agrees to the last bit.
+Activations: Triton for float32 on CUDA, Numba for float32 on the CPU. Quantization: Triton for float32 on CUDA; on the
+CPU the torch reference is the only implementation (rounding inside the forward pass of `cpu.forward` is compiled there,
+with the same bits). The reference also serves every other precision, and CUDA where triton is not installed. Triton's
+interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the
+tolerance); quantization agrees to the last bit.
 """
 
 import functools
@@ -15,13 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from quantstudy_kernels.autograd import saving_output
+
 __all__ = [
     "activation_backward",
     "activation_backward_from_output",
-    "activation_derivative",
     "activation_forward",
     "activation_forward_and_derivative",
     "activation_forward_in_place",
+    "activation_forward_saving_output",
     "fake_quantize",
     "quantize_codes",
 ]
@@ -37,12 +40,6 @@ def implementation_name(x: Tensor) -> str:
 def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
     """min(f(x), cap), elementwise, differentiable: see `reference.activation_forward` for arguments and errors."""
     result: Tensor = _implementation(x).activation_forward(x, name, slope=slope, cap=cap)
-    return result
-
-
-def activation_derivative(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
-    """d min(f(x), cap) / dx, elementwise: see `reference.activation_derivative`."""
-    result: Tensor = _implementation(x).activation_derivative(x, name, slope=slope, cap=cap)
     return result
 
 
@@ -82,6 +79,29 @@ def activation_backward_from_output(
         grad_out, y, name, slope=slope, cap=cap, in_place=in_place
     )
     return grad_x, grad_slope
+
+
+def activation_forward_saving_output(
+    x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
+) -> Tensor:
+    """f(x) for an activation whose derivative follows from its output: autograd keeps only that and the slopes.
+
+    Usually the next layer keeps it in any case, for its weight gradient. Differentiable once, in `x` and `slope`; the
+    implementation is the one that serves `x`.
+
+    Args:
+        x: as `reference.activation_forward`.
+        name: `"relu"`, `"leaky_relu"` or `"prelu"`.
+        slope: as `reference.activation_forward`, above 0.
+        cap: inf; any other is refused.
+        in_place: overwrite `x` with the result and return it. As with torch's in-place functions, `x` must then be no
+            leaf that requires a gradient, and nothing before it may have kept it for its own backward.
+
+    Raises:
+        ValueError: as `reference.activation_backward_from_output`.
+    """
+    forward = activation_forward_in_place if in_place else activation_forward
+    return saving_output(forward, activation_backward_from_output, x, name, slope=slope, cap=cap, in_place=in_place)
 
 
 def quantize_codes(

@@ -1,28 +1,20 @@
-"""The forward pass of a whole stacked MLP with quantization at any placement, slow and obvious: the oracle.
+"""What the forward pass of a whole stacked MLP takes and gives, with quantization at any placement.
 
-`cpu.forward` has the same function with the same signature, block of points by block of points. Two ways to look at a
-quantized network: *accumulated* (the network quantized as a whole: each layer sees what the quantized ones before it
-give) and *isolated* (one layer at a time: its weights and its quantizers, everything before it in float).
+The same in all implementations: `reference_forward` is the oracle, slow and obvious; `cpu.forward` is what the product
+calls; in `triton.forward` bytes moved are counted. There are two ways to look at a quantized network: *accumulated*
+(the network quantized as a whole: each layer sees what the quantized ones before it give) and *isolated* (one layer at
+a time: its weights and its quantizers, everything before it in float).
 
->>> import torch
->>> ones = torch.ones(1, 1, 2)
->>> network = Network("relu", (ones, torch.ones(1, 1, 1)), (torch.zeros(1, 1, 1),) * 2)
->>> tenths = Fixed(torch.full((1, 1, 1), 0.1), torch.zeros(1, 1, 1, dtype=torch.int32), -8, 7)
->>> points = torch.tensor([[0.0, 0.25], [0.0, 0.0]])
->>> forward(network, points, Rounding(outputs=(tenths,))).logit
-tensor([[[0.0000, 0.2000]]])
+A `Rounding` holds numbers only; number formats, and how scales are chosen from data, are the caller's business.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from quantstudy_kernels.reference import activation_forward, fake_quantize
-
-SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
+_SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
 
 
 @dataclass(frozen=True)
@@ -70,10 +62,6 @@ class Fixed:
     low: int
     high: int
 
-    def at(self, x: Tensor) -> "Fixed":
-        """Return this quantizer."""
-        return self
-
 
 @dataclass(frozen=True)
 class PerPoint:
@@ -93,20 +81,7 @@ class PerPoint:
     low: int
     high: int
     symmetric: bool
-    least: float = SMALLEST_NORMAL
-
-    def at(self, x: Tensor) -> Fixed:
-        """Return the quantizer of every point of x [models, width, points]; its scale is [models, 1, points]."""
-        bottom, top = x.amin(1, keepdim=True).clamp(max=0), x.amax(1, keepdim=True).clamp(min=0)
-        levels = self.high - self.low
-        if self.symmetric:
-            scale = (torch.maximum(-bottom, top) / (levels / 2)).clamp(min=self.least)
-            scale = torch.where(scale.isfinite(), scale, math.nan)
-            return Fixed(scale, torch.zeros_like(scale, dtype=torch.int32), self.low, self.high)
-        scale = ((top - bottom) / levels).clamp(min=self.least)
-        scale = torch.where(scale.isfinite(), scale, math.nan)
-        zero = (self.low - (bottom / scale).round()).clamp(self.low, self.high)
-        return Fixed(scale, zero.nan_to_num(0.0).to(torch.int32), self.low, self.high)
+    least: float = _SMALLEST_NORMAL
 
 
 Quantizer = Fixed | PerPoint | None
@@ -144,7 +119,7 @@ class Maps:
     """What the networks do at every point, float32.
 
     Attributes:
-        preactivations: per hidden layer [models, width, points], before any quantizer of their own.
+        preactivations: per hidden layer [models, neurons, points], before any quantizer of their own.
         outputs: per hidden layer (the fold maps), after their own quantizer.
         logit: [models, 1, points].
     """
@@ -165,10 +140,10 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
         ValueError: there is no hidden layer; there are not 2 inputs, or not 1 output; a tuple has another length than
             there are layers; prelu has no slopes; `points` is not [2, points].
     """
-    widths = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
-    if len(widths) < 3 or widths[0] != 2 or widths[-1] != 1:
-        raise ValueError(f"weights: widths {widths}; allowed: 2 inputs, at least one hidden layer, 1 output")
-    hidden = len(widths) - 2
+    neurons = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
+    if len(neurons) < 3 or neurons[0] != 2 or neurons[-1] != 1:
+        raise ValueError(f"weights: neurons {neurons}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    hidden = len(neurons) - 2
     slopes = (hidden,) if network.name == "prelu" else (0, hidden)
     for field, have, allowed in (
         ("biases", len(network.biases), (hidden + 1,)),
@@ -178,54 +153,7 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
         ("rounding.outputs", len(rounding.outputs), (0, hidden)),
     ):
         if have not in allowed:
-            raise ValueError(f"{field}: {have} of them; allowed: {' or '.join(map(str, allowed))}, for widths {widths}")
+            counts = " or ".join(map(str, allowed))
+            raise ValueError(f"{field}: {have} of them; allowed: {counts}, for {neurons} neurons")
     if points.ndim != 2 or points.shape[0] != 2:
         raise ValueError(f"points: shape {list(points.shape)}; allowed: [2, points]")
-
-
-def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Maps:
-    """Return the maps of all networks.
-
-    Args:
-        network: the float networks.
-        points: inputs (x, y), float32 [2, points].
-        rounding: what is quantized.
-        isolated: quantize one layer at a time; `logit` is then that of the last layer alone being quantized.
-
-    Raises:
-        ValueError: see `check_network`.
-    """
-    check_network(network, points, rounding)
-    inputs = points.expand(network.models, -1, -1)
-    values = _rounded(rounding.coordinates, inputs)
-    preactivations, outputs = [], []
-    for layer in range(network.hidden):
-        z = _affine(network, rounding, layer, values)
-        preactivations.append(z)
-        before, after = _quantizer(rounding.preactivations, layer), _quantizer(rounding.outputs, layer)
-        outputs.append(_rounded(after, _activate(network, layer, _rounded(before, z))))
-        values = outputs[-1]
-        if isolated:
-            values = inputs = _activate(network, layer, _affine(network, FLOAT, layer, inputs))
-    return Maps(tuple(preactivations), tuple(outputs), _affine(network, rounding, network.hidden, values))
-
-
-def _quantizer(quantizers: Sequence[Quantizer], layer: int) -> Quantizer:
-    return quantizers[layer] if quantizers else None
-
-
-def _rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
-    if quantizer is None:
-        return x
-    q = quantizer.at(x)
-    return fake_quantize(x, q.scale, q.zero_point, q.low, q.high)
-
-
-def _affine(network: Network, rounding: Rounding, layer: int, inputs: Tensor) -> Tensor:
-    weights = _rounded(_quantizer(rounding.weights, layer), network.weights[layer])
-    return torch.baddbmm(network.biases[layer], weights, inputs)
-
-
-def _activate(network: Network, layer: int, z: Tensor) -> Tensor:
-    slope = network.slopes[layer] if network.slopes else None
-    return activation_forward(z, network.name, slope=slope, cap=network.cap)

@@ -39,7 +39,7 @@ from quantstudy_kernels.checks import (
     effective_cap,
     is_capped,
 )
-from quantstudy_kernels.formulas import FORMULAS
+from quantstudy_kernels.reference_formulas import FORMULAS
 
 __all__ = [
     "ACTIVATION_NAMES",
@@ -58,9 +58,9 @@ def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap
     """min(f(x), cap), elementwise; differentiable in `x` and `slope`.
 
     Args:
-        x: pre-activations, any shape (the product's is `[models, width, points]`), floating point, dimensionless.
+        x: pre-activations, any shape (the product's is `[models, neurons, points]`), floating point, dimensionless.
         name: one of `ACTIVATION_NAMES`.
-        slope: prelu's slopes for x ≤ 0, broadcast against `x` (`[models, width, 1]`: one per neuron).
+        slope: prelu's slopes for x ≤ 0, broadcast against `x` (`[models, neurons, 1]`: one per neuron).
         cap: upper bound of the output; inf for none.
 
     Returns:
@@ -143,7 +143,7 @@ def activation_backward(
 def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
     """Overwrite `x` with what `activation_forward` returns, bit for bit, and return it. Not differentiable.
 
-    Arguments and errors as `activation_forward`. The differentiable one is `autograd.activation_forward_saving_output`.
+    Arguments and errors as `activation_forward`. The differentiable one is `dispatch.activation_forward_saving_output`.
     """
     detached = x.detach()
     return detached.copy_(activation_forward(detached, name, slope=None if slope is None else slope.detach(), cap=cap))
@@ -158,7 +158,7 @@ def activation_backward_from_output(
     cap: float = math.inf,
     in_place: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Gradients as `activation_backward`, from the output y = f(x) where that tells f'(x): relu, leaky_relu, prelu.
+    """Gradients as `activation_backward`, from the output y = f(x): of relu, leaky_relu, prelu.
 
     These keep the side of 0 that x is on, so f' at y is f' at x, bit for bit. Prelu's min(x, 0) is min(y, 0) / slope:
     a rounding more than from x, and no longer x where slope · x leaves the range of normal numbers.
@@ -205,7 +205,7 @@ def quantize_codes(
 
     Args:
         x: float32, any shape.
-        scale: width of one step in units of `x`, above 0, broadcast against `x`; a Python number is taken as float32.
+        scale: size of one step in units of `x`, above 0, broadcast against `x`; a Python number is taken as float32.
         zero_point: the code of 0.0, broadcast against `x`.
         quant_min: smallest code.
         quant_max: largest code.

@@ -1,11 +1,14 @@
-"""Where the claims are: files of a checkout, loaded by name. Nothing of them is in the installed package."""
+"""Where the claims are: modules of a checkout's `experiments`. Nothing of them is in the installed package."""
 
-import importlib.util
+import ast
+import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import cast
 
+from quantstudy.claims.experiment import Derived, Draw, Experiment, Measured
 from quantstudy.errors import BadInput, choices
 
 CLAIMS = (
@@ -26,25 +29,8 @@ CLAIMS = (
 )
 """The claims in the article's order; one that needs others' tables stands after them."""
 
-
-class Experiment(Protocol):
-    """What a file `experiments/NAME.py` holds.
-
-    Attributes:
-        CLAIM: the claim, its parts, the smallest effects that matter (`judge.claims.Claim`).
-        units: (seeds) → pieces of work, each the keyword arguments of one call of `measure` (JSON values, a few seconds
-            of work), independent of each other.
-        measure: (**unit) → table of `tables.CLAIM`. Runs in a worker process.
-        combine: (tables of the claims it needs, by name) → table; instead of the two above where `CLAIM.needs` is not
-            empty.
-        effects: (the whole table) → per part its values `[seeds]` (`judge.claims.judge_claims`).
-    """
-
-    CLAIM: Any
-    units: Any
-    measure: Any
-    combine: Any
-    effects: Any
+PACKAGE = "experiments"
+"""The package of the checkout whose `claims` hold a module of each name above, and beside it `NAME_figure`."""
 
 
 def root() -> Path:
@@ -54,8 +40,8 @@ def root() -> Path:
         BadInput: it was installed without one.
     """
     folder = Path(__file__).resolve().parents[2]
-    if not (folder / "experiments" / f"{CLAIMS[0]}.py").is_file():
-        raise BadInput("claim", "an installed package", "claims are files of a checkout: clone it and run `make study`")
+    if not (folder / PACKAGE / "claims" / f"{CLAIMS[0]}.py").is_file():
+        raise _no_checkout()
     return folder
 
 
@@ -74,31 +60,64 @@ def known(name: str) -> str:
     return plain
 
 
-def source(name: str) -> Path:
-    """Return the file of one claim."""
-    return root() / "experiments" / f"{name}.py"
-
-
 def experiment(name: str) -> Experiment:
-    """Load the file of one claim, once per process."""
-    return cast(Experiment, _load(f"quantstudy_claim_{name}", source(name)))
+    """Return what the module of one claim defines.
+
+    Raises:
+        BadInput: there is no checkout.
+        TypeError: its `EXPERIMENT` is of another kind.
+    """
+    found = _module(f"{PACKAGE}.claims.{name}").EXPERIMENT
+    if not isinstance(found, Measured | Derived):
+        raise TypeError(f"{PACKAGE}.claims.{name}.EXPERIMENT is {found!r}")
+    return found
 
 
-def drawing(name: str) -> Any:
-    """Return the function (table, judged claim) → figure of one claim."""
-    return _load(f"quantstudy_claim_figure_{name}", root() / "experiments" / "figures" / f"{name}.py").draw
+def drawing(name: str) -> Draw:
+    """Return what draws the figure of one claim; only this loads matplotlib."""
+    return cast(Draw, _module(f"{PACKAGE}.claims.{name}_figure").draw)
 
 
-def _load(module: str, path: Path) -> ModuleType:
-    if module not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is no Python file")
-        loaded = importlib.util.module_from_spec(spec)
-        sys.modules[module] = loaded
+def sources(name: str) -> dict[str, Path]:
+    """Return the modules of `experiments` that a claim's numbers depend on, by name: its own and what that imports.
+
+    They are found by reading, not by importing, and through whatever those import in turn. What draws is not among
+    them, nor is what another claim measures.
+    """
+    found: dict[str, Path] = {}
+    waiting = [f"{PACKAGE}.claims.{name}"]
+    while waiting:
+        module = waiting.pop()
+        path = root().joinpath(*module.split(".")).with_suffix(".py")
+        if path.is_file() and module not in found:
+            found[module] = path
+            waiting += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield the names below `experiments` that a file imports anywhere; some of them are no modules."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
+        yield from (name for name in names if name.startswith(f"{PACKAGE}."))
+
+
+def _module(name: str) -> ModuleType:
+    """Import a module of this checkout's `experiments`, and of no other package of that name."""
+    home = root()
+    if PACKAGE not in sys.modules:
+        # For this import alone, and before all else: a folder of that name may lie where the user is.
+        sys.path.insert(0, str(home))
         try:
-            spec.loader.exec_module(loaded)
-        except BaseException:
-            del sys.modules[module]
-            raise
-    return sys.modules[module]
+            importlib.import_module(PACKAGE)
+        finally:
+            sys.path.remove(str(home))
+    if home / PACKAGE not in map(Path, sys.modules[PACKAGE].__path__):
+        raise _no_checkout()
+    return importlib.import_module(name)
+
+
+def _no_checkout() -> BadInput:
+    return BadInput("claim", "an installed package", "claims are files of a checkout: clone it and run `make study`")

@@ -9,9 +9,9 @@ import pandas as pd
 
 from quantstudy.claims.checkout import CLAIMS, experiment
 from quantstudy.claims.records import read_claim
-from quantstudy.judge.bootstrap import CONFIDENCE
-from quantstudy.judge.claim_words import bound, effect
 from quantstudy.judge.claims import UNDECIDED, Judged, judge_claims
+from quantstudy.judge.statistics.bootstrap import CONFIDENCE
+from quantstudy.words.claims import bound, effect
 
 FEW = 32
 """Seeds below which the page says that it is a trial."""
@@ -30,8 +30,8 @@ def judged(folder: Path) -> dict[str, Found]:
         StudyFailure: a table is damaged or of another version.
     """
     held = {name: found for name in CLAIMS if (found := read_claim(folder, name)) is not None}
-    modules = {name: experiment(name) for name in held}
-    decided = judge_claims([(modules[name].CLAIM, modules[name].effects(held[name][0])) for name in held])
+    experiments = {name: experiment(name) for name in held}
+    decided = judge_claims([(one.claim, one.effects(held[name][0])) for name, one in experiments.items()])
     return {name: (result, *held[name]) for name, result in zip(held, decided, strict=True)}
 
 

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from quantstudy.errors import StudyFailure
-from quantstudy.files import write_atomically
-from quantstudy.tables import CLAIM
+from quantstudy.records.files import write_atomically
+from quantstudy.records.schemas import CLAIM
 
 KEY = b"quantstudy"
 """Where the provenance stands in the metadata of a file, as JSON."""
 
 
 def write_claim(folder: Path, name: str, table: pa.Table, about: Mapping[str, Any]) -> None:
-    """Write the table of one claim (`tables.CLAIM`) and where it comes from.
+    """Write the table of one claim (`schemas.CLAIM`) and where it comes from.
 
     Raises:
         OSError: disk full, read-only folder.

@@ -1,6 +1,6 @@
 """Run a claim: its pieces of work on workers, each kept as soon as it is done, joined into one table.
 
-What is done is kept in the cache, under everything that its numbers depend on: the claim's file, the piece, the
+What is done is kept in the cache, under everything that its numbers depend on: the claim's files, the piece, the
 versions. A run that is stopped goes on where it was; a changed file begins again.
 """
 
@@ -19,18 +19,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from quantstudy_kernels.arithmetic import REVISION
 
-from quantstudy import provenance
-from quantstudy.cache import cache_folder
-from quantstudy.claims.checkout import experiment, source
+from quantstudy.claims.checkout import experiment, sources
+from quantstudy.claims.experiment import Derived, Measured, Unit
 from quantstudy.claims.records import KEY, read_claim, write_claim
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.errors import StudyFailure
-from quantstudy.executors import ThisProcess
-from quantstudy.files import write_atomically
-from quantstudy.interrupts import as_they_finish
-from quantstudy.tables import CLAIM, to_parquet
+from quantstudy.records import provenance
+from quantstudy.records.cache import cache_folder
+from quantstudy.records.files import write_atomically
+from quantstudy.records.schemas import CLAIM, to_parquet
 
 Progress = Callable[[str, int, int], None]
-Unit = Mapping[str, Any]
 
 
 def run_claim(
@@ -50,22 +50,21 @@ def run_claim(
         folder: where `NAME.parquet` goes.
         executor: runs the pieces; a claim that must be alone runs in this process instead, one piece at a time.
         fresh: measure again what was measured before.
-        progress: told (claim, pieces done, pieces in all).
+        progress: called with (claim, pieces done, pieces in all).
 
     Raises:
         StudyFailure: a claim that it needs has no table in the folder yet.
         OSError: disk full, read-only folder.
     """
-    module = experiment(name)
-    claim = module.CLAIM
-    if claim.needs:
+    found = experiment(name)
+    if isinstance(found, Derived):
         started = time.perf_counter()
-        table = module.combine({needed: _needed(folder, needed) for needed in claim.needs})
+        table = found.combine({needed: _needed(folder, needed) for needed in found.claim.needs})
         origins = [_here() | {"seconds": time.perf_counter() - started}]
         progress(name, 1, 1)
     else:
-        workers = ThisProcess() if claim.alone else executor
-        table, origins = _measured(name, module.units(seeds), workers, fresh, progress)
+        workers = ThisProcess() if found.claim.alone else executor
+        table, origins = _measured(name, found.units(seeds), workers, fresh, progress)
     about = {
         "claim": name,
         "seeds": seeds,
@@ -79,14 +78,16 @@ def run_claim(
 
 def measure_unit(name: str, unit: Unit, path: Path, here: Mapping[str, Any]) -> str:
     """Measure one piece, in a worker, and keep it, with where that is (`here`) and its seconds; its path comes back."""
-    from quantstudy.work import one_thread
+    from quantstudy.engine.worker import one_thread
 
-    module, started = experiment(name), time.perf_counter()
-    if module.CLAIM.alone:  # it takes the threads that it wants
-        table = module.measure(**unit)
+    found, started = experiment(name), time.perf_counter()
+    if not isinstance(found, Measured):
+        raise TypeError(f"{name} is made from the tables of other claims, not measured")
+    if found.claim.alone:  # it takes the threads that it wants
+        table = found.measure(**unit)
     else:
         with one_thread():
-            table = module.measure(**unit)
+            table = found.measure(**unit)
     path.parent.mkdir(parents=True, exist_ok=True)
     origin = {**here, "seconds": round(time.perf_counter() - started, 3)}
     schema = CLAIM.with_metadata({KEY: json.dumps(origin).encode()})
@@ -100,7 +101,9 @@ def unit_paths(name: str, units: Sequence[Unit]) -> list[Path]:
     Claims take times, and measure by PyTorch and LAPACK what no study does: all of them depend on the processor.
     """
     common = {
-        "source": hashlib.sha256(source(name).read_bytes()).hexdigest(),
+        # What only claims measure has no revision of its own as the kernels have, so its files stand for it: those that
+        # the claim imports and no others, as a new measure of one claim is no reason to measure all of them again.
+        "sources": {module: hashlib.sha256(path.read_bytes()).hexdigest() for module, path in sources(name).items()},
         "arithmetic": REVISION,
         "processor": provenance.processor(),
         "versions": provenance.versions(),
@@ -111,7 +114,7 @@ def unit_paths(name: str, units: Sequence[Unit]) -> list[Path]:
 
 
 def _measured(
-    name: str, units: list[Unit], executor: Executor, fresh: bool, progress: Progress
+    name: str, units: Sequence[Unit], executor: Executor, fresh: bool, progress: Progress
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the joined table, and of every piece where and in what time it was measured."""
     paths = unit_paths(name, units)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import Floats
+from quantstudy.config.study import StudyConfig
+from quantstudy.judge.statistics.bootstrap import Floats
 
 
 def tuned_rate(config: StudyConfig, activation: str, rates: Sequence[float], seeds: tuple[int, int]) -> float:
@@ -37,8 +37,8 @@ def rate_accuracies(config: StudyConfig, activation: str, rates: Sequence[float]
         rates: see `config`.
         seeds: see `config`.
     """
-    from quantstudy.measure.subject import subject
-    from quantstudy.trained import trained_stack
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.measure.evaluation import subject
 
     means = []
     for rate in rates:

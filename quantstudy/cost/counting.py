@@ -24,7 +24,7 @@ WARPS, FEW, MANY = 4, 2, 4
 """Warps per program; elements a thread handles in the two compilations."""
 
 KERNELS: dict[str, tuple[str, dict[str, Any]]] = {
-    "forward": ("map_kernel", {"VALUE": True, "DERIVATIVE": False}),
+    "forward": ("map_kernel", {"DERIVATIVE": False}),
     "backward": ("backward_kernel", {}),
 }
 """The kernel of each direction and its constants, the activation and the block left out."""

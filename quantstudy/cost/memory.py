@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 from quantstudy_kernels import activation_backward, activation_forward
-from quantstudy_kernels.autograd import activation_forward_saving_output
+from quantstudy_kernels.dispatch import activation_forward_saving_output
 from torch import Tensor
 from torch.nn import functional
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import Activation
 
-POINTS, WIDTH = 64, 8
+POINTS, NEURONS = 64, 8
 """Shape of what is measured; bytes per element do not depend on it."""
 
 Layer = Callable[[Tensor, Tensor, Tensor, Tensor | None, Activation], Tensor]
@@ -50,7 +50,7 @@ def kept_bytes(compute: Callable[[], Tensor], parameters: Sequence[Tensor]) -> i
 def saved_bytes(activation: Activation) -> dict[str, float | None]:
     """Return, per way, the bytes per element that an activation keeps beyond the layer in front of it.
 
-    None where the way does not exist: f' cannot be told from the output, or there is no kernel.
+    None where the way does not exist: f' does not follow from the output, or there is no kernel.
     """
     return {way: _beyond(layer, activation, followed=False) for way, layer in WAYS.items()}
 
@@ -62,11 +62,11 @@ def added_bytes(activation: Activation) -> dict[str, float | None]:
 
 def _beyond(layer: Layer, activation: Activation, *, followed: bool) -> float | None:
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(POINTS, WIDTH, generator=generator, requires_grad=True)
-    weight, after = torch.randn(2, WIDTH, WIDTH, generator=generator).unbind()
-    bias = torch.zeros(WIDTH, requires_grad=True)
+    x = torch.randn(POINTS, NEURONS, generator=generator, requires_grad=True)
+    weight, after = torch.randn(2, NEURONS, NEURONS, generator=generator).unbind()
+    bias = torch.zeros(NEURONS, requires_grad=True)
     weight, after = weight.clone().requires_grad_(), after.clone().requires_grad_()
-    slope = slopes(activation, WIDTH)
+    slope = slopes(activation, NEURONS)
     parameters = [weight, bias, after, *([] if slope is None else [slope])]
 
     def network(first: Layer) -> Tensor:
@@ -77,7 +77,7 @@ def _beyond(layer: Layer, activation: Activation, *, followed: bool) -> float | 
         with_activation = kept_bytes(lambda: network(layer), parameters)
     except _NoSuchWay:
         return None
-    return (with_activation - kept_bytes(lambda: network(_linear), parameters)) / (POINTS * WIDTH)
+    return (with_activation - kept_bytes(lambda: network(_linear), parameters)) / (POINTS * NEURONS)
 
 
 class _NoSuchWay(ValueError):

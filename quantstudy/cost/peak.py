@@ -1,8 +1,8 @@
 """Bytes of tensors that are alive at once, counted storage by storage while torch runs: exact, the same everywhere.
 
-Every operation that torch dispatches, forward and backward, tells its results; a storage counts from the operation that
-makes it to the moment when nothing holds it any more (a weak reference tells). Views share a storage and count once.
-What a kernel allocates and frees within one operation is not seen.
+The results of every operation that torch dispatches, forward and backward, are seen; a storage counts from the
+operation that makes it to the moment when nothing holds it any more (a weak reference reports it). Views share a
+storage and count once. What a kernel allocates and frees within one operation is not seen.
 """
 
 import weakref
@@ -18,8 +18,8 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.plain import slopes
-from quantstudy.subject.activations import Activation
 
 Apply = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -54,14 +54,14 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def hold(self, tensors: Iterable[Tensor], holder: str) -> None:
-        """Say for good who holds some tensors; what was made before the count began counts from now on."""
+        """Name who holds some tensors, for good; tensors made before the count began count from now on."""
         for tensor in tensors:
             storage = self._see(tensor)
             storage.holder, storage.for_good = holder, True
 
     @contextmanager
     def saving(self, holder: str) -> Iterator[None]:
-        """Say who holds what autograd keeps for backward within this block, in place of who was said to before."""
+        """Name who holds what autograd keeps for backward within this block; this replaces a name given earlier."""
 
         def pack(tensor: Tensor) -> Tensor:
             storage = self._see(tensor)
@@ -73,7 +73,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             yield
 
     def by_holder(self) -> dict[str, int]:
-        """Return the bytes that are alive now by who holds them; `nobody` where that was not said."""
+        """Return the bytes that are alive now by who holds them; `nobody` where no name was given."""
         found: Counter[str] = Counter()
         for storage in self._alive.values():
             found[storage.holder] += storage.size
@@ -95,7 +95,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @dataclass
 class _Storage:
-    """One live storage: its bytes, the weak reference that tells when it is gone, who holds it."""
+    """One live storage: its bytes, the weak reference that reports when it is gone, who holds it."""
 
     size: int
     gone: weakref.ref[Any]

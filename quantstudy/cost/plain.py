@@ -1,16 +1,19 @@
 """The activations as one writes them in plain PyTorch: `torch.nn.functional` where it has the function.
 
-What a user pays without any kernel of ours. hardgelu is the article's where/clamp expression; a cap is `torch.clamp`.
+What a user pays without any kernel of ours. hardgelu is the article's where/clamp expression, a cap is `torch.clamp`,
+and a function that PyTorch has none for is the reference's sequence of operations.
 """
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from quantstudy_kernels.reference import activation_forward
 from torch import Tensor
 from torch.nn import functional
 
-from quantstudy.subject.activations import Activation
+from quantstudy.activations.catalogue import Activation
 
 PRELU_SLOPE = 0.25
 """The slope that prelu starts from in training; costs do not depend on it."""
@@ -20,23 +23,23 @@ def plain(x: Tensor, activation: Activation, slope: Tensor | None = None) -> Ten
     """Return min(f(x), cap), differentiable, of x's shape.
 
     Args:
-        x: pre-activations `[points, width]` or `[models, width, points]`.
+        x: pre-activations `[points, neurons]` or `[models, neurons, points]`.
         activation: which f, with its cap.
-        slope: prelu's slopes `[width]`.
+        slope: prelu's slopes `[neurons]`.
     """
     if activation.kernel == "hardgelu_uncapped":
         return _article_hardgelu(x, activation.cap)
     if activation.kernel is None:
         return activation(x)
-    y = functional.prelu(x, slope) if slope is not None else _FUNCTIONS[activation.kernel](x)
+    y = functional.prelu(x, slope) if slope is not None else _of_pytorch(activation.kernel)(x)
     return y if math.isinf(activation.cap) else torch.clamp(y, max=activation.cap)
 
 
-def slopes(activation: Activation, width: int, device: str = "cpu") -> Tensor | None:
-    """Return trainable slopes `[width]` where the activation learns them, None elsewhere."""
+def slopes(activation: Activation, neurons: int, device: str = "cpu") -> Tensor | None:
+    """Return trainable slopes `[neurons]` where the activation learns them, None elsewhere."""
     if not activation.learned_slope:
         return None
-    return torch.full((width,), PRELU_SLOPE, device=device, requires_grad=True)
+    return torch.full((neurons,), PRELU_SLOPE, device=device, requires_grad=True)
 
 
 def _article_hardgelu(x: Tensor, cap: float) -> Tensor:
@@ -44,10 +47,6 @@ def _article_hardgelu(x: Tensor, cap: float) -> Tensor:
     return torch.clamp(y, min=-3 / 16, max=None if math.isinf(cap) else cap)
 
 
-_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": functional.relu,
-    "leaky_relu": functional.leaky_relu,
-    "silu": functional.silu,
-    "gelu": functional.gelu,
-    "hardswish": functional.hardswish,
-}
+def _of_pytorch(kernel: str) -> Callable[[Tensor], Tensor]:
+    found: Callable[[Tensor], Tensor] = getattr(functional, kernel, partial(activation_forward, name=kernel))
+    return found

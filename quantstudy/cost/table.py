@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
+from quantstudy.activations.catalogue import Activation
 from quantstudy.cost.instructions import COUNTS, TARGET, count_instructions
 from quantstudy.cost.memory import added_bytes, saved_bytes
 from quantstudy.cost.timing import ELEMENTS, REFERENCE, ROUNDS, time_activations
-from quantstudy.provenance import described, processor, versions
-from quantstudy.subject.activations import Activation
+from quantstudy.records.provenance import described, processor, versions
 
 
 def cost_table(
@@ -19,7 +19,7 @@ def cost_table(
 
     Args:
         activations: which, each once.
-        progress: told how far the stage "cost" is.
+        progress: called with the stage "cost", how many of its steps are done, and how many there are.
 
     Returns:
         `{"activations": {name: {...}}, ...}`; per activation: `mufu_*` and `instructions_*` per element and

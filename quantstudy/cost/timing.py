@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quantstudy.activations.catalogue import ACTIVATIONS, Activation
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import ACTIVATIONS, Activation
 
 REFERENCE = "relu"
 """The activation that ratios are taken to."""
 
-WIDTH = 8
+NEURONS = 8
 """Neurons of the layer that is timed, as in the default study."""
 
 ELEMENTS = {"cpu": 2**15, "gpu": 2**24}
@@ -50,13 +50,13 @@ class Calls:
 
 
 Way = Callable[[Activation, Tensor, Tensor], Calls | None]
-"""(activation, pre-activations `[1, width, points]` as in training, gradient of the output) → what to time, None where
-the activation has no kernel."""
+"""(activation, pre-activations `[1, neurons, points]` as in training, gradient of the output) → what to time, None
+where the activation has no kernel."""
 
 
 def torch_eager(activation: Activation, x: Tensor, grad: Tensor) -> Calls:
     """Plain PyTorch, operation by operation, with autograd."""
-    leaf, slope = x.clone().requires_grad_(), slopes(activation, WIDTH, str(x.device))
+    leaf, slope = x.clone().requires_grad_(), slopes(activation, NEURONS, str(x.device))
     leaves = [leaf] if slope is None else [leaf, slope]
 
     def forward() -> Tensor:
@@ -73,7 +73,7 @@ def functions_of(module: str) -> Way:
         ours, kernel = importlib.import_module(module), activation.kernel
         if kernel is None:
             return None
-        slope = slopes(activation, WIDTH, str(x.device))
+        slope = slopes(activation, NEURONS, str(x.device))
         slope = None if slope is None else slope.detach()[:, None]
         arguments: dict[str, Any] = {"slope": slope, "cap": activation.cap}
 
@@ -112,7 +112,7 @@ def time_activations(activations: Sequence[Activation], device: str = "cpu") -> 
     """
     timed = {activation.name: activation for activation in (ACTIVATIONS[REFERENCE], *activations)}
     generator = torch.Generator().manual_seed(0)
-    shape = (1, WIDTH, ELEMENTS[device] // WIDTH)
+    shape = (1, NEURONS, ELEMENTS[device] // NEURONS)
     where = "cuda" if device == "gpu" else "cpu"
     x, grad = (torch.randn(shape, generator=generator).to(where) for _ in range(2))
     calls = {

@@ -1,10 +1,7 @@
-"""Bytes that go through memory: what torch's operations read and write, and what Triton kernels load and store.
+"""Bytes that go through memory for a small network: in plain torch, and in the fused Triton kernels.
 
-A tensor that an operation reads counts with its distinct elements, one that it writes likewise; views, shapes and new
-memory that nothing is written to are free. What an operation moves within itself (a loss that is several passes inside)
-is not seen, so that torch's side is never too large. Kernels run in Triton's interpreter, and every element that a load
-or store touches counts once for each program that touches it, whether or not its value is used: that side is never too
-small. Neither says which memory serves it: a small tensor is found in a cache.
+`operations` says what counts of torch's operations, `interpreted` what counts of Triton's kernels. Torch's side is
+never too large, that of the kernels never too small.
 """
 
 import importlib.util
@@ -12,25 +9,18 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from quantstudy.activations.catalogue import Activation, parse_activation
+from quantstudy.cost.interpreted import counted
+from quantstudy.cost.operations import Traffic
 from quantstudy.cost.plain import plain, slopes
 from quantstudy.errors import StudyFailure
-from quantstudy.subject.activations import Activation, parse_activation
-
-REST = "rest"
-"""The kind that bytes are counted as before any other is named."""
 
 LINEAR, ACTIVATION, LOSS, ADAM = "linear layers", "activations", "loss", "Adam"
 INPUTS, PARAMETERS, MAPS, LOGIT, SUMS = "inputs", "parameters", "layers' outputs", "logit", "gradient sums"
@@ -42,170 +32,19 @@ FORWARD, STEP = "forward_bytes", "step_bytes"
 Bytes = dict[str, dict[str, float]]
 """FORWARD or STEP → kind → bytes per point of the batch."""
 
-_NOTHING_WRITTEN = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
-_NOTHING_READ = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
-_OVERWRITTEN = ("copy_", "zero_", "fill_")
-
-
-class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts, while it is entered, the bytes that torch's operations read and write, by the `kind` that is set.
-
-    >>> x = torch.zeros(100)
-    >>> with Traffic() as count:
-    ...     y = x.view(10, 10).relu().t()  # 400 bytes read, 400 written; views are free
-    ...     count.kind = "sums"
-    ...     z = y.sum()
-    >>> dict(count.read), dict(count.written)
-    ({'rest': 400, 'sums': 400}, {'rest': 400, 'sums': 4})
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.kind = REST
-        """What the next bytes are counted as."""
-        self.read: Counter[str] = Counter()
-        """Bytes read, by kind."""
-        self.written: Counter[str] = Counter()
-        """Bytes written, by kind."""
-        self._paused = False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Run one operation and count what it reads and writes; torch calls this."""
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if not self._paused:
-            read, written = _bytes(func, args, kwargs, result)
-            self.read[self.kind] += read
-            self.written[self.kind] += written
-        return result
-
-    def moved(self) -> dict[str, int]:
-        """Return the bytes read and written, by kind; kinds without any are left out."""
-        return {kind: total for kind, total in (self.read + self.written).items() if total}
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Count nothing within this block."""
-        before, self._paused = self._paused, True
-        try:
-            yield
-        finally:
-            self._paused = before
-
-
-def _bytes(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> tuple[int, int]:
-    name = func._schema.name.partition("::")[2]
-    given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-    changed = list(_changed(func, args, kwargs))
-    known = {tensor.untyped_storage()._cdata for tensor in given}
-    made = [
-        leaf
-        for leaf in tree_leaves(result)
-        if isinstance(leaf, Tensor) and leaf.untyped_storage()._cdata not in known and name not in _NOTHING_WRITTEN
-    ]
-    if not (made or changed):
-        return 0, 0
-    unread = {id(tensor) for tensor in changed} if name in _OVERWRITTEN else set()
-    unread |= {id(tensor) for key, tensor in kwargs.items() if key == "out"}
-    seen = [] if name in _NOTHING_READ else [tensor for tensor in given if id(tensor) not in unread]
-    return _distinct(seen), _distinct([*made, *changed])
-
-
-def _changed(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Tensor]:
-    """Yield the tensors that an operation changes in place, as its schema declares them."""
-    for place, argument in enumerate(func._schema.arguments):
-        if argument.alias_info is not None and argument.alias_info.is_write:
-            value = args[place] if place < len(args) else kwargs.get(argument.name)
-            yield from (leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor))
-
-
-def _distinct(tensors: Iterable[Tensor]) -> int:
-    """Return the bytes of tensors: one given twice counts once, an element that a stride of 0 repeats too."""
-    seen = {}
-    for tensor in tensors:
-        real = tuple(size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride)
-        key = (tensor.data_ptr(), real, tuple(stride for stride in tensor.stride() if stride))
-        seen[key] = int(np.prod(real, dtype=np.int64)) * tensor.element_size() if tensor.numel() else 0
-    return sum(seen.values())
-
-
-class CountedKernel:
-    """A Triton kernel that runs in the interpreter, its loads and stores counted by the tensor that they go to.
-
-    It stands in for the kernel in the module that launches it; torch's operations that belong to interpreting are left
-    out of the count.
-
-    Args:
-        kernel: decorated with `triton.jit` in a process in which `TRITON_INTERPRET=1` was set before triton was loaded.
-        count: where the bytes go.
-        kinds: name of a pointer argument → the kind of its bytes; `REST` for others.
-    """
-
-    def __init__(self, kernel: Any, count: Traffic, kinds: Mapping[str, str]) -> None:
-        self._kernel, self._count, self._kinds = kernel, count, dict(kinds)
-
-    def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
-        """Return what launches the kernel on a grid of programs, as for a kernel itself."""
-
-        def launch(*args: Any, **kwargs: Any) -> None:
-            given = dict(zip(self._kernel.arg_names, args, strict=False))
-            spans: dict[tuple[int, int], str] = {}
-            for (
-                name,
-                value,
-            ) in given.items():  # a tensor may stand in for an argument that is not used: the first counts
-                if isinstance(value, Tensor):
-                    spans.setdefault((value.data_ptr(), value.data_ptr() + value.nbytes), self._kinds.get(name, REST))
-            with self._count.paused(), _listening(self._kernel, self._count, spans):
-                self._kernel[grid](*args, **kwargs)
-
-        return launch
-
-
-@contextmanager
-def _listening(kernel: Any, count: Traffic, spans: Mapping[tuple[int, int], str]) -> Iterator[None]:
-    """Count what the kernel's interpreter loads and stores within this block; spans are (first address, end) → kind."""
-    builder = getattr(sys.modules[type(kernel).__module__], "InterpreterBuilder", None)
-    if builder is None:
-        raise RuntimeError("a kernel is compiled: TRITON_INTERPRET=1 was not set before triton was loaded")
-    load, store = builder.create_masked_load, builder.create_masked_store
-
-    def note(total: Counter[str], pointers: Any, mask: Any) -> None:
-        real = np.broadcast_to(np.asarray(mask.data, bool), pointers.data.shape)
-        touched = np.unique(pointers.data[real])  # sorted; a load or store stays within one tensor
-        if touched.size:
-            here = (kind for (start, end), kind in spans.items() if start <= touched[0] < end)
-            total[next(here, REST)] += touched.size * (pointers.get_element_ty().primitive_bitwidth // 8)
-
-    def counted_load(self: Any, pointers: Any, mask: Any, *rest: Any, **named: Any) -> Any:
-        note(count.read, pointers, mask)
-        return load(self, pointers, mask, *rest, **named)
-
-    def counted_store(self: Any, pointers: Any, value: Any, mask: Any, *rest: Any, **named: Any) -> Any:
-        note(count.written, pointers, mask)
-        return store(self, pointers, value, mask, *rest, **named)
-
-    builder.create_masked_load, builder.create_masked_store = counted_load, counted_store
-    try:
-        yield
-    finally:
-        builder.create_masked_load, builder.create_masked_store = load, store
-
 
 def eager_bytes(activation: Activation, hidden: Sequence[int], points: int) -> Bytes:
     """Return what one network 2→hidden→1 moves in plain torch: layers, loss and Adam as one writes them, autograd.
 
     Args:
         activation: which.
-        hidden: widths of the hidden layers.
+        hidden: neurons of the hidden layers.
         points: of the batch, which share the parameters and Adam.
     """
-    widths = (2, *hidden, 1)
-    weights = [torch.randn(above, below).requires_grad_() for below, above in pairwise(widths)]
-    biases = [torch.zeros(above, requires_grad=True) for above in widths[1:]]
-    learned = [slopes(activation, width) for width in hidden]
+    neurons = (2, *hidden, 1)
+    weights = [torch.randn(above, below).requires_grad_() for below, above in pairwise(neurons)]
+    biases = [torch.zeros(above, requires_grad=True) for above in neurons[1:]]
+    learned = [slopes(activation, count) for count in hidden]
     optimizer = torch.optim.Adam([*weights, *biases, *(slope for slope in learned if slope is not None)])
     inputs, target = torch.rand(points, 2), torch.ones(points, 1)
 
@@ -258,39 +97,27 @@ def fused_bytes(activation: Activation, hidden: Sequence[int], points: int) -> B
     from quantstudy_kernels.forward import Network
     from quantstudy_kernels.triton import forward, training
 
-    widths, kernel = (2, *hidden, 1), str(activation.kernel)
-    weights = tuple(torch.randn(1, above, below) for below, above in pairwise(widths))
-    biases = tuple(torch.zeros(1, above, 1) for above in widths[1:])
-    learned = tuple(torch.zeros(1, width, 1) for width in hidden if activation.learned_slope)
+    neurons, kernel = (2, *hidden, 1), str(activation.kernel)
+    weights = tuple(torch.randn(1, above, below) for below, above in pairwise(neurons))
+    biases = tuple(torch.zeros(1, above, 1) for above in neurons[1:])
+    learned = tuple(torch.zeros(1, count, 1) for count in hidden if activation.learned_slope)
     network = Network(kernel, weights, biases, learned, activation.cap)
-    flat = torch.randn(1, training.step_constants(widths, kernel)["PARAMETERS"])
+    flat = torch.randn(1, training.step_constants(neurons, kernel)["PARAMETERS"])
     inputs, target, moments = torch.rand(1, 2, points), torch.ones(1, 1, points), (flat * 0.0, flat * 0.0)
     counts = {FORWARD: Traffic(), STEP: Traffic()}
     kinds = dict.fromkeys(forward.forward_kernel.arg_names, PARAMETERS) | {"points_ptr": INPUTS, "maps_ptr": MAPS}
-    with _counted(forward, "forward_kernel", counts[FORWARD], kinds), counts[FORWARD] as count:
+    with counted(forward, "forward_kernel", counts[FORWARD], kinds), counts[FORWARD] as count:
         count.kind = PARAMETERS
         forward.forward(network, inputs[0])
     kinds = {"flat_ptr": PARAMETERS, "inputs_ptr": INPUTS, "target_ptr": INPUTS, "partial_ptr": SUMS}
-    with _counted(training, "step_kernel", counts[STEP], kinds), counts[STEP] as count:
+    with counted(training, "step_kernel", counts[STEP], kinds), counts[STEP] as count:
         count.kind = SUMS
-        gradient, _ = training.flat_gradients(flat, widths, inputs, target, kernel, activation.cap)
+        gradient, _ = training.flat_gradients(flat, neurons, inputs, target, kernel, activation.cap)
         count.kind = ADAM
         adam_step(flat, gradient, moments, 1, 1e-3, betas=(0.9, 0.999), epsilon=1e-8)
     found, logit = _per_point(counts, points), 4.0
     found[FORWARD] |= {MAPS: found[FORWARD][MAPS] - logit, LOGIT: logit}
     return found
-
-
-@contextmanager
-def _counted(module: Any, name: str, count: Traffic, kinds: Mapping[str, str]) -> Iterator[None]:
-    """Let a module launch one of its kernels counted; numpy, which interprets it, warns of nothing."""
-    kernel = getattr(module, name)
-    setattr(module, name, CountedKernel(kernel, count, kinds))
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        setattr(module, name, kernel)
 
 
 def count_fused(names: Sequence[str], hidden: Sequence[int], points: int, jobs: int) -> dict[str, Bytes] | None:

@@ -10,14 +10,10 @@ library that is used here was looked at, as numpy, BLAS and LAPACK choose their 
 - sum, mean, std along any axis: numpy's pairwise order depends on the shape alone and is the same in all its targets
   (tests/portable). cumsum and `bincount` with weights add one after another. einsum and tensordot are not used on
   floating-point numbers, nor is `@`: BLAS has an order of its own (`shapley` adds the coalitions in a loop).
-- einsum of whole numbers (`regions`) is exact modulo 2^64. Counts (`count_nonzero`, `bincount`, cumsum of them) are
-  exact, and random whole numbers (`Generator.integers`) come from integer arithmetic.
+- counts (`count_nonzero`, `bincount`, cumsum of them) are exact, and random whole numbers (`Generator.integers`) come
+  from integer arithmetic.
 - sort, partition, median, max and min are other programs on other processors, but values have one order, and what
   follows takes the values, not their places. Two things show through: which of 0 and -0, and which code of NaN; so a
   record has one code for each (`tables.rows`). `argsort` is always asked to be stable.
-- `scipy.stats.rankdata` (`probes`) gives equal values the same rank, in whatever order it found them.
 - what `quantstudy_kernels.cpu` counts and sums has its order in its own source.
-
-Not the same everywhere, and used by claims alone: `probes.layer_r2` (QR, singular values) and `capacity.spectrum`
-(covariance by BLAS, eigenvalues), which rest on LAPACK.
 """

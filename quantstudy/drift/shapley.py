@@ -25,7 +25,7 @@ def shapley(values: Numbers) -> Floats:
     break has a negative share.
 
     Args:
-        values: worth of every coalition, ``[2**players, ...]``: bit p of the index tells whether player p takes part.
+        values: worth of every coalition, ``[2**players, ...]``: bit p of the index says whether player p takes part.
 
     Raises:
         ValueError: the number of coalitions is no power of two, or there are too many players.

@@ -8,8 +8,8 @@ A verdict must be the same bytes on every processor. What `quantstudy.drift` say
 - means over the seeds are `math.fsum`, rounded once. Numbers of verdict.json have 12 decimals (`seeds.number`).
 - `scipy.special.ndtr`, `ndtri`, `stdtrit` and `gammaincinv` (`intervals`, `robust`, `power`) are compiled once, for any
   x86-64, use no long double (whose functions are the processor's own), and call the system's exp, log, log1p, expm1
-  and pow of doubles; of these glibc takes one and the same variant on all processors with FMA, and so do `math.log` and
-  `math.log2`. `logsumexp` calls numpy's exp and log and is not used.
+  and pow of doubles, as do `math.log` and `math.log2`; glibc has one variant of these for all processors with FMA.
+  `logsumexp` calls numpy's exp and log and is not used.
 - `np.quantile` is used with `inverted_cdf` only, which picks a value. `scipy.stats.rankdata` (`multiverse`) gives equal
   values the same rank. `argsort` is stable, and so is `lexsort`.
 - resamples and signs come from `Philox.integers`: integer arithmetic.

@@ -1,16 +1,16 @@
-"""How much of the bounded activation's advantage is its bound, its shape, its calibration: paired differences."""
+"""How much of the bounded activation's lead is due to its bound, its shape, its calibration: paired differences."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, paired_p
-from quantstudy.judge.seeds import SeedTable, by_seed, missing, number, triples
-from quantstudy.judge.words import UNLEARNED, certainty, marked, points
-from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm
+from quantstudy.judge.statistics.seeds import SeedTable, by_seed, json_number, missing, triples
 
 KEYS = ("activation", "variant", "scheme")
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
@@ -30,7 +30,7 @@ class Network:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the network."""
         return (
             self.trained
             + {"plain": "", "capped": f" capped at {CAP} at inference", "calibrated": " with MSE ranges"}[self.variant]
@@ -39,12 +39,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Question:
-    """One row of the table: what `network` is ahead of `against`.
+    """One row of the table: by how much `network` is ahead of `against`.
 
     Attributes:
         kind: `gap`, `bound`, `bound_at_inference`, `calibration`, `gap_calibrated` or `shape`.
-        network: the one.
-        against: the other.
+        network: the first network of the difference.
+        against: the network that is subtracted.
         of: the activation that the row is about.
     """
 
@@ -78,11 +78,7 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
 
 
 def judge_cause(
-    frame: pd.DataFrame,
-    activations: Sequence[str],
-    seeds: int,
-    learned: float = 0.0,
-    not_learned: Collection[str] = (),
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, learned: float, rule: Rule
 ) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
@@ -91,16 +87,16 @@ def judge_cause(
         activations: names in the study's order.
         seeds: number of seeds.
         learned: least mean float accuracy of networks that have learned, a fraction.
-        not_learned: activations of which each sentence says so.
+        rule: how networks are told apart.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
-        "seeds", "not_learned", "sentence"}]}`:
-        accuracy after quantization of the variant minus that of what it is held against, paired by seed, its 95 %
-        interval (not corrected), the p-value of the paired permutation test, Holm-adjusted over the rows of the
-        scheme, whether both tell the two apart, at how many seeds one of the two has no finite value: then nothing is
-        told; and which of the two activations have not learned, as they were trained, those included that are no part
-        of the study and only compared with.
+        "seeds", "not_learned"}]}`:
+        `mean`, `low`, `high`: accuracy after quantization of the variant minus that of `against`, paired by seed, with
+        its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the rows of
+        the scheme; `differs`: whether interval and test both tell the two apart; `missing`: the number of seeds at
+        which one of the two has no finite value (if there are any, the interval is None and `differs` is False);
+        `not_learned`: which of the two activations have not learned, as they were trained, controls included.
     """
     accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
     full = by_seed(frame, "accuracy_float", KEYS, seeds)
@@ -108,72 +104,32 @@ def judge_cause(
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
     trained = {network.trained for one in asked for network in (one.network, one.against)}
     low = {name for name in trained if _is_below(full, name, learned)}
-    found = {scheme: _table(accuracy, asked, scheme) for scheme in schemes} if asked else {}
+    found = {scheme: _table(accuracy, asked, scheme, rule) for scheme in schemes} if asked else {}
     for rows in found.values():
         for question, row in zip(asked, rows, strict=True):
             both = dict.fromkeys((question.network.trained, question.against.trained))
             row["not_learned"] = [name for name in both if name in low]
-            row["sentence"] = _marked(_sentence(question, row), row["not_learned"], not_learned)
     return found
 
 
 def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
-    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # a cap at inference is not what it learned
+    mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # as trained: a cap at inference was not learned
     return mean is not None and mean < learned
 
 
-def _marked(sentence: str, names: Sequence[str], of_study: Collection[str]) -> str:
-    """Return a sentence that says of all networks in it, by their activations or afterwards, that they didn't learn."""
-    told = marked(sentence, [*dict.fromkeys([*of_study, *names])])
-    rest = [name for name in names if f"{name} ({UNLEARNED})" not in told]
-    return f"{told} {' and '.join(rest)} {'has' if len(rest) == 1 else 'have'} not learned." if rest else told
-
-
-def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str) -> list[dict[str, Any]]:
+def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str, rule: Rule) -> list[dict[str, Any]]:
     def values(network: Network) -> Floats:
         row: Floats = accuracy.of([network.trained], network.variant, scheme)[0]
         return row
 
     differences = np.array([values(question.network) - values(question.against) for question in asked])
     whole = [np.isfinite(row).all() for row in differences]
-    adjusted = holm(np.array([paired_p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
+    adjusted = holm(np.array([rule.p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
     rows = []
     for question, of_seeds, three, p in zip(asked, differences, triples(differences), adjusted, strict=True):
         low, high = three["low"], three["high"]
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
-        row |= {"against": question.against.name, **three, "p_holm": number(p), "differs": bool(differs)}
+        row |= {"against": question.against.name, **three, "p_holm": json_number(p), "differs": bool(differs)}
         rows.append(row | {"missing": missing(of_seeds), "seeds": len(of_seeds)})
     return rows
-
-
-SAYS = {
-    "gap": ("{network}", "is ahead of", "is behind", " {against}"),
-    "bound": ("training {of} with a cap at {cap}", "gains", "costs", ""),
-    "bound_at_inference": ("capping {against} at {cap} at inference alone", "gains", "costs", ""),
-    "calibration": ("ranges of least squared error", "gain", "cost", " {of}"),
-    "gap_calibrated": ("with such ranges for both, hardgelu", "is ahead of", "is behind", " {of}"),
-    "shape": ("both capped at {cap}, the shape of hardgelu", "is ahead of that of", "is behind that of", " {of}"),
-}
-"""The sentence on each kind of question: how it begins, the verb if the difference is positive and if not, its object.
-"""
-
-
-def _sentence(question: Question, row: dict[str, Any]) -> str:
-    who, ahead, behind, whom = (
-        part.format(network=question.network.name, against=question.against.name, of=question.of, cap=CAP)
-        for part in SAYS[question.kind]
-    )
-    who = who if who.startswith(("relu", "silu", "gelu", "hard")) else who[0].upper() + who[1:]
-    mean, low, high = row["mean"], row["low"], row["high"]
-    if mean is None:
-        return f"{who} {ahead}{whom}: not known, a value is missing at {row['missing']} of {row['seeds']} seeds."
-    verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
-    by = " by" if "is " in verb else ""
-    amount = f"{verb}{whom}{by} {points(sign * mean)} points"
-    if row["seeds"] == 1:
-        return f"{who} {amount} on one seed, which tells nothing."
-    if low is None:
-        return f"{who} {amount} on each of {row['seeds']} seeds, too few to tell."
-    ends = sorted((sign * low, sign * high))
-    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){certainty(row)}."

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantstudy.judge.bootstrap import CONFIDENCE, Floats, holm, paired_p
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, holm, paired_p
+from quantstudy.judge.statistics.intervals import interval
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
@@ -33,10 +33,10 @@ class Part:
         name: snake_case, unique within the claim.
         says: what a value above `smallest` means, in words.
         smallest: the smallest effect that matters, in the unit of the values.
-        unit: of the values once they are multiplied by `scale`: `points`, `bits`, `%`, `dB`, …; empty for a number.
-        scale: what a value is multiplied by where it is shown.
+        unit: unit of the values multiplied by `scale`: `points`, `bits`, `%`, `dB`, …; empty for a plain number.
+        scale: factor by which a value is multiplied when it is shown.
         exact: a count, the same on every machine: one value without error.
-        decides: whether the verdict on the claim depends on it; else it is measured and told beside.
+        decides: whether the verdict on the claim depends on it; else it is measured and reported only.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Claim:
         name: snake_case, the name of its file.
         says: the claim in our words.
         measured: what is measured, in one or two sentences.
-        parts: what it says piece by piece; the order is that of the ledger.
-        alone: it takes times or peaks of memory, so that nothing else may run beside it.
+        parts: its single statements, in the order of the ledger.
+        alone: it measures times or peaks of memory, so that nothing else may run at the same time.
         needs: names of the claims whose tables it is made from.
     """
 
@@ -75,10 +75,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one part, in the unit of its values.
+    """The result of one part, in the unit of its values.
 
     Attributes:
-        part: which.
+        part: the part.
         mean: over the seeds; NaN where nothing was measured.
         low: lower end of its 95 % interval; NaN with one seed.
         high: upper end.
@@ -101,8 +101,8 @@ class Judged:
     """A claim with the outcomes of its parts.
 
     Attributes:
-        claim: which.
-        outcomes: in the order of its parts.
+        claim: the claim.
+        outcomes: results of its parts, in their order.
     """
 
     claim: Claim
@@ -125,8 +125,8 @@ def judge_claims(found: Sequence[tuple[Claim, Mapping[str, Floats]]]) -> list[Ju
     """Decide claims together: p-values are Holm-corrected over the deciding parts of all of them.
 
     Args:
-        found: each claim and, per part, its values `[seeds]`; a part that is absent or whose values are none or not all
-            finite is left undecided.
+        found: each claim and, per part, its values `[seeds]`; a part that is absent, has no values or has values that
+            are not finite stays undecided.
 
     >>> part = Part("lead", "it leads", smallest=0.02)
     >>> claim = Claim("lead", "it leads by two points", "the lead", (part,))
@@ -160,12 +160,12 @@ def judge_claims(found: Sequence[tuple[Claim, Mapping[str, Floats]]]) -> list[Ju
 def jackknife(statistic: Callable[..., float], *columns: Floats) -> Floats:
     """Return the pseudo-values n·T − (n − 1)·T₋ᵢ of a statistic, `[seeds]`: a number per seed whose mean estimates it.
 
-    For what is no mean of numbers per seed: medians of survival curves, components of variance. Source: Tukey, Bias and
-    confidence in not quite large samples (1958). The statistic must be smooth in the data: a plain median is not.
+    For statistics that are not means over seeds: medians of survival curves, components of variance. Source: Tukey,
+    Bias and confidence in not quite large samples (1958). The statistic must be smooth in the data: a median is not.
 
     Args:
-        statistic: of arrays whose last axis are seeds.
-        columns: those arrays, all with as many seeds.
+        statistic: function of arrays whose last axis is seeds.
+        columns: the arrays, all with the same number of seeds.
 
     >>> jackknife(np.mean, np.array([1.0, 2.0, 6.0])).tolist()
     [1.0, 2.0, 6.0]

@@ -1,8 +1,26 @@
-"""Two runs held against each other, paired by seed: which settings differ, which differences are real.
+"""The comparison of two runs, paired by seed: which settings differ, which differences are real.
 
 Seed s of a run stands for one island map, so that two runs pair where they have the same islands at the same seeds,
-whatever else differs: bits, learning rate, widths of layers, commit. Method: the paired statistics of `bootstrap`;
+whatever else differs: bits, learning rate, neurons, commit. Method: the paired statistics of `bootstrap`;
 Holm's correction runs over all comparisons of one metric.
+
+What `compare` returns:
+
+- `settings` and `made_with`: the fields that differ, field → `{"a", "b"}`. `functions`: users' activations whose
+  function has changed, name → `{"a", "b"}` (fingerprints): their differences are not effects of settings, so
+  none of them is tested.
+- `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
+- `schemes`: pairs `{"a", "b"}`, those compared by role first.
+- `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
+- `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
+  none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
+  is missing or not finite), `same` (every value is the same in both).
+- `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
+  clearest of them can become real) and `real` (how many are).
+- `verdicts`: per pair of schemes the entries of each run's own verdict, and `changed`: the entries that differ
+  (among activations of both runs).
+- `not_learned`: activations that have not learned in `a` and in `b`.
+- `same`: the runs do not differ in any value, setting, verdict or in what they were made with.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -12,12 +30,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput
-from quantstudy.judge.bootstrap import ERROR, Floats, holm, mean_of, paired_p, seeds_needed
 from quantstudy.judge.differing import Row, differing, made_with, other_functions
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.seeds import number
+from quantstudy.judge.rules import Rule, rule_of
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
 from quantstudy.quantize.scheme import schemes_for
 
@@ -31,10 +50,10 @@ HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
 """The metrics that are compared, in the order of the comparison."""
 
 JUDGED = ("winner", "best", "tied_with", "deployable")
-"""What is compared of two verdicts on a scheme."""
+"""The entries of a scheme's verdict that are compared."""
 
 ISLANDS = ("grid", "frequency")
-"""The settings that draw other islands."""
+"""The settings that the islands depend on."""
 
 Values = dict[tuple[str, str, str], Floats]
 
@@ -62,29 +81,15 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     """Return how run B differs from run A as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     A difference is B − A at the seeds that both have, paired, per activation and scheme that both have. Where one run
-    lacks the first width that the other one was asked for, the schemes of these two widths are compared by their role
-    too: w4a4 of A with w6a6 of B. A difference is real where its Holm-adjusted p-value is at most ERROR *and* its 95 %
-    interval leaves out 0; with fewer than two pairs it has neither. NaN is left out and counted.
+    lacks the other's first bit width, the schemes of these two bit widths are compared by their role, too: w4a4 of A
+    with w6a6 of B. A difference is real where its Holm-adjusted p-value is at most ERROR *and* its 95 % interval leaves
+    out 0; with fewer than two pairs it has neither. NaN is left out and counted.
 
     Returns:
-        `settings` and `made_with`: what differs, field → `{"a", "b"}`. `functions`: the activations from outside that
-        are another function in B, name → `{"a", "b"}` (fingerprints): their differences are no effect of settings, so
-        none of them is tested.
-        `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
-        `schemes`: pairs `{"a", "b"}`, those compared by role first.
-        `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
-        `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
-        none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
-        is missing or not finite), `same` (every value is the same in both).
-        `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
-        clearest of them can become real) and `real` (how many are).
-        `verdicts`: per pair of schemes what each run's own verdict says, and `changed`: which of it (of the names, only
-        those in both runs count).
-        `not_learned`: activations that have not learned in `a` and in `b`.
-        `same`: no value, no setting, nothing in a verdict and nothing that they were made with differs.
+        See the head of this file.
 
     Raises:
-        BadInput: nothing can be paired: no activation in common, or other islands.
+        BadInput: nothing can be paired: no activation in common, or different islands.
     """
     both = [name for name in a.config.activations if name in b.config.activations]
     if not both:
@@ -95,7 +100,8 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     _require_same_islands(a, b, seeds)
     pairs = scheme_pairs(a.config, b.config)
     functions = other_functions(a.manifest, b.manifest, both)
-    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions)
+    rule = rule_of(a.config, b.config)
+    rows = _comparisons(_values(a, seeds), _values(b, seeds), both, pairs, functions, rule)
     verdicts = [_verdicts(a, b, pair, both) for pair in pairs]
     settings, made = differing(asdict(a.config), asdict(b.config)), made_with(a.manifest, b.manifest)
     changed = any(entry["changed"] for entry in verdicts) or not all(row["same"] for row in rows)
@@ -111,7 +117,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         },
         "schemes": [dict(zip("ab", pair, strict=True)) for pair in pairs],
         "comparisons": rows,
-        "families": {metric: _family([row for row in rows if row["metric"] == metric]) for metric in HIGHER_IS_BETTER},
+        "families": {
+            metric: _family([row for row in rows if row["metric"] == metric], rule) for metric in HIGHER_IS_BETTER
+        },
         "verdicts": verdicts,
         "not_learned": {side: list(of.verdict["not_learned"]) for side, of in (("a", a), ("b", b))},
         "same": not (settings or made or functions or changed),
@@ -121,7 +129,7 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
 def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     """Return which schemes of two studies are compared.
 
-    Those of their first widths by role where one study lacks the other's first width, then those that both have.
+    If one study lacks the other's first bit width, those of their first bit widths by role; then those that both have.
 
     >>> pairs = scheme_pairs(StudyConfig(bits=(4,)), StudyConfig(bits=(6,)))
     >>> pairs[:4], pairs[4]
@@ -131,7 +139,7 @@ def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     """
     ours, theirs = ([str(scheme) for scheme in study.schemes] for study in (a, b))
     pairs = [(name, name) for name in ours if name in theirs]
-    if a.focus_bits in b.widths and b.focus_bits in a.widths:
+    if a.focus_bits in b.bit_widths and b.focus_bits in a.bit_widths:
         return pairs
     roles = [tuple(map(str, schemes_for(study.focus_bits))) for study in (a, b)]
     return [*zip(*roles, strict=True), *pairs]
@@ -142,7 +150,7 @@ def _names(config: StudyConfig) -> str:
 
 
 def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
-    """Hold the islands themselves against each other: equal settings of another version may have drawn others."""
+    """Compare the islands themselves: another version may have drawn different ones with the same settings."""
     other = next((field for field in ISLANDS if getattr(a.config, field) != getattr(b.config, field)), None)
     same_shape = a.masks.shape[1:] == b.masks.shape[1:]
     if same_shape and (a.masks[:seeds] == b.masks[:seeds]).all():
@@ -171,7 +179,12 @@ def _values(side: Side, seeds: int) -> Values:
 
 
 def _comparisons(
-    a: Values, b: Values, activations: Sequence[str], pairs: Sequence[tuple[str, str]], others: Container[str]
+    a: Values,
+    b: Values,
+    activations: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    others: Container[str],
+    rule: Rule,
 ) -> list[Row]:
     """Return the rows of every metric, Holm-adjusted within it; those of `others` have no p-values."""
     rows: list[Row] = []
@@ -179,7 +192,7 @@ def _comparisons(
     for metric, higher_is_better in HIGHER_IS_BETTER.items():
         family: list[Row] = [
             {"metric": metric, "activation": name, "scheme_a": one, "scheme_b": other}
-            | _difference(a.get((metric, one, name), empty), b.get((metric, other, name), empty))
+            | _difference(a.get((metric, one, name), empty), b.get((metric, other, name), empty), rule)
             for one, other in ([("float", "float")] if metric == FLOAT else pairs)
             for name in activations
         ]
@@ -187,25 +200,25 @@ def _comparisons(
             row["p"] = None if row["activation"] in others else row["p"]
         tested = [row for row in family if row["p"] is not None]
         for row, adjusted in zip(tested, holm(np.array([row["p"] for row in tested])), strict=True):
-            row["p_holm"] = number(adjusted)
+            row["p_holm"] = json_number(adjusted)
             row["real"] = bool(adjusted <= ERROR and (row["low"] > 0 or row["high"] < 0))
             row["better"] = (row["difference"] > 0) == higher_is_better if row["real"] else None
         rows += family
     return rows
 
 
-def _difference(a: Floats, b: Floats) -> Row:
+def _difference(a: Floats, b: Floats, rule: Rule) -> Row:
     """Return one comparison of `[seeds]` values, paired by seed, before Holm's correction."""
     kept = np.isfinite(a) & np.isfinite(b)
     pairs = (b - a)[kept]
     mean, low, high = interval(pairs)
     return {
-        "mean_a": number(mean_of(a[kept])) if len(pairs) else None,
-        "mean_b": number(mean_of(b[kept])) if len(pairs) else None,
-        "difference": number(mean),
-        "low": number(low),
-        "high": number(high),
-        "p": number(paired_p(pairs)) if len(pairs) > 1 else None,
+        "mean_a": json_number(mean_of(a[kept])) if len(pairs) else None,
+        "mean_b": json_number(mean_of(b[kept])) if len(pairs) else None,
+        "difference": json_number(mean),
+        "low": json_number(low),
+        "high": json_number(high),
+        "p": json_number(rule.p(pairs)) if len(pairs) > 1 else None,
         "p_holm": None,
         "real": False,
         "better": None,
@@ -215,11 +228,11 @@ def _difference(a: Floats, b: Floats) -> Row:
     }
 
 
-def _family(rows: Sequence[Row]) -> dict[str, int]:
+def _family(rows: Sequence[Row], rule: Rule) -> dict[str, int]:
     tested = sum(row["p"] is not None for row in rows)
     return {
         "comparisons": tested,
-        "seeds_needed": seeds_needed(tested + 1),
+        "seeds_needed": rule.seeds_needed(tested + 1),
         "real": sum(row["real"] for row in rows),
     }
 

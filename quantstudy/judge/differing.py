@@ -1,25 +1,25 @@
-"""What two runs differ in, besides their numbers: settings, what they were made with, functions from outside."""
+"""What two runs differ in, besides their numbers: settings, what they were made with, users' functions."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from quantstudy.subject.sameness import same
+from quantstudy.activations.sameness import same
 
 Row = dict[str, Any]
 
 MADE_WITH = ("commit", "processor", "device")
-"""What is compared of two manifests, beside the versions."""
+"""The entries of two manifests that are compared, beside the versions."""
 
 
 def made_with(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
-    """Return what two manifests say of commit, processor, device and versions where they differ."""
+    """Return the differences of two manifests in commit, processor, device and versions."""
     of_a, of_b = ({key: side.get(key) for key in MADE_WITH} | dict(side.get("versions", {})) for side in (a, b))
     return differing(of_a, of_b)
 
 
 def other_functions(a: Mapping[str, Any], b: Mapping[str, Any], both: Sequence[str]) -> dict[str, Row]:
-    """Return the activations that are one function from outside in A and another one in B."""
+    """Return the users' activations whose function is not the same in A and B."""
     of_a, of_b = (side.get("functions", {}) for side in (a, b))
     return {
         name: {"a": of_a[name]["fingerprint"], "b": of_b[name]["fingerprint"]}
@@ -29,7 +29,7 @@ def other_functions(a: Mapping[str, Any], b: Mapping[str, Any], both: Sequence[s
 
 
 def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
-    """Return what differs in two mappings: key → `{"a", "b"}`, None where one lacks it.
+    """Return the values that differ in two mappings: key → `{"a", "b"}`, None where one lacks the key.
 
     >>> differing({"lr": 0.1, "grid": 9}, {"lr": 0.3, "grid": 9})
     {'lr': {'a': 0.1, 'b': 0.3}}

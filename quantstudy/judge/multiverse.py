@@ -1,11 +1,29 @@
-"""Whether the answer survives other reasonable choices: who is best, or tied with the best, under every one of them.
+"""Whether the answer survives other reasonable choices: which activation is best, or tied for best, under each.
 
 A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
 Specification curve analysis (2020).
+
+In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
+best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
+that has a network without a finite value, or that has not learned, is neither best nor tied in that specification.
+
+What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
+"axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states":
+{"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
+"share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […], "never": [activations
+that have learned under no choice]}, "undefined": {"values", "of", "specifications"}, "table": [S]}`. Shares are of
+all specifications, and of the overall best where no activation is named; `most` is the overall best among the
+specifications with that value.
+
+S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
+{activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by seed,
+positive where it leads, whether more or less of the metric is better; intervals (95 %, not corrected) are None with
+one seed. State: `ahead` (alone the best), `tied` or `behind`; None where that is not known. With fewer seeds than
+`seeds_needed`, or one activation, nothing is called tied, `tells` is False, states and `share_best_or_tied` are None.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -13,26 +31,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from quantstudy.judge.bootstrap import Floats, seeds_needed
-from quantstudy.judge.multiverse_words import multiverse_lines
-from quantstudy.judge.paired import Comparison, paired_against, paired_against_best
-from quantstudy.judge.seeds import DIGITS, by_seed, number
-from quantstudy.judge.words import marked
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
+from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
 HIGHER_IS_BETTER = ("accuracy_quantized",)
-"""Metrics of which more is better; of all others less is."""
+"""Metrics of which more is better; of all others less is better."""
 
 MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
-"""Axes whose values stand in the records, a column each; the last axis is the metric."""
+"""Axes that are columns of the records; the last axis, the metric, is not among them."""
 
 TRAINED = 3
-"""So many of them, from the first on, say how the networks were trained."""
+"""The first so many axes of MEASURED say how the networks were trained."""
 
-SHORT = (
-    *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
-    *("seeds_needed", "summary"),
-)
-"""What the short form has in common with the whole."""
+STATES = ("ahead", "tied", "behind")
+"""Where the overall best can stand in a specification."""
 
 
 def judge_multiverse(
@@ -42,12 +56,9 @@ def judge_multiverse(
     axes: Mapping[str, Sequence[Any]],
     own: Mapping[str, Any],
     learned: float,
+    rule: Rule,
 ) -> dict[str, Any]:
-    """Return who is best how often, what that depends on, and the lead of the overall best in every specification.
-
-    In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
-    best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
-    with a network that has no finite value is neither in that specification, nor is one that has not learned there.
+    """Return how often each activation is best, what that depends on, and every specification; see the file's head.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -56,80 +67,53 @@ def judge_multiverse(
         axes: values of every axis, the metric last.
         own: the study's own value on every axis.
         learned: least mean float accuracy of networks that have learned, a fraction.
-
-    Returns:
-        `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations", "axes", "overall_best",
-        "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states": {"ahead", "tied",
-        "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
-        "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […],
-        "never": [activations that have learned under no choice]}, "undefined": {"values",
-        "of", "specifications"}, "summary": lines, "table": [S]}`. Shares are of all specifications, and of the overall
-        best where no activation is named; `most` is who would be the overall best of that value alone.
-
-        S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
-        {activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by
-        seed, positive where it leads whichever way the metric goes; intervals (95 %, not corrected) are None with one
-        seed. State: `ahead` (alone the best), `tied` or `behind`; None where that is not known. It never is, `tells` is
-        False, nothing is called tied and `share_best_or_tied` is None with fewer seeds than `seeds_needed` or with one
-        activation.
+        rule: how activations are told apart.
 
     Raises:
         ValueError: a value is recorded twice.
     """
-    values = _values(frame, activations, seeds, axes)
-    undefined = ~np.isfinite(values)
+    recorded = _values(frame, activations, seeds, axes)
     unlearned, failed = _not_learned(frame, activations, seeds, axes, learned)
-    values = np.where(unlearned[:, :, None], np.nan, values)
-    comparisons = [paired_against_best(rows) for rows in values]
+    values = np.where(unlearned[:, :, None], np.nan, recorded)
+    comparisons = [paired_against_best(rows, rule.p) for rows in values]
     means = _means(values)
-    best, tied = _outcome(comparisons, means)
+    tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
+    best, tied = _outcome(comparisons, means, tells)
     rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
-    tells = len(activations) > 1 and seeds >= seeds_needed(len(activations))
-    if not tells:
-        tied = best
     first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    table = []
-    for number_of, (what, found) in enumerate(zip(choices, comparisons, strict=True)):
-        against = found if found.reference == first else paired_against(values[number_of], first)
+
+    def specification(number_of: int, what: dict[str, Any], found: Comparison) -> dict[str, Any]:
+        against = found if found.reference == first else paired_against(values[number_of], first, rule.p)
         entry = what | {"own": what == dict(own)} | _entry(activations, best[number_of], tied[number_of], tells)
-        table.append(entry | _lead(activations, first, means[number_of], against, entry))
-    result = {
+        return entry | _lead(activations, first, means[number_of], against, entry)
+
+    table = list(map(specification, count(), choices, comparisons))
+    return {
         "specifications": len(table),
         "scheme": str(frame["scheme"].iloc[0]),
         "seeds": seeds,
         "tells": tells,
-        "seeds_needed": seeds_needed(len(activations)),
+        "seeds_needed": rule.seeds_needed(len(activations)),
         "activations": list(activations),
         "axes": {axis: list(kept) for axis, kept in axes.items()},
         "overall_best": activations[first] if best.any() else None,
         "share_best": _shares(activations, best),
         "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
-        "mean_rank": dict(zip(activations, map(number, rank.mean(axis=0)), strict=True)),
-        "states": {state: sum(entry["state"] == state for entry in table) for state in ("ahead", "tied", "behind")},
+        "mean_rank": dict(zip(activations, map(json_number, rank.mean(axis=0)), strict=True)),
+        "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
         "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
         "learned": learned,
         "not_learned": failed,
-        "undefined": {
-            "values": int(undefined.sum()),
-            "of": undefined.size,
-            "specifications": int(undefined.any(axis=(1, 2)).sum()),
-        },
+        "undefined": _undefined(recorded),
+        "table": table,
     }
-    lines = [marked(line, failed["never"]) for line in multiverse_lines(result)]
-    return result | {"summary": lines, "table": table}
 
 
-def short(found: Mapping[str, Any], command: str) -> dict[str, Any]:
-    """Return the short form that a run's verdict quotes: SHORT, how many specifications did not learn, the command.
-
-    Args:
-        found: what `judge_multiverse` returned.
-        command: what makes it.
-    """
-    not_learned = found["not_learned"]["specifications"]
-    return {key: found[key] for key in SHORT} | {"not_learned": not_learned, "command": command}
+def _undefined(values: Floats) -> dict[str, int]:
+    lost = ~np.isfinite(values)
+    return {"values": int(lost.sum()), "of": lost.size, "specifications": int(lost.any(axis=(1, 2)).sum())}
 
 
 def _values(frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]]) -> Floats:
@@ -155,12 +139,14 @@ def _means(values: Floats) -> Floats:
     return np.where(whole, np.where(whole[..., None], values, 0.0).sum(axis=-1) / values.shape[-1], np.nan)
 
 
-def _outcome(comparisons: Sequence[Comparison], means: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return who is best and who is best or tied, `[specifications, activations]`; nobody who lacks a value is."""
+def _outcome(
+    comparisons: Sequence[Comparison], means: Floats, tells: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which are best, and which best or tied (none is with too few seeds), `[specifications, activations]`."""
     measured = np.isfinite(means)
     references = np.array([found.reference for found in comparisons])
     best = (np.arange(means.shape[1]) == references[:, None]) & measured
-    return best, np.array([found.tied for found in comparisons]) & measured
+    return best, np.array([found.tied for found in comparisons]) & measured if tells else best
 
 
 def _first(best: NDArray[np.bool_], tied: NDArray[np.bool_], rank: Floats) -> int:
@@ -183,9 +169,9 @@ def _entry(activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np
 def _lead(
     activations: Sequence[str], first: int, means: Floats, against: Comparison, entry: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return how far the overall best leads in one specification, and whether that can be told apart from nothing."""
+    """Return how far the overall best leads in one specification, and whether that can be told apart from 0."""
     ahead_of = {
-        name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))
+        name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
         for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
         if name != activations[first]
     }
@@ -210,7 +196,7 @@ def _dependence(
     first: int,
     tells: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return, per value of every axis, how often the overall best is best or tied, and who would be it there."""
+    """Return, per value of every axis, how often the overall best is best or tied, and the best of that value."""
     best, tied, _ = outcome
     found: dict[str, list[dict[str, Any]]] = {}
     for axis, values in axes.items():
@@ -227,18 +213,15 @@ def _dependence(
 def _not_learned(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
-    """Return who has not learned, `[specifications, activations]`, their networks and how many specifications.
-
-    That is a mean float accuracy below `learned`, or not known.
-    """
+    """Return whose float accuracy is below `learned` or unknown, `[specifications, activations]`; and a summary."""
     tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
-    accuracy = _means(sum(tables, np.zeros(())))  # what quantization left and what it took
+    accuracy = _means(sum(tables, np.zeros(())))  # float accuracy: quantized accuracy plus drop
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
     accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]
     trained = [dict(zip(MEASURED[:TRAINED], values, strict=True)) for values in product(*list(axes.values())[:TRAINED])]
     failed = np.asarray(~(accuracy >= learned))
     networks = [
-        trained[row] | {"activation": activations[column], "accuracy_float": number(accuracy[row, column])}
+        trained[row] | {"activation": activations[column], "accuracy_float": json_number(accuracy[row, column])}
         for row, column in np.argwhere(failed).tolist()
     ]
     specifications = int(failed.any(axis=1).sum()) * each * len(axes["metric"])

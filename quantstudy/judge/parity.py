@@ -1,4 +1,4 @@
-"""Where the two backends decide differently: what is deployable there is not known until that is explained."""
+"""Schemes and activations at which the two backends differ: there it is not known what is deployable."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 TOLERATED = 0.001
-"""Share of the pixels that may be decided differently: where a code lies on a tie the two may round it apart."""
+"""Share of the pixels that may be decided differently: the backends may round a code that lies on a tie differently."""
 
 Differences = dict[str, dict[str, dict[str, Any]]]
 
@@ -16,8 +16,8 @@ def backend_differences(
 ) -> Differences:
     """Return, per scheme, the activations whose networks the two backends quantize to different maps.
 
-    Where torchao has no such scheme, nothing tells whether the simulated path is right: an activation that differs at
-    another scheme counts there, too.
+    Where torchao does not have a scheme, the simulated path cannot be checked: an activation that differs at any other
+    scheme counts as differing there, too.
 
     Args:
         parity: the rows of plans.parquet that hold the `flips` between the backends, one per activation, seed and
@@ -50,11 +50,11 @@ def backend_differences(
 
 
 def differing(differences: Mapping[str, Mapping[str, Any]], scheme: str) -> set[str]:
-    """Return who is not deployable at a scheme because the backends differ: at one not judged, who differs anywhere.
+    """Return the activations at which the backends differ at a scheme; for a scheme not judged, at any scheme.
 
     Args:
         differences: what `backend_differences` returned.
-        scheme: a name, be it that the verdict has none for it.
+        scheme: name of a scheme, which need not be in `differences`.
 
     >>> sorted(differing({"w4": {"gate": {}}, "a4": {}}, "w3")), differing({"w4": {"gate": {}}, "a4": {}}, "a4")
     (['gate'], set())

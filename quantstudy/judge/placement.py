@@ -5,14 +5,25 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from quantstudy.judge.bootstrap import Floats
-from quantstudy.judge.paired import paired_against_best
 from quantstudy.judge.parity import differing
-from quantstudy.judge.seeds import by_seed, missing, number, triples
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.seeds import by_seed, json_number, missing, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "placement": ("post", "pre", "both"),
+    "coordinates": (False, True),
+    "observer": ("minmax", "percentile", "mse"),
+    "granularity": ("tensor", "channel", "neuron"),
+    "weight_observer": ("symmetric", "no_clipping"),
+}
+"""The choices that make up a setting, with their values, in the order in which a change of the answer is searched."""
 
 
 def judge_placement(
@@ -21,6 +32,7 @@ def judge_placement(
     seeds: int,
     allowed_drop: float,
     default: Mapping[str, Any],
+    rule: Rule,
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -32,15 +44,18 @@ def judge_placement(
         seeds: number of seeds.
         allowed_drop: largest deployable drop of accuracy, a fraction.
         default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
-        not_learned: activations that are deployable nowhere.
-        differences: where the backends differ (`parity`): there they are not deployable either.
+        rule: how activations are told apart.
+        not_learned: activations that are not deployable at any setting.
+        differences: schemes and activations at which the backends differ (`parity`), not deployable either.
 
     Returns:
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
-        {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …}}}`;
+        {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
+        "leader", "change"}}`;
         `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
-        no finite value is neither best nor tied with it; where all are so `best` is null.
+        no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `outcome` for
+        `leader` and `change`.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -48,25 +63,66 @@ def judge_placement(
     for setting in sorted(settings, key=_order(frame)):
         scheme, *what = setting
         kept, lost = (table.of(activations, *setting) for table in (accuracy, drop))
-        told = dict(
-            zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True)
-        )
+        way = dict(zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True))
         barred = {*not_learned, *differing(differences or {}, str(scheme))}
-        entry = told | {"default": told == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred)
+        entry = way | {"default": way == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred, rule)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
     for judged in found.values():
         judged |= {
             "best_share": _share(activations, [[entry["best"]] for entry in judged["settings"]]),
             "tied_share": _share(activations, [entry["tied_with"] for entry in judged["settings"]]),
+            **outcome(judged["settings"], activations, seeds),
         }
     return found
 
 
+def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], seeds: int) -> dict[str, Any]:
+    """Return which activation leads over all settings of a scheme, and which choice puts another one ahead.
+
+    The leader is the activation that is best, or tied with the best, most often (then: best most often, first in the
+    study). With one seed all are tied, so only the best counts. A choice changes the answer if another activation leads
+    among the settings with that choice; of several such choices the one with the largest gap is named.
+
+    Args:
+        settings: as `judge_placement` describes them.
+        activations: names in the study's order.
+        seeds: number of seeds.
+
+    Returns:
+        `{"leader": {"activation", "settings": how many it is best or tied at}, "change": {"factor", "level",
+        "activation": the one that leads there, "settings": how many of these it is best or tied at, "leader": how many
+        the leader is, "of": how many there are}}`; `leader` is null if nothing was measured, `change` if no choice
+        changes the answer.
+    """
+    best = np.array([[name == one["best"] for name in activations] for one in settings], dtype=bool)
+    tied = best | (seeds > 1 and np.array([[name in one["tied_with"] for name in activations] for one in settings]))
+    if not best.any():
+        return {"leader": None, "change": None}
+    leader = _leader(best, tied)
+    said = {"activation": activations[leader], "settings": int(tied[:, leader].sum())}
+    largest, change = 0.0, None
+    for factor, level in ((factor, level) for factor, levels in CHOICES.items() for level in levels):
+        rows = np.array([one[factor] == level for one in settings], dtype=bool)
+        if not rows.any():
+            continue
+        shares, other = tied[rows].mean(axis=0), _leader(best[rows], tied[rows])
+        if shares[other] - shares[leader] > largest:
+            often, fewer = (int(tied[rows, who].sum()) for who in (other, leader))
+            largest = float(shares[other] - shares[leader])
+            change = {"factor": factor, "level": level, "activation": activations[other]}
+            change |= {"settings": often, "leader": fewer, "of": int(rows.sum())}
+    return {"leader": said, "change": change}
+
+
+def _leader(best: NDArray[np.bool_], tied: NDArray[np.bool_]) -> int:
+    return int(np.argmax(tied.sum(axis=0) * (len(tied) + 1) + best.sum(axis=0)))
+
+
 def _judged(
-    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str]
+    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str], rule: Rule
 ) -> dict[str, Any]:
     whole = np.isfinite(accuracy).all(axis=1)
-    against = paired_against_best(accuracy)
+    against = paired_against_best(accuracy, rule.p)
     tied = [name for name, equal in zip(activations, against.tied & whole, strict=True) if equal]
     losses = dict(zip(activations, (three["high"] for three in triples(drop)), strict=True))
     within = [name for name, high in losses.items() if high is not None and high <= allowed_drop]
@@ -81,7 +137,7 @@ def _judged(
         "missing": {one: count for one, count in lost.items() if count},
         "accuracy": dict(zip(activations, triples(accuracy, 0.0), strict=True)),
         "behind": {
-            name: dict(zip(("mean", "low", "high"), map(number, three), strict=True))
+            name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
             for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)
         },
     }

@@ -1,4 +1,4 @@
-"""The whole verdict of a run: what `verdict.json` holds."""
+"""The whole verdict of a run in numbers: the content of `verdict.json` without its sentences (`words.summary`)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,21 +6,21 @@ from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
 from quantstudy.judge.parity import Differences, backend_differences
 from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.rules import rule_of
 from quantstudy.judge.sensitivity import judge_sensitivity
-from quantstudy.judge.summary import summary
 from quantstudy.judge.verdict import judge
-from quantstudy.judge.words import marked
+from quantstudy.quantize.scheme import schemes_for
 
 if TYPE_CHECKING:
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 
 def judge_run(run: "Run") -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
-    `bit_cliff` and `cause` (see the function of each), `multiverse`, if one was run of this study (see
-    `multiverse.short`), and `summary`: all of it in a few lines.
+    `bit_cliff` and `cause` (see the function of each), and `multiverse`, if one was run of this study (see
+    `words.multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.
@@ -36,26 +36,26 @@ def judge_run(run: "Run") -> dict[str, Any]:
         learned=config.learned,
         differences=differences,
         cost=run.cost(),
-        until_decided=config.until_decided,
+        rule=rule_of(config),
     )
     if not config.quick:
         verdict |= _beyond(run, list(verdict["not_learned"]), differences)
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices
-    lines = summary(config, verdict)
-    return verdict | {"summary": [marked(line, verdict["not_learned"]) for line in lines]}
+    return verdict
 
 
 def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
     names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
+    rule, schemes = rule_of(run.config), list(map(str, schemes_for(run.config.focus_bits)[:3]))
     chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
     return {
-        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds),
+        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes),
         "placement": judge_placement(
             *(run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}),
-            *(not_learned, differences),
+            *(rule, not_learned, differences),
         ),
         "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned, differences),
-        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned, not_learned),
+        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned, rule),
     }

@@ -1,39 +1,42 @@
-"""Which layer does the damage: means over seeds of the flip rates of single layers, and their Shapley shares."""
+"""Which layer causes the flips: mean flip rates of single layers over the seeds, and their Shapley shares."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from quantstudy.judge.seeds import Triple, by_seed, missing, triples
+from quantstudy.judge.statistics.seeds import Triple, by_seed, missing, triples
 
 VIEWS = ("isolated", "all_but_one", "accumulated", "shapley")
-"""What is said of every layer."""
+"""The measures of every layer."""
 
 Sensitivity = dict[str, dict[str, dict[str, Any]]]
 
 
-def judge_sensitivity(frame: pd.DataFrame, activations: Sequence[str], seeds: int) -> Sensitivity:
-    """Return per scheme and activation the total flip rate and, layer by layer, its parts.
+def judge_sensitivity(
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, schemes: Sequence[str]
+) -> Sensitivity:
+    """Return, per scheme and activation, the total flip rate, its parts layer by layer, and the largest contributors.
 
     Args:
         frame: sensitivity.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
+        schemes: of the study's first bit width: weights alone, activations alone, both.
 
     Returns:
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
         "shapley": T, "rank"}], "missing": seeds without a finite value}}}`, T = mean, low, high over the seeds,
-        fractions, None where one is missing. Rank 1 has the largest mean share.
+        fractions, None where one is missing. Rank 1 has the largest mean share. See `with_outcomes` for `largest_layer`
+        and `larger_part`.
     """
     rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds).rows
     found: dict[tuple[str, str, str, int], Triple] = {}
     for least, negative in ((-1.0, True), (0.0, False)):  # Shapley shares alone may be negative
         chosen = [key for key in rows if (key[2] == "shapley") == negative]
         found |= dict(zip(chosen, triples(np.array([rows[key] for key in chosen]), least), strict=True))
-    schemes = dict.fromkeys(scheme for scheme in map(str, frame["scheme"].unique()))
-    return {
+    section = {
         scheme: {
             name: {
                 "total": found[scheme, name, "total", -1],
@@ -42,8 +45,58 @@ def judge_sensitivity(frame: pd.DataFrame, activations: Sequence[str], seeds: in
             }
             for name in activations
         }
-        for scheme in schemes
+        for scheme in map(str, frame["scheme"].unique())
     }
+    return with_outcomes(section, schemes)
+
+
+def with_outcomes(section: Mapping[str, Mapping[str, Mapping[str, Any]]], schemes: Sequence[str]) -> Sensitivity:
+    """Return the section with the outcomes that follow from the numbers of each activation.
+
+    `clearly` means that the 95 % interval lies above all intervals that it is compared with.
+
+    Args:
+        section: the section that `judge_sensitivity` returns, still without outcomes.
+        schemes: weights alone, activations alone, both.
+
+    Returns:
+        The section, each activation with `"largest_layer": {"layer", "clearly"}`, the layer with the largest share,
+        None if that isn't above zero or several layers have it; at the last of `schemes` also with `"larger_part":
+        {"scheme", "clearly"}`, the part that flips more alone, None if both flip equally many or one has no value.
+    """
+    weights, outputs, both = (section.get(scheme, {}) for scheme in schemes)
+    found = {
+        scheme: {name: {**entry, "largest_layer": _largest(entry["layers"])} for name, entry in entries.items()}
+        for scheme, entries in section.items()
+    }
+    for name in both:
+        if name in weights and name in outputs:
+            totals = dict(zip(schemes, (weights[name]["total"], outputs[name]["total"]), strict=False))
+            found[schemes[-1]][name]["larger_part"] = _larger(totals)
+    return found
+
+
+def _largest(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    shares = {part["layer"]: part["shapley"] for part in layers if part["shapley"]["mean"] is not None}
+    most = max((share["mean"] for share in shares.values()), default=0.0)
+    first = [layer for layer, share in shares.items() if share["mean"] == most]
+    if most <= 0.0 or len(first) > 1:
+        return {"layer": None, "clearly": False}
+    return {"layer": first[0], "clearly": _above(shares.pop(first[0]), shares.values())}
+
+
+def _larger(totals: Mapping[str, Triple]) -> dict[str, Any]:
+    (one, first), (other, second) = totals.items()
+    a, b = first["mean"], second["mean"]
+    if a is None or b is None or a == b:
+        return {"scheme": None, "clearly": False}
+    larger, smaller, scheme = (first, second, one) if a > b else (second, first, other)
+    return {"scheme": scheme, "clearly": _above(larger, [smaller])}
+
+
+def _above(one: Triple, others: Iterable[Triple]) -> bool:
+    low, ends = one["low"], [other["high"] for other in others]
+    return low is not None and all(end is not None and low > end for end in ends)
 
 
 KEYS = ("scheme", "activation", "view", "layer")

@@ -1,4 +1,4 @@
-"""Which of several tied activations costs least: a remark beside the verdict, read from a measured cost table."""
+"""Which of several tied activations costs least: a note beside the verdict, taken from a measured cost table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,22 +6,22 @@ from typing import Any
 Entry = Mapping[str, Any]
 
 LAYERWISE = ("plain", "from_input", "from_output")
-"""The ways of keeping something for backward that are compared: fused into its layer, no activation keeps anything."""
+"""The ways of keeping values for the backward pass that are compared; fused, no activation keeps anything."""
 
 
 def tie_break(names: Sequence[str], cost: Mapping[str, Any]) -> dict[str, Any]:
-    """Return which of `names` cost least, by CRITERIA in their order; nobody is ranked by it and it makes no winner.
+    """Return which of `names` cost least, by CRITERIA in their order; it neither ranks activations nor makes a winner.
 
     Args:
-        names: activations that are tied, in the order in which equal ones are told.
-        cost: the cost table, the content of cost.json. Read are, per activation, `mufu_forward` (special-function calls
-            per element), `added_bytes` (way → bytes per element kept beside what the next layer keeps; the least of
-            LAYERWISE counts) and `bounded`.
+        names: activations that are tied, in the order in which equally cheap ones are listed.
+        cost: the cost table, the content of cost.json. Of each activation `mufu_forward` (special-function calls per
+            element), `added_bytes` (way → bytes per element kept beside those that the next layer keeps; the least of
+            LAYERWISE counts) and `bounded` are used.
 
     Returns:
-        `cheapest` (names), `by` (criterion → what the cheapest cost; the criteria that were measured of all names) and
-        `unmeasured` (names of which nothing, or nothing that all have, was measured: then nothing is compared). Fewer
-        than two names are nothing to compare either.
+        `cheapest` (names), `by` (criterion → cost of the cheapest, for the criteria that were measured of all names)
+        and `unmeasured` (names without a measurement, or without one that all names have: then nothing is compared).
+        Nor is anything compared with fewer than two names.
 
     >>> relu = {"mufu_forward": 0, "added_bytes": {"plain": 0.0, "from_output": 0.0}, "bounded": False}
     >>> silu = {"mufu_forward": 2, "added_bytes": {"plain": 4.0, "from_output": None}, "bounded": False}
@@ -62,4 +62,4 @@ def _number(value: object) -> float | None:
 
 CALLS, BYTES, UNBOUNDED = "special-function calls", "bytes kept for backward", "boundedness"
 CRITERIA: dict[str, Callable[[Entry], float | None]] = {CALLS: _calls, BYTES: _bytes, UNBOUNDED: _unbounded}
-"""What is compared, less being cheaper; a later one decides only between those that are equal in all earlier ones."""
+"""The criteria, less being cheaper; each decides only between activations that are equal in all earlier ones."""

@@ -1,4 +1,36 @@
-"""From the metrics of a run to its verdict: who is best at every scheme, who is tied with it, what is deployable."""
+"""From the metrics of a run to its verdict: which activation is best at every scheme, which are tied, or deployable.
+
+The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
+recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
+is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
+drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
+is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
+With one seed there are no intervals: nothing is deployable and there is no winner.
+
+What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ...,
+"not_learned": {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the
+truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
+`ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
+`difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often the
+best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough, `missing` the
+seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which
+one of the compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart:
+`[{"pair", "seeds"}]`, null where no number is given), `deployable`, `missing` (values left out: metric →
+activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
+
+Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
+scheme also has `tie_break` (see `tie`): which of the activations that are tied and deployable cost least.
+
+>>> from quantstudy.judge.rules import PERMUTATION
+>>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
+>>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
+...         for a in values for s, v in enumerate(values[a])]
+>>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
+>>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
+...               allowed_drop=0.02, rule=PERMUTATION)
+>>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
+('silu', ['silu'])
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +41,21 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.bootstrap import ERROR, Floats, paired_p
-from quantstudy.judge.intervals import coverage
-from quantstudy.judge.paired import (
+from quantstudy.judge.flips import judge_flips
+from quantstudy.judge.rules import Rule
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats
+from quantstudy.judge.statistics.intervals import coverage
+from quantstudy.judge.statistics.paired import (
     Intervals,
-    Test,
     mean_interval,
     paired_against_best,
     probability_of_best,
     ranking_order,
 )
-from quantstudy.judge.power import more_seeds
-from quantstudy.judge.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.seeds import missing, number
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.power import more_seeds
+from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.statistics.seeds import json_number, missing
 from quantstudy.judge.tie import tie_break
-from quantstudy.judge.words import marked, reason
 
 BACKEND = "simulated"
 """The backend that is judged: it runs every scheme."""
@@ -39,7 +70,7 @@ AGAINST = (
     *("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm"),
     *("improvement", "improvement_low", "improvement_high"),
 )
-"""What the ranking says about each activation against the best."""
+"""Keys of the ranking that compare an activation with the best."""
 
 
 def judge(
@@ -51,16 +82,9 @@ def judge(
     learned: float = 0.0,
     differences: Mapping[str, Mapping[str, Any]] | None = None,
     cost: Mapping[str, Any] | None = None,
-    until_decided: bool = False,
+    rule: Rule,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
-
-    The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
-    recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
-    is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
-    drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
-    is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
-    With one seed there are no intervals: nothing is deployable and nobody wins.
 
     Args:
         metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
@@ -68,36 +92,16 @@ def judge(
         schemes: names in the order of the verdict.
         allowed_drop: largest drop of accuracy that is still deployable, a fraction.
         learned: least mean accuracy of the float networks that counts as having learned, a fraction.
-        differences: where the backends differ, see `parity.backend_differences`.
+        differences: schemes and activations at which the backends differ, see `parity.backend_differences`.
         cost: the cost table of the run, None if there is none.
-        until_decided: seeds were added until the best was told apart, so that p-values must hold at every look.
+        rule: how activations are told apart (`rules.rule_of`).
 
     Returns:
-        `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ..., "not_learned":
-        {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the truth with
-        so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
-        `ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
-        `difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often
-        the best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough,
-        `missing` the seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `more_seeds`
-        (how many more would tell two of the tied apart: `[{"pair", "seeds"}]`, null: no number that is reckoned with),
-        `deployable`, `missing` (values left out: metric → activation → how many), `backends_differ` (`differences` of
-        this scheme) and `reason` in words.
-        Activations without any value stand last in the ranking and take no part in the comparison. With a cost table
-        every scheme also has `tie_break` (see `tie`): what it says of the activations that are tied and deployable.
+        See the head of this file.
 
     Raises:
         BadInput: no activation.
         StudyFailure: a column is missing, or a value is recorded twice.
-
-    >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
-    >>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
-    ...         for a in values for s, v in enumerate(values[a])]
-    >>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
-    >>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
-    ...               allowed_drop=0.02)
-    >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
-    ('silu', ['silu'])
     """
     if not activations:
         raise BadInput("activations", activations, "at least one name")
@@ -109,24 +113,24 @@ def judge(
         return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
 
     full = table(FLOAT, "float", "float")
-    means = {name: number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
+    means = {name: json_number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
     limits = Limits(allowed_drop, {name: mean for name, mean in means.items() if mean is None or mean < learned})
-    judged = {}
-    for scheme in schemes:
+
+    def judged(scheme: str) -> dict[str, Any]:
         tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
-        apart = (differences or {}).get(scheme, {})
-        found = _judge_scheme(activations, tables, limits, apart, anytime_p if until_decided else paired_p)
+        found = _judge_scheme(activations, tables, limits, (differences or {}).get(scheme, {}), rule)
         if cost is not None:
             found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
-        judged[scheme] = found | {"reason": marked(reason(scheme, found, allowed_drop, learned), limits.not_learned)}
+        return found
+
     return {
-        "schemes": judged,
+        "schemes": {scheme: judged(scheme) for scheme in schemes},
         "seeds": len(seeds),
         "allowed_drop": allowed_drop,
         "learned": float(learned),
         "not_learned": dict(limits.not_learned),
         "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
-        "test": "anytime" if until_decided else "permutation",
+        "test": rule.name,
     }
 
 
@@ -156,7 +160,7 @@ def _seed_table(
 
 @dataclass(frozen=True)
 class Limits:
-    """What keeps an activation from being deployable at every scheme alike.
+    """The conditions for being deployable that are the same at every scheme.
 
     Attributes:
         allowed_drop: largest drop of accuracy, a fraction.
@@ -168,14 +172,14 @@ class Limits:
 
 
 def _judge_scheme(
-    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], test: Test
+    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], rule: Rule
 ) -> dict[str, Any]:
     order = ranking_order(tables[RANKED])
     ranked, full = tables[RANKED][order], tables[FLOAT][order]
     accuracy, before, drop, flips = map(mean_interval, (ranked, full, full - ranked, tables[FLIPS][order]))
     names = [activations[row] for row in order]
     robust = iqm_interval(ranked)
-    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], test)
+    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], rule)
     tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
     blank = dict.fromkeys(AGAINST)
     ranking: list[dict[str, Any]] = [
@@ -185,7 +189,7 @@ def _judge_scheme(
         | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
         | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
         | (against[row] if row < len(against) else blank)
-        | {"accuracy_float": number(before.mean[row]), "learned": name not in limits.not_learned}
+        | {"accuracy_float": json_number(before.mean[row]), "learned": name not in limits.not_learned}
         | {"missing": missing(ranked[row], full[row])}
         for row, name in enumerate(names)
     ]
@@ -202,25 +206,27 @@ def _judge_scheme(
         "best": best,
         "winner": best if tied == [best] and best in deployable else None,
         "tied_with": tied,
+        "seeds_needed": rule.seeds_needed(len(against)),
         "more_seeds": _more_seeds(tied, dict(zip(names, ranked, strict=True)), len(against)),
         "deployable": deployable,
         "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
+        "flips": judge_flips(activations, tables[FLIPS], rule),
         "backends_differ": dict(apart),
     }
 
 
 def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
-    """Return mean and interval of a row; what lies outside [least, 1] no mean can be, so the interval ends there."""
+    """Return mean and interval of a row; the interval is cut to [least, 1], outside of which no mean can be."""
     ends = np.clip([found.low[row], found.high[row]], least, 1.0)
-    return {mean: number(found.mean[row]), low: number(ends[0]), high: number(ends[1])}
+    return {mean: json_number(found.mean[row]), low: json_number(ends[0]), high: json_number(ends[1])}
 
 
-def _against_best(ranked: Floats, test: Test) -> list[dict[str, Any]]:
+def _against_best(ranked: Floats, rule: Rule) -> list[dict[str, Any]]:
     if not len(ranked):
         return []
-    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, test), _improvement(ranked)
+    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, rule.p), _improvement(ranked)
     columns = (chances.probability, found.difference, found.low, found.high, found.p_holm, *ahead)
-    numbers = [dict(zip(AGAINST, map(number, row), strict=True)) for row in zip(*columns, strict=True)]
+    numbers = [dict(zip(AGAINST, map(json_number, row), strict=True)) for row in zip(*columns, strict=True)]
     return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]
 
 
@@ -230,7 +236,7 @@ def _improvement(ranked: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _more_seeds(tied: Sequence[str], ranked: Mapping[str, Floats], compared: int) -> list[dict[str, Any]]:
-    """Return how many more seeds would tell each two of the tied ones apart, at the level that Holm asks at first."""
+    """Return how many more seeds would tell each two of the tied ones apart, at the first level of Holm's procedure."""
     level = ERROR / max(1, compared - 1)
     return [
         {"pair": [one, other], "seeds": more_seeds(ranked[one] - ranked[other], level)}

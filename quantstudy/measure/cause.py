@@ -8,18 +8,18 @@ the ranges of least mean squared error (`calibrated`). Trained with and without 
 import numpy as np
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.decision import accuracy
-from quantstudy.measure.subject import Subject
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import FloatMaps, float_maps
-from quantstudy.subject.activations import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
-from quantstudy.subject.network import Stack
-from quantstudy.tables import CAUSE, variant_rows
+from quantstudy.records.schemas import CAUSE, variant_rows
 
 
 def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:
-    """Rows of every static scheme of the widths asked for, and of the float networks; none if it is of no interest.
+    """Rows of every static scheme of the study's `bits` and of the float networks; none if it asks for no cause.
 
     Drift is that from the float network as it was trained, so that `capped` loses what the cap itself costs, too.
     """
@@ -54,7 +54,7 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
 
 
 def _quantized(subject: Subject, variant: str, config: StudyConfig, stack: Stack, maps: FloatMaps) -> list[Variant]:
-    """What every static scheme of the widths asked for does to a stack, the subject's or one like it."""
+    """The effects of every static scheme of the study's `bits` on a stack, the subject's or one like it."""
     schemes = [scheme for bits in config.bits for scheme in static_schemes(bits).values()]
     plans = [plan_of(stack, maps, config, scheme) for scheme in schemes]
     what = [{"variant": variant, "scheme": str(scheme)} for scheme in schemes]

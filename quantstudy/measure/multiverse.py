@@ -2,15 +2,15 @@
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.placement import settings, ways
-from quantstudy.measure.subject import Subject
 from quantstudy.measure.variation import static_schemes
-from quantstudy.tables import MULTIVERSE, variant_rows
+from quantstudy.records.schemas import MULTIVERSE, variant_rows
 
 
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:
-    """Rows of every placement × observer, weights and activations quantized to the first width of the study."""
+    """Rows of every placement × observer, weights and activations quantized to the study's first bit width."""
     scheme = static_schemes(config.focus_bits)["both"]
     choices = ways(PLACEMENTS, (config.coordinates,), OBSERVERS, ("channel",), config.weight_observer)
     trained = {"lr": config.lr, "frequency": config.frequency, "hidden": ",".join(map(str, config.hidden))}

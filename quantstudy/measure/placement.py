@@ -6,13 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
-from quantstudy.measure.subject import Subject
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.tables import PLACEMENT, variant_rows
+from quantstudy.records.schemas import PLACEMENT, variant_rows
 
 Choice = Mapping[str, Any]
 """One way to quantize: placement, coordinates, observer, granularity, weight_observer."""
@@ -23,7 +23,7 @@ def placement_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
     Weight scales without clipping are tried where activations are quantized as in the study itself.
     """
-    schemes = [static_schemes(bits)["both"] for bits in config.widths]
+    schemes = [static_schemes(bits)["both"] for bits in config.bit_widths]
     choices = [
         *ways(PLACEMENTS, (False, True), OBSERVERS, GRANULARITIES),
         *ways((config.placement,), (config.coordinates,), (config.observer,), GRANULARITIES, "no_clipping"),
@@ -56,7 +56,7 @@ def ways(
 def settings(subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choice]) -> dict[Scheme, list[Variant]]:
     """Return what every way to quantize does, scheme by scheme and in the order given.
 
-    The maps are looked at once for all widths and placements, and all networks are run together.
+    The maps are evaluated once for all bit widths and placements, and all networks are run together.
     """
     stack, maps = subject.stack, subject.maps
     tensors = [*maps.preactivations, *maps.outputs, maps.points.unsqueeze(0)]

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.shapley import shapley
-from quantstudy.measure.subject import Subject
+from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.quantize.plan import Plan
-from quantstudy.tables import SENSITIVITY, variant_rows
+from quantstudy.records.schemas import SENSITIVITY, variant_rows
 
 
 def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
@@ -25,7 +25,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
     All but `shapley`, which shares out the flip rate alone, hold every measure of `brief_drift`.
     """
-    schemes = [scheme for bits in config.widths for scheme in static_schemes(bits).values()]
+    schemes = [scheme for bits in config.bit_widths for scheme in static_schemes(bits).values()]
     plans = [plan_of(subject.stack, subject.maps, config, scheme) for scheme in schemes]
     players = [[layer for layer in range(subject.stack.hidden + 1) if _quantizes(plan, layer)] for plan in plans]
     coalitions = [list(_coalitions(plan, layers)) for plan, layers in zip(plans, players, strict=True)]
@@ -39,7 +39,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
 
 def _views(layers: list[int], found: list[dict[str, Floats]]) -> Iterator[Variant]:
-    """Yield what is told of the measures of all subsets of some layers, in the order of `_coalitions`."""
+    """Yield the variants for the measures of all subsets of some layers, given in the order of `_coalitions`."""
     everyone = len(found) - 1
     rates = np.stack([measures["flip_rate"] for measures in found])
     for player, (layer, share) in enumerate(zip(layers, shapley(rates), strict=True)):

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.decision import brief_drift
-from quantstudy.measure.subject import Subject
+from quantstudy.measure.evaluation import Subject
+from quantstudy.networks.stack import Stack
+from quantstudy.quantize.fake_quant import quantized_logits
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan
 from quantstudy.quantize.scheme import IntFormat, Scheme
-from quantstudy.quantize.simulated import quantized_logits
-from quantstudy.subject.network import Stack
 
 HELD = 64 * 2**20
 """Bytes of logits that are held at once, at most, if one plan's take less: a deep network has a thousand plans."""
@@ -49,7 +49,7 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
 
 
 def static_schemes(bits: int) -> dict[str, Scheme]:
-    """Return what one width gives: `weights`, `activations` and `both` quantized to it, with fixed ranges.
+    """Return the static schemes of one bit width: `weights`, `activations` and `both` quantized, with fixed ranges.
 
     >>> {part: str(scheme) for part, scheme in static_schemes(4).items()}
     {'weights': 'w4', 'activations': 'a4', 'both': 'w4a4'}

@@ -10,16 +10,17 @@ import functools
 import torch
 from torch import Tensor
 
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.quantize.torchao_backend import linear, static_int8
+from quantstudy.quantize.torchao_backend import linear
+from quantstudy.quantize.torchao_configs import static_int8
 from quantstudy.quantize.torchao_import import quantization
-from quantstudy.subject.network import Stack
 
 INEXACT = (
     "w8a8, w8a8dyn: PyTorch's product of int8 matrices is wrong for large numbers on this machine (oneDNN without VNNI "
     "instructions adds them up in 16 bits), so torchao is left out there; the simulated path, which decides, is exact"
 )
-"""What the user is told."""
+"""The notice that a user reads where torchao is left out."""
 
 
 def multiplies_integers(scheme: Scheme) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from quantstudy.quantize.calibrate import OBSERVERS
+from quantstudy.networks.stack import Stack
+from quantstudy.quantize.observers import OBSERVERS
 from quantstudy.quantize.quantizer import (
     FLOAT32_EPSILON,
     SMALLEST_NORMAL,
@@ -15,7 +16,6 @@ from quantstudy.quantize.quantizer import (
     weight_quantizer,
 )
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
-from quantstudy.subject.network import Stack
 
 ActivationQuantizer = Quantizer | TokenQuantizer | None
 
@@ -29,7 +29,7 @@ class FloatMaps:
 
     Attributes:
         points: inputs [2, points].
-        preactivations: per hidden layer [models, width, points].
+        preactivations: per hidden layer [models, neurons, points].
         outputs: per hidden layer, after the activation function (the fold maps).
         logit: [models, 1, points].
     """
@@ -96,7 +96,7 @@ def build_plan(
         maps: their maps over the calibration points.
         scheme: what is quantized, to how many bits.
         placement: `post` quantizes hidden outputs, `pre` what goes into the activation function, `both` both.
-        observer: key of `calibrate.OBSERVERS`.
+        observer: key of `observers.OBSERVERS`.
         weight_observer: see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
         granularity: one of GRANULARITIES; ranges per token are what they are in all of them.
@@ -128,12 +128,12 @@ def weight_quantizers(
 def activation_quantizers(
     values: Sequence[Tensor], scheme: Scheme, observer: str, *, per_neuron: bool = False
 ) -> tuple[ActivationQuantizer, ...]:
-    """Return the quantizer of each map [models, width, points], None where the scheme leaves activations float.
+    """Return the quantizer of each map [models, neurons, points], None where the scheme leaves activations float.
 
     Args:
         values: what the float networks give there.
         scheme: the integers, and whether ranges are chosen at run time.
-        observer: key of `calibrate.OBSERVERS`.
+        observer: key of `observers.OBSERVERS`.
         per_neuron: one static range per neuron, not one per map.
     """
     if scheme.activations is None:

@@ -12,7 +12,7 @@ from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat
 from quantstudy.quantize.torchao_import import quantization
 
 FLOAT32_EPSILON = float(torch.finfo(torch.float32).eps)
-"""The least step of torchao's 8-bit configs (its Int8Tensor passes it on): taken at that width and nowhere else."""
+"""The least step of torchao's 8-bit configs (its Int8Tensor passes it on): taken at 8 bits and nowhere else."""
 
 SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
 """The least step of everything else, torchao's Intx configs among it: below it float32 has fewer digits."""
@@ -59,7 +59,7 @@ class TokenQuantizer:
     least: float = SMALLEST_NORMAL
 
     def at(self, x: Tensor) -> Quantizer:
-        """Return the quantizer of every token of x [models, width, points]; its scale is [models, 1, points]."""
+        """Return the quantizer of every token of x [models, neurons, points]; its scale is [models, 1, points]."""
         return _chosen(x, (1, x.shape[1], 1), self.format, self.least, "symmetric" if self.symmetric else "affine")
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -93,14 +93,14 @@ def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
     Scale and zero point come from torchao's `choose_qparams_affine_with_min_max` in float32 and nowhere else: on a
     range such as [−1, 1] the zero point is a tie, and another precision would move every code by one.
 
-    The scale is at least the smallest normal float, which no width reaches with values that matter; a range without
-    any width (of a dead neuron, say), where every code stands for 0, has float32's epsilon. It is so small that every
-    code stands for a finite value. Where an end is not finite it is NaN, and so is all that it rounds.
+    The scale is at least the smallest normal float, which no range with values that matter reaches; a range whose
+    ends are both 0 (of a dead neuron, say), where every code stands for 0, has float32's epsilon. It is so small that
+    every code stands for a finite value. Where an end is not finite it is NaN, and so is all that it rounds.
     """
-    width = high.clamp(min=0) - low.clamp(max=0)
-    part = torch.where(width.isinf(), 0.5, 1.0)  # the difference of its ends may be more than float32 holds
+    span = high.clamp(min=0) - low.clamp(max=0)
+    part = torch.where(span.isinf(), 0.5, 1.0)  # the difference of its ends may be more than float32 holds
     found = _from_ends(low * part, high * part, (), format, SMALLEST_NORMAL, "affine")
-    scale, zero_point = torch.where(width == 0, FLOAT32_EPSILON, found.scale / part), found.zero_point
+    scale, zero_point = torch.where(span == 0, FLOAT32_EPSILON, found.scale / part), found.zero_point
     scale = torch.minimum(scale, LARGEST / torch.maximum(zero_point - format.low, format.high - zero_point))
     return Quantizer(format, scale.view(-1, 1, 1), zero_point.view(-1, 1, 1))
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from quantstudy.errors import BadInput
 
 MIN_BITS, MAX_BITS = 2, 16
-"""Widths that the simulated path quantizes to."""
+"""Fewest and most bits of the integers that the simulated path quantizes to."""
 
 MAX_TORCHAO_BITS = 8
-"""The widest integers that torchao's configs take."""
+"""Most bits of the integers that torchao's configurations take."""
 
 REFERENCE_BITS = 8
 """Runs beside whatever is asked for, since the question is «int8 or less»."""
 
 DYNAMIC_BITS = 8
-"""Activations quantized at run time are 8 bits wide at every width of the weights: torchao has no other config."""
+"""Activations quantized at run time have 8 bits, whatever the weights have: torchao has no other configuration."""
 
 
 @dataclass(frozen=True)
@@ -112,19 +112,19 @@ def schemes_for(bits: int) -> tuple[Scheme, ...]:
     return Scheme(b, None), Scheme(None, b), Scheme(b, b), Scheme(b, IntFormat(DYNAMIC_BITS), dynamic=True)
 
 
-def studied_widths(bits: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the widths of a study: every one asked for, then 8 as the reference.
+def studied_bits(bits: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the bits of a study: all that are asked for, then 8 as the reference.
 
-    >>> studied_widths((4, 6)), studied_widths((8,))
+    >>> studied_bits((4, 6)), studied_bits((8,))
     ((4, 6, 8), (8,))
     """
     return tuple(dict.fromkeys((*bits, REFERENCE_BITS)))
 
 
 def studied_schemes(bits: tuple[int, ...]) -> tuple[Scheme, ...]:
-    """Return the schemes of a study, width by width.
+    """Return the schemes of a study, number of bits by number of bits.
 
     >>> [str(s) for s in studied_schemes((4,))]
     ['w4', 'a4', 'w4a4', 'w4a8dyn', 'w8', 'a8', 'w8a8', 'w8a8dyn']
     """
-    return tuple(scheme for width in studied_widths(bits) for scheme in schemes_for(width))
+    return tuple(scheme for each in studied_bits(bits) for scheme in schemes_for(each))

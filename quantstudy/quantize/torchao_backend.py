@@ -1,5 +1,6 @@
 """The torchao path: real quantized tensors, one network at a time, audited layer by layer."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from quantstudy.errors import StudyFailure
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import Plan
-from quantstudy.quantize.quantizer import Quantizer, mapping
-from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
+from quantstudy.quantize.scheme import Scheme
+from quantstudy.quantize.torchao_configs import torchao_configs
 from quantstudy.quantize.torchao_import import quantization
-from quantstudy.subject.network import Stack
 
 
 class AuditFailure(StudyFailure):
@@ -71,6 +72,7 @@ def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
 
     Raises:
         AuditFailure: a layer is not quantized as the scheme says.
+        BadInput: torchao cannot do what the plan says, see `torchao_configs`.
     """
     stack, tokens = stack.to("cpu"), points.T.contiguous().cpu()
     logits, weights = [], []
@@ -84,27 +86,17 @@ def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
 
 
 def quantize_network(network: Network, plan: Plan, model: int) -> None:
-    """Quantize one network in place by torchao's `quantize_`, one call per layer whose configuration differs."""
-    scheme = plan.scheme
-    quantize_(network, "layers.0", _weight_only(scheme, plan.weight_observer))
-    if scheme.activations is None:
-        quantize_(network, None, _weight_only(scheme, plan.weight_observer))
-    elif scheme.dynamic:
-        quantize_(network, None, _dynamic(scheme, plan.weight_observer))
-    else:
-        for layer, quantizer in enumerate(plan.outputs, start=1):
-            assert isinstance(quantizer, Quantizer)
-            scale, zero_point = (part[model].view(1, 1).cpu() for part in (quantizer.scale, quantizer.zero_point))
-            quantize_(network, f"layers.{layer}", static_int8(scale, zero_point.to(torch.int8)))
+    """Quantize one network in place by torchao's `quantize_`, one call per configuration that its layers need."""
+    configs = torchao_configs(plan.scheme, len(network.layers), plan=plan, model=model)
+    for config in {id(config): config for config in configs}.values():
+        quantize_(network, [f"layers.{layer}" for layer, needed in enumerate(configs) if needed is config], config)
 
 
-def quantize_(network: nn.Module, name: str | None, config: Any) -> None:
-    """Apply one torchao configuration to the Linear called `name`, or to every one that is still float if None."""
+def quantize_(network: nn.Module, names: Collection[str], config: Any) -> None:
+    """Apply one torchao configuration to the Linears with these names."""
 
     def wanted(module: nn.Module, fqn: str) -> bool:
-        return isinstance(module, nn.Linear) and (
-            fqn == name if name is not None else type(module.weight) is nn.Parameter
-        )
+        return isinstance(module, nn.Linear) and fqn in names
 
     quantization().quantize_(network, config, filter_fn=wanted)
 
@@ -145,46 +137,3 @@ def stored_format(weight: Any) -> str:
 def _dequantized(weight: Any) -> Tensor:
     tensor: Tensor = weight.dequantize()
     return tensor
-
-
-def static_int8(scale: Tensor, zero_point: Tensor) -> Any:
-    """Return torchao's configuration for 8-bit weights and inputs of one fixed scale and zero point, [1, 1] each."""
-    ao = quantization()
-    return ao.quant_api.Int8StaticActivationInt8WeightConfig(
-        act_quant_scale=scale,
-        act_quant_zero_point=zero_point,
-        granularity=[ao.granularity.PerTensor(), ao.granularity.PerRow()],
-        act_mapping_type=mapping("affine"),
-    )
-
-
-def _weight_only(scheme: Scheme, observer: str) -> Any:
-    ao = quantization()
-    bits = _torchao_bits(scheme, observer)
-    if bits == MAX_TORCHAO_BITS:
-        return ao.Int8WeightOnlyConfig(version=2)
-    return ao.IntxWeightOnlyConfig(
-        weight_dtype=getattr(torch, f"int{bits}"),
-        granularity=ao.granularity.PerAxis(0),
-        mapping_type=mapping(observer),
-    )
-
-
-def _dynamic(scheme: Scheme, observer: str) -> Any:
-    ao = quantization()
-    bits = _torchao_bits(scheme, observer)
-    if bits == MAX_TORCHAO_BITS:
-        return ao.Int8DynamicActivationInt8WeightConfig()
-    return ao.Int8DynamicActivationIntxWeightConfig(
-        weight_dtype=getattr(torch, f"int{bits}"),
-        weight_granularity=ao.granularity.PerAxis(0),
-        weight_mapping_type=mapping(observer),
-    )
-
-
-def _torchao_bits(scheme: Scheme, observer: str) -> int:
-    if not scheme.in_torchao or scheme.weights is None:
-        raise ValueError(f"scheme: torchao has no configuration for {scheme}")
-    if scheme.weights.bits == MAX_TORCHAO_BITS and observer != "symmetric":
-        raise ValueError(f"weight_observer: torchao has no {observer} in its {MAX_TORCHAO_BITS}-bit configurations")
-    return scheme.weights.bits

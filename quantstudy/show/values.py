@@ -1,46 +1,74 @@
 """What the figures take from the records: arrays [activations, seeds], differences, the reference activation."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.judge.paired import Intervals, mean_interval
-from quantstudy.judge.seeds import number
+from quantstudy.errors import BadInput
+from quantstudy.judge.flips import reference
+from quantstudy.judge.statistics.paired import Intervals, mean_interval
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.verdict import FLOAT
-from quantstudy.judge.words import marked
+from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from quantstudy.config import StudyConfig
-    from quantstudy.records import Run
+    from quantstudy.records.run import Run
 
 Floats = NDArray[np.float64]
 
 SIMULATED, TORCHAO = "simulated", "torchao"
 
 
-def reference(config: "StudyConfig") -> str:
-    """Return the activation that differences are taken to: relu, or the first one of a study without it."""
-    return "relu" if "relu" in config.activations else config.activations[0]
+def require(frame: "pd.DataFrame", columns: Sequence[str]) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises:
+        BadInput: naming the first that is missing.
+    """
+    for column in columns:
+        if column not in frame:
+            needed = f"a table needs the columns {', '.join(columns)}; {column} is missing"
+            raise BadInput("frame", ", ".join(map(str, frame.columns)) or "no column", needed)
 
 
-def focus_scheme(config: "StudyConfig") -> str:
-    """Return the scheme that titles speak of: weights and activations at the first width that was asked for."""
-    return f"w{config.focus_bits}a{config.focus_bits}"
+def three(
+    entry: Mapping[str, Any], scale: float = 1.0, keys: Sequence[str] = ("mean", "low", "high")
+) -> tuple[float, float, float]:
+    """Return a mean and the ends of its interval from verdict.json, NaN where there is none."""
+    mean, low, high = (scale * real(entry.get(key)) for key in keys)
+    return mean, low, high
 
 
-def told(run: "Run", line: str) -> str:
-    """Return a line in which each activation that has not learned is told to be so, as in the verdict.
+def padded(values: Iterable[float], share: float, least: float = 0.0) -> tuple[float, float]:
+    """Return the ends of an axis: all finite values, 0 to 100 without any, and a share of their range on either side.
 
-    From the records, since some figures are drawn before there is a verdict.
+    >>> padded([2.0, 6.0, math.nan], 0.25), padded([2.0], 0.25, least=4.0)
+    ((1.0, 7.0), (1.0, 3.0))
+    """
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 100.0]
+    pad = share * max(max(finite) - min(finite), least)
+    return min(finite) - pad, max(finite) + pad
+
+
+def names_in(frame: "pd.DataFrame") -> list[str]:
+    """Return the activations of a table, in the order in which they first come."""
+    return [str(name) for name in frame["activation"].unique()]
+
+
+def not_learned(run: "Run") -> list[str]:
+    """Return the activations that have not learned, as in the verdict, but from the records.
+
+    Some figures are drawn before there is a verdict.
     """
     frame = run.summaries()
     full = mean_interval(_cube(run, frame[frame["metric"] == FLOAT], ())).mean
-    means = zip(run.config.activations, map(number, full), strict=True)
-    return marked(line, [name for name, mean in means if mean is None or mean < run.config.learned])
+    means = zip(run.config.activations, map(json_number, full), strict=True)
+    return [name for name, mean in means if mean is None or mean < run.config.learned]
 
 
 def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:
@@ -80,4 +108,4 @@ def _cube(run: "Run", part: "pd.DataFrame", leading: tuple[int, ...]) -> Floats:
 
 def difference(run: "Run", values: Floats) -> Intervals:
     """Return the paired difference of each activation to the reference, seed by seed."""
-    return mean_interval(values - values[run.config.activations.index(reference(run.config))])
+    return mean_interval(values - values[run.config.activations.index(reference(run.config.activations))])

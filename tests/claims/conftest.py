@@ -11,9 +11,11 @@ from quantstudy.claims import checkout
 FIRST = """
 import pyarrow as pa
 from pathlib import Path
+from experiments.measures.values import value
+from quantstudy.claims.experiment import Measured
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.judge.contrasts import by_seed, contrast
-from quantstudy.tables import CLAIM as SCHEMA, rows
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("dead_neurons", "a | leads.", "The lead.", (Part("lead", "a leads", 0.02, "points", 100.0),))
 
@@ -25,16 +27,25 @@ def measure(activation, seeds):
         file.write(activation + "\\n")
     if activation == "c" and (Path(__file__).parent / "broken").exists():
         raise RuntimeError("broken off")
-    value = [{"a": 0.1, "b": 0.0, "c": 0.5}[activation] + 0.001 * s for s in range(seeds)]
-    return rows(SCHEMA, seeds, activation=activation, seed=list(range(seeds)), case="all", metric="m", value=value)
+    values = [value(activation) + 0.001 * s for s in range(seeds)]
+    return rows(SCHEMA, seeds, activation=activation, seed=list(range(seeds)), case="all", metric="m", value=values)
 
 def effects(table):
     return {"lead": contrast(by_seed(table, "m"), ["a"], ["b"])}
+
+EXPERIMENT = Measured(CLAIM, units, measure, effects)
+"""
+
+MEASURE = """
+def value(activation):
+    from experiments.measures import numbers
+    return numbers.VALUES[activation]
 """
 
 SECOND = """
+from quantstudy.claims.experiment import Derived
 from quantstudy.judge.claims import Claim, Part
-from quantstudy.tables import CLAIM as SCHEMA, rows
+from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
 CLAIM = Claim("wish_list", "b is counted.", "A count.", (Part("count", "b has some", 0.0, "things", exact=True),),
               needs=("dead_neurons",))
@@ -45,6 +56,8 @@ def combine(tables):
 
 def effects(table):
     return {"count": table["value"].to_numpy()}
+
+EXPERIMENT = Derived(CLAIM, combine, effects)
 """
 
 FIGURE = """
@@ -55,27 +68,45 @@ def draw(table, judged):
 """
 
 
+FILES = {
+    "__init__": "",
+    "claims/__init__": "",
+    "claims/dead_neurons": FIRST,
+    "claims/dead_neurons_figure": FIGURE,
+    "claims/wish_list": SECOND,
+    "claims/wish_list_figure": FIGURE,
+    "measures/__init__": "",
+    "measures/values": MEASURE,
+    "measures/numbers": 'VALUES = {"a": 0.1, "b": 0.0, "c": 0.5}',
+    "measures/unused": "",
+}
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The checkout: `dead_neurons` measures three pieces, `wish_list` needs its table."""
-    folder = tmp_path / "checkout" / "experiments"
-    (folder / "figures").mkdir(parents=True)
-    for name, text in {"dead_neurons": FIRST, "wish_list": SECOND}.items():
-        (folder / f"{name}.py").write_text(text)
-        (folder / "figures" / f"{name}.py").write_text(FIGURE)
-    monkeypatch.setattr(checkout, "root", lambda: folder.parent)
-    loaded = [name for name in sys.modules if name.startswith("quantstudy_claim_")]
-    kept = {name: sys.modules.pop(name) for name in loaded}
-    yield folder.parent
-    for name in [name for name in sys.modules if name.startswith("quantstudy_claim_")]:
+    checkout_folder = tmp_path / "checkout"
+    for name, text in FILES.items():
+        path = checkout_folder / "experiments" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(checkout, "root", lambda: checkout_folder)
+    kept = {name: sys.modules.pop(name) for name in loaded()}
+    yield checkout_folder
+    for name in loaded():
         del sys.modules[name]
     sys.modules.update(kept)
+
+
+def loaded() -> list[str]:
+    """Which modules of `experiments`, whichever checkout's, this process holds."""
+    return [name for name in sys.modules if name.partition(".")[0] == "experiments"]
 
 
 @pytest.fixture
 def measured(small: Path):
     """Return a function: which pieces were measured since it was last called."""
-    path = small / "experiments" / "measured.txt"
+    path = small / "experiments" / "claims" / "measured.txt"
 
     def since() -> list[str]:
         found = path.read_text().split() if path.exists() else []

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from quantstudy.claims.ledger import judged, ledger
-from quantstudy.claims_command import do_claims
+from quantstudy.cli.claims import do_claims
 from quantstudy.errors import StudyFailure
 
 BOTH = ("dead_neurons", "wish_list")
@@ -50,7 +50,7 @@ def test_a_failed_claim_leaves_the_ledger_as_it_was(small, tmp_path):
     out = tmp_path / "claims"
     do_claims(["dead_neurons"], 4, out, 1, fresh=False, as_json=False)
     before = (out / "README.md").read_bytes()
-    (small / "experiments" / "broken").touch()
+    (small / "experiments" / "claims" / "broken").touch()
     with pytest.raises(RuntimeError, match="broken off"):
         do_claims(["dead_neurons"], 5, out, 1, fresh=False, as_json=False)
     assert (out / "README.md").read_bytes() == before

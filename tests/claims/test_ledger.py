@@ -2,16 +2,18 @@
 
 import math
 import re
+import sys
 
 import numpy as np
 import pytest
 
 from quantstudy.claims import checkout
+from quantstudy.claims.experiment import Derived, Measured
 from quantstudy.claims.ledger import judged, ledger
 from quantstudy.claims.run import run_claim
-from quantstudy.executors import ThisProcess
-from quantstudy.judge.claim_words import amounts, bound, effect
+from quantstudy.engine.executors import ThisProcess
 from quantstudy.judge.claims import Claim, Part, judge_claims
+from quantstudy.words.claims import amounts, bound, effect
 
 COMMITTED = checkout.root() / "results" / "claims"
 
@@ -77,19 +79,21 @@ def test_effects_in_words():
 
 @pytest.mark.parametrize("name", checkout.CLAIMS)
 def test_every_claim_has_what_it_takes(name):
-    module = checkout.experiment(name)
-    claim = module.CLAIM
+    found = checkout.experiment(name)
+    claim = found.claim
     assert claim.name == name
-    assert module.__doc__
-    assert "?" in module.__doc__
+    told = sys.modules[f"experiments.claims.{name}"].__doc__
+    assert told
+    assert "?" in told
     assert claim.says.endswith(".")
     assert claim.measured.endswith(".")
     names = [part.name for part in claim.parts]
     assert len(set(names)) == len(names)
     assert any(part.decides for part in claim.parts)
     assert set(claim.needs) <= set(checkout.CLAIMS[: checkout.CLAIMS.index(name)])
-    assert callable(module.effects)
-    assert callable(module.combine if claim.needs else module.measure)
+    assert callable(found.effects)
+    assert isinstance(found, Derived if claim.needs else Measured)
+    assert callable(found.combine if isinstance(found, Derived) else found.measure)
     assert callable(checkout.drawing(name))
 
 

@@ -1,15 +1,18 @@
 """Pieces of work: each once, kept as soon as it is done, found again while nothing has changed, in any order."""
 
+import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quantstudy import provenance
 from quantstudy.claims import run as claims
+from quantstudy.claims.checkout import experiment
 from quantstudy.claims.records import read_claim
-from quantstudy.claims.run import run_claim, unit_paths
-from quantstudy.errors import StudyFailure
-from quantstudy.executors import ThisProcess
+from quantstudy.claims.run import measure_unit, run_claim, unit_paths
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records import provenance
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_other_seeds_are_other_pieces_and_fresh_measures_again(run, measured):
 
 
 def test_a_run_that_broke_off_goes_on(run, measured, small):
-    stop = small / "experiments" / "broken"
+    stop = small / "experiments" / "claims" / "broken"
     stop.touch()
     with pytest.raises(RuntimeError, match="broken off"):
         run()
@@ -63,11 +66,45 @@ def test_a_run_that_broke_off_goes_on(run, measured, small):
     assert len(table) == 9
 
 
-def test_a_changed_file_begins_again(run, small):
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("claims/dead_neurons", True),
+        ("measures/values", True),
+        ("measures/numbers", True),  # `values` imports it, inside a function
+        ("measures/unused", False),
+        ("claims/dead_neurons_figure", False),
+        ("claims/wish_list", False),
+    ],
+)
+def test_a_changed_file_begins_again_where_numbers_come_from_it(small, changed, again):
     before = unit_paths("dead_neurons", [{"activation": "a"}])[0]
-    path = small / "experiments" / "dead_neurons.py"
+    path = small / "experiments" / f"{changed}.py"
     path.write_text(path.read_text() + "\n")
-    assert unit_paths("dead_neurons", [{"activation": "a"}])[0] != before
+    assert (unit_paths("dead_neurons", [{"activation": "a"}])[0] != before) == again
+
+
+def test_a_claim_made_from_others_is_not_measured(small, tmp_path):
+    with pytest.raises(TypeError, match="made from the tables of other claims"):
+        measure_unit("wish_list", {}, tmp_path / "piece.parquet", {})
+
+
+def test_a_package_of_the_same_name_is_none_of_ours(small, tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert experiment("dead_neurons").claim.says == "a | leads."  # ours is found first
+    for name in [name for name in sys.modules if name.partition(".")[0] == "experiments"]:
+        del sys.modules[name]
+    importlib.import_module("experiments")
+    with pytest.raises(BadInput, match="claims are files of a checkout"):
+        experiment("dead_neurons")
+
+
+def test_what_is_no_experiment_is_refused(small):
+    (small / "experiments" / "claims" / "wish_list.py").write_text("EXPERIMENT = 3\n")
+    with pytest.raises(TypeError, match=r"wish_list\.EXPERIMENT is 3"):
+        experiment("wish_list")
 
 
 def test_another_processor_or_arithmetic_begins_again(small, monkeypatch):

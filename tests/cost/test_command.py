@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from quantstudy import show, study
-from quantstudy.config import StudyConfig
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
+from quantstudy.config.study import StudyConfig
 from quantstudy.cost.timing import WAYS
+from quantstudy.engine import drawing, pipeline
+from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import StudyFailure
-from quantstudy.records import Run
-from quantstudy.study import run_study
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS
+from quantstudy.records.run import Run
 
 Command = Callable[..., Any]
 Instant = Callable[..., None]
@@ -35,13 +35,13 @@ TIED = StudyConfig(
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(study, "redo", lambda run, **_: None)
+        patched.setattr(pipeline, "redo", lambda run, **_: None)
         return run_study(TIED, tmp_path_factory.mktemp("runs") / "tied")
 
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
 
 
 def test_json_alone_on_standard_output(command: Command, instant: Instant, capfd: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_cost_json_in_a_run_breaks_its_ties_in_words(
     finished: Run, command: Command, instant: Instant, undrawn: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     instant()
-    study.redo(finished)
+    pipeline.redo(finished)
     before = finished.verdict()["schemes"]["w4a4"]
     assert {"relu@1000000", "relu"} <= set(before["tied_with"])
     assert "no cost was measured to break the tie" in before["reason"]
@@ -136,7 +136,7 @@ def test_the_table_alone_decides_and_no_trait(finished: Run, undrawn: None) -> N
     calls = {"relu": 2, "relu@1000000": 1, "silu": 0}
     entries = {name: entry | {"mufu_forward": value} for name, value in calls.items()}
     (finished.folder / "cost.json").write_text(json.dumps({"activations": entries}))
-    study.redo(finished)
+    pipeline.redo(finished)
     for judged in finished.verdict()["schemes"].values():
         tied = [name for name in judged["tied_with"] if name in judged["deployable"]]
         if len(tied) > 1:
@@ -158,7 +158,7 @@ def test_the_activations_asked_for_go_into_the_run(
 def test_a_damaged_cost_json_is_told(finished: Run, text: str, undrawn: None) -> None:
     (finished.folder / "cost.json").write_text(text)
     with pytest.raises(StudyFailure, match=r"cost\.json is damaged; measure again with quantstudy cost --out"):
-        study.redo(finished)
+        pipeline.redo(finished)
     (finished.folder / "cost.json").unlink()
     assert finished.cost() is None
 

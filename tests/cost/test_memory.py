@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, parse_activation
 from quantstudy.cost.memory import WAYS, added_bytes, fused_layer, kept_bytes, saved_bytes
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, parse_activation
 
 NAMES = (*DEFAULT_ACTIVATIONS, "hardgelu_uncapped", "relu@3", "prelu@2", "hardgelu@2")
 

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
+from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
 from quantstudy.cost.peak import Apply, LiveBytes, training_step
 from quantstudy.cost.plain import plain, slopes
-from quantstudy.subject.activations import ACTIVATIONS, DEFAULT_ACTIVATIONS
 
 SIZE = 1000
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import ACTIVATIONS, parse_activation
 from quantstudy.cost import table
 from quantstudy.cost.instructions import COUNTS
 from quantstudy.cost.memory import WAYS
 from quantstudy.cost.plain import plain, slopes
 from quantstudy.cost.table import cost_table
-from quantstudy.subject.activations import ACTIVATIONS, parse_activation
 
 NAMES = ("relu", "hardgelu", "hardgelu_uncapped", "prelu@2")
 KEYS = {*COUNTS, "saved_bytes", "added_bytes", "bounded", "nanoseconds"}

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS, Activation, parse_activation
 from quantstudy.cost import timing
 from quantstudy.cost.plain import slopes
 from quantstudy.cost.timing import WAYS, Calls, time_activations
-from quantstudy.subject.activations import DEFAULT_ACTIVATIONS, Activation, parse_activation
 
 MODES = ("forward", "forward_backward")
 NUMBERS = {"median", "ratio", "ratio_low", "ratio_high"}
@@ -93,8 +93,8 @@ def test_threads_are_given_back_when_a_call_fails(monkeypatch: pytest.MonkeyPatc
 def test_what_is_timed_computes_the_activation(name: str, way: str) -> None:
     activation = parse_activation(name)
     torch.manual_seed(0)
-    x, grad = torch.randn(2, 1, timing.WIDTH, 50).mul_(3)
-    leaf, slope = x.double().requires_grad_(), slopes(activation, timing.WIDTH)
+    x, grad = torch.randn(2, 1, timing.NEURONS, 50).mul_(3)
+    leaf, slope = x.double().requires_grad_(), slopes(activation, timing.NEURONS)
     wide = None if slope is None else slope.detach().double().requires_grad_()
     y = activation(leaf, None if wide is None else wide[:, None])
     grads = torch.autograd.grad(y, [leaf] if wide is None else [leaf, wide], grad.double())
@@ -110,7 +110,7 @@ def test_what_is_timed_computes_the_activation(name: str, way: str) -> None:
 
 @pytest.mark.parametrize("way", [way for way in WAYS["cpu"] if way != "torch"])
 def test_our_kernels_record_nothing_for_autograd(way: str) -> None:
-    x = torch.ones(1, timing.WIDTH, 4)
+    x = torch.ones(1, timing.NEURONS, 4)
     value = WAYS["cpu"][way](parse_activation("prelu"), x, x).forward()
     assert isinstance(value, torch.Tensor)
     assert not value.requires_grad

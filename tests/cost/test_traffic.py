@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from quantstudy.cost.traffic import CountedKernel, Traffic
+from quantstudy.cost.interpreted import CountedKernel
+from quantstudy.cost.operations import Traffic
 
 N = 1000
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -99,7 +100,7 @@ def test_lanes_that_are_masked_do_not_count_and_a_scalar_counts_once_per_program
 
     count, x = Traffic(), torch.randn(3, N)
     kinds = {"x_ptr": "x", "slope_ptr": "slopes", "y_ptr": "y", "d_ptr": "nobody"}
-    constants = {"NAME": "prelu", "VALUE": True, "DERIVATIVE": False, "BLOCK": 512}
+    constants = {"NAME": "prelu", "DERIVATIVE": False, "BLOCK": 512}
     y, slopes = torch.zeros_like(x), torch.tensor([0.5, 0.25, 0.0])
     blocks = -(-N // 512)
     with count:
@@ -141,7 +142,7 @@ for kernel, constants, warps in (
     (step.step_kernel, training.step_constants((2, 8, 8, 8, 1), "relu"), 1),
     (forward.forward_kernel, dict(NAME="relu", KINDS=(0,) * 7, HIDDEN=3, ISOLATED=False, W=8, BLOCK=64), 4),
 ):
-    types = {p.name: "*i64" if p.name in ("widths_ptr", "starts_ptr") else "*fp32" if p.name.endswith("_ptr")
+    types = {p.name: "*i64" if p.name in ("neurons_ptr", "starts_ptr") else "*fp32" if p.name.endswith("_ptr")
              else "fp32" if p.name in ("cap", "share") else "i32" for p in kernel.params if not p.is_constexpr}
     sass = compile_kernel(kernel, types, constants, warps=warps, enable_fp_fusion=warps == 1).sass
     found[kernel.__name__] = re.findall(r"\\b((?:LDG|STG)[A-Z0-9.]*)", sass)
@@ -159,14 +160,14 @@ def test_the_interpreter_counts_what_the_machine_code_of_the_training_step_does(
     ran = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr[-3000:]
     codes = json.loads(ran.stdout)
-    widths, kernel, count = (2, 8, 8, 8, 1), training.step_kernel, Traffic()
+    neurons, kernel, count = (2, 8, 8, 8, 1), training.step_kernel, Traffic()
     kinds = {"flat_ptr": "parameters", "inputs_ptr": "points", "target_ptr": "points", "partial_ptr": "sums"}
-    parameters = training.step_constants(widths, "relu")["PARAMETERS"]
+    parameters = training.step_constants(neurons, "relu")["PARAMETERS"]
     try:
         training.step_kernel = CountedKernel(kernel, count, kinds)
         with np.errstate(all="ignore"):
             inputs, target = torch.rand(1, 2, 64), torch.ones(1, 1, 64)
-            training.flat_gradients(torch.randn(1, parameters), widths, inputs, target, "relu")
+            training.flat_gradients(torch.randn(1, parameters), neurons, inputs, target, "relu")
     finally:
         training.step_kernel = kernel
     points, lanes = count.read["points"] // 4, 32

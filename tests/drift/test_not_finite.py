@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from quantstudy.drift import calibration, complexity, contours, curvature, decision, folds, layers, ranges, topology
+from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, topology
 
 BAD = [np.nan, np.inf, -np.inf]
 OF_FLOAT, OF_QUANTIZED = {"accuracy_float", "logit_margin"}, {"accuracy_quantized"}
@@ -112,14 +112,3 @@ def test_a_fold_of_nothing_beside_an_infinite_one_warns_of_nothing():
     infinite = nothing + np.inf
     for pair in ((nothing, infinite), (infinite, nothing), (infinite, infinite), (nothing, nothing)):
         assert np.isnan(folds.fold_measures(*pair, 0.1, -1.0, 1.0)["cosine"]).all()
-
-
-def test_curves_and_confidence_of_a_map_that_is_not_finite():
-    ramp = np.tile(np.arange(6.0) - 2.5, (2, 6, 1))
-    ramp[0, 0, 0] = np.nan
-    assert curvature.crossings(ramp).found.any(axis=1).tolist() == [False, True]
-    logits, target = ramp.reshape(2, -1), np.ones((2, 36), bool)
-    assert np.isnan(calibration.expected_calibration_error(logits, target)).tolist() == [True, False]
-    assert np.isnan(calibration.cross_entropy(logits, target)).tolist() == [True, False]
-    sure = calibration.expected_calibration_error(np.array([np.inf, -np.inf]), np.array([True, True]))
-    assert sure == 0.5  # infinitely sure, and right half of the time

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tomli_w
 
-from quantstudy.show import FIGURE_NAMES, VARIED
+from quantstudy.show.names import FIGURE_NAMES, VARIED
 from tests.fuzz.command import Answer, alone, place, report, within
 from tests.fuzz.folder import Folder, readable, same_records
 from tests.fuzz.justified import justify

@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cli, show
-from quantstudy.records import open_run
-from quantstudy.study import redo
-from quantstudy.subject import functions
+from quantstudy.activations import functions
+from quantstudy.cli import app
+from quantstudy.engine import drawing
+from quantstudy.engine.pipeline import redo
+from quantstudy.records.run import open_run
+from quantstudy.show.names import figure_names
 
 ZOO = Path(__file__).with_name("zoo.py")
 LONGEST = 180
@@ -54,7 +56,7 @@ def place(folder: Path) -> Path:
 
 def alone(arguments: Sequence[str], here: Path) -> Answer:
     """Run the command in a process of its own."""
-    code = "from quantstudy.cli import main; main()"
+    code = "from quantstudy.cli.app import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=here,
@@ -74,10 +76,10 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
     with pytest.MonkeyPatch.context() as patched, _at_most(LONGEST), contextlib.chdir(here):
         forget()
         patched.setattr(sys, "argv", ["quantstudy", *arguments])
-        patched.setattr(show, "figure_names", _some(figures))
+        patched.setattr(drawing, "figure_names", _some(figures))
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), _warnings_of_a_command():
             try:
-                cli.main()
+                app.main()
             except SystemExit as left:
                 code = left.code or 0
             except Exception:
@@ -88,7 +90,7 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
 def report(folder: Path) -> None:
     """Judge a finished run and write its page again, as the command `report` does, without figures."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(show, "figure_names", _some(()))
+        patched.setattr(drawing, "figure_names", _some(()))
         redo(open_run(folder))
 
 
@@ -101,7 +103,7 @@ def forget() -> None:
 
 
 def _some(figures: Sequence[str]) -> Any:
-    names = show.figure_names
+    names = figure_names
     return lambda run: tuple(name for name in names(run) if name in figures)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import tomli_w
 
-from quantstudy.config import CHOICES, REAL_NUMBERS
-from quantstudy.show import FIGURE_NAMES
-from quantstudy.subject.activations import ACTIVATIONS
+from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.config.study import CHOICES, REAL_NUMBERS
+from quantstudy.show.names import FIGURE_NAMES
 
 Settings = dict[str, Any]
 

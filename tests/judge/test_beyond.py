@@ -1,7 +1,7 @@
 """The sections beyond the schemes, each against slow loops over made-up records."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from quantstudy.judge.bootstrap import holm, paired_p, resample_indices
 from quantstudy.judge.cause import judge_cause, questions
 from quantstudy.judge.cliff import judge_cliff, smallest
-from quantstudy.judge.paired import mean_interval, paired_against_best
 from quantstudy.judge.placement import judge_placement
-from quantstudy.judge.seeds import by_seed
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.sensitivity import judge_sensitivity
+from quantstudy.judge.statistics.bootstrap import holm, paired_p, resample_indices
+from quantstudy.judge.statistics.paired import mean_interval, paired_against_best
+from quantstudy.judge.statistics.seeds import by_seed
+from quantstudy.words.cause import with_sentences
 
 NAMES = ("relu", "silu", "hardgelu")
 DEFAULT = {
@@ -59,7 +61,7 @@ def sensitivity(seeds: int, draw: Callable[..., float]) -> pd.DataFrame:
 def test_the_layers_of_every_scheme(seeds: int) -> None:
     random = np.random.default_rng(seeds)
     frame = sensitivity(seeds, random.random)
-    found = judge_sensitivity(frame, NAMES, seeds)
+    found = judge_sensitivity(frame, NAMES, seeds, ("w4", "a4", "w4a4"))
     assert list(found) == ["w4", "a4"]
     for scheme, name in product(found, NAMES):
         mine = frame[(frame["scheme"] == scheme) & (frame["activation"] == name) & (frame["metric"] == "flip_rate")]
@@ -85,7 +87,7 @@ def test_undefined_rates_have_no_mean_and_are_counted() -> None:
     frame = sensitivity(5, lambda: 0.25)
     frame.loc[(frame["view"] == "total") & (frame["activation"] == "silu") & (frame["seed"] == 1), "value"] = np.nan
     frame.loc[(frame["view"] == "shapley") & (frame["activation"] == "relu"), "value"] = np.nan
-    found = judge_sensitivity(frame, NAMES, 5)["w4"]
+    found = judge_sensitivity(frame, NAMES, 5, ("w4", "a4", "w4a4"))["w4"]
     nothing = {"mean": None, "low": None, "high": None}
     assert found["silu"]["total"] == found["relu"]["layers"][0]["shapley"] == nothing
     assert found["silu"]["layers"][0]["isolated"] == {"mean": 0.25, "low": 0.25, "high": 0.25}
@@ -211,7 +213,7 @@ def test_the_ranking_under_every_setting() -> None:
         base = random.uniform(0.925, 0.935, (3, 10))
         base[number % 3] += 0.05 if number % 4 else 0.0
         accuracy[setting] = base
-    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     entries = {tuple(entry[key] for key in DEFAULT): entry for entry in found["settings"]}
     assert list(entries) == SETTINGS  # in the order of the records
     assert [setting for setting in entries if entries[setting]["default"]] == [tuple(DEFAULT.values())]
@@ -219,7 +221,7 @@ def test_the_ranking_under_every_setting() -> None:
     for setting, entry in entries.items():
         values = accuracy[setting]
         top = int(values.mean(axis=1).argmax())
-        against = paired_against_best(values)
+        against = paired_against_best(values, test=paired_p)
         assert entry["best"] == NAMES[top]
         assert entry["tied_with"] == [name for name, tied in zip(NAMES, against.tied, strict=True) if tied]
         drops = [three(0.99 - row, -1.0)["high"].expected for row in values]
@@ -242,7 +244,7 @@ def test_the_ranking_under_every_setting() -> None:
 def test_where_the_backends_differ_nothing_is_deployable_in_any_setting_or_at_any_width() -> None:
     accuracy = {setting: np.full((3, 10), 0.995) for setting in SETTINGS}
     for differ, left in (({"w4a4": {"silu": {}}}, ["relu", "hardgelu"]), ({"w4a4": {}, "w4": {"silu": {}}}, [*NAMES])):
-        judged = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, (), differ)["w4a4"]
+        judged = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, PERMUTATION, (), differ)["w4a4"]
         assert all(entry["deployable"] == left for entry in judged["settings"])
     frame = cliff(6, (2, 4, 8), lambda *_: 0.001)
     apart = {"w4": {"silu": {}}, "a4": {}, "w4a4": {}, "w8": {}, "a8": {}, "w8a8": {}}
@@ -254,21 +256,21 @@ def test_where_the_backends_differ_nothing_is_deployable_in_any_setting_or_at_an
 
 def test_who_lacks_a_network_is_not_the_best_of_a_setting() -> None:
     accuracy = {setting: np.array([[0.9] * 8, [*[0.95] * 7, np.nan], [0.8] * 8]) for setting in SETTINGS}
-    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     assert found["tied_share"] == found["best_share"] == {"relu": 1.0, "silu": 0.0, "hardgelu": 0.0}
     assert all(entry["missing"] == {"silu": 1} for entry in found["settings"])
 
 
 def test_the_best_that_is_not_deployable_wins_no_setting() -> None:
     accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) + np.linspace(0, 0.001, 10) for setting in SETTINGS}
-    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(10, accuracy), NAMES, 10, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     for entry in found["settings"]:
         assert (entry["best"], entry["tied_with"], entry["deployable"], entry["winner"]) == ("silu", ["silu"], [], None)
 
 
 def test_one_seed_decides_nothing_about_placements() -> None:
     accuracy = {setting: np.array([[0.9], [0.95], [0.8]]) for setting in SETTINGS}
-    found = judge_placement(placement(1, accuracy), NAMES, 1, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(1, accuracy), NAMES, 1, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     for entry in found["settings"]:
         assert (entry["best"], entry["winner"], entry["deployable"]) == ("silu", None, [])
         assert entry["tied_with"] == list(NAMES)
@@ -277,7 +279,7 @@ def test_one_seed_decides_nothing_about_placements() -> None:
 
 def test_an_activation_without_values_is_neither_best_nor_tied() -> None:
     accuracy = {setting: np.array([[np.nan] * 8, [0.95] * 8, [0.8] * 8]) for setting in SETTINGS}
-    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT)["w4a4"]
+    found = judge_placement(placement(8, accuracy), NAMES, 8, 0.02, DEFAULT, rule=PERMUTATION)["w4a4"]
     assert found["tied_share"] == {"relu": 0.0, "silu": 1.0, "hardgelu": 0.0}
     json.dumps(found, allow_nan=False)
 
@@ -304,9 +306,19 @@ def networks(seeds: int, spread: float = 0.01) -> dict[tuple[str, str], np.ndarr
     return {key: mean + random.normal(0, spread, seeds) for key, mean in base.items()}
 
 
+def told(
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    learned: float = 0.0,
+    not_learned: Sequence[str] = (),
+) -> dict[str, list[dict[str, Any]]]:
+    return with_sentences(judge_cause(frame, activations, seeds, learned, rule=PERMUTATION), not_learned)
+
+
 def test_every_question_about_the_cause() -> None:
     values = networks(12)
-    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    rows = told(cause(12, values), NAMES, 12)["w4a4"]
     expected = []
     for base in ("relu", "silu"):
         expected += [
@@ -339,7 +351,7 @@ def test_every_question_about_the_cause() -> None:
 def test_the_sentences_say_who_gains_and_who_loses() -> None:
     values = networks(12, 0.0)
     values["relu", "plain"] += np.tile([0.001, -0.001], 6)
-    rows = judge_cause(cause(12, values), NAMES, 12)["w4a4"]
+    rows = told(cause(12, values), NAMES, 12)["w4a4"]
     said = {(row["of"], row["question"]): row["sentence"] for row in rows}
     assert said["silu", "gap"] == "hardgelu is ahead of silu by 20.0 points (95 % CI 20.0 to 20.0)."
     assert said["silu", "bound"] == "Training silu with a cap at 3 gains 20.0 points (95 % CI 20.0 to 20.0)."
@@ -357,11 +369,11 @@ def test_the_sentences_say_who_gains_and_who_loses() -> None:
 
 def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values = {key: row[:4] for key, row in networks(12, 0.0).items()}
-    rows = judge_cause(cause(4, values), NAMES, 4)["w4a4"]
+    rows = told(cause(4, values), NAMES, 4)["w4a4"]
     assert all(row["low"] is None for row in rows)  # four equal differences have no interval
     assert all(row["sentence"].endswith("points on each of 4 seeds, too few to tell.") for row in rows)
     values = {key: row[:5] for key, row in networks(12, 0.0).items()}
-    rows = judge_cause(cause(5, values), NAMES, 5)["w4a4"]
+    rows = told(cause(5, values), NAMES, 5)["w4a4"]
     clear = [row for row in rows if row["low"] > 0 or row["high"] < 0]
     assert clear  # by the intervals, which are points here
     assert not any(row["differs"] for row in rows)  # but five seeds can never pass the test
@@ -370,7 +382,7 @@ def test_interval_and_permutation_test_must_agree_on_a_cause() -> None:
     values["silu", "calibrated"] = values["silu", "plain"] + step
     (row,) = [
         row
-        for row in judge_cause(cause(16, values), NAMES, 16)["w4a4"]
+        for row in told(cause(16, values), NAMES, 16)["w4a4"]
         if (row["of"], row["question"]) == ("silu", "calibration")
     ]
     assert row["low"] < 0 < row["high"]
@@ -384,7 +396,7 @@ def test_what_a_cause_is_held_against_and_has_not_learned_is_told() -> None:
     values["silu", "plain"] -= 0.5
     said = {
         (row["of"], row["question"]): (row["not_learned"], row["sentence"])
-        for row in judge_cause(cause(12, values), NAMES, 12, 0.6, ["silu"])["w4a4"]
+        for row in told(cause(12, values), NAMES, 12, 0.6, ["silu"])["w4a4"]
     }
     assert said["relu", "gap"][0] == []
     assert "learned" not in said["relu", "gap"][1]
@@ -400,14 +412,14 @@ def test_what_a_cause_is_held_against_and_has_not_learned_is_told() -> None:
 
 def test_an_interval_without_0_that_may_be_chance_says_so() -> None:
     values = {key: row[:6] for key, row in networks(12, 0.002).items()}
-    row = judge_cause(cause(6, values), NAMES, 6)["w4a4"][0]
+    row = told(cause(6, values), NAMES, 6)["w4a4"][0]
     assert row["low"] > 0
     assert not row["differs"]  # six seeds can't pass the test of fifteen comparisons
     assert row["sentence"].endswith(f"), which may be chance, all comparisons counted (p = {row['p_holm']:.2g}).")
 
 
 def test_one_seed_tells_no_cause() -> None:
-    rows = judge_cause(cause(1, networks(1)), NAMES, 1)["w4a4"]
+    rows = told(cause(1, networks(1)), NAMES, 1)["w4a4"]
     assert not any(row["differs"] for row in rows)
     assert all(row["sentence"].endswith("on one seed, which tells nothing.") for row in rows)
     assert all(row["low"] is None for row in rows)
@@ -417,16 +429,14 @@ def test_missing_networks_are_said() -> None:
     values = networks(8)
     del values["relu@3", "plain"]
     values["silu", "plain"] = np.full(8, np.nan)
-    rows = judge_cause(cause(8, values), NAMES, 8)["w4a4"]
+    rows = told(cause(8, values), NAMES, 8)["w4a4"]
     missing = [row for row in rows if row["mean"] is None]
     assert {(row["of"], row["question"]) for row in missing} >= {("relu", "bound"), ("relu", "shape"), ("silu", "gap")}
     assert all(row["sentence"].endswith("not known, a value is missing at 8 of 8 seeds.") for row in missing)
     values = networks(8)
     values["silu", "plain"][3] = np.nan
     (gap,) = [
-        row
-        for row in judge_cause(cause(8, values), NAMES, 8)["w4a4"]
-        if (row["of"], row["question"]) == ("silu", "gap")
+        row for row in told(cause(8, values), NAMES, 8)["w4a4"] if (row["of"], row["question"]) == ("silu", "gap")
     ]
     assert (gap["missing"], gap["mean"], gap["differs"]) == (1, None, False)
     assert gap["sentence"].endswith("not known, a value is missing at 1 of 8 seeds.")
@@ -436,7 +446,7 @@ def test_missing_networks_are_said() -> None:
 def test_no_cause_without_the_bounded_activation() -> None:
     assert list(questions(["relu", "silu"])) == []
     empty = cause(2, {})
-    assert judge_cause(empty, ["relu", "silu"], 2) == {}
+    assert judge_cause(empty, ["relu", "silu"], 2, 0.0, rule=PERMUTATION) == {}
 
 
 def test_a_value_recorded_twice() -> None:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from quantstudy.judge import bootstrap
-from quantstudy.judge.bootstrap import (
+from quantstudy.judge.statistics import bootstrap
+from quantstudy.judge.statistics.bootstrap import (
     all_equal,
     holm,
     mean_of,

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from quantstudy.judge.bootstrap import holm, paired_p
 from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Claim, Part, jackknife, judge_claims
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import holm, paired_p
+from quantstudy.judge.statistics.intervals import interval
 
 
 def claim(*parts: Part, name: str = "claim") -> Claim:

@@ -7,12 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput
-from quantstudy.judge.bootstrap import paired_p
 from quantstudy.judge.compare import HIGHER_IS_BETTER, Side, compare, scheme_pairs
-from quantstudy.judge.compare_words import MOST_PAIRS, comparison_lines, pair_name
-from quantstudy.judge.intervals import interval
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.words.compare import MOST_PAIRS, comparison_lines, pair_name
 
 NAN = float("nan")
 MADE = {"commit": "abc1234", "processor": "some", "device": "cpu", "versions": {"torch": "2.13", "noise": "1.2.2"}}

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from quantstudy.judge.contrasts import by_seed, contrast
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
 
 
 @pytest.fixture

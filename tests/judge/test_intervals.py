@@ -8,9 +8,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantstudy.judge import intervals
-from quantstudy.judge.bootstrap import resample_indices
-from quantstudy.judge.intervals import ALIKE, COVERAGE, coverage, interval, tail, tails
+from quantstudy.judge.statistics import intervals
+from quantstudy.judge.statistics.bootstrap import resample_indices
+from quantstudy.judge.statistics.intervals import ALIKE, COVERAGE, coverage, interval, tail, tails
 
 rng = np.random.default_rng(7)
 floats = st.floats(-1, 1, allow_subnormal=False).map(lambda x: round(x, 6))

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.multiverse import AXES, METRICS, multiverse_of
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.catalogue import metric
-from quantstudy.judge import multiverse, multiverse_words
-from quantstudy.judge.intervals import interval
-from quantstudy.judge.multiverse import HIGHER_IS_BETTER, judge_multiverse, short
-from quantstudy.multiverse_config import AXES, METRICS, multiverse_of
+from quantstudy.judge import multiverse
+from quantstudy.judge.multiverse import HIGHER_IS_BETTER, judge_multiverse
+from quantstudy.judge.rules import PERMUTATION
+from quantstudy.judge.statistics.intervals import interval
+from quantstudy.words import multiverse as words
+from quantstudy.words.multiverse import short, with_summary
 
 NAMES = ("relu", "silu", "gelu")
 AXIS: dict[str, list[Any]] = {
@@ -57,9 +60,9 @@ def silu_but_not_before(choice: Mapping[str, Any], name: str) -> float:
 
 
 def judged(score: Score, seeds: int = 12, names: tuple[str, ...] = NAMES, **settings: Any) -> dict[str, Any]:
-    found = judge_multiverse(frame(score, seeds, names, **settings), names, seeds, AXIS, OWN, 0.9)
+    found = judge_multiverse(frame(score, seeds, names, **settings), names, seeds, AXIS, OWN, 0.9, rule=PERMUTATION)
     json.dumps(found, allow_nan=False)
-    return found
+    return with_summary(found)
 
 
 def test_shares_states_and_what_they_depend_on() -> None:
@@ -180,7 +183,7 @@ def test_who_lacks_a_value_is_neither_best_nor_tied_and_counted() -> None:
     gone = (table["activation"] == "silu") & (table["placement"] == "post") & (table["metric"] == "flip_rate")
     some = gone & (table["observer"] == "mse") & (table["seed"] < 2)
     table.loc[(gone & (table["observer"] == "minmax")) | some, "value"] = np.nan
-    found = judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9)
+    found = with_summary(judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9, rule=PERMUTATION))
     json.dumps(found, allow_nan=False)
     complete = judged(silu_but_not_before)
     assert found["mean_rank"]["silu"] == complete["mean_rank"]["silu"] + 4 * (3 - 1) / 16  # last where it lacks one
@@ -196,7 +199,7 @@ def test_too_few_seeds_rank_by_who_is_best_and_not_by_who_has_values() -> None:
     table = frame(lambda choice, name: 0.9 if name == "silu" else 0.8, 4)
     gone = (table["activation"] == "silu") & (table["lr"] == 0.1) & (table["observer"] == "mse")
     table.loc[gone, "value"] = np.nan
-    found = judge_multiverse(table, NAMES, 4, AXIS, OWN, 0.9)
+    found = with_summary(judge_multiverse(table, NAMES, 4, AXIS, OWN, 0.9, rule=PERMUTATION))
     assert not found["tells"]
     assert found["overall_best"] == "silu"  # the best in three of four
 
@@ -204,7 +207,7 @@ def test_too_few_seeds_rank_by_who_is_best_and_not_by_who_has_values() -> None:
 def test_nothing_measured() -> None:
     table = frame(silu_but_not_before, 12)
     table["value"] = np.nan
-    found = judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9)
+    found = with_summary(judge_multiverse(table, NAMES, 12, AXIS, OWN, 0.9, rule=PERMUTATION))
     json.dumps(found, allow_nan=False)
     assert found["overall_best"] is None
     assert set(found["share_best_or_tied"].values()) == {0.0}
@@ -262,7 +265,11 @@ def test_words() -> None:
 
 
 def test_an_own_choice_that_is_not_there() -> None:
-    found = judge_multiverse(frame(silu_but_not_before, 12), NAMES, 12, AXIS, OWN | {"metric": "accuracy_drop"}, 0.9)
+    found = with_summary(
+        judge_multiverse(
+            frame(silu_but_not_before, 12), NAMES, 12, AXIS, OWN | {"metric": "accuracy_drop"}, 0.9, rule=PERMUTATION
+        )
+    )
     assert found["own"] is None
     assert not any("own choices" in line for line in found["summary"])
 
@@ -277,4 +284,4 @@ def test_the_short_form() -> None:
 
 def test_which_way_the_metrics_go() -> None:
     assert {name for name in METRICS if metric(name).better == "higher"} == set(HIGHER_IS_BETTER)
-    assert tuple(multiverse_words.NAMES) == AXES == tuple(multiverse_of(StudyConfig()).axes)
+    assert tuple(words.NAMES) == AXES == tuple(multiverse_of(StudyConfig()).axes)

@@ -5,8 +5,8 @@ import pytest
 import scipy.stats
 from statsmodels.stats.power import TTestPower
 
-from quantstudy.judge.bootstrap import paired_p
-from quantstudy.judge.power import more_seeds, paired_power
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.power import more_seeds, paired_power
 
 HOLM = 0.05 / 6
 

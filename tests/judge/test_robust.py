@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from statsmodels.stats.proportion import proportion_confint
 
-from quantstudy.judge.bootstrap import resample_indices
-from quantstudy.judge.intervals import tail
-from quantstudy.judge.paired import mean_interval
-from quantstudy.judge.robust import interquartile_mean, iqm_interval, probability_of_improvement
+from quantstudy.judge.statistics.bootstrap import resample_indices
+from quantstudy.judge.statistics.intervals import tail
+from quantstudy.judge.statistics.paired import mean_interval
+from quantstudy.judge.statistics.robust import interquartile_mean, iqm_interval, probability_of_improvement
 
 NAN = float("nan")
 shares = st.floats(0, 1).map(lambda x: round(x, 2))

@@ -11,10 +11,10 @@ import pytest
 
 import quantstudy.judge
 
-FILES = sorted(Path(quantstudy.judge.__file__).parent.glob("*.py"))
+FILES = sorted(Path(quantstudy.judge.__file__).parent.rglob("*.py"))
 ALLOWED = {"collections", "dataclasses", "functools", "itertools", "math", "re", "typing", "numpy", "scipy", "pandas"}
-OWN = ("quantstudy.config", "quantstudy.errors", "quantstudy.judge", "quantstudy.records",
-       "quantstudy.quantize.scheme", "quantstudy.subject.activations", "quantstudy.subject.sameness",
+OWN = ("quantstudy.config.study", "quantstudy.errors", "quantstudy.judge", "quantstudy.records.run",
+       "quantstudy.quantize.scheme", "quantstudy.activations.catalogue", "quantstudy.activations.sameness",
        "quantstudy_kernels.elementary")  # fmt: skip
 
 
@@ -41,26 +41,26 @@ def test_imports_and_length(path):
 @pytest.mark.parametrize(
     "name",
     [
-        "bootstrap",
-        "cause",
-        "claim_words",
-        "claims",
-        "cliff",
-        "contrasts",
-        "differing",
-        "intervals",
-        "paired",
-        "parity",
-        "power",
-        "robust",
-        "seeds",
-        "sequential",
-        "tie",
-        "verdict",
-        "words",
+        "judge.statistics.bootstrap",
+        "judge.cause",
+        "words.claims",
+        "judge.claims",
+        "judge.cliff",
+        "judge.statistics.contrasts",
+        "judge.differing",
+        "judge.statistics.intervals",
+        "judge.statistics.paired",
+        "judge.parity",
+        "judge.statistics.power",
+        "judge.statistics.robust",
+        "judge.statistics.seeds",
+        "judge.statistics.sequential",
+        "judge.tie",
+        "judge.verdict",
+        "words.verdict",
     ],
 )
 def test_examples(name):
-    found = doctest.testmod(importlib.import_module(f"quantstudy.judge.{name}"))
+    found = doctest.testmod(importlib.import_module(f"quantstudy.{name}"))
     assert found.attempted > 0
     assert found.failed == 0

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantstudy.judge.bootstrap import paired_p
-from quantstudy.judge.paired import paired_against, paired_against_best
-from quantstudy.judge.sequential import STAKES, anytime_p, log_gains
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.paired import paired_against, paired_against_best
+from quantstudy.judge.statistics.sequential import STAKES, anytime_p, log_gains
 
 NAN = float("nan")
 LOOKS = np.arange(16, 257, 16)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from quantstudy.judge.intervals import COVERAGE, interval
-from quantstudy.judge.paired import paired_against_best
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.intervals import COVERAGE, interval
+from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.sequential import anytime_p
 
 MEASURED = {
     "normal": (lambda random, seeds: random.normal(size=seeds), 0.0),
@@ -36,13 +37,13 @@ def coverage(seeds, trials, draw, truth, key=1):
     return inside / trials
 
 
-def false_winners(activations, seeds, trials, key=2, skewed=False, **options):
+def false_winners(activations, seeds, trials, key=2, skewed=False, test=paired_p):
     random = np.random.default_rng(key)
     wins = 0
     for _ in range(trials):
         values = random.normal(size=(activations, seeds)) + random.normal(size=seeds)  # each seed has its own mask
         values = -np.exp(0.8 * values) if skewed else values
-        wins += paired_against_best(values, **options).tied.sum() == 1
+        wins += paired_against_best(values, test).tied.sum() == 1
     return wins / trials
 
 
@@ -70,14 +71,14 @@ def test_nobody_wins_on_few_seeds():
     assert false_winners(2, 6, 50, test=anytime_p) == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"test": anytime_p}])
-def test_a_true_winner_is_found(options):
+@pytest.mark.parametrize("test", [paired_p, anytime_p])
+def test_a_true_winner_is_found(test):
     random = np.random.default_rng(3)
     wins = 0
     for _ in range(20):
         values = random.normal(size=(7, 16))
         values[4] += 3
-        wins += np.flatnonzero(paired_against_best(values, **options).tied).tolist() == [4]
+        wins += np.flatnonzero(paired_against_best(values, test).tied).tolist() == [4]
     assert wins >= 18
 
 

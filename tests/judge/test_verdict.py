@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge import seeds, verdict
-from quantstudy.judge.bootstrap import paired_p
-from quantstudy.judge.intervals import coverage
-from quantstudy.judge.paired import mean_interval, paired_against_best, probability_of_best
-from quantstudy.judge.power import more_seeds
-from quantstudy.judge.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.seeds import number
-from quantstudy.judge.sequential import anytime_p
+from quantstudy.judge import verdict
+from quantstudy.judge.rules import ANYTIME, PERMUTATION
+from quantstudy.judge.statistics import seeds
+from quantstudy.judge.statistics.bootstrap import paired_p
+from quantstudy.judge.statistics.intervals import coverage
+from quantstudy.judge.statistics.paired import mean_interval, paired_against_best, probability_of_best
+from quantstudy.judge.statistics.power import more_seeds
+from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
+from quantstudy.judge.statistics.seeds import json_number
+from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.verdict import COLUMNS, judge
+from quantstudy.words.verdict import with_reasons
 
 NAN = float("nan")
 NAMES = ["relu", "silu", "gelu"]
@@ -38,9 +41,9 @@ def run(metrics, quantized, full=None, allowed_drop=0.02, **options):
     """Judge one scheme, w4, of arrays `{activation: [seeds]}`."""
     full = full or {a: np.full(len(v), 0.99) for a, v in quantized.items()}
     frame = metrics(full, {"w4": quantized}, **options)
-    found = judge(frame, activations=list(quantized), schemes=["w4"], allowed_drop=allowed_drop)
+    found = judge(frame, activations=list(quantized), schemes=["w4"], allowed_drop=allowed_drop, rule=PERMUTATION)
     json.dumps(found, allow_nan=False)
-    return found["schemes"]["w4"]
+    return with_reasons(found)["schemes"]["w4"]
 
 
 def entry(judged, name):
@@ -55,14 +58,14 @@ def test_names_and_places():
 def test_schema_and_order_of_schemes(metrics):
     values = {a: 0.9 + noise(6, seed=i) for i, a in enumerate(NAMES)}
     frame = metrics(values, {"w8": values, "a4": values, "w4": values})
-    found = judge(frame, activations=NAMES, schemes=["w4", "w8", "a4"], allowed_drop=0.02)
+    found = judge(frame, activations=NAMES, schemes=["w4", "w8", "a4"], allowed_drop=0.02, rule=PERMUTATION)
     assert list(found) == [*("schemes", "seeds", "allowed_drop", "learned", "not_learned", "coverage", "test")]
     assert (found["seeds"], found["allowed_drop"], found["learned"], found["not_learned"]) == (6, 0.02, 0.0, {})
     assert list(found["schemes"]) == ["w4", "w8", "a4"]
     for judged in found["schemes"].values():
         assert set(judged) == {
             "backend", "seeds", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing",
-            "backends_differ", "reason"
+            "backends_differ", "seeds_needed", "flips"
         }  # fmt: skip
         assert judged["seeds"] == 6
         assert judged["backend"] == "simulated"
@@ -79,7 +82,7 @@ def test_numbers_are_those_of_the_paired_bootstrap(metrics):
     table = np.array(list(quantized.values()))
     accuracy, drop = mean_interval(table), mean_interval(np.array(list(full.values())) - table)
     rates, robust = mean_interval(list(flips.values())), iqm_interval(table)
-    against, chances = paired_against_best(table), probability_of_best(table).probability
+    against, chances = paired_against_best(table, test=paired_p), probability_of_best(table).probability
     ahead = probability_of_improvement(table)
     for row, name in enumerate(NAMES):
         expected = {
@@ -118,7 +121,7 @@ def test_a_verdict_after_looking_often_uses_the_other_test(metrics):
     quantized = {"relu": 0.96 + noise(16, std=0.01), "silu": 0.9655 + noise(16, seed=1, std=0.01)}
     frame = metrics({a: np.full(16, 0.99) for a in quantized}, {"w4": quantized})
     options = {"activations": list(quantized), "schemes": ["w4"], "allowed_drop": 0.02}
-    once, often = (judge(frame, **options, until_decided=flag) for flag in (False, True))
+    once, often = (judge(frame, **options, rule=rule) for rule in (PERMUTATION, ANYTIME))
     assert (once["test"], often["test"]) == ("permutation", "anytime")
     values = [entry(found["schemes"]["w4"], "relu")["p_holm"] for found in (once, often)]
     difference = quantized["silu"] - quantized["relu"]
@@ -134,15 +137,21 @@ def test_rows_of_torchao_decide_nothing(metrics):
     assert theirs.any()
     options = {"activations": NAMES, "schemes": ["w4"], "allowed_drop": 0.02}
     other = frame.assign(value=frame["value"].mask(theirs, 0.999))
-    assert judge(frame, **options) == judge(frame[~theirs], **options) == judge(other, **options)
+    assert (
+        judge(frame, **options, rule=PERMUTATION)
+        == judge(frame[~theirs], **options, rule=PERMUTATION)
+        == judge(other, **options, rule=PERMUTATION)
+    )
 
 
 def test_coverage_stands_with_the_verdict(metrics):
     values = {"relu": 0.9 + noise(16)}
-    found = judge(metrics(values, {"w4": values}), activations=["relu"], schemes=["w4"], allowed_drop=0.02)
+    found = judge(
+        metrics(values, {"w4": values}), activations=["relu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION
+    )
     assert found["coverage"] == coverage(16)
     one = {"relu": [0.9]}
-    found = judge(metrics(one, {"w4": one}), activations=["relu"], schemes=["w4"], allowed_drop=0.02)
+    found = judge(metrics(one, {"w4": one}), activations=["relu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)
     assert found["coverage"] is None
 
 
@@ -286,16 +295,24 @@ def test_a_failed_network_is_neither_left_out_of_the_best_nor_of_what_is_deploya
 def test_what_has_not_learned_is_never_deployable(metrics):
     full = {"relu": np.full(16, 0.51), "silu": np.full(16, 0.9), "gelu": np.full(16, 0.899999)}
     frame = metrics(full, {"w4": full})
-    found = judge(frame, activations=list(full), schemes=["w4"], allowed_drop=0.02, learned=0.9)
+    found = judge(frame, activations=list(full), schemes=["w4"], allowed_drop=0.02, learned=0.9, rule=PERMUTATION)
     judged = found["schemes"]["w4"]
     assert judged["deployable"] == ["silu"]
     assert found["not_learned"] == {"relu": 0.51, "gelu": 0.899999}
     assert {one["activation"]: one["learned"] for one in judged["ranking"]} == {"relu": 0, "silu": 1, "gelu": 0}
     assert entry(judged, "relu")["accuracy_float"] == 0.51
-    alone = judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.9)["schemes"]["w4"]
+    alone = with_reasons(
+        judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.9, rule=PERMUTATION)
+    )
+    alone = alone["schemes"]["w4"]
     assert (alone["best"], alone["winner"], alone["deployable"]) == ("relu", None, [])
     assert alone["reason"].startswith("None is deployable at w4: the best, relu (not learned), loses 0.0 points")
-    assert judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.5)["not_learned"] == {}
+    assert (
+        judge(frame, activations=["relu"], schemes=["w4"], allowed_drop=0.02, learned=0.5, rule=PERMUTATION)[
+            "not_learned"
+        ]
+        == {}
+    )
 
 
 def test_where_the_backends_differ_nothing_is_deployable(metrics):
@@ -303,7 +320,7 @@ def test_where_the_backends_differ_nothing_is_deployable(metrics):
     frame = metrics(values, {"w4": values, "a4": values})
     apart = {"w4": {"silu": {"share": 0.2761, "at": "w4"}}, "a4": {}}
     options = {"activations": list(values), "schemes": ["w4", "a4"], "allowed_drop": 0.05, "differences": apart}
-    found = judge(frame, **options)["schemes"]
+    found = with_reasons(judge(frame, **options, rule=PERMUTATION))["schemes"]
     assert (found["w4"]["deployable"], found["w4"]["winner"]) == (["relu"], None)
     assert found["a4"]["deployable"] == ["silu", "relu"]
     assert "torchao decides 27.61 % of the pixels of silu otherwise than the simulated path" in found["w4"]["reason"]
@@ -314,7 +331,9 @@ def test_rows_that_are_not_there_count_as_missing(metrics):
     values = {a: 0.98 - 0.1 * i + noise(8, seed=i) for i, a in enumerate(NAMES)}
     frame = metrics(values, {"w4": values})
     gone = (frame["activation"] == "gelu") & (frame["metric"] == "accuracy_quantized")
-    judged = judge(frame[~gone], activations=NAMES, schemes=["w4"], allowed_drop=0.02)["schemes"]["w4"]
+    judged = judge(frame[~gone], activations=NAMES, schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)["schemes"][
+        "w4"
+    ]
     assert judged["missing"] == {"accuracy_quantized": {"gelu": 8}}
     last = judged["ranking"][-1]
     assert last["activation"] == "gelu"
@@ -332,7 +351,9 @@ def test_without_float_accuracy_nothing_is_deployable(metrics):
     values = {"silu": 0.98 + noise(8), "relu": 0.5 + noise(8)}
     frame = metrics(values, {"w4": values})
     frame = frame[frame["metric"] != "accuracy_float"]
-    judged = judge(frame, activations=["silu", "relu"], schemes=["w4"], allowed_drop=0.02)["schemes"]["w4"]
+    judged = judge(frame, activations=["silu", "relu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)["schemes"][
+        "w4"
+    ]
     assert (judged["best"], judged["winner"], judged["deployable"]) == ("silu", None, [])
     assert judged["ranking"][0]["drop"] is None
 
@@ -340,12 +361,12 @@ def test_without_float_accuracy_nothing_is_deployable(metrics):
 def test_a_scheme_without_values_is_judged_as_such(metrics):
     values = {"silu": 0.98 + noise(8)}
     frame = metrics(values, {"w4": values})
-    found = judge(frame, activations=["silu"], schemes=["w4", "a3"], allowed_drop=0.02)
+    found = judge(frame, activations=["silu"], schemes=["w4", "a3"], allowed_drop=0.02, rule=PERMUTATION)
     judged = found["schemes"]["a3"]
     assert (judged["best"], judged["winner"], judged["tied_with"], judged["deployable"]) == (None, None, [], [])
     assert [one["activation"] for one in judged["ranking"]] == ["silu"]
     assert judged["missing"] == {"accuracy_quantized": {"silu": 8}, "flip_rate": {"silu": 8}}
-    empty = judge(frame[:0], activations=["silu"], schemes=["w4"], allowed_drop=0.02)
+    empty = judge(frame[:0], activations=["silu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)
     assert (empty["seeds"], empty["schemes"]["w4"]["best"]) == (0, None)
     json.dumps([found, empty], allow_nan=False)
 
@@ -353,7 +374,7 @@ def test_a_scheme_without_values_is_judged_as_such(metrics):
 def test_others_in_the_metrics_are_ignored(metrics):
     values = {"relu": 0.9 + noise(8), "silu": 0.98 + noise(8), "other": 0.99 + noise(12)}
     frame = metrics(values, {"w4": values})
-    found = judge(frame, activations=["relu", "silu"], schemes=["w4"], allowed_drop=0.02)
+    found = judge(frame, activations=["relu", "silu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)
     assert found["seeds"] == 8
     assert found["schemes"]["w4"]["best"] == "silu"
 
@@ -363,7 +384,9 @@ def test_plain_strings_and_shuffled_rows_give_the_same(metrics):
     frame = metrics(values, {"w4": values})
     plain = frame.astype(dict.fromkeys(["activation", "scheme", "backend", "scope", "metric"], str))
     options = {"activations": NAMES, "schemes": ["w4"], "allowed_drop": 0.02}
-    assert judge(plain.sample(frac=1, random_state=1), **options) == judge(frame, **options)
+    assert judge(plain.sample(frac=1, random_state=1), **options, rule=PERMUTATION) == judge(
+        frame, **options, rule=PERMUTATION
+    )
 
 
 def test_a_value_recorded_twice_is_refused(metrics):
@@ -372,27 +395,27 @@ def test_a_value_recorded_twice_is_refused(metrics):
     again = frame[(frame["metric"] == "accuracy_quantized") & (frame["seed"] == 3)]
     message = "^metrics: accuracy_quantized of silu, seed 3, w4, simulated is recorded twice$"
     with pytest.raises(StudyFailure, match=message):
-        judge(pd.concat([frame, again]), activations=["silu"], schemes=["w4"], allowed_drop=0.02)
+        judge(pd.concat([frame, again]), activations=["silu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)
 
 
 def test_missing_columns_are_named(metrics):
     values = {"silu": 0.98 + noise(8)}
     frame = metrics(values, {"w4": values}).drop(columns=["scope", "value", "layer"])
     with pytest.raises(StudyFailure, match=r"^metrics: no column scope, value$"):
-        judge(frame, activations=["silu"], schemes=["w4"], allowed_drop=0.02)
+        judge(frame, activations=["silu"], schemes=["w4"], allowed_drop=0.02, rule=PERMUTATION)
     assert COLUMNS == ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 
 
 def test_no_activation_is_bad_input(metrics):
     with pytest.raises(BadInput, match=r"^activations: \[\] is not allowed; at least one name$"):
-        judge(metrics({"a": [1.0]}, {}), activations=[], schemes=[], allowed_drop=0.02)
+        judge(metrics({"a": [1.0]}, {}), activations=[], schemes=[], allowed_drop=0.02, rule=PERMUTATION)
 
 
 def test_numbers_fit_json():
-    assert number(0.12345678901249) == 0.123456789012
-    assert number(np.float64(0.5)) == 0.5
-    assert number(math.inf) is number(-math.inf) is number(NAN) is None
-    assert math.copysign(1, number(-1e-14)) == 1
+    assert json_number(0.12345678901249) == 0.123456789012
+    assert json_number(np.float64(0.5)) == 0.5
+    assert json_number(math.inf) is json_number(-math.inf) is json_number(NAN) is None
+    assert math.copysign(1, json_number(-1e-14)) == 1
 
 
 @settings(max_examples=30, deadline=None)
@@ -414,7 +437,7 @@ def test_what_always_holds(activations, seeds, key, gap, allowed, holes):
             rows += [(name, seed, "float", "float", "network", "accuracy_float", full)]
             rows += [(name, seed, "w4", "simulated", "network", "accuracy_quantized", got)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed)
+    found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed, rule=PERMUTATION)
     judged = found["schemes"]["w4"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     ranking = judged["ranking"]
@@ -439,4 +462,4 @@ def test_what_always_holds(activations, seeds, key, gap, allowed, holes):
         assert one["seeds"] + one["missing"] == seeds
         assert one["deployable"] == (one["activation"] in judged["deployable"])
         assert (one["low"] is None) == (one["seeds"] < 2)
-    assert judged["reason"]
+    assert with_reasons(found)["schemes"]["w4"]["reason"]

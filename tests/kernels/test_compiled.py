@@ -25,8 +25,8 @@ FLOATS = ("cap", "low", "high", "share")
 def build(job):
     name, constants, capability, warps, fusion = job
     kernel = KERNELS[name]
-    if "WIDTHS" in constants:
-        constants = training.step_constants(constants["WIDTHS"], constants["NAME"]) | constants.get("OTHER", {})
+    if "NEURONS" in constants:
+        constants = training.step_constants(constants["NEURONS"], constants["NAME"]) | constants.get("OTHER", {})
     types = {p.name: "*fp32" if p.name.endswith("_ptr") else "fp32" if p.name in FLOATS else "i32"
              for p in kernel.params if not p.is_constexpr}
     options = {'capability': capability, 'warps': warps, 'enable_fp_fusion': fusion}
@@ -60,8 +60,8 @@ def element_wise(name: str, capability: int, constants: dict) -> Job:
     return name, {**constants, "BLOCK": 1024}, capability, 4, False
 
 
-def steps(name: str, widths: tuple[int, ...], capability: int, **other: int) -> Job:
-    return ("step_kernel", {"NAME": name, "WIDTHS": widths, "OTHER": other}, capability, 1, True)
+def steps(name: str, neurons: tuple[int, ...], capability: int, **other: int) -> Job:
+    return ("step_kernel", {"NAME": name, "NEURONS": neurons, "OTHER": other}, capability, 1, True)
 
 
 def opcodes(sass: str) -> list[str]:
@@ -83,7 +83,7 @@ FIRST = ("relu", "prelu", "gelu")
 def test_the_element_wise_kernels(capability, names):
     jobs = []
     for name in names:
-        jobs.append(element_wise("map_kernel", capability, {"NAME": name, "VALUE": True, "DERIVATIVE": True}))
+        jobs.append(element_wise("map_kernel", capability, {"NAME": name, "DERIVATIVE": True}))
         jobs.append(element_wise("backward_kernel", capability, {"NAME": name}))
         if name in FROM_OUTPUT:
             jobs.append(element_wise("backward_from_output_kernel", capability, {"NAME": name}))

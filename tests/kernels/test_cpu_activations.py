@@ -68,13 +68,13 @@ def test_errors_over_the_whole_range(name, plain):
 def test_derivatives_are_finite_differences(name):
     x, h = torch.linspace(-8, 8, 3001), 0.02
     step = kernels.activation_forward(x + h, name) - kernels.activation_forward(x - h, name)
-    assert (kernels.activation_derivative(x, name) - step / (2 * h)).abs().max() < 2e-4
+    assert (kernels.activation_forward_and_derivative(x, name)[1] - step / (2 * h)).abs().max() < 2e-4
 
 
 @pytest.mark.parametrize("name", [n for n in ACTIVATION_NAMES if n not in ("silu", "gelu")])
 def test_the_side_that_each_bend_takes(name, points):
     slope = torch.tensor([0.25])
-    got = kernels.activation_derivative(points[:15], name, slope=slope, cap=1.5)
+    _, got = kernels.activation_forward_and_derivative(points[:15], name, slope=slope, cap=1.5)
     want = reference.activation_derivative(points[:15], name, slope=slope, cap=1.5)
     torch.testing.assert_close(got, want, rtol=2e-7, atol=1e-7)
 
@@ -83,7 +83,7 @@ def test_the_side_that_each_bend_takes(name, points):
 def test_at_exactly_the_cap_the_gradient_passes_and_above_it_does_not(x):
     t = torch.tensor([x, float(np.nextafter(np.float32(x), np.float32(9)))])
     for name in ("relu", "hardgelu", "hardgelu_uncapped"):
-        assert kernels.activation_derivative(t, name, cap=x).tolist() == [1.0, 0.0]
+        assert kernels.activation_forward_and_derivative(t, name, cap=x)[1].tolist() == [1.0, 0.0]
         assert kernels.activation_forward(t, name, cap=x).tolist() == [x, x]
     assert kernels.activation_forward(torch.tensor([4.0]), "hardgelu", cap=5.0).item() == 3.0
 
@@ -100,7 +100,7 @@ def test_every_shape_and_every_way_to_the_same_result(name, shape):
         y, d = kernels.activation_forward_and_derivative(x, name, **arguments)
         assert y.shape == d.shape == x.shape
         assert same_bits(y, kernels.activation_forward(x, name, **arguments))
-        assert same_bits(d, kernels.activation_derivative(x, name, **arguments))
+        assert same_bits(d, kernels.activation_backward(torch.ones_like(x), x, name, **arguments)[0])
         want_y, want_d = reference.activation_forward_and_derivative(x, name, **arguments)  # 1e-6 from the truth itself
         torch.testing.assert_close(y, want_y, rtol=2e-6, atol=VALUE_ERROR + 1e-6, equal_nan=True)
         torch.testing.assert_close(d, want_d, rtol=2e-6, atol=gradient_error(name) + 1e-6, equal_nan=True)
@@ -119,9 +119,11 @@ def test_every_shape_and_every_way_to_the_same_result(name, shape):
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_caps_that_never_bind_change_no_bit(name):
     x, slope = draw(3, 41), torch.tensor([0.3])
-    for function in (kernels.activation_forward, kernels.activation_derivative):
-        a, b = (function(x, name, slope=slope, cap=cap) for cap in (math.inf, 1e6))
-        assert same_bits(a, b)
+    a, b = (kernels.activation_forward(x, name, slope=slope, cap=cap) for cap in (math.inf, 1e6))
+    assert same_bits(a, b)
+    a, b = (kernels.activation_forward_and_derivative(x, name, slope=slope, cap=cap) for cap in (math.inf, 1e6))
+    assert same_bits(a[0], b[0])
+    assert same_bits(a[1], b[1])
     a, b = (kernels.activation_backward(x, x, name, slope=slope, cap=cap) for cap in (math.inf, 1e6))
     assert same_bits(a[0], b[0])
     assert same_bits(a[1], b[1])
@@ -222,7 +224,7 @@ def test_forward_is_differentiable_and_no_argument_is_changed(name):
     assert same_bits(x.grad, grad_x)
     assert same_bits(slope.grad, grad_slope)
     both = kernels.activation_forward_and_derivative(x, name, slope=slope)
-    assert not any(t.requires_grad for t in (*both, kernels.activation_derivative(x, name, slope=slope)))
+    assert not any(t.requires_grad for t in both)
     assert torch.equal(x, before)
 
 
@@ -239,7 +241,7 @@ def test_forward_is_differentiable_and_no_argument_is_changed(name):
 )
 def test_bad_arguments_are_refused_as_by_the_reference(arguments, message):
     x = torch.zeros(2, 3)
-    one_tensor = ("forward", "forward_in_place", "derivative", "forward_and_derivative")
+    one_tensor = ("forward", "forward_in_place", "forward_and_derivative")
     for function in one_tensor:
         with pytest.raises(ValueError, match=message):
             getattr(kernels, f"activation_{function}")(x, **arguments)
@@ -255,7 +257,7 @@ def test_bad_tensors():
     with pytest.raises(ValueError, match=r"x: torch.float64 on cpu; allowed: torch.float32 on the CPU"):
         kernels.activation_forward(x.double(), "relu")
     with pytest.raises(ValueError, match=r"x: torch.float32 on meta; allowed"):
-        kernels.activation_derivative(torch.zeros(3, device="meta"), "relu")
+        kernels.activation_forward_and_derivative(torch.zeros(3, device="meta"), "relu")
     for function in (kernels.activation_backward, kernels.activation_backward_from_output):
         with pytest.raises(ValueError, match=r"grad_out: shape \[1\]; allowed: that of x, \[3\]"):
             function(torch.zeros(1), x, "relu")

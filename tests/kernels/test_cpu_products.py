@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from quantstudy_kernels.cpu.affine_maps import affine_maps
-from quantstudy_kernels.cpu.rounding import best_grids
+from quantstudy_kernels.cpu.grid_search import best_grids
 from quantstudy_kernels.reference import fake_quantize
 
 

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from quantstudy_kernels import ACTIVATION_NAMES
 from quantstudy_kernels.arithmetic import REVISION
-from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.layout import layout
 from quantstudy_kernels.cpu.trainer import Recipe, train, train_and_keep
 from quantstudy_kernels.cpu.vectors import LANES
 
-WIDTHS = [(2, 8, 8, 8, 1), (2, 1, 1), (2, 5, 7, 3, 1), (2, 9, 1), (2, 17, 24, 1), (2, 8, 1)]
+NEURONS = [(2, 8, 8, 8, 1), (2, 1, 1), (2, 5, 7, 3, 1), (2, 9, 1), (2, 17, 24, 1), (2, 8, 1)]
 
 
-def recipe(name: str = "relu", widths=(2, 5, 9, 1), steps: int = 6, batch: int = 40, cap: float = math.inf) -> Recipe:
-    return Recipe(name, cap, widths, batch, [0.05] * steps, 0.9, 0.999, 1e-8, 2)
+def recipe(name: str = "relu", neurons=(2, 5, 9, 1), steps: int = 6, batch: int = 40, cap: float = math.inf) -> Recipe:
+    return Recipe(name, cap, neurons, batch, [0.05] * steps, 0.9, 0.999, 1e-8, 2)
 
 
 def start(how: Recipe, models: int, seed: int = 0) -> np.ndarray:
-    plan = layout(how.widths, how.name == "prelu")
+    plan = layout(how.neurons, how.name == "prelu")
     values = np.random.default_rng(seed).standard_normal((models, len(plan.places))).astype(np.float32) / 2
     values[:, plan.slopes[0] : plan.slopes[1]] = 0.25
     return values
@@ -36,13 +36,13 @@ def test_every_activation_has_a_kind():
     assert set(KINDS) == set(ACTIVATION_NAMES)
 
 
-@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("neurons", NEURONS)
 @pytest.mark.parametrize("learned", [False, True])
-def test_every_parameter_and_every_sum_has_a_place_of_its_own(widths, learned):
-    plan = layout(widths, learned)
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
-    slopes = sum(widths[1:-1]) if learned else 0
-    assert len(plan.places) == weights + sum(widths[1:]) + slopes
+def test_every_parameter_and_every_sum_has_a_place_of_its_own(neurons, learned):
+    plan = layout(neurons, learned)
+    weights = sum(a * b for a, b in itertools.pairwise(neurons))
+    slopes = sum(neurons[1:-1]) if learned else 0
+    assert len(plan.places) == weights + sum(neurons[1:]) + slopes
     assert plan.slopes.tolist() == [len(plan.places) - slopes, len(plan.places)]
     here, back, total = plan.places.T
     assert len(np.unique(here)) == len(here)
@@ -57,9 +57,9 @@ def test_every_parameter_and_every_sum_has_a_place_of_its_own(widths, learned):
 
 
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
-@pytest.mark.parametrize("widths", WIDTHS)
-def test_no_bit_depends_on_threads_or_company(name, widths):
-    how = recipe(name, widths)
+@pytest.mark.parametrize("neurons", NEURONS)
+def test_no_bit_depends_on_threads_or_company(name, neurons):
+    how = recipe(name, neurons)
     first, together = start(how, 5), masks(5)
     one, losses = train(how, first, range(5), together, threads=1)
     two, again = train(how, first, range(5), together, threads=2)
@@ -76,7 +76,7 @@ def test_a_minibatch_of_any_size_is_trained_on_whole(batch):
     """The loss of step 0 is the mean over exactly the points drawn, computed here in float64."""
     from quantstudy_kernels.draws import pixels
 
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     how = recipe("hardswish", (2, 3, 1), steps=1, batch=batch)
     first, islands = start(how, 1), masks(1)
@@ -106,7 +106,7 @@ def test_longer_training_goes_through_the_same_steps(name, monkeypatch):
 def test_a_slope_of_exactly_0_trains_on():
     how = recipe("prelu", steps=3)
     first = start(how, 1)
-    plan = layout(how.widths, True)
+    plan = layout(how.neurons, True)
     first[:, plan.slopes[0] : plan.slopes[1]] = 0
     trained, losses = train(how, first, [0], masks(1))
     assert np.isfinite(trained).all()
@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"parameters: shape \[2, 3\]; allowed: \[2, 93\]"):
         train(how, np.zeros((2, 3), np.float32), [0, 1], masks(2))
     with pytest.raises(ValueError, match="at least one hidden layer"):
-        train(recipe(widths=(2, 1)), np.zeros((1, 3), np.float32), [0], masks(1))
+        train(recipe(neurons=(2, 1)), np.zeros((1, 3), np.float32), [0], masks(1))
 
 
 COMPILE = """

@@ -74,7 +74,7 @@ def test_pixels_are_uniform_and_steps_do_not_repeat():
 
 @pytest.mark.parametrize(("grid", "first", "points"), [(128, 0, 352), (33, 5, 17), (4, 2, 1), (1000, 0, 96)])
 def test_points_are_the_pixels_centres_and_labels(grid, first, points):
-    from quantstudy.subject.islands import plane
+    from quantstudy.targets.islands import plane
 
     islands = (np.random.default_rng(0).random(grid * grid) < 0.5).astype(np.uint8)
     words = np.empty(4 * 100, np.uint32)

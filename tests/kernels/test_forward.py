@@ -7,21 +7,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis.strategies import data, integers, lists, sampled_from
-from quantstudy_kernels import forward as slow
+from quantstudy_kernels import reference_forward as slow
 from quantstudy_kernels.cpu import forward as fast
 from quantstudy_kernels.cpu import program
 from quantstudy_kernels.cpu.forward_block import ACTIVATE, AFFINE, LEAVE, ROUND, START
 from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, PerPoint, Rounding
 from torch import Tensor
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import Stack, initial_stack
+from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_logits
+from quantstudy.quantize.fake_quant import rounding as rounding_of
 from quantstudy.quantize.plan import Plan, build_plan, float_maps
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.quantize.simulated import accumulated, isolated, quantized_logits
-from quantstudy.quantize.simulated import rounding as rounding_of
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import Stack, initial_stack
+from quantstudy.targets.islands import plane
 
 SCHEMES = ["w4", "a4", "w4a4", "w8a8", "w4a8dyn", "w8a8dyn"]
 NAMES = ["relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped", "silu@1.5"]
@@ -111,7 +111,7 @@ def test_float_maps_are_the_references_up_to_summation_order(name, hidden, point
 
 def near_ties(q: Fixed | PerPoint, x: Tensor) -> Tensor:
     """Where the code of x may turn over with a difference of some 1e-6 of x: within 1e-3 steps of a tie."""
-    own = q.at(x)
+    own = slow.chosen(q, x)
     position = x / own.scale
     near = ((position - position.floor()) - 0.5).abs() < 1e-3
     if isinstance(q, PerPoint) and not q.symmetric:
@@ -323,9 +323,12 @@ def test_bad_arguments():
             for arguments, message in (
                 (
                     (replace(network, weights=network.weights[:1]), c.points),
-                    r"weights: widths \[2, 4\]; allowed: 2 inputs",
+                    r"weights: neurons \[2, 4\]; allowed: 2 inputs",
                 ),
-                ((replace(network, biases=()), c.points), r"biases: 0 of them; allowed: 3, for widths \[2, 4, 4, 1\]"),
+                (
+                    (replace(network, biases=()), c.points),
+                    r"biases: 0 of them; allowed: 3, for \[2, 4, 4, 1\] neurons",
+                ),
                 ((prelu, c.points), r"slopes: 0 of them; allowed: 2"),
                 ((network, c.points, Rounding(weights=one)), r"rounding.weights: 1 of them; allowed: 0 or 3"),
                 ((network, c.points, Rounding(outputs=one)), r"rounding.outputs: 1 of them; allowed: 0 or 2"),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from quantstudy_kernels import ACTIVATION_NAMES, reference
-from quantstudy_kernels import forward as slow
-from quantstudy_kernels.cpu import activations, quantization
+from quantstudy_kernels import reference_forward as slow
+from quantstudy_kernels.cpu import activations
 from quantstudy_kernels.cpu import forward as fast
 from quantstudy_kernels.cpu.layout import layout
 from quantstudy_kernels.cpu.trainer import Recipe, train
@@ -21,8 +21,8 @@ CAPPED = [("hardgelu", math.inf), ("relu", 3.0), ("prelu", 2.0), ("hardswish", 1
 
 def huge(name: str, cap: float, hidden: tuple[int, ...]) -> Network:
     """A network whose first layer overflows, above 0 at every point of `POINTS`; all weights behind it are below 0."""
-    generator, widths = torch.Generator().manual_seed(3), (2, *hidden, 1)
-    shapes = [(out, into) for into, out in itertools.pairwise(widths)]
+    generator, neurons = torch.Generator().manual_seed(3), (2, *hidden, 1)
+    shapes = [(out, into) for into, out in itertools.pairwise(neurons)]
     weights = [-torch.rand(2, out, into, generator=generator) for out, into in shapes]
     weights[0] = torch.full_like(weights[0], 3e38)
     biases = tuple(0.3 * torch.randn(2, out, 1, generator=generator) for out, _ in shapes)
@@ -109,22 +109,21 @@ def test_a_nan_in_any_parameter_or_point_is_a_nan_logit(name, hidden):
     assert torch.equal(fast.logits(network, points, ways).isnan(), points.sum(0).isnan().expand(4, 2, 1, 400))
 
 
-@pytest.mark.parametrize("module", [quantization, reference])
-def test_the_code_of_nan_is_nan_and_one_of_infinity_an_end(module):
+def test_the_code_of_nan_is_nan_and_one_of_infinity_an_end():
     x = torch.tensor([math.nan, math.inf, -math.inf, 0.3])
     for scale in (torch.full((4,), 0.1), 0.1):
-        assert module.quantize_codes(x, scale, 1, -8, 7)[1:].tolist() == [7.0, -8.0, 4.0]
-        assert module.quantize_codes(x, scale, 1, -8, 7)[0].isnan()
-        assert module.fake_quantize(x, scale, 1, -8, 7)[0].isnan()
-    assert module.fake_quantize(x, math.nan, 0, -8, 7).isnan().all()
+        assert reference.quantize_codes(x, scale, 1, -8, 7)[1:].tolist() == [7.0, -8.0, 4.0]
+        assert reference.quantize_codes(x, scale, 1, -8, 7)[0].isnan()
+        assert reference.fake_quantize(x, scale, 1, -8, 7)[0].isnan()
+    assert reference.fake_quantize(x, math.nan, 0, -8, 7).isnan().all()
 
 
-def recipe(name: str, widths: tuple[int, ...], cap: float = math.inf, batch: int = 40) -> Recipe:
-    return Recipe(name, cap, widths, batch, [0.05] * 4, 0.9, 0.999, 1e-8, 2)
+def recipe(name: str, neurons: tuple[int, ...], cap: float = math.inf, batch: int = 40) -> Recipe:
+    return Recipe(name, cap, neurons, batch, [0.05] * 4, 0.9, 0.999, 1e-8, 2)
 
 
 def start(how: Recipe) -> np.ndarray:
-    plan = layout(how.widths, how.name == "prelu")
+    plan = layout(how.neurons, how.name == "prelu")
     values = np.random.default_rng(0).standard_normal((1, len(plan.places))).astype(np.float32) / 2
     values[:, plan.slopes[0] : plan.slopes[1]] = 0.25
     return values
@@ -133,12 +132,12 @@ def start(how: Recipe) -> np.ndarray:
 ISLANDS = np.random.default_rng(1).random((1, 9, 9)) < 0.5
 
 
-@pytest.mark.parametrize("widths", [(2, 8, 8, 1), (2, 3, 5, 1), (2, 9, 3, 1), (2, 1, 1, 1)])
-def test_the_loss_is_finite_where_relu_of_minus_infinity_is_nothing(widths):
-    how = recipe("relu", widths)
-    first, hidden = start(how), widths[1]
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
-    first[0, 2 * hidden : weights - widths[2]] = -1.0
+@pytest.mark.parametrize("neurons", [(2, 8, 8, 1), (2, 3, 5, 1), (2, 9, 3, 1), (2, 1, 1, 1)])
+def test_the_loss_is_finite_where_relu_of_minus_infinity_is_nothing(neurons):
+    how = recipe("relu", neurons)
+    first, hidden = start(how), neurons[1]
+    weights = sum(a * b for a, b in itertools.pairwise(neurons))
+    first[0, 2 * hidden : weights - neurons[2]] = -1.0
     first[0, weights : weights + hidden] = np.inf
     _, losses = train(how, first, [0], ISLANDS)
     assert np.isfinite(losses[0, 0])
@@ -183,11 +182,11 @@ def test_what_fills_up_a_block_of_points_takes_no_part_even_where_it_is_infinite
 
 
 @pytest.mark.parametrize("name", ["relu", "prelu", "silu", "hardgelu"])
-@pytest.mark.parametrize("widths", [(2, 8, 8, 1), (2, 5, 3, 1)])
-def test_a_nan_parameter_makes_nan_of_the_network_and_is_never_lost(name, widths):
-    how = recipe(name, widths)
+@pytest.mark.parametrize("neurons", [(2, 8, 8, 1), (2, 5, 3, 1)])
+def test_a_nan_parameter_makes_nan_of_the_network_and_is_never_lost(name, neurons):
+    how = recipe(name, neurons)
     first = start(how)
-    slopes = layout(widths, name == "prelu").slopes
+    slopes = layout(neurons, name == "prelu").slopes
     for place in range(0, slopes[0], 3):
         broken = first.copy()
         broken[0, place] = np.nan

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from quantstudy_kernels import dispatch, reference
-from quantstudy_kernels.autograd import activation_forward_saving_output
 from quantstudy_kernels.checks import FROM_OUTPUT, derivative_from_output_allowed
+from quantstudy_kernels.dispatch import activation_forward_saving_output
 from quantstudy_kernels.reference import (
     ACTIVATION_NAMES,
     activation_backward,

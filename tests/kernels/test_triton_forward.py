@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from quantstudy_kernels import forward as slow
+from quantstudy_kernels import reference_forward as slow
 from quantstudy_kernels.forward import FLOAT, Fixed, Maps, Network, PerPoint, Rounding
 from torch import Tensor
 
@@ -18,8 +18,8 @@ POINTS = torch.rand(2, 70, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
 def draw_network(name: str, hidden: tuple[int, ...], cap: float = math.inf) -> Network:
-    generator, widths = torch.Generator().manual_seed(0), (2, *hidden, 1)
-    shapes = list(zip(widths[1:], widths[:-1], strict=True))
+    generator, neurons = torch.Generator().manual_seed(0), (2, *hidden, 1)
+    shapes = list(zip(neurons[1:], neurons[:-1], strict=True))
     weights = tuple(torch.randn(3, out, into, generator=generator) for out, into in shapes)
     biases = tuple(0.3 * torch.randn(3, out, 1, generator=generator) for out, _ in shapes)
     slopes = tuple(torch.rand(3, width, 1, generator=generator) for width in hidden) if name == "prelu" else ()
@@ -119,7 +119,7 @@ found = []
 for capability in map(int, sys.argv[1:]):
     for kinds in ((1,) * 7, (3, 2, 3, 2, 3, 2, 3)):
         constants = {"NAME": "gelu", "KINDS": kinds, "HIDDEN": 3, "ISOLATED": True, "W": 8, "BLOCK": 64}
-        types = {"cap": "fp32", "points": "i32", "widths_ptr": "*i64", "starts_ptr": "*i64"}
+        types = {"cap": "fp32", "points": "i32", "neurons_ptr": "*i64", "starts_ptr": "*i64"}
         names = [p.name for p in forward_kernel.params if not p.is_constexpr]
         signature = {name: types.get(name, "*fp32") for name in names}
         built = compile_kernel(forward_kernel, signature, constants, capability=capability)

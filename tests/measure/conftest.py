@@ -9,15 +9,15 @@ import pyarrow as pa
 import pytest
 import torch
 
-from quantstudy.config import StudyConfig
-from quantstudy.measure.drift_rows import ANALYSES, float_rows
-from quantstudy.measure.plan_rows import plan_rows
-from quantstudy.measure.subject import Effect, Subject, subject
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
-from quantstudy.work import quantize
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.worker import quantize
+from quantstudy.measure.drift import ANALYSES, float_rows
+from quantstudy.measure.evaluation import Effect, Subject, subject
+from quantstudy.measure.parity import plan_rows
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.targets.islands import island_masks
 
 TINY = StudyConfig(
     bits=(4,),

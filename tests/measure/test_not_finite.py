@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.worker import quantize
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import cliff_rows
-from quantstudy.measure.drift_rows import decision_rows, float_rows, histogram_rows
+from quantstudy.measure.drift import decision_rows, float_rows, histogram_rows
+from quantstudy.measure.evaluation import subject
+from quantstudy.measure.maps import pictures
 from quantstudy.measure.multiverse import multiverse_rows
-from quantstudy.measure.pictures import pictures
+from quantstudy.measure.parity import plan_rows
 from quantstudy.measure.placement import placement_rows
-from quantstudy.measure.plan_rows import plan_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
-from quantstudy.measure.subject import subject
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.work import quantize
 
 STUDY = StudyConfig(bits=(4,), activations=("hardgelu",), seeds=2, grid=9, hidden=(3, 2))
 BREAKS = {

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS, metric_rows, rows, to_parquet
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, metric_rows, rows, to_parquet
 
 TEXT = {"activation", "scheme", "backend", "scope", "metric", "tensor"}
 

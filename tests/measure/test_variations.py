@@ -8,24 +8,24 @@ import pandas as pd
 import pytest
 import torch
 
-from quantstudy.config import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
 from quantstudy.drift.decision import decision_measures
+from quantstudy.engine.worker import VARIATIONS
 from quantstudy.measure import variation
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import CLIFF_BITS, cliff_rows
+from quantstudy.measure.evaluation import subject
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
-from quantstudy.measure.subject import subject
 from quantstudy.measure.variation import effects_of, plan_of
-from quantstudy.quantize.calibrate import OBSERVERS as FUNCTIONS
+from quantstudy.quantize.fake_quant import accumulated, quantized_stack
+from quantstudy.quantize.observers import OBSERVERS as FUNCTIONS
 from quantstudy.quantize.plan import GRANULARITIES, build_plan
 from quantstudy.quantize.quantizer import range_quantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme
-from quantstudy.quantize.simulated import accumulated, quantized_stack
-from quantstudy.subject.activations import parse_activation
-from quantstudy.tables import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
-from quantstudy.work import VARIATIONS
+from quantstudy.records.schemas import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
 
 MEASURES = ["accuracy_drop", "accuracy_quantized", "delta_logit_over_margin", "flip_rate"]
 STUDY = StudyConfig(bits=(3,), activations=("leaky_relu", "hardgelu"), seeds=2, grid=9, hidden=(3, 2))
@@ -169,7 +169,7 @@ def test_scales_that_clip_nothing_are_tried_where_the_study_quantizes(on):
     assert set(frame["placement"]) == {"both"}
     assert set(frame["observer"]) == {"mse"}
     assert len(frame[["granularity", "coordinates"]].drop_duplicates()) == 3
-    (first, *_) = config.widths
+    (first, *_) = config.bit_widths
     scheme = f"w{first}a{first}"
     plan = plan_of(on.stack, on.maps, config, parse_scheme(scheme))
     assert plan.weight_observer == "no_clipping"

@@ -6,18 +6,19 @@ import pytest
 import torch
 from safetensors.numpy import load, save
 
-from quantstudy import cache, work
-from quantstudy.cells import CellStatus, cell, cells
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.engine import worker
+from quantstudy.engine.cells import CellStatus, cell, cells
+from quantstudy.engine.simulated_only import runs_in_torchao
 from quantstudy.errors import StudyFailure
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.quantize.fake_quant import quantized_stack
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.quantize.simulated import quantized_stack
-from quantstudy.records import load_cell
-from quantstudy.simulated_only import runs_in_torchao
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records import cache
+from quantstudy.records.cells import load_cell
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
+from quantstudy.targets.islands import island_masks
 
 
 @pytest.fixture
@@ -55,12 +56,12 @@ def only_entry():
 def test_train_measure_picture(place, tiny, inexact):
     folder = place("run")
     for unit in cells("train", tiny):
-        status = work.run(folder, tiny, unit)
+        status = worker.run(folder, tiny, unit)
         assert isinstance(status, CellStatus)
         assert (status.key, status.device, status.notices) == (unit.key, "cpu", ())
         assert status.seconds > 0
-    assert set(work.run(folder, tiny, cell("measure", tiny, "relu", 0, 2)).notices) == set(inexact)
-    assert work.run(folder, tiny, cell("picture", tiny, "relu", 1, 2)).notices == ()
+    assert set(worker.run(folder, tiny, cell("measure", tiny, "relu", 0, 2)).notices) == set(inexact)
+    assert worker.run(folder, tiny, cell("picture", tiny, "relu", 1, 2)).notices == ()
     assert sorted(path.name.split("-")[0] for path in (folder / "cells").iterdir()) == [
         "measure",
         "picture",
@@ -95,7 +96,7 @@ def test_the_same_cells_elsewhere_have_the_same_bytes(place, short):
     units = [training_cell(short, "relu", 0), cell("measure", short, "relu", 0, 2)]
     for folder in (one, two):
         for unit in units:
-            work.run(folder, short, unit)
+            worker.run(folder, short, unit)
     for unit in units:
         assert load_cell(one, unit.key) == load_cell(two, unit.key)
 
@@ -103,20 +104,20 @@ def test_the_same_cells_elsewhere_have_the_same_bytes(place, short):
 def test_a_cache_hit_trains_nothing_and_gives_the_same_bytes(place, short, monkeypatch):
     one, two = place("one"), place("two")
     unit = training_cell(short, "relu", 0)
-    work.run(one, short, unit)
+    worker.run(one, short, unit)
 
     def never(*_, **__):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("quantstudy.trained.train", never)
-    assert work.run(two, short.with_options(bits=(2,)), unit).notices == ()
+    monkeypatch.setattr("quantstudy.engine.trained.train", never)
+    assert worker.run(two, short.with_options(bits=(2,)), unit).notices == ()
     assert weights(two, short) == weights(one, short)
     for other in ({"steps": 6}, {"lr": 0.06}, {"grid": 10}, {"hidden": (3,)}, {"frequency": 2.5}, {"batch": 65}):
         changed = short.with_options(**other)
         with pytest.raises(AssertionError, match="trained again"):
-            work.run(two, changed, training_cell(changed, "relu", 0))
+            worker.run(two, changed, training_cell(changed, "relu", 0))
     with pytest.raises(AssertionError, match="trained again"):
-        work.run(two, short, training_cell(short, "leaky_relu", 0))
+        worker.run(two, short, training_cell(short, "leaky_relu", 0))
 
 
 def flipped(at: int):
@@ -139,18 +140,18 @@ def flipped(at: int):
 def test_a_damaged_cache_entry_is_told_and_trained_again(damage, place, short):
     one, two, three = place("one"), place("two"), place("three")
     unit = training_cell(short, "relu", 0)
-    work.run(one, short, unit)
+    worker.run(one, short, unit)
     whole = only_entry().read_bytes()
     only_entry().write_bytes(damage(whole))
-    status = work.run(two, short, unit)
+    status = worker.run(two, short, unit)
     assert status.notices == (f"cache entry {only_entry()} is damaged: training again",)
     assert weights(two, short) == weights(one, short)
     assert only_entry().read_bytes() == whole
-    assert work.run(three, short, unit).notices == ()
+    assert worker.run(three, short, unit).notices == ()
 
 
 def test_no_bit_of_a_cache_entry_can_flip_unnoticed(place, short):
-    work.run(place("one"), short, training_cell(short, "relu", 0))
+    worker.run(place("one"), short, training_cell(short, "relu", 0))
     path = only_entry()
     whole = path.read_bytes()
     for at in range(0, len(whole), 3):
@@ -165,7 +166,7 @@ def test_no_bit_of_a_cache_entry_can_flip_unnoticed(place, short):
 def test_a_cache_that_cannot_be_written_is_told_and_no_failure(tmp_path, place, short):
     folder = place("run")
     (tmp_path / "cache").write_text("a file where the folder should be")
-    status = work.run(folder, short, training_cell(short, "relu", 0))
+    status = worker.run(folder, short, training_cell(short, "relu", 0))
     assert len(status.notices) == 1
     assert status.notices[0].startswith("the trained networks are not cached: ")
     assert load(weights(folder, short))["layers.0.weight"].shape == (2, 3, 2)
@@ -176,12 +177,12 @@ def test_without_its_training_a_cell_fails_by_name(stage, place, short):
     folder = place("run")
     unit = cell(stage, short, "relu", 0, 1)
     with pytest.raises(StudyFailure, match=r"train-relu-0-2-.* is gone or damaged; run again"):
-        work.run(folder, short, unit)
-    work.run(folder, short, training_cell(short, "relu", 0))
+        worker.run(folder, short, unit)
+    worker.run(folder, short, training_cell(short, "relu", 0))
     stored = folder / "cells" / training_cell(short, "relu", 0).key / "weights.safetensors"
     stored.write_bytes(stored.read_bytes()[:-1])
     with pytest.raises(StudyFailure, match="gone or damaged"):
-        work.run(folder, short, unit)
+        worker.run(folder, short, unit)
 
 
 def test_a_seed_in_the_second_cell_is_found_in_its_company(place, tiny):
@@ -189,9 +190,9 @@ def test_a_seed_in_the_second_cell_is_found_in_its_company(place, tiny):
     folder = place("run")
     company = training_cell(many, "relu", 17)
     assert (company.first, company.last, list(company.seeds)) == (16, 18, [16, 17])
-    work.run(folder, many, company)
-    work.run(folder, many, cell("picture", many, "relu", 17, 18))
-    stack, seeds, masks = work._trained(folder, many, cell("picture", many, "relu", 17, 18), "cpu")
+    worker.run(folder, many, company)
+    worker.run(folder, many, cell("picture", many, "relu", 17, 18))
+    stack, seeds, masks = worker._trained(folder, many, cell("picture", many, "relu", 17, 18), "cpu")
     assert list(seeds) == [17]
     assert np.array_equal(masks, island_masks([17], 4, 2.0))
     stored = load(weights(folder, many, first=17))
@@ -201,9 +202,9 @@ def test_a_seed_in_the_second_cell_is_found_in_its_company(place, tiny):
 def test_prelu_keeps_its_slopes_through_the_records(place, tiny):
     config = tiny.with_options(activations=("prelu",), seeds=1)
     folder = place("run")
-    work.run(folder, config, training_cell(config, "prelu", 0))
+    worker.run(folder, config, training_cell(config, "prelu", 0))
     assert set(load(weights(folder, config, "prelu"))) >= {"prelu.0.slope", "prelu.1.slope"}
-    stack, _, _ = work._trained(folder, config, cell("measure", config, "prelu", 0, 1), "cpu")
+    stack, _, _ = worker._trained(folder, config, cell("measure", config, "prelu", 0, 1), "cpu")
     assert stack.slopes[0].flatten().tolist() == load(weights(folder, config, "prelu"))["prelu.0.slope"][0].tolist()
     assert (stack.slopes[0] != 0.25).all()
 
@@ -228,15 +229,15 @@ def test_prelu_keeps_its_slopes_through_the_records(place, tiny):
 def test_where_torchao_runs(scheme, options, runs, tiny, on, inexact):
     config = tiny.with_options(**options)
     assert runs_in_torchao(config, parse_scheme(scheme)) is runs
-    effect = work.quantize(on, config, parse_scheme(scheme))
+    effect = worker.quantize(on, config, parse_scheme(scheme))
     assert (effect.real is not None) is (runs and not (inexact and scheme == "w8a8"))
     assert effect.scheme == scheme
-    assert work.quantize(on, config, parse_scheme(scheme), with_torchao=False).real is None
+    assert worker.quantize(on, config, parse_scheme(scheme), with_torchao=False).real is None
 
 
 def test_the_observer_reaches_the_plan_and_both_backends(tiny, on, inexact):
     plain, other = (
-        work.quantize(on, tiny.with_options(observer=name), parse_scheme("w8a8")) for name in ("minmax", "percentile")
+        worker.quantize(on, tiny.with_options(observer=name), parse_scheme("w8a8")) for name in ("minmax", "percentile")
     )
     assert not torch.equal(plain.plan.outputs[0].scale, other.plan.outputs[0].scale)
     assert not torch.equal(plain.accumulated.logit, other.accumulated.logit)
@@ -248,7 +249,8 @@ def test_the_observer_reaches_the_plan_and_both_backends(tiny, on, inexact):
 def test_weight_scales_that_clip_nothing_reach_both_backends(on, tiny):
     for scheme in map(parse_scheme, ("w4", "w4a8dyn")):
         plain, other = (
-            work.quantize(on, tiny.with_options(weight_observer=name), scheme) for name in ("symmetric", "no_clipping")
+            worker.quantize(on, tiny.with_options(weight_observer=name), scheme)
+            for name in ("symmetric", "no_clipping")
         )
         assert not torch.equal(plain.real.weights[1], other.real.weights[1])
         for effect in (plain, other):
@@ -257,22 +259,22 @@ def test_weight_scales_that_clip_nothing_reach_both_backends(on, tiny):
 
 
 def test_where_products_of_integers_are_not_exact_torchao_is_left_out_with_one_line(on, tiny, monkeypatch):
-    monkeypatch.setattr(work, "exact_products", lambda stack, points: False)
+    monkeypatch.setattr(worker, "exact_products", lambda stack, points: False)
     told: list[str] = []
     real = {
-        scheme: work.quantize(on, tiny, parse_scheme(scheme), notify=told.append).real is not None
+        scheme: worker.quantize(on, tiny, parse_scheme(scheme), notify=told.append).real is not None
         for scheme in ("w4", "w8", "w4a8dyn", "w8a8", "w8a8dyn", "a8", "w4a4")
     }
     assert real == dict.fromkeys(("w4", "w8", "w4a8dyn"), True) | dict.fromkeys(
         ("w8a8", "w8a8dyn", "a8", "w4a4"), False
     )
-    assert set(told) == {work.INEXACT}
-    assert "\n" not in work.INEXACT
+    assert set(told) == {worker.INEXACT}
+    assert "\n" not in worker.INEXACT
 
 
 def test_one_thread_puts_the_number_of_threads_back_even_after_an_error():
     def fails() -> None:
-        with work.one_thread():
+        with worker.one_thread():
             raise ZeroDivisionError(torch.get_num_threads())
 
     torch.set_num_threads(2)
@@ -285,7 +287,7 @@ def test_one_thread_puts_the_number_of_threads_back_even_after_an_error():
 
 
 def test_the_stages():
-    assert {"train", "measure", "vary", "picture"} <= set(work.STAGES)
+    assert {"train", "measure", "vary", "picture"} <= set(worker.STAGES)
 
 
 @pytest.mark.parametrize(
@@ -301,10 +303,10 @@ def test_a_device_that_vanishes_is_one_line_and_leaves_no_half_cell(error, tiny,
     def vanish(*args):
         raise error
 
-    monkeypatch.setitem(work.STAGES, "train", vanish)
+    monkeypatch.setitem(worker.STAGES, "train", vanish)
     folder, line = place("run"), r"^the device cpu failed: CUDA [^\n]*; what is finished is kept, run again$"
     with pytest.raises(StudyFailure, match=line):
-        work.run(folder, tiny, next(cells("train", tiny)))
+        worker.run(folder, tiny, next(cells("train", tiny)))
     assert not any(folder.iterdir())
 
 
@@ -312,5 +314,5 @@ def test_machine_code_that_cannot_be_kept_is_told(tiny, place, monkeypatch):
     from quantstudy_kernels.cpu import jit
 
     monkeypatch.setattr(jit, "_problems", ["not kept: No space left on device"])
-    status = work.run(place("run"), tiny, next(cells("train", tiny)))
+    status = worker.run(place("run"), tiny, next(cells("train", tiny)))
     assert status.notices == ("not kept: No space left on device",)

@@ -10,39 +10,17 @@ import numpy._core._multiarray_umath as core
 import pandas as pd
 from quantstudy_kernels import elementary
 
-from quantstudy.drift import (
-    calibration,
-    capacity,
-    complexity,
-    contours,
-    curvature,
-    decision,
-    folds,
-    layers,
-    probes,
-    ranges,
-    regions,
-    shapley,
-    topology,
-)
-from quantstudy.judge import (
-    bootstrap,
-    cliff,
-    compare,
-    intervals,
-    paired,
-    placement,
-    power,
-    robust,
-    sensitivity,
-    sequential,
-    verdict,
-)
-from quantstudy.tables import CLAIM, rows
+from experiments.measures import calibration, capacity, curvature, probes, regions
+from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, shapley, topology
+from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
+from quantstudy.judge.rules import ANYTIME, PERMUTATION
+from quantstudy.judge.statistics import bootstrap, intervals, paired, power, robust, sequential
+from quantstudy.records.schemas import CLAIM, rows
 from tests.portable.switches import blas_core
 
 N = 24
 NAMES = ("relu", "silu", "gelu", "hardgelu")
+SCHEMES = ("w4", "a4", "w4a4")
 draws = np.random.default_rng(5)
 
 
@@ -143,13 +121,13 @@ def judged(seeds):
         "gains": [sequential.log_gains(gaps).tolist(), sequential.anytime_p(gaps)],
         "power": [power.more_seeds(gaps, 0.01), power.paired_power(0.4, seeds, 0.05)],
         "verdict": [
-            verdict.judge(metrics, activations=NAMES, schemes=["w4"], allowed_drop=0.05, until_decided=looks)
-            for looks in (False, True)
+            verdict.judge(metrics, activations=NAMES, schemes=["w4"], allowed_drop=0.05, rule=rule)
+            for rule in (PERMUTATION, ANYTIME)
         ],
         "cliff": cliff.judge_cliff(table({"quantized": ["both"], "bits": [2, 4, 8]}, seeds), NAMES, seeds, 0.02),
-        "placement": placement.judge_placement(table(settings, seeds), NAMES, seeds, 0.02, {}),
-        "sensitivity": sensitivity.judge_sensitivity(with_total(table(layer, seeds)), NAMES, seeds),
-        "compared": compare._difference(values[0], values[1]),
+        "placement": placement.judge_placement(table(settings, seeds), NAMES, seeds, 0.02, {}, rule=PERMUTATION),
+        "sensitivity": sensitivity.judge_sensitivity(with_total(table(layer, seeds)), NAMES, seeds, SCHEMES),
+        "compared": compare._difference(values[0], values[1], PERMUTATION),
     }
 
 

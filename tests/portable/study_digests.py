@@ -20,11 +20,12 @@ from quantstudy_kernels.cpu import folds, tiles
 from quantstudy_kernels.cpu.vectors import has_512_bits, peek
 
 from experiments.digests import digests
-from quantstudy import StudyConfig, run_study, show, workers
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import island_masks
-from quantstudy.subject.network import initial_stack
-from quantstudy.subject.training import train
+from quantstudy import StudyConfig, run_study, workers
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.engine import drawing
+from quantstudy.networks.stack import initial_stack
+from quantstudy.networks.training import train
+from quantstudy.targets.islands import island_masks
 from tests.portable.switches import blas_core
 
 STUDY = StudyConfig(name="anywhere", bits=(4,), seeds=2, steps=60, batch=200, grid=30)
@@ -106,7 +107,10 @@ def main(folder, jobs):
         folds._moments = moments_in_any_order
     elif plant == "groups":
         tiles.has_512_bits = lambda context: not has_512_bits(context)
-    show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)  # figures are no records
+    drawing.draw_elsewhere, drawing.draw_all = (
+        (lambda *_: frozenset()),
+        (lambda *_, **__: None),
+    )  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder, executor=executor)
     json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged()}}, sys.stdout)

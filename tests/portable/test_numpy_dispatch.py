@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from quantstudy.tables import CLAIM, rows
+from quantstudy.records.schemas import CLAIM, rows
 from tests.portable.switches import NUMPY_OFF, ROOT, clean
 
 SETTINGS = {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.networks.stack import Stack, initial_stack
 from quantstudy.quantize.plan import FloatMaps, float_maps
-from quantstudy.subject.activations import parse_activation
-from quantstudy.subject.islands import plane
-from quantstudy.subject.network import Stack, initial_stack
+from quantstudy.targets.islands import plane
 
 F32 = np.float32
 EPSILON = F32(2.0**-23)

@@ -49,13 +49,14 @@ def test_one_wrong_sum_fails(lost, make_stack, monkeypatch):
 STUDY = """
 import json, sys, torch
 from pathlib import Path
-from quantstudy import StudyConfig, run_study, show
+from quantstudy import StudyConfig, run_study
+from quantstudy.engine import drawing
 sevens = torch.full((32, 64), 127, dtype=torch.int8)
 if (torch._int_mm(sevens, sevens.T) == 64 * 127 * 127).all() and (
     torch._int_mm(sevens.view(torch.uint8) + 128, sevens.T) == 64 * 255 * 127
 ).all():
     sys.exit(77)
-show.begin, show.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)
+drawing.draw_elsewhere, drawing.draw_all = (lambda *_: frozenset()), (lambda *_, **__: None)
 told = []
 small = dict(seeds=1, steps=5, batch=16, grid=8, hidden=(4, 3), quick=True)
 study = StudyConfig(bits=(4,), activations=("relu", "silu"), **small)

@@ -95,7 +95,7 @@ def test_coordinates_have_one_range_for_all_models(stack, maps, oracle):
 
 @pytest.mark.parametrize("observer", ["percentile", "mse"])
 def test_the_observer_chooses_the_range(observer, stack, maps):
-    from quantstudy.quantize.calibrate import OBSERVERS
+    from quantstudy.quantize.observers import OBSERVERS
     from quantstudy.quantize.quantizer import range_quantizer
 
     plan = build_plan(stack, maps, parse_scheme("a3"), placement="both", observer=observer)

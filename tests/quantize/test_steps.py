@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from quantstudy_kernels.cpu import forward as kernels
 from quantstudy_kernels.forward import Network
 
-from quantstudy.quantize.calibrate import OBSERVERS
+from quantstudy.quantize.fake_quant import rounding
+from quantstudy.quantize.observers import OBSERVERS
 from quantstudy.quantize.plan import Plan, activation_quantizers
 from quantstudy.quantize.quantizer import SMALLEST_NORMAL, Quantizer, TokenQuantizer, range_quantizer, weight_quantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme
-from quantstudy.quantize.simulated import rounding
 
 WIDTHS = range(2, 17)
 many = settings(deadline=None, database=None, derandomize=True, max_examples=150)

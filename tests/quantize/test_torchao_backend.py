@@ -6,13 +6,15 @@ from torch import nn
 
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize import torchao_backend as backend
+from quantstudy.quantize.fake_quant import accumulated, quantized_stack
 from quantstudy.quantize.plan import build_plan, float_maps
 from quantstudy.quantize.quantizer import TokenQuantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme, schemes_for
-from quantstudy.quantize.simulated import accumulated, quantized_stack
 from quantstudy.quantize.torchao_backend import AuditFailure, Network, audit, quantize_network, run_torchao
+from quantstudy.quantize.torchao_configs import torchao_configs
 from quantstudy.quantize.torchao_import import quantization
 
+LAYERS = [f"layers.{layer}" for layer in range(4)]
 REAL = [str(scheme) for bits in range(2, 9) for scheme in schemes_for(bits) if scheme.in_torchao]
 
 
@@ -92,7 +94,9 @@ def test_weight_scales_that_clip_nothing_are_torchaos_bit_for_bit(text, activati
 @pytest.mark.parametrize("text", ["w8", "w8a8dyn"])
 def test_torchaos_8_bits_take_no_other_weight_scales(text, small, small_maps, points):
     plan = build_plan(small, small_maps, parse_scheme(text), weight_observer="no_clipping")
-    with pytest.raises(ValueError, match=r"^weight_observer: torchao has no no_clipping in its 8-bit"):
+    with pytest.raises(
+        ValueError, match=r"^weight_observer: 'no_clipping' is not allowed; torchao's 8-bit weights are symmetric$"
+    ):
         run_torchao(small, plan, points)
 
 
@@ -121,7 +125,9 @@ def test_odd_widths_and_other_activations(text, activation, make_stack, points, 
 
 @pytest.mark.parametrize("text", ["a4", "w4a4", "w9", "w16a8dyn", "w8a4", "a8dyn"])
 def test_a_scheme_that_torchao_has_not_is_refused(text, small, small_maps, points):
-    with pytest.raises(ValueError, match=f"^scheme: torchao has no configuration for {text}$"):
+    with pytest.raises(
+        ValueError, match=f"^scheme: '{text}' is not allowed; torchao has configurations for w2 to w8, "
+    ):
         run_torchao(small, plan_of(text, small, small_maps), points)
 
 
@@ -181,7 +187,7 @@ def test_the_audit_trips_on_the_int4_trap(make_stack):
     """Int4WeightOnlyConfig with its default group size leaves 8-wide layers in float without a word."""
     network = Network(make_stack("relu", (8, 8, 8)), 0)
     before = [layer.weight.clone() for layer in network.layers]
-    backend.quantize_(network, None, quantization().Int4WeightOnlyConfig(group_size=32))
+    backend.quantize_(network, LAYERS, quantization().Int4WeightOnlyConfig(group_size=32))
     assert all(torch.equal(a, layer.weight) for a, layer in zip(before, network.layers, strict=True))
     assert refusal(network, "w4") == "coverage audit: layers.0 holds float32 where w4 needs int4"
     assert issubclass(AuditFailure, StudyFailure)
@@ -191,8 +197,8 @@ def test_the_audit_trips_on_the_int4_trap(make_stack):
 @pytest.mark.parametrize("skipped", [0, 1, 2])
 def test_the_audit_names_the_layer_that_a_filter_skipped(skipped, small):
     network = Network(small, 0)
-    for layer in {0, 1, 2} - {skipped}:
-        backend.quantize_(network, f"layers.{layer}", backend._weight_only(parse_scheme("w4"), "symmetric"))
+    kept = [f"layers.{layer}" for layer in (0, 1, 2) if layer != skipped]
+    backend.quantize_(network, kept, torchao_configs("w4", 1)[0])
     assert refusal(network, "w4") == f"coverage audit: layers.{skipped} holds float32 where w4 needs int4"
 
 
@@ -218,7 +224,7 @@ def test_the_audit_trips_on_other_integers_and_other_inputs(is_really, audited_a
 
 def test_the_audit_wants_the_first_layer_weight_only(small):
     network = Network(small, 0)
-    backend.quantize_(network, None, backend._dynamic(parse_scheme("w4a8dyn"), "symmetric"))
+    backend.quantize_(network, LAYERS, torchao_configs("w4a8dyn", 2)[1])
     assert refusal(network, "w4a8dyn") == "coverage audit: layers.0 holds int4, dynamic input where w4a8dyn needs int4"
 
 
@@ -227,24 +233,23 @@ def test_the_audit_of_float_weights_with_quantized_activations(small):
     assert message == "coverage audit: layers.1 holds float32 where a8 needs float32, static input"
 
 
-@pytest.mark.parametrize(("text", "forgotten"), [("w4", None), ("w8a8dyn", None), ("w8a8", "layers.2")])
+@pytest.mark.parametrize(("text", "forgotten"), [("w4", "layers.1"), ("w8a8dyn", "layers.1"), ("w8a8", "layers.2")])
 def test_every_run_is_audited(text, forgotten, small, small_maps, points, monkeypatch):
     whole = backend.quantize_
 
-    def forgetful(network, name, config):
-        if name != forgotten:
-            whole(network, name, config)
+    def forgetful(network, names, config):
+        whole(network, [name for name in names if name != forgotten], config)
 
     monkeypatch.setattr(backend, "quantize_", forgetful)
-    with pytest.raises(AuditFailure, match=f"{forgotten or 'layers.1'} holds float32 where {text} needs int"):
+    with pytest.raises(AuditFailure, match=f"{forgotten} holds float32 where {text} needs int"):
         run_torchao(small, plan_of(text, small, small_maps), points)
 
 
-def test_naming_a_layer_touches_that_one_and_no_name_touches_the_float_ones(small):
+def test_layers_that_are_not_named_are_left_alone(small):
     network = Network(small, 0)
-    backend.quantize_(network, "layers.1", backend._weight_only(parse_scheme("w5"), "symmetric"))
+    backend.quantize_(network, ["layers.1"], torchao_configs("w5", 1)[0])
     assert [backend.stored_format(layer.weight) for layer in network.layers] == ["float32", "int5", "float32"]
-    backend.quantize_(network, None, backend._weight_only(parse_scheme("w3"), "symmetric"))
+    backend.quantize_(network, ["layers.0", "layers.2"], torchao_configs("w3", 1)[0])
     assert [backend.stored_format(layer.weight) for layer in network.layers] == ["int3", "int5", "int3"]
 
 
@@ -265,7 +270,7 @@ def test_dynamic_inputs_take_torchaos_codes_even_on_the_tie(make_stack):
     from torchao.quantization.quantize_.common import _choose_quant_func_and_quantize_tensor as torchao_quantize
 
     network = Network(make_stack("relu", (5, 3)), 0)
-    backend.quantize_(network, None, backend._dynamic(parse_scheme("w8a8dyn"), "symmetric"))
+    backend.quantize_(network, LAYERS, torchao_configs("w8a8dyn", 2)[1])
     x = torch.randn(5, 400, generator=torch.Generator().manual_seed(2))
     x[1, :300] = -1.25 * x[:, :300].abs().amax(dim=0)
     theirs = torchao_quantize(x.T.contiguous(), network.layers[1].weight.act_quant_kwargs)

@@ -10,12 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantstudy.config import PLACEMENTS, WEIGHT_OBSERVERS
+from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.config.study import PLACEMENTS, WEIGHT_OBSERVERS
+from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_logits
 from quantstudy.quantize.plan import GRANULARITIES, build_plan, float_maps
 from quantstudy.quantize.scheme import parse_scheme, schemes_for
-from quantstudy.quantize.simulated import accumulated, isolated, quantized_logits
-from quantstudy.subject.activations import ACTIVATIONS
-from quantstudy.subject.islands import plane
+from quantstudy.targets.islands import plane
 
 F32, F64 = np.float32, np.float64
 SCHEMES = [str(scheme) for bits in range(2, 17) for scheme in schemes_for(bits)]

@@ -15,17 +15,18 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.run import judge_run
 from quantstudy.quantize.scheme import schemes_for
-from quantstudy.records import SUMMARIES
+from quantstudy.records.run import SUMMARIES
+from quantstudy.words.summary import in_words
 
 FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
 
 
 @dataclass(frozen=True)
 class SyntheticRun:
-    """Looks like `quantstudy.records.Run`, but holds its tables."""
+    """Looks like `quantstudy.records.run.Run`, but holds its tables."""
 
     folder: Path
     config: StudyConfig
@@ -95,7 +96,7 @@ def build(
         "seconds": {"train": 1.5},
     }
     run = SyntheticRun(folder, config, tables, _maps(config, random, dead), {}, made)
-    run.judged.update(judge_run(run))  # type: ignore[arg-type]
+    run.judged.update(in_words(config, judge_run(run)))  # type: ignore[arg-type]
     return run
 
 
@@ -160,7 +161,7 @@ def _sensitivity(config: StudyConfig, random: np.random.Generator, missing: floa
     rows = []
     depth = len(config.hidden)
     for bits, (name, seed) in itertools.product(
-        config.widths, itertools.product(config.activations, range(config.seeds))
+        config.bit_widths, itertools.product(config.activations, range(config.seeds))
     ):
         for scheme, layers in ((f"w{bits}", depth + 1), (f"a{bits}", depth), (f"w{bits}a{bits}", depth + 1)):
             base = {"activation": name, "scheme": scheme, "seed": seed}
@@ -189,7 +190,7 @@ def _placement(config: StudyConfig, random: np.random.Generator, missing: float)
         *itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",), ("symmetric",)),
         (config.placement, config.coordinates, config.observer, "channel", "no_clipping"),
     ]
-    every = itertools.product(config.widths, settings, config.activations, range(config.seeds))
+    every = itertools.product(config.bit_widths, settings, config.activations, range(config.seeds))
     keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")
     rows = [
         {"activation": name, "scheme": f"w{bits}a{bits}", "seed": seed, "rate": _noise(bits)}

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
-from quantstudy.show.cause import cause
-from quantstudy.show.cause_words import finding
-from quantstudy.show.page import png
-from quantstudy.show.style import BEST, LEVELS, MUTED, SEED_DOT, WIDTH
+from quantstudy.config.study import StudyConfig
+from quantstudy.show.canvas.page import png
+from quantstudy.show.canvas.style import BEST, LEVELS, MUTED, SEED_DOT, WIDTH
+from quantstudy.show.figures.cause.draw import cause
+from quantstudy.words.cause import finding
 
 BASES = ("relu", "silu", "gelu", "hardswish")
 
@@ -67,7 +67,10 @@ def build(missing: float = 0.0, quick: bool = False, **settings: Any) -> SimpleN
             halves = 0.005 + 0.03 * random.random(len(rows))
             cells = zip(rows, means.tolist(), halves.tolist(), strict=True)
             verdict[scheme] = [entry(row, mean, half, one_seed=config.seeds == 1) for row, mean, half in cells]
-    return SimpleNamespace(config=config, verdict=lambda: {"not_learned": {}} | ({"cause": verdict} if verdict else {}))
+    return SimpleNamespace(
+        config=config,
+        verdict=lambda: {"not_learned": {}, "test": "permutation"} | ({"cause": verdict} if verdict else {}),
+    )
 
 
 SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
@@ -103,7 +106,9 @@ def known(means: dict[str, float], *, differs: set[str] = frozenset(), base: str
 
 
 def run_of(sections: dict[str, list[dict[str, Any]]], **settings: Any) -> SimpleNamespace:
-    return SimpleNamespace(config=StudyConfig(**settings), verdict=lambda: {"cause": sections, "not_learned": {}})
+    return SimpleNamespace(
+        config=StudyConfig(**settings), verdict=lambda: {"cause": sections, "not_learned": {}, "test": "permutation"}
+    )
 
 
 def texts(figure: Figure) -> list[str]:

@@ -6,9 +6,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from quantstudy.judge.claims import Claim, Part, judge_claims
-from quantstudy.show.claims import findings, height_of, names_width, present, strips, title, write_names
-from quantstudy.show.page import Page
-from quantstudy.show.style import BEST, LEVELS, styled
+from quantstudy.show.canvas.page import Page
+from quantstudy.show.canvas.style import BEST, LEVELS, styled
+from quantstudy.show.figures.claims import findings, height_of, names_width, present, strips, title, write_names
 
 PARTS = (
     Part("first", "the first thing is so", 0.02, "points", 100.0),

@@ -9,10 +9,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.judge.compare import Side, compare
-from quantstudy.show.compare import BETTER, UNSURE, WORSE, comparison
-from quantstudy.show.style import WIDTH, contrast
+from quantstudy.show.canvas.style import WIDTH, contrast
+from quantstudy.show.figures.compare.draw import BETTER, UNSURE, WORSE, comparison
 
 LONG = ("hardgelu_uncapped@1000000", "leaky_relu@0.000123457", "hardswish@1234.57")
 TWELVE = (*StudyConfig().activations, "relu@3", "relu@2", "silu@3", "gelu@3", "silu@2")

@@ -14,21 +14,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from quantstudy.judge.flips import reference
+from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
-from quantstudy.show.decision_cells import panels
-from quantstudy.show.figures import FIGURES
-from quantstudy.show.fold_heatmap import _median
-from quantstudy.show.headline import headline, outcome
-from quantstudy.show.page import png, shortened, text_width, wrap
-from quantstudy.show.ranges import LOWEST, Histogram, _draw, _histogram, _levels
-from quantstudy.show.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
-from quantstudy.show.values import reference
+from quantstudy.show.canvas.page import png, shortened, text_width, wrap
+from quantstudy.show.canvas.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
+from quantstudy.show.figures.catalogue import FIGURES
+from quantstudy.show.figures.decision.data import panels
+from quantstudy.show.figures.fold_noise.draw import median
+from quantstudy.show.figures.ranges.data import Histogram, histogram, levels_of
+from quantstudy.show.figures.ranges.draw import LOWEST, draw_bars
+from quantstudy.words.headline import headline, outcome
 
 
-@pytest.mark.parametrize("module", ["words", "page", "headline", "maps", "fold_heatmap"])
+@pytest.mark.parametrize("module", ["canvas.page", "values", "figures.maps.draw", "figures.fold_noise.draw"])
 def test_examples(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"quantstudy.show.{module}"))
-    assert found.failed == 0
+    assert doctest.testmod(importlib.import_module(f"quantstudy.show.{module}")).failed == 0
 
 
 def _set(run: Any, activation: str, scheme: str, backend: str, metric: str, values: list[float]) -> None:
@@ -82,8 +83,8 @@ def _cell_colour(figure: Figure, row: int) -> tuple[float, ...]:
 
 
 def test_the_reference_is_relu_or_the_first(make_run: Callable[..., Any]) -> None:
-    assert reference(make_run(activations=("silu", "relu"), seeds=1).config) == "relu"
-    assert reference(make_run(activations=("silu", "gelu"), seeds=1).config) == "silu"
+    assert reference(make_run(activations=("silu", "relu"), seeds=1).config.activations) == "relu"
+    assert reference(make_run(activations=("silu", "gelu"), seeds=1).config.activations) == "silu"
 
 
 def test_maps_are_drawn_with_y_upwards(make_run: Callable[..., Any]) -> None:
@@ -122,23 +123,23 @@ def test_levels_are_those_of_the_plan_of_the_median_seed(make_run: Callable[...,
     plans = run.tables["plans"]
     chosen = (plans["scheme"] == "a2") & (plans["tensor"] == "layers.1.output") & (plans["seed"] == 1)
     plans.loc[chosen, ["scale", "zero_point"]] = 0.5, -1
-    assert _levels(run, "a2")["relu", 1].tolist() == [-0.5, 0.0, 0.5, 1.0]
+    assert levels_of(run, "a2")["relu", 1].tolist() == [-0.5, 0.0, 0.5, 1.0]
 
 
 def test_joined_bins_keep_every_value() -> None:
     left = np.arange(-16, 1600) / 16
     frame = pd.DataFrame({"activation": "relu", "layer": 0, "bin_left": left, "count": np.arange(len(left)) + 1})
-    found = _histogram(frame, "relu", 0, np.array([-1.0, 100.0]))
+    found = histogram(frame, "relu", 0, np.array([-1.0, 100.0]))
     assert found is not None
     assert found.shares.sum() == pytest.approx(1.0)
     assert found.left == -1.0
     assert len(found.shares) <= 110
-    assert _histogram(frame, "silu", 0, np.zeros(0)) is None
+    assert histogram(frame, "silu", 0, np.zeros(0)) is None
 
 
 def test_medians_leave_undefined_values_out_and_keep_infinity() -> None:
     cube = np.array([[1.0, np.nan, 3.0, 8.0], [np.inf, np.inf, 1.0, np.nan], [np.nan] * 4, [1.0, 2.0, np.inf, np.inf]])
-    assert np.array_equal(_median(cube), [3.0, np.inf, np.nan, np.inf], equal_nan=True)
+    assert np.array_equal(median(cube), [3.0, np.inf, np.nan, np.inf], equal_nan=True)
 
 
 def _verdict(run: Any, **accuracy: list[float]) -> dict[str, Any]:
@@ -152,7 +153,9 @@ def _verdict(run: Any, **accuracy: list[float]) -> dict[str, Any]:
         )
     ]
     frame = pd.DataFrame(rows, columns=["activation", "seed", "scheme", "backend", "scope", "metric", "value"])
-    return judge(frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop)
+    return judge(
+        frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop, rule=PERMUTATION
+    )
 
 
 def test_headlines(make_run: Callable[..., Any]) -> None:
@@ -204,7 +207,7 @@ def test_bars_and_levels_are_what_matplotlib_draws() -> None:
     for slow in (False, True):
         figure = Figure(figsize=(4, 2), dpi=100)
         canvas, ax = FigureCanvasAgg(figure), figure.add_subplot()
-        _draw(ax, found, grid, 3.0)
+        draw_bars(ax, found, grid)
         if slow:
             for artist in (*ax.patches, *ax.collections):
                 artist.remove()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from quantstudy.show import FIGURE_NAMES, figure_names
-from quantstudy.show.figures import FIGURES
-from quantstudy.show.style import WIDTH
+from quantstudy.show.canvas.style import WIDTH
+from quantstudy.show.figures.catalogue import FIGURES
+from quantstudy.show.names import FIGURE_NAMES, figure_names
 
 LONG = ("relu@1000000", "hardgelu_uncapped@123.456", "silu")
 TWELVE = (

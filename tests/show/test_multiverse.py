@@ -10,12 +10,12 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
-from quantstudy.config import StudyConfig
-from quantstudy.judge.bootstrap import seeds_needed
-from quantstudy.judge.multiverse_words import multiverse_lines
-from quantstudy.multiverse_config import AXES, METRICS, multiverse_of
-from quantstudy.show.multiverse import multiverse
-from quantstudy.show.multiverse_choices import COLOURS
+from quantstudy.config.multiverse import AXES, METRICS, multiverse_of
+from quantstudy.config.study import StudyConfig
+from quantstudy.judge.statistics.bootstrap import seeds_needed
+from quantstudy.show.figures.multiverse.choices import COLOURS
+from quantstudy.show.figures.multiverse.draw import multiverse
+from quantstudy.words.multiverse import multiverse_lines
 
 SEVEN = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")
 TWENTY = (

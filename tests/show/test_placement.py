@@ -15,12 +15,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from quantstudy.config import StudyConfig
-from quantstudy.show.page import png
-from quantstudy.show.placement import BAR, placement
-from quantstudy.show.placement_table import Table, finding, table_of
-from quantstudy.show.style import BEST, SEQUENTIAL, WIDTH
-from quantstudy.show.style import LEVELS as CODES
+from quantstudy.config.study import StudyConfig
+from quantstudy.judge.placement import outcome
+from quantstudy.show.canvas.page import png
+from quantstudy.show.canvas.style import BEST, SEQUENTIAL, WIDTH
+from quantstudy.show.canvas.style import LEVELS as CODES
+from quantstudy.show.figures.placement.data import Table, table_of
+from quantstudy.show.figures.placement.draw import BAR, placement
+from quantstudy.words.placement import finding
 
 LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
 KEYS = ("placement", "coordinates", "observer", "granularity", "weight_observer")
@@ -60,6 +62,14 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
     }
 
 
+def judged(config: StudyConfig, settings: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"settings": settings, **outcome(settings, config.activations, config.seeds)}
+
+
+def said_of(run: SimpleNamespace) -> str:
+    return finding(run.config, run.verdict()["placement"]["w4a4"])
+
+
 def plausible(config: StudyConfig, random: np.random.Generator, missing: float) -> list[dict[str, Any]]:
     """57 settings: the last activation leads, but the first one does where its input is quantized."""
     found, own = [], (config.placement, config.coordinates, config.observer)
@@ -82,7 +92,7 @@ def build(missing: float = 0.0, **settings: Any) -> SimpleNamespace:
     random = np.random.default_rng(3)
     section = {}
     for bits in dict.fromkeys((*config.bits, 8)):
-        section[f"w{bits}a{bits}"] = {"settings": plausible(config, random, missing)}
+        section[f"w{bits}a{bits}"] = judged(config, plausible(config, random, missing))
     return SimpleNamespace(config=config, verdict=lambda: {"placement": section, "not_learned": {}})
 
 
@@ -120,7 +130,7 @@ def run_of(accuracy: Callable[..., list[float]], **settings: Any) -> SimpleNames
     config = StudyConfig(**{"activations": ("relu", "silu", "gelu"), "seeds": 8} | settings)
     made = [setting(config, (*key, "symmetric"), np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
     return SimpleNamespace(
-        config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}, "not_learned": {}}
+        config=config, verdict=lambda: {"placement": {"w4a4": judged(config, made)}, "not_learned": {}}
     )
 
 
@@ -193,13 +203,13 @@ HEADLINES: dict[str, tuple[Callable[..., list[float]], str]] = {
 @pytest.mark.parametrize("case", HEADLINES)
 def test_the_headline_says_what_the_settings_say(case: str) -> None:
     accuracy, said = HEADLINES[case]
-    assert finding(table(run_of(accuracy))) == said
+    assert said_of(run_of(accuracy)) == said
 
 
 def test_one_seed_ties_nobody_and_names_no_winner() -> None:
     run = run_of(before_is_silu, seeds=1)
     assert run.verdict()["placement"]["w4a4"]["settings"][0]["tied_with"] == ["relu", "silu", "gelu"]
-    assert finding(table(run)) == "One seed cannot say who wins at w4a4: there relu comes first in 36 of 54 settings"
+    assert said_of(run) == "One seed cannot say who wins at w4a4: there relu comes first in 36 of 54 settings"
     said = texts(placement(run))
     assert not {"tied with it", "bold: deployable"} & set(said)
     assert said.count("67 %") > 0  # relu is the first in 36 of 54, and not tied in all
@@ -208,7 +218,7 @@ def test_one_seed_ties_nobody_and_names_no_winner() -> None:
 
 def test_one_activation_has_no_winner_that_could_change() -> None:
     run = run_of(lambda *_: [0.9], activations=("gelu",))
-    assert finding(table(run)) == "Only gelu was run at w4a4: there is no winner that could change"
+    assert said_of(run) == "Only gelu was run at w4a4: there is no winner that could change"
 
 
 def test_shares_are_those_of_the_settings() -> None:
@@ -293,7 +303,7 @@ def test_missing_values_are_hatched_and_said() -> None:
     assert sum(box.get_hatch() is not None for box in boxes(figure)) == 18 * 3 + 36 + 1  # and the legend's
     assert "no value" in texts(figure)
     assert any("18 settings without any value." in said for said in texts(figure))
-    assert finding(table(run)) == "relu is best or tied in 36 of 54 settings at w4a4"
+    assert said_of(run) == "relu is best or tied in 36 of 54 settings at w4a4"
 
 
 def test_only_the_first_width_is_drawn() -> None:

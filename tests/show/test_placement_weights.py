@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from quantstudy.config import StudyConfig
-from quantstudy.show.placement import placement
-from quantstudy.show.placement_table import finding
-from quantstudy.show.style import LEVELS as CODES
-from tests.show.test_placement import LEVELS, boxes, setting, table, texts
+from quantstudy.config.study import StudyConfig
+from quantstudy.show.canvas.style import LEVELS as CODES
+from quantstudy.show.figures.placement.draw import placement
+from tests.show.test_placement import LEVELS, boxes, judged, said_of, setting, texts
 
 
 def unclipped(*key: Any) -> list[float]:
@@ -25,12 +24,13 @@ def test_weight_scales_that_clip_nothing_are_rows_of_their_own(own: str) -> None
     more = [("post", False, "minmax", granularity, "no_clipping") for granularity in LEVELS[3]]
     keys = [*((*key, "symmetric") for key in itertools.product(*LEVELS)), *more]
     made = [setting(config, key, np.array(unclipped(*key))) for key in keys]
-    run = SimpleNamespace(config=config, verdict=lambda: {"placement": {"w4a4": {"settings": made}}, "not_learned": {}})
+    verdict = {"placement": {"w4a4": judged(config, made)}, "not_learned": {}}
+    run = SimpleNamespace(config=config, verdict=lambda: verdict)
     said = (
         "relu is best or tied in 54 of 57 settings at w4a4; taking weight scales that clip nothing puts gelu ahead (3 "
         "of 3 against 0)"
     )
-    assert finding(table(run)) == said
+    assert said_of(run) == said
     figure = placement(run)
     assert "with weight scales that clip nothing:" in texts(figure)
     assert {"weight scales", "symm.", "unclipped"} <= set(texts(figure))

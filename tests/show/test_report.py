@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from quantstudy import show
-from quantstudy.records import Run, npz, write_json
-from quantstudy.show.report import report, write_report
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
+from quantstudy.engine import drawing
+from quantstudy.records.run import Run
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records.store import npz, write_json
+from quantstudy.show import names
+from quantstudy.show.page.report import report, write_report
 
 
 class Page(HTMLParser):
@@ -74,9 +76,9 @@ class Elsewhere(Executor):
 
 def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> None:
     told: list[tuple[int, int]] = []
-    paths = show.draw_all(stored, lambda done, total: told.append((done, total)))
-    assert paths == [*show.figure_files(stored), stored.folder / "report.html"]
-    files = len(show.FIGURE_NAMES) + 1
+    paths = drawing.draw_all(stored, lambda done, total: told.append((done, total)))
+    assert paths == [*names.figure_files(stored), stored.folder / "report.html"]
+    files = len(names.FIGURE_NAMES) + 1
     assert told[0] == (0, files)
     assert told[-1] == (files, files)
     assert not [path for path in stored.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
@@ -85,44 +87,44 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     for path, attributes in zip(paths, images, strict=False):
         assert base64.b64decode(str(attributes["src"]).removeprefix("data:image/png;base64,")) == path.read_bytes()
         assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
-    assert len(images) == len(show.FIGURE_NAMES)
+    assert len(images) == len(names.FIGURE_NAMES)
 
 
 def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
-    here = [path.read_bytes() for path in show.draw_all(stored)]
+    here = [path.read_bytes() for path in drawing.draw_all(stored)]
     shutil.rmtree(stored.folder / "figures")
     executor = Elsewhere()
-    begun = show.begin(stored, (*show.FROM_RECORDS, *show.FROM_VERDICT), executor)
+    begun = drawing.draw_elsewhere(stored, (*drawing.FROM_RECORDS, *drawing.FROM_VERDICT), executor)
     elsewhere = {"ranges", "folds", "maps", "verdict", "bit_cliff", "sensitivity", "cause"}
     assert set(begun) == set(executor.names) == elsewhere
     for future in begun.values():
         assert future.result().is_file()
-    real, drawn = show.draw_figure, []
-    monkeypatch.setattr(show, "draw_figure", lambda run, name: (drawn.append(name), real(run, name)))
-    paths = show.draw_all(stored, lambda done, total: told.append((done, total)), begun)
+    real, drawn = drawing.draw_figure, []
+    monkeypatch.setattr(drawing, "draw_figure", lambda run, name: (drawn.append(name), real(run, name)))
+    paths = drawing.draw_all(stored, lambda done, total: told.append((done, total)), begun)
     assert drawn == ["heatmap_decision", "placement", "heatmap_folds"]  # what was begun is not drawn again
     assert [path.read_bytes() for path in paths] == here
-    files = len(show.FIGURE_NAMES) + 1
+    files = len(names.FIGURE_NAMES) + 1
     assert told[0] == (0, files)  # those are counted when they are waited for
     assert told[-1] == (files, files)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert show.begin(stored, show.FROM_RECORDS, None) == {}
+    assert drawing.draw_elsewhere(stored, drawing.FROM_RECORDS, None) == {}
 
 
 def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4))
-    names = {path.stem for path in show.figure_files(run)}
-    assert names == set(show.FIGURE_NAMES) - {"sensitivity", "placement", "bit_cliff", "cause"}
+    found = {path.stem for path in names.figure_files(run)}
+    assert found == set(names.FIGURE_NAMES) - {"sensitivity", "placement", "bit_cliff", "cause"}
     assert not {"sensitivity", "placement", "bit_cliff", "cause"} & set(run.verdict())
     assert "<details>" not in report(run)
-    assert show.begin(run, show.FROM_VERDICT, Elsewhere()).keys() == {"verdict"}
+    assert drawing.draw_elsewhere(run, drawing.FROM_VERDICT, Elsewhere()).keys() == {"verdict"}
 
 
 def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4), quick=False)
-    for name in show.VARIED:
-        show.draw_figure(run, name)
+    for name in names.VARIED:
+        drawing.draw_figure(run, name)
     html = report(run)
     page = Page(html)
     texts = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&#39;", "'").replace("&amp;", "&")
@@ -147,20 +149,21 @@ def test_a_figure_that_fails_elsewhere_is_told_and_no_page_is_written(
 ) -> None:
     future: Future[Path] = Future()
     future.set_exception(OSError(28, "No space left on device"))
-    monkeypatch.setattr(show, "draw_figure", lambda *_: None)
+    monkeypatch.setattr(drawing, "draw_figure", lambda *_: None)
     with pytest.raises(OSError, match="No space"):
-        show.draw_all(stored, begun={"maps": future})
+        drawing.draw_all(stored, begun={"maps": future})
     assert not (stored.folder / "report.html").exists()
 
 
 def test_only_the_heatmaps_load_seaborn(stored: Run) -> None:
     code = (
-        "import sys\nfrom pathlib import Path\nfrom quantstudy import Run, StudyConfig, show\n"
+        "import sys\nfrom pathlib import Path\n"
+        "from quantstudy import Run, StudyConfig\nfrom quantstudy.engine import drawing\n"
         "study = StudyConfig(activations=('relu', 'silu'), seeds=2, hidden=(4, 4), grid=8)\n"
         f"run = Run(Path({str(stored.folder)!r}), study)\n"
-        "for name in (*show.FROM_RECORDS, *show.FROM_VERDICT):\n    show.draw_figure(run, name)\n"
+        "for name in (*drawing.FROM_RECORDS, *drawing.FROM_VERDICT):\n    drawing.draw_figure(run, name)\n"
         "assert 'seaborn' not in sys.modules\n"
-        "show.draw_figure(run, 'heatmap_folds')\n"
+        "drawing.draw_figure(run, 'heatmap_folds')\n"
         "assert 'seaborn' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -175,18 +178,18 @@ def test_the_page_tells_no_seconds_that_are_not_over(make_run: Callable[..., Any
 
 
 def test_a_failed_write_leaves_the_old_figures(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quantstudy.show import figures
+    from quantstudy.show.figures import catalogue
 
-    first = show.figure_files(stored)[0]
+    first = names.figure_files(stored)[0]
     first.parent.mkdir()
     first.write_bytes(b"old")
 
     def full(figure: Any) -> bytes:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(figures, "png", full)
+    monkeypatch.setattr(catalogue, "png", full)
     with pytest.raises(OSError, match="No space"):
-        show.draw_all(stored)
+        drawing.draw_all(stored)
     assert first.read_bytes() == b"old"
     assert [path.name for path in first.parent.iterdir()] == [first.name]
 
@@ -254,7 +257,7 @@ def test_looking_for_files_loads_no_matplotlib_and_drawing_no_torch() -> None:
     code = (
         "import sys, quantstudy.show\n"
         "assert not {'matplotlib', 'seaborn', 'pandas', 'torch'} & set(sys.modules)\n"
-        "import quantstudy.show.figures, quantstudy.show.report\n"
+        "import quantstudy.show.figures.catalogue, quantstudy.show.page.report\n"
         "assert not {'torch', 'torchao', 'triton', 'numba'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -11,11 +11,13 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from quantstudy.config import StudyConfig
-from quantstudy.show import sensitivity_cells
-from quantstudy.show.sensitivity import sensitivity
-from quantstudy.show.sensitivity_cells import finding, parts, worst_layers
-from quantstudy.show.style import MISSING, WIDTH, luminance
+from quantstudy.config.study import StudyConfig
+from quantstudy.judge.sensitivity import with_outcomes
+from quantstudy.quantize.scheme import schemes_for
+from quantstudy.show.canvas.style import MISSING, WIDTH, luminance
+from quantstudy.show.figures.sensitivity import data
+from quantstudy.show.figures.sensitivity.draw import sensitivity
+from quantstudy.words.sensitivity import finding
 
 LONG = ("relu@1000000", "hardgelu_uncapped@1000000", "hardgelu_uncapped@123.456")
 TWENTY = tuple(f"{name}@{cap}" for name in ("relu", "silu", "gelu", "prelu", "hardswish") for cap in (1, 2, 3, 4))
@@ -77,7 +79,8 @@ def section(config: StudyConfig, missing: float = 0.0) -> dict[str, Any]:
 
 def make(missing: float = 0.0, made: dict[str, Any] | None = None, **settings: Any) -> Any:
     config = StudyConfig(**settings)
-    found = section(config, missing) if made is None else made
+    schemes = [str(scheme) for scheme in schemes_for(config.focus_bits)[:3]]
+    found = with_outcomes(section(config, missing) if made is None else made, schemes)
     return SimpleNamespace(config=config, verdict=lambda: {"sensitivity": found, "not_learned": {}})
 
 
@@ -93,7 +96,12 @@ def study(shares: dict[str, dict[str, list[float | None]]], seeds: int = 16, wid
 
 
 def said(run: Any) -> str:
-    return finding(run.config, parts(run.config, run.verdict()["sensitivity"])).replace("\u00a0", " ")
+    return finding(run.config, run.verdict()["sensitivity"]).replace("\u00a0", " ")
+
+
+def largest(run: Any) -> list[tuple[int | None, bool]]:
+    entries = run.verdict()["sensitivity"]["w4a4"].values()
+    return [(found["layer"], found["clearly"]) for found in (entry["largest_layer"] for entry in entries)]
 
 
 def caption(run: Any) -> str:
@@ -101,7 +109,7 @@ def caption(run: Any) -> str:
 
 
 def test_examples() -> None:
-    assert doctest.testmod(sensitivity_cells).failed == 0
+    assert doctest.testmod(data).failed == 0
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -214,14 +222,9 @@ def test_the_worst_layer_is_alone_above_zero_and_clear_above_all_other_intervals
         "hardgelu": [None, None, None],
     }
     run = study({"w4a4": shares})
-    both = parts(run.config, run.verdict()["sensitivity"])[-1]
-    top, clear = worst_layers(both)
-    assert top.tolist() == [1, 1, -1, -1, 1, -1]
-    assert clear.tolist() == [True, False, False, False, True, False]
+    assert largest(run) == [(1, True), (1, False), (None, False), (None, False), (1, True), (None, False)]
     run = study({"w4a4": shares}, seeds=1)
-    top, clear = worst_layers(parts(run.config, run.verdict()["sensitivity"])[-1])
-    assert top.tolist() == [1, 1, -1, -1, 1, -1]
-    assert not clear.any()
+    assert largest(run) == [(1, False), (1, False), (None, False), (None, False), (1, False), (None, False)]
 
 
 FIRST, SECOND, OUT, SAME, NONE = [0.3, 0.1, 0.0], [0.1, 0.3, 0.0], [0.0, 0.1, 0.3], [0.0, 0.0, 0.0], [None, None, None]
@@ -261,6 +264,7 @@ def test_the_finding_compares_weights_and_activations(
     totals = {
         "w4": {name: [value, 0.0] for name, value in zip(names, weights, strict=True)},
         "a4": {name: [value, 0.0] for name, value in zip(names, outputs, strict=True)},
+        "w4a4": {name: [None, None] for name in names},
     }
     assert said(study(totals)) == f"At w4a4 {words_of_it}"
 

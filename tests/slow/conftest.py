@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cli, run_command, study
-from quantstudy.config import StudyConfig
-from quantstudy.records import Run
-from quantstudy.study import run_study
+from quantstudy.cli import app
+from quantstudy.cli import run as run_file
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline
+from quantstudy.engine.pipeline import run_study
+from quantstudy.records.run import Run
 
 SMALL = StudyConfig(
     name="small", activations=("relu", "hardgelu"), seeds=2, steps=40, batch=64, grid=17, hidden=(4, 3), quick=True
@@ -102,7 +104,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(*arguments: str, **environment: str) -> Session:
         process = subprocess.Popen(
-            [sys.executable, "-m", "quantstudy.cli", *arguments],
+            [sys.executable, "-m", "quantstudy", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -156,10 +158,10 @@ def command(
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", words)
             if not draw:
-                patched.setattr(study, "redo", lambda run, **_: None)
-                patched.setattr(run_command, "print_result", lambda *_: None)
+                patched.setattr(pipeline, "redo", lambda run, **_: None)
+                patched.setattr(run_file, "print_result", lambda *_: None)
             with pytest.raises(SystemExit) as left:
-                cli.main()
+                app.main()
         told = capfd.readouterr()
         assert isinstance(left.value.code, int)
         return left.value.code, told.out, faults(told.err)

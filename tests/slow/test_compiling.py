@@ -11,24 +11,24 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from numba.core.dispatcher import Dispatcher
-from quantstudy import work
-from quantstudy.cells import cells
-from quantstudy.config import StudyConfig
+from quantstudy.engine import worker
+from quantstudy.engine.cells import cells
+from quantstudy.config.study import StudyConfig
 
 def compiled():
     modules = [module for name, module in sys.modules.items() if name.startswith("quantstudy_kernels.cpu")]
     functions = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, Dispatcher)}
     return sorted(f.__name__ for f in functions.values() if f.stats.cache_misses)
 
-work.prepare_to_measure()
+worker.prepare_to_measure()
 folder = Path(sys.argv[1])
 (folder / "cells").mkdir()
 study = StudyConfig(activations=("prelu", "relu@3"), seeds=2, steps=20, batch=64, grid=17, hidden=(5, 3))
 for unit in cells("train", study):
-    work.run(folder, study, unit)
+    worker.run(folder, study, unit)
 before = compiled()
 for unit in cells("measure", study):
-    work.run(folder, study, unit)
+    worker.run(folder, study, unit)
 print(len(before), *sorted({*compiled()} - {*before}))
 """
 

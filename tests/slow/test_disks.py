@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy.folders import FORMAT
+from quantstudy.records.folders import FORMAT
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +107,7 @@ def test_no_room_for_semaphores(
 ) -> None:
     """Workers need them, and Linux keeps them in a folder in memory."""
     full = f"mount -t tmpfs -o {options} tmpfs /dev/shm && (echo > /dev/shm/full; true) 2>/dev/null"
-    line = f"{sys.executable} -m quantstudy.cli run small.toml --out run --jobs"
+    line = f"{sys.executable} -m quantstudy.cli.app run small.toml --out run --jobs"
     for jobs, code in ((2, 1), (1, 0)):
         done = subprocess.run(
             ["unshare", "-m", "bash", "-c", f"{full} && exec {line} {jobs} || exit 77"],
@@ -123,7 +123,7 @@ def test_no_room_for_semaphores(
 
 
 def test_few_open_files(tmp_path: Path, start: Callable[..., Any], faults: Callable[[str], str]) -> None:
-    line = f"{sys.executable} -m quantstudy.cli run small.toml --out run --jobs 2"
+    line = f"{sys.executable} -m quantstudy.cli.app run small.toml --out run --jobs 2"
     for most, code in ((12, 1), (64, 0)):
         done = subprocess.run(
             ["bash", "-c", f"ulimit -n {most}; exec {line}"], capture_output=True, text=True, check=False, cwd=tmp_path

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from quantstudy.records import Run
+from quantstudy.records.run import Run
 
 pytestmark = pytest.mark.slow
 
@@ -20,10 +20,11 @@ STEPS = """
 import os, shutil, signal, sys
 from pathlib import Path
 
-import quantstudy.work  # everything is loaded before the first fork
-from quantstudy import show, study
-from quantstudy.config import read_toml
-from quantstudy.files import write_atomically
+import quantstudy.engine.worker  # everything is loaded before the first fork
+from quantstudy.engine import drawing, pipeline
+from quantstudy.show import names
+from quantstudy.config.toml import (read_toml)
+from quantstudy.records.files import write_atomically
 from quantstudy.quantize.torchao_import import quantization
 
 quantization()
@@ -41,7 +42,7 @@ def counted(function):
     return call
 
 def draw_all(run, **_):  # as many files as the real one, each written the same way
-    for path in (*show.figure_files(run), run.folder / "report.html"):
+    for path in (*names.figure_files(run), run.folder / "report.html"):
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, b"drawn")
 
@@ -51,12 +52,12 @@ def run_in_a_child(name, n):
     if not child:
         last = n
         os.environ["XDG_CACHE_HOME"] = str(top / f"{name}-cache")
-        study.run_study(config, top / name)
+        pipeline.run_study(config, top / name)
         (top / "steps").write_text(str(done))
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-show.draw_all = draw_all
+drawing.draw_all = draw_all
 os.fsync, os.mkdir, shutil.rmtree = counted(os.fsync), counted(os.mkdir), counted(shutil.rmtree)
 Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)
 assert run_in_a_child("whole", 0) == 0

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from experiments.digests import digests, of_seeds
-from quantstudy import StudyConfig, run_study, show, workers
+from quantstudy import StudyConfig, run_study, workers
+from quantstudy.engine import drawing
 
 pytestmark = pytest.mark.slow
 KEPT = Path(__file__).resolve().parents[2] / "results" / "default"
@@ -15,8 +16,8 @@ SEEDS = 2
 
 def test_two_seeds_of_every_activation_are_those_that_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing that was trained before
-    monkeypatch.setattr(show, "begin", lambda *_: frozenset())
-    monkeypatch.setattr(show, "draw_all", lambda *_, **__: None)
+    monkeypatch.setattr(drawing, "draw_elsewhere", lambda *_: frozenset())
+    monkeypatch.setattr(drawing, "draw_all", lambda *_, **__: None)
     config = StudyConfig(bits=(4,), seeds=SEEDS)
     with workers(2) as executor:
         found = digests(run_study(config, tmp_path / "run", executor=executor))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy import study
-from quantstudy.config import StudyConfig
-from quantstudy.records import Run
-from quantstudy.study import run_study
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline
+from quantstudy.engine.pipeline import run_study
+from quantstudy.records.run import Run
 
 TINY = StudyConfig(
     name="tiny",
@@ -50,7 +50,7 @@ def copy(tiny: Run, tmp_path: Path) -> Run:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out verdict and figures: a test that looks at numbers only needn't wait for them."""
-    monkeypatch.setattr(study, "redo", lambda run, **_: None)
+    monkeypatch.setattr(pipeline, "redo", lambda run, **_: None)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from quantstudy import cells, records, show, study
-from quantstudy.config import StudyConfig
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import cells, drawing, pipeline
+from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records import Run, load_cell, open_run
-from quantstudy.study import run_study
+from quantstudy.records.cells import load_cell
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import write_manifest
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
@@ -21,7 +23,7 @@ def test_a_second_run_returns_at_once_and_rewrites_nothing(
     copy: Run, monkeypatch: pytest.MonkeyPatch, tiny: Run
 ) -> None:
     before = stamps(copy.folder)
-    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    monkeypatch.setattr(pipeline, "run_cell", lambda *_: pytest.fail("a cell was run"))
     told: list[str] = []
     assert run_study(tiny.config, copy.folder, notify=told.append) == copy
     assert stamps(copy.folder) == before
@@ -51,7 +53,7 @@ def test_damaged_records_are_told_and_measured_again(
 def test_a_deleted_figure_is_drawn_again(
     copy: Run, tiny: Run, monkeypatch: pytest.MonkeyPatch, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:
-    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    monkeypatch.setattr(pipeline, "run_cell", lambda *_: pytest.fail("a cell was run"))
     figure = sorted((copy.folder / "figures").iterdir())[0]
     figure.unlink()
     seen: list[tuple[str, int, int]] = []
@@ -65,7 +67,7 @@ def test_a_deleted_figure_is_drawn_again(
 
 @pytest.mark.parametrize("text", ["", "{", "\0"])
 def test_a_damaged_verdict_is_judged_again(copy: Run, tiny: Run, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
     (copy.folder / "verdict.json").write_text(text)
     run_study(tiny.config, copy.folder)
     assert (copy.folder / "verdict.json").read_bytes() == (tiny.folder / "verdict.json").read_bytes()
@@ -88,7 +90,7 @@ def test_fresh_keeps_the_cache(tmp_path: Path, undrawn: None, monkeypatch: pytes
     one = tiny.config.with_options(activations=("relu",), seeds=1)
     run = run_study(one, tmp_path / "run")
     metrics = (run.folder / "metrics.parquet").read_bytes()
-    monkeypatch.setattr("quantstudy.trained.train", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("quantstudy.engine.trained.train", lambda *_, **__: pytest.fail("trained again"))
     run_study(one, tmp_path / "run", fresh=True)
     assert (run.folder / "metrics.parquet").read_bytes() == metrics
     # other widths need no training either
@@ -113,7 +115,7 @@ def test_a_damaged_cache_entry_is_told_and_trained_again(
 def test_an_interrupted_run_goes_on(
     tmp_path: Path, undrawn: None, tiny: Run, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    folder, real, done = tmp_path / "run", study.run_cell, []
+    folder, real, done = tmp_path / "run", pipeline.run_cell, []
 
     def until(where: Path, config: StudyConfig, unit: cells.Cell) -> cells.CellStatus:
         if unit.stage == stage and unit.activation == "relu@1000000":
@@ -122,7 +124,7 @@ def test_an_interrupted_run_goes_on(
         return real(where, config, unit)
 
     with monkeypatch.context() as patched:
-        patched.setattr(study, "run_cell", until)
+        patched.setattr(pipeline, "run_cell", until)
         with pytest.raises(KeyboardInterrupt):
             run_study(tiny.config, folder)
     assert done
@@ -132,7 +134,7 @@ def test_an_interrupted_run_goes_on(
         assert unit.key not in done
         return real(where, config, unit)
 
-    monkeypatch.setattr(study, "run_cell", rest)
+    monkeypatch.setattr(pipeline, "run_cell", rest)
     run = run_study(tiny.config, folder)
     assert set(tiny.manifest()["files"]) > {"metrics.parquet", "plans.parquet", "maps.npz", "weights/relu.safetensors"}
     for name in tiny.manifest()["files"]:
@@ -147,7 +149,7 @@ def test_a_failing_cell_is_raised_and_the_lock_is_let_go(
         raise StudyFailure("coverage audit: layers.1 holds float32")
 
     with monkeypatch.context() as patched:
-        patched.setattr(study, "run_cell", fail)
+        patched.setattr(pipeline, "run_cell", fail)
         for _ in range(2):
             with pytest.raises(StudyFailure, match="coverage audit"):
                 run_study(tiny.config, tmp_path / "run")
@@ -161,12 +163,12 @@ def test_the_manifest_tells_how_long_everything_took_at_first(
     assert list(manifest["seconds"]) == ["train", "measure", "vary", "gather", "picture", "judge", "draw"]
     assert all(value >= 0 for value in manifest["seconds"].values())
     assert {state["state"] for state in manifest["cells"].values()} == {"done"}
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: None)
-    study.redo(copy)
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: None)
+    pipeline.redo(copy)
     assert copy.manifest() == manifest
     # killed before it was noted: what is done now is told
-    records.write_manifest(copy, manifest | {"seconds": {"train": 5.0}})
-    study.redo(copy)
+    write_manifest(copy, manifest | {"seconds": {"train": 5.0}})
+    pipeline.redo(copy)
     assert copy.manifest()["seconds"].keys() == {"train", "judge", "draw"}
     assert copy.manifest()["seconds"]["train"] == 5.0
 
@@ -176,11 +178,11 @@ def test_cells_are_noted_now_and_then_and_all_at_the_end(
     tmp_path: Path, undrawn: None, tiny: Run, monkeypatch: pytest.MonkeyPatch, notes: int
 ) -> None:
     """A manifest written for each of thousands of cells would cost more than they do; a kill loses no cell by it."""
-    monkeypatch.setattr(study, "NOTES", notes)
+    monkeypatch.setattr(pipeline, "NOTES", notes)
     writes: list[int] = []
-    real = study.write_manifest
-    monkeypatch.setattr(study, "write_manifest", lambda run, it: (writes.append(len(it["cells"])), real(run, it)))
-    study.run_study(tiny.config.with_options(quick=True), tmp_path / "run")
+    real = pipeline.write_manifest
+    monkeypatch.setattr(pipeline, "write_manifest", lambda run, it: (writes.append(len(it["cells"])), real(run, it)))
+    pipeline.run_study(tiny.config.with_options(quick=True), tmp_path / "run")
     told = {1: [3, 6, 9], 2: [2, 3, 5, 6, 8, 9], 64: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
     assert writes == [*told[notes], 9]  # the last one says that the run is complete
 
@@ -192,7 +194,7 @@ def test_a_cell_that_was_finished_and_not_noted_is_noted_when_the_run_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(study, "write_manifest", interrupted)
+        patched.setattr(pipeline, "write_manifest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_study(tiny.config, tmp_path / "run")
     run = run_study(tiny.config, tmp_path / "run")

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from quantstudy import study
-from quantstudy.cells import cell
-from quantstudy.config import StudyConfig
+from quantstudy.activations.functions import look_again
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline
+from quantstudy.engine.cells import cell
+from quantstudy.engine.multiverse import quoting_run
+from quantstudy.engine.notices import once
+from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.multiverse import quoting_run
-from quantstudy.notices import once
-from quantstudy.origins import require_same_functions
-from quantstudy.records import open_run
-from quantstudy.study import run_study
-from quantstudy.subject.functions import look_again
+from quantstudy.records.origins import require_same_functions
+from quantstudy.records.run import open_run
 
 CLAMP = "TOP = 13\n\ndef f(x):\n    return x.clamp(0, TOP)\n"
 STUDY = StudyConfig(
@@ -220,14 +220,14 @@ def test_networks_that_failed_are_not_kept(mine, undrawn, tmp_path):
 
 
 def test_a_function_that_is_edited_while_the_study_runs_stops_it(mine, undrawn, tmp_path, monkeypatch):
-    real = study.run_cell
+    real = pipeline.run_cell
 
     def run_cell(folder, config, unit):
         if (unit.stage, unit.activation) == ("measure", "mine_too:f"):
             mine(CLAMP.replace("13", "12"))
         return real(folder, config, unit)
 
-    monkeypatch.setattr(study, "run_cell", run_cell)
+    monkeypatch.setattr(pipeline, "run_cell", run_cell)
     with pytest.raises(StudyFailure, match="mine_too:f is another function now than when the run was begun"):
         run_study(STUDY, tmp_path / "run")
 

@@ -5,12 +5,13 @@ import sys
 import pytest
 import torch
 
-from quantstudy import provenance, study
-from quantstudy.config import StudyConfig
+from quantstudy.activations import functions
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline
+from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput
-from quantstudy.records import load_cell
-from quantstudy.study import run_study
-from quantstudy.subject import functions
+from quantstudy.records import provenance
+from quantstudy.records.cells import load_cell
 
 PORTABLE = StudyConfig(
     name="machines",
@@ -70,8 +71,8 @@ def machine(monkeypatch):
     def move(name, *sets):
         processor = found | {"name": name, "instruction_sets": list(sets)}
         monkeypatch.setattr(provenance, "processor", lambda: processor)
-        monkeypatch.setattr(study, "processor", lambda: processor)
-        monkeypatch.setattr("quantstudy.origins.processor", lambda: processor)
+        monkeypatch.setattr(pipeline, "processor", lambda: processor)
+        monkeypatch.setattr("quantstudy.records.origins.processor", lambda: processor)
 
     return move
 
@@ -79,7 +80,7 @@ def machine(monkeypatch):
 def test_a_killed_run_that_goes_on_elsewhere_does_again_what_is_not_portable(
     tmp_path, wave, both, machine, undrawn, monkeypatch, rounded_elsewhere
 ):
-    folder, real, done = tmp_path / "run", study.run_cell, []
+    folder, real, done = tmp_path / "run", pipeline.run_cell, []
 
     def until(where, config, unit):
         if unit.stage == "picture":
@@ -87,7 +88,7 @@ def test_a_killed_run_that_goes_on_elsewhere_does_again_what_is_not_portable(
         done.append((unit.stage, unit.activation))
         return real(where, config, unit)
 
-    monkeypatch.setattr(study, "run_cell", until)
+    monkeypatch.setattr(pipeline, "run_cell", until)
     told = []
     machine(HERE, "avx2", "avx512f", "fma")
     with pytest.raises(KeyboardInterrupt):
@@ -102,7 +103,7 @@ def test_a_killed_run_that_goes_on_elsewhere_does_again_what_is_not_portable(
     with pytest.raises(KeyboardInterrupt):
         run_study(both, folder)
     assert done == [(stage, "outside_machines:wave") for stage in ("train", "measure")]
-    monkeypatch.setattr(study, "run_cell", real)
+    monkeypatch.setattr(pipeline, "run_cell", real)
     run = run_study(both, folder)
     assert run.manifest()["processor"]["name"] == THERE
     fresh = run_study(both, tmp_path / "fresh")
@@ -111,21 +112,21 @@ def test_a_killed_run_that_goes_on_elsewhere_does_again_what_is_not_portable(
 
 
 def test_nothing_portable_is_done_again(tmp_path, machine, undrawn, monkeypatch, inexact):
-    folder, told, real = tmp_path / "run", [], study.run_cell
+    folder, told, real = tmp_path / "run", [], pipeline.run_cell
 
     def stop(where, config, unit):
         if unit.stage == "picture":
             raise KeyboardInterrupt
         return real(where, config, unit)
 
-    monkeypatch.setattr(study, "run_cell", stop)
+    monkeypatch.setattr(pipeline, "run_cell", stop)
     machine(HERE, "avx512f")
     with pytest.raises(KeyboardInterrupt):
         run_study(PORTABLE, folder, notify=told.append)
     kept = [path.name for path in (folder / "cells").iterdir()]
     assert len(kept) == 4
     machine(THERE, "fma")
-    monkeypatch.setattr(study, "run_cell", lambda where, config, unit: (load_cell(where, unit.key), 1 / 0))
+    monkeypatch.setattr(pipeline, "run_cell", lambda where, config, unit: (load_cell(where, unit.key), 1 / 0))
     with pytest.raises(ZeroDivisionError):  # a picture is the first cell that is missing
         run_study(PORTABLE, folder, notify=told.append)
     assert [path.name for path in (folder / "cells").iterdir()] == kept
@@ -143,7 +144,7 @@ def test_a_finished_run_is_not_refused_for_a_last_bit(
     rounded_elsewhere()
     functions.look_again()
     assert functions.activation_at("outside_machines:wave").fingerprint != told["fingerprint"]
-    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    monkeypatch.setattr(pipeline, "run_cell", lambda *_: pytest.fail("a cell was run"))
     run_study(both, run.folder)
     assert (run.folder / "manifest.json").read_bytes() == before
     wave(" * 1.0001")

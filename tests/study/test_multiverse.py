@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quantstudy import multiverse as pipeline
-from quantstudy import show, study
-from quantstudy.cells import Cell, CellStatus
-from quantstudy.config import StudyConfig, read_toml
+from quantstudy.config.multiverse import multiverse_of, read_multiverse
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.toml import read_toml
+from quantstudy.engine import drawing, multiverse, pipeline
+from quantstudy.engine.cells import Cell, CellStatus
+from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.files import locked
-from quantstudy.judge.multiverse import judge_multiverse, short
-from quantstudy.multiverse import quote, quoting_run, run_multiverse
-from quantstudy.multiverse_config import multiverse_of, read_multiverse
-from quantstudy.records import Run, open_run
+from quantstudy.judge.multiverse import judge_multiverse
+from quantstudy.judge.rules import PERMUTATION
+from quantstudy.records.files import locked
+from quantstudy.records.run import Run, open_run
+from quantstudy.words.multiverse import short, with_summary
 
 BASE = StudyConfig(name="small", activations=("relu", "hardgelu"), seeds=2, steps=20, batch=32, grid=9, hidden=(4, 3))
 TEXT = """
@@ -87,7 +89,8 @@ def test_the_records(made: Path) -> None:
     assert set(table["scheme"]) == {"w4a4"}
     assert set(table["hidden"]) == {"4,3", "5"}
     found = json.loads((made / "multiverse.json").read_text())
-    assert found == judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own, BASE.learned)
+    judged = judge_multiverse(table, BASE.activations, 2, SMALL.axes, SMALL.own, BASE.learned, PERMUTATION)
+    assert found == with_summary(judged)
     assert found["specifications"] == 2 * 2 * 3 * 2 * 2
     assert not (made / "cells").exists()
     manifest = run.manifest()
@@ -97,7 +100,7 @@ def test_the_records(made: Path) -> None:
 
 
 def test_the_study_s_own_specification_is_what_the_study_itself_measures(made: Path, tmp_path: Path) -> None:
-    run = study.run_study(BASE.with_options(quick=True), tmp_path / "run")
+    run = pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
     metrics = run.metrics()
     own = (metrics["scheme"] == "w4a4") & (metrics["backend"] == "simulated") & (metrics["scope"] == "network")
     table = Run(made, SMALL.base).variation("multiverse")
@@ -117,13 +120,13 @@ def test_the_study_s_own_specification_is_what_the_study_itself_measures(made: P
 def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) -> None:
     import torch
 
+    from quantstudy.activations.catalogue import parse_activation
+    from quantstudy.measure.evaluation import subject
     from quantstudy.measure.multiverse import multiverse_rows
-    from quantstudy.measure.subject import subject
     from quantstudy.measure.variation import effects_of
+    from quantstudy.networks.stack import initial_stack
     from quantstudy.quantize.plan import build_plan
-    from quantstudy.subject.activations import parse_activation
-    from quantstudy.subject.islands import island_masks
-    from quantstudy.subject.network import initial_stack
+    from quantstudy.targets.islands import island_masks
 
     config = BASE.with_options(bits=(3,), coordinates=coordinates, lr=0.07)
     with torch.no_grad():
@@ -144,9 +147,9 @@ def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) ->
 
 
 def test_networks_come_from_the_cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from quantstudy import trained as networks
+    from quantstudy.engine import trained as networks
 
-    study.run_study(BASE.with_options(quick=True), tmp_path / "run")
+    pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
     trained: list[float] = []
     real = networks.train
     monkeypatch.setattr(networks, "train", lambda *of, **how: (trained.append(how["lr"]), real(*of, **how))[1])
@@ -162,7 +165,7 @@ def _own() -> dict[str, Any]:
 
 def test_a_second_run_does_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
-    monkeypatch.setattr(study, "run_cell", lambda *_: pytest.fail("a cell was run"))
+    monkeypatch.setattr(pipeline, "run_cell", lambda *_: pytest.fail("a cell was run"))
     told: list[str] = []
     found = run_multiverse(SMALL, copied, notify=told.append)
     assert found == json.loads((copied / "multiverse.json").read_text())
@@ -174,7 +177,7 @@ def test_a_second_run_does_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    folder, real, done = tmp_path / "run", study.run_cell, []
+    folder, real, done = tmp_path / "run", pipeline.run_cell, []
 
     def until(where: Path, config: StudyConfig, unit: Cell) -> CellStatus:
         if unit.stage == stage and (unit.activation, config.lr, config.hidden) == ("hardgelu", 0.05, (5,)):
@@ -187,7 +190,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(study, "run_cell", until)
+        patched.setattr(pipeline, "run_cell", until)
         with pytest.raises(KeyboardInterrupt):
             run_multiverse(SMALL, folder, progress=told)
     assert len(done) == {"train": 3, "multiverse": 8 + 3, "judge": 16, "draw": 16}[stage]
@@ -196,7 +199,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
         assert unit.key not in done
         return real(where, config, unit)
 
-    monkeypatch.setattr(study, "run_cell", rest)
+    monkeypatch.setattr(pipeline, "run_cell", rest)
     run_multiverse(SMALL, folder)
     assert [name for name in KEPT if (folder / name).read_bytes() != (made / name).read_bytes()] == []
     assert not (folder / "cells").exists()
@@ -221,13 +224,13 @@ def test_a_folder_of_another_multiverse_or_of_a_run_is_refused(copied: Path, tmp
     other = multiverse_of(BASE, {"lr": [0.07]})
     with pytest.raises(BadInput, match="it holds another multiverse"):
         run_multiverse(other, copied)
-    run = study.run_study(BASE.with_options(quick=True), tmp_path / "run")
+    run = pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
     for asked in (multiverse_of(BASE), SMALL):
         with pytest.raises(BadInput, match="it holds a run and no multiverse"):
             run_multiverse(asked, run.folder)
     assert run.damaged() == []
     with pytest.raises(BadInput, match="quantstudy multiverse takes this table"):
-        study.run_study(BASE, copied)
+        pipeline.run_study(BASE, copied)
     with pytest.raises(BadInput, match="multiverse"):
         open_run(copied)
     (tmp_path / "mine").mkdir()
@@ -281,7 +284,7 @@ def test_an_interrupted_command_says_how_to_go_on(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study, "run_cell", interrupt)
+    monkeypatch.setattr(pipeline, "run_cell", interrupt)
     out = tmp_path / "a folder"
     assert command("multiverse", str(file), "--out", str(out), "--jobs", "1", "--fresh") == 130
     told = f"quantstudy: interrupted; go on with: quantstudy multiverse {file} --out '{out}'"
@@ -290,8 +293,8 @@ def test_an_interrupted_command_says_how_to_go_on(
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(show, "draw_all", lambda run, **_: (run.folder / "report.html").write_text("page"))
-    return study.run_study(BASE.with_options(quick=True), tmp_path / "run")
+    monkeypatch.setattr(drawing, "draw_all", lambda run, **_: (run.folder / "report.html").write_text("page"))
+    return pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
 
 
 def test_the_verdict_of_the_study_s_own_run_is_made_again(
@@ -304,8 +307,8 @@ def test_the_verdict_of_the_study_s_own_run_is_made_again(
     assert (quoting.folder, quoting.config) == (run.folder, run.config)
     assert run.multiverse() is None
     redone: list[Path] = []
-    real = pipeline.redo
-    monkeypatch.setattr(pipeline, "redo", lambda run, **how: (redone.append(run.folder), real(run, **how)))
+    real = multiverse.redo
+    monkeypatch.setattr(multiverse, "redo", lambda run, **how: (redone.append(run.folder), real(run, **how)))
     for _ in range(2):
         quote(run, found, made)
         assert redone == [run.folder]  # the second time there is nothing to do
@@ -320,7 +323,7 @@ def test_the_verdict_of_the_study_s_own_run_is_made_again(
         quote(run, found, made)
     assert told == []
     assert open_run(run.folder) == quoting
-    study.run_study(run.config, run.folder, fresh=True)
+    pipeline.run_study(run.config, run.folder, fresh=True)
     assert run.multiverse() is None
 
 

@@ -1,6 +1,6 @@
 from quantstudy_kernels.cpu import jit
 
-from quantstudy.study import run_study
+from quantstudy.engine.pipeline import run_study
 
 
 def test_what_every_cell_notices_is_told_once(tiny, undrawn, tmp_path, monkeypatch):

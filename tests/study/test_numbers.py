@@ -10,17 +10,17 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from quantstudy import cells
-from quantstudy.executors import Workers
-from quantstudy.folders import RECORDS, VARIATIONS
-from quantstudy.records import Run
-from quantstudy.show import FIGURE_NAMES
-from quantstudy.study import run_study
+from quantstudy.engine import cells
+from quantstudy.engine.executors import Workers
+from quantstudy.engine.pipeline import run_study
+from quantstudy.records.folders import RECORDS, VARIATIONS
+from quantstudy.records.run import Run
+from quantstudy.show.names import FIGURE_NAMES
 
 
 @pytest.mark.slow
 def test_two_jobs_give_the_same_bytes(tmp_path: Path, full: Run) -> None:
-    executor = Workers(2, "quantstudy.preload")
+    executor = Workers(2, "quantstudy.engine.preload")
     try:
         run = run_study(full.config, tmp_path / "run", executor=executor)
     finally:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.special import erf
 
-from quantstudy.records import Run
+from quantstudy.records.run import Run
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -19,7 +19,7 @@ def run(tmp_path):
 
     def command(*arguments, code=0):
         done = subprocess.run(
-            [sys.executable, "-m", "quantstudy.cli", *arguments],
+            [sys.executable, "-m", "quantstudy", *arguments],
             cwd=tmp_path,
             env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
             capture_output=True,

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from quantstudy import files, multiverse, multiverse_command, records
-from quantstudy.compare import compare_runs
-from quantstudy.multiverse_config import multiverse_of, read_multiverse
-from quantstudy.records import Run, open_run
-from quantstudy.study import redo, run_study
-from quantstudy.terminal import print_verdict
+from quantstudy.cli import multiverse as command_file
+from quantstudy.cli.terminal import print_verdict
+from quantstudy.config.multiverse import multiverse_of, read_multiverse
+from quantstudy.engine import multiverse
+from quantstudy.engine.compare import compare_runs
+from quantstudy.engine.pipeline import redo, run_study
+from quantstudy.records import files
+from quantstudy.records.run import Run, open_run
+from quantstudy.records.store import prepare_folder, write_manifest
 
 Command = Callable[..., Any]
 Deny = Callable[[Path, str], None]
@@ -55,7 +58,7 @@ def test_a_finished_run_is_shown_as_it_stands(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], name: str, line: str,
     contents: Callable[[Path], dict[str, bytes]],
 ) -> None:  # fmt: skip
-    print_verdict(copy)
+    print_verdict(copy.config, copy.verdict(), copy.folder / "report.html")
     verdict, before = capfd.readouterr().out, contents(copy.folder)
     deny(copy.folder, name)
     arguments = line.format(copy.folder).split()
@@ -99,7 +102,7 @@ def test_what_is_not_finished_is_not_shown(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], state: str
 ) -> None:
     if state == "unfinished":
-        records.write_manifest(copy, copy.manifest() | {"state": "running"})
+        write_manifest(copy, copy.manifest() | {"state": "running"})
     else:
         (copy.folder / ("plans.parquet" if state == "damaged" else "verdict.json")).unlink()
     deny(copy.folder, "EROFS")
@@ -114,7 +117,7 @@ def test_an_error_elsewhere_is_none_of_the_folder(
     def elsewhere(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/elsewhere")
 
-    monkeypatch.setattr("quantstudy.run_command.redo", elsewhere)
+    monkeypatch.setattr("quantstudy.cli.run.redo", elsewhere)
     assert command("report", str(copy.folder)) == 1
     assert capfd.readouterr().err == f"quantstudy: /elsewhere: Permission denied; {ELSEWHERE}\n"
 
@@ -125,10 +128,10 @@ def finished_multiverse(copy: Run, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
     asked = read_multiverse(study)
     run = Run(folder, asked.base)
     folder.mkdir()
-    records.begin(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
-    records.write_manifest(run, run.manifest() | {"state": "complete"})
+    prepare_folder(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
+    write_manifest(run, run.manifest() | {"state": "complete"})
     (folder / "multiverse.json").write_text(json.dumps({"share_best": {"relu": 0.5}}))
-    monkeypatch.setattr(multiverse_command, "print_multiverse", lambda found, folder: print(found["share_best"]))
+    monkeypatch.setattr(command_file, "print_multiverse", lambda found, folder: print(found["share_best"]))
     return study, folder
 
 
@@ -136,7 +139,7 @@ def test_a_finished_multiverse_is_shown_as_it_stands(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
-    monkeypatch.setattr(multiverse_command, "quote", lambda *_, **__: None)
+    monkeypatch.setattr(command_file, "quote", lambda *_, **__: None)
     deny(folder, "EROFS")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
     told = capfd.readouterr()
@@ -150,7 +153,7 @@ def test_an_unfinished_multiverse_is_not_shown(
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
     run = Run(folder, copy.config)
-    records.write_manifest(run, run.manifest() | {"state": "running"})
+    write_manifest(run, run.manifest() | {"state": "running"})
     deny(folder, "EROFS")
     assert command("multiverse", str(study), "--out", str(folder)) == 1
     told = capfd.readouterr()
@@ -161,8 +164,8 @@ def test_a_run_that_can_not_be_written_quotes_no_multiverse(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
-    monkeypatch.setattr(multiverse_command, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
-    monkeypatch.setattr("quantstudy.judge.multiverse.short", lambda found, again: found)
+    monkeypatch.setattr(command_file, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: found)
     deny(copy.folder, "EACCES")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
     told = capfd.readouterr()
@@ -179,9 +182,9 @@ def test_where_there_are_no_locks_every_command_goes_on_and_says_so_once(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(files.fcntl, "flock", no_locks)
-    monkeypatch.setattr("quantstudy.cost_command.cost_table", lambda *_, **__: {"counted": True, "activations": {}})
-    monkeypatch.setattr("quantstudy.cost_command.print_cost", lambda table: None)
-    monkeypatch.setattr("quantstudy.show.draw_all", lambda *_, **__: [])
+    monkeypatch.setattr("quantstudy.cli.cost.cost_table", lambda *_, **__: {"counted": True, "activations": {}})
+    monkeypatch.setattr("quantstudy.cli.cost.print_cost", lambda table: None)
+    monkeypatch.setattr("quantstudy.engine.drawing.draw_all", lambda *_, **__: [])
     assert command(*line.format(copy.folder).split()) == 0
     no_second = "start no second run in it while this one goes on"
     assert capfd.readouterr().err == f"quantstudy: {copy.folder} can't be locked (No locks available): {no_second}\n"
@@ -194,7 +197,7 @@ def test_the_multiverse_of_a_run_locks_both_folders(copy: Run, tmp_path: Path, m
     monkeypatch.setattr(multiverse, "_judged", lambda *_: {})
     asked = multiverse_of(copy.config)
     multiverse.run_multiverse(asked, tmp_path / "multiverse", notify=told.append)
-    monkeypatch.setattr("quantstudy.judge.multiverse.short", lambda found, again: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: {"share_best": {"relu": 0.5}})
     monkeypatch.setattr(multiverse, "redo", lambda *_, **__: None)
     multiverse.quote(copy, {}, tmp_path / "multiverse", notify=told.append)
     assert [line.partition(" can't be locked")[0] for line in told] == [f"{tmp_path}/multiverse", str(copy.folder)]
@@ -208,7 +211,7 @@ def test_half_written_cells_of_a_killed_process_are_cleared_away(tmp_path: Path,
     (left / "weights.safetensors").write_bytes(b"half")
     (left / ".weights.safetensors.host.4711.part").write_bytes(b"half")
     (run.folder / ".verdict.json.host.4711.part").write_bytes(b"half")
-    records.begin(run, b"", {})
+    prepare_folder(run, b"", {})
     assert not list(run.folder.rglob("*.part"))
 
 

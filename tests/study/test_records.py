@@ -6,10 +6,10 @@ import pytest
 from quantstudy_kernels.arithmetic import REVISION
 from safetensors import safe_open
 
-from quantstudy.folders import FORMAT, OUR_FOLDERS, RECORDS
-from quantstudy.provenance import processor
-from quantstudy.records import Run
-from quantstudy.tables import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records.folders import FORMAT, OUR_FOLDERS, RECORDS
+from quantstudy.records.provenance import processor
+from quantstudy.records.run import Run
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 
 
 def test_every_file_of_the_design(full: Run) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy import streams
-from quantstudy.records import Run
+from quantstudy.cli import streams
+from quantstudy.records.run import Run
 
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -23,7 +23,7 @@ def shell(tiny: Run, tmp_path: Path) -> Shell:
     """Run a command by a shell, with what its streams are redirected to; `{run}` is a finished run."""
 
     def run(command: str, redirected: str = "", **environment: str) -> subprocess.CompletedProcess[bytes]:
-        line = f"{sys.executable} -m quantstudy.cli {command.format(run=tiny.folder)} {redirected}"
+        line = f"{sys.executable} -m quantstudy.cli.app {command.format(run=tiny.folder)} {redirected}"
         # PIPESTATUS: what counts is how the first of a pipe ends
         return subprocess.run(
             ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
@@ -54,8 +54,7 @@ def test_an_encoding_that_knows_all_of_them_is_left_alone(shell: Shell) -> None:
 
 
 def test_every_sign_that_the_program_prints_has_another_one() -> None:
-    modules = ("words", "terminal", "layout", "cli", "cost_terminal", "_command")
-    printed = {sign for name in modules for text in texts(name) for sign in text if ord(sign) > 127}
+    printed = {sign for room in ("words", "cli") for text in texts(room) for sign in text if ord(sign) > 127}
     assert {"…", "−", "×"} <= printed
     assert printed <= {*streams.IN_ASCII}
     for sign, other in streams.IN_ASCII.items():
@@ -63,9 +62,10 @@ def test_every_sign_that_the_program_prints_has_another_one() -> None:
         assert other.isascii()
 
 
-def texts(name: str) -> Iterator[str]:
-    """Every text in the files whose names end so, without docstrings."""
-    found = [*Path(streams.__file__).parent.rglob(f"*{name}.py")]
+def texts(room: str) -> Iterator[str]:
+    """Every text in the files of a room that prints, without docstrings; what stands on figures is not printed."""
+    files = (Path(streams.__file__).parents[1] / room).rglob("*.py")
+    found = [path for path in files if "figures" not in path.parts]
     assert found
     for path in found:
         nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
@@ -107,7 +107,7 @@ def test_bad_input_on_closed_streams(shell: Shell, closed: str) -> None:
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     """What is printed would go into it."""
     program = (
-        "import os, sys; from quantstudy import streams; streams.prepare(); file = open('file', 'w');"
+        "import os, sys; from quantstudy.cli import streams; streams.prepare(); file = open('file', 'w');"
         "print('lost'); print('lost', file=sys.stderr); os.write(1, b'lost'); os.system('echo lost; echo lost >&2')"
     )
     line = f'{sys.executable} -c "{program}" <&- >&- 2>&-'
@@ -141,7 +141,7 @@ def test_problems_that_can_not_be_told_keep_their_exit_code(shell: Shell, unread
 
 def test_a_notice_that_can_not_be_told_ends_no_run() -> None:
     program = (
-        "from quantstudy import streams; streams.prepare(); streams.notify('a'); streams.notify('b'); print('done')"
+        "from quantstudy.cli import streams; streams.prepare(); streams.notify('a'); streams.notify('b'); print('done')"
     )
     done = subprocess.run(
         ["bash", "-c", f'{sys.executable} -c "{program}" 2> /dev/full'], capture_output=True, check=True
@@ -155,6 +155,6 @@ def test_a_broken_pipe_that_is_not_standard_output_is_told(
     def broken() -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("quantstudy.terminal.print_activations", broken)
+    monkeypatch.setattr("quantstudy.cli.terminal.print_activations", broken)
     assert command("activations") == 1
     assert capfd.readouterr().err.startswith("quantstudy: Broken pipe; ")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from quantstudy.records import Run
-from quantstudy.study import run_study
+from quantstudy.engine.pipeline import run_study
+from quantstudy.records.run import Run
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
@@ -48,7 +48,7 @@ def test_the_terminal_shows_the_verdict(
     told = capfd.readouterr()
     assert told.err == ""  # no bars and no colours where nobody sees them
     assert "\x1b" not in told.out
-    lines = told.out.splitlines()  # how long and how many for any numbers: tests/test_terminal.py
+    lines = told.out.splitlines()  # how long and how many for any numbers: tests/cli/test_terminal.py
     assert max(map(len, lines[:-1])) <= 80
     for name in seven.config.activations:
         assert any(name in line for line in lines)

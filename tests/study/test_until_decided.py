@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from quantstudy import study, work
-from quantstudy import trained as trained_stacks
-from quantstudy.config import StudyConfig
-from quantstudy.judge.paired import paired_against_best
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline, worker
+from quantstudy.engine import trained as trained_stacks
+from quantstudy.engine.pipeline import run_study
 from quantstudy.judge.run import judge_run
-from quantstudy.judge.sequential import anytime_p
-from quantstudy.records import Run, open_run
-from quantstudy.study import run_study
+from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.sequential import anytime_p
+from quantstudy.records.run import Run, open_run
+from quantstudy.words.summary import in_words
 
 BASE = StudyConfig(
     activations=("relu", "relu@0.000001"), seeds=4, steps=60, batch=64, grid=9, hidden=(3,), quick=True, bits=(8,)
@@ -65,7 +66,7 @@ def test_it_gives_up_at_the_most_seeds(tmp_path: Path, trained: list, undrawn: N
     run = run_study(TWINS, tmp_path / "run")
     assert run.looks == (4, 20, 21)
     assert len(trained) == len(set(trained)) == 6
-    said = " ".join(judge_run(run)["summary"])
+    said = " ".join(in_words(run.config, judge_run(run))["summary"])
     assert "at 21 seeds, as many as were allowed, the best at w8a8 was not yet told apart from all others" in said
     assert "until decided" not in said
 
@@ -74,8 +75,8 @@ def test_who_has_no_finite_value_keeps_nobody_waiting(tmp_path: Path, monkeypatc
     run = Run(tmp_path, CLEAR)
     values = np.array([np.full(16, 0.9), np.full(16, 0.8), np.full(16, np.nan)])
     for rows, decided in ((values, True), (values[[0, 0, 2]], False), (values[2:], True)):
-        monkeypatch.setattr("quantstudy.gather._focus", lambda run, metric, rows=rows: rows)
-        assert study._decided(run) is decided
+        monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, rows=rows: rows)
+        assert pipeline._decided(run) is decided
 
 
 def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -> None:
@@ -97,7 +98,7 @@ def test_the_verdict_of_a_run_until_decided(tmp_path: Path, contents: Callable[[
     again = open_run(run.folder)
     assert again.config == CLEAR.with_options(seeds=20)
     before = contents(run.folder)
-    study.redo(again)
+    pipeline.redo(again)
     assert contents(run.folder) == before
     run_study(CLEAR, run.folder)  # the same study again finds itself finished
     assert contents(run.folder) == before
@@ -111,7 +112,7 @@ def test_a_run_that_was_killed_goes_on_at_its_look(
 ) -> None:
     whole = run_study(CLEAR, tmp_path / "whole")
     trained.clear()
-    real, calls = study._decided, []
+    real, calls = pipeline._decided, []
 
     def killed(run: Run) -> bool:
         calls.append(run.config.seeds)
@@ -119,14 +120,14 @@ def test_a_run_that_was_killed_goes_on_at_its_look(
             raise KeyboardInterrupt
         return real(run)
 
-    monkeypatch.setattr(study, "_decided", killed)
+    monkeypatch.setattr(pipeline, "_decided", killed)
     with pytest.raises(KeyboardInterrupt):
         run_study(CLEAR, tmp_path / "run")
     assert not trained  # the cache has them
     assert (tmp_path / "run" / "study.toml").read_text() == CLEAR.to_toml()
-    monkeypatch.setattr(study, "_decided", real)
+    monkeypatch.setattr(pipeline, "_decided", real)
     measured: list[str] = []
-    monkeypatch.setitem(work.STAGES, "measure", lambda *a: measured.append(a[2].key))
+    monkeypatch.setitem(worker.STAGES, "measure", lambda *a: measured.append(a[2].key))
     run = run_study(CLEAR, tmp_path / "run")
     assert measured == []
     for name in ("metrics.parquet", "plans.parquet", "masks.npz", "maps.npz"):

@@ -1,4 +1,4 @@
-"""Mutation test: break one place at a time in drift/, quantize/, judge/ and subject/ and see whether tests notice.
+"""Mutation test: break one place at a time in the rooms that make numbers and sentences and see whether tests notice.
 
 `make mutants` draws 150 mutants with a fixed seed from all that cosmic-ray can make of these rooms, runs each
 room's tests on a copy of the tree and lists the survivors; it fails when fewer than 85 % are killed. Mutants that
@@ -26,7 +26,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("drift", "quantize", "judge", "subject")
+ROOMS = ("drift", "quantize", "judge", "words", "activations", "networks")
 TIMEOUT_SECONDS = 180
 WANTED_SHARE = 0.85
 

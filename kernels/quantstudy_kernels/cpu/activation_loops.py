@@ -1,6 +1,7 @@
 """The vector code of all activations: every activation and operation is a loop, all of them in one function.
 
-So the first call of any of them compiles (or loads) everything there is. The formulas are those of `cpu.formulas`.
+So the first call of any of them compiles (or loads) everything there is. The formulas are those of `cpu.formulas`, the
+only table of them on the CPU.
 """
 
 import itertools
@@ -12,7 +13,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from quantstudy_kernels.cpu.formulas import FORMULAS, prelu
+from quantstudy_kernels.cpu.formulas import BY_KIND, Formula, prelu
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.lanes import Lanes, choose
 from quantstudy_kernels.cpu.vectors import (
@@ -30,13 +31,13 @@ from quantstudy_kernels.cpu.vectors import (
     zero,
 )
 
-FORWARD, DERIVATIVE, BOTH, BACKWARD, BOTH_UNCAPPED = range(5)
-"""What a loop computes: the value, the derivative, one after the other, or upstream gradient · derivative.
+FORWARD, BOTH, BACKWARD, BOTH_UNCAPPED = range(4)
+"""What a loop computes: the value, value and derivative, or upstream gradient · derivative.
 
 BOTH_UNCAPPED is BOTH where the cap is inf, without looking at it.
 """
 
-_OPERATIONS = 5
+_OPERATIONS = 4
 _CHUNK = 1024  # floats whose slope gradients are summed in float32 before they go into a float64 sum
 _G, _FIRST, _SECOND = LANES, 2 * LANES, 3 * LANES
 _AT = types.intp
@@ -47,7 +48,7 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
 
     It computes one operation of one activation over whole vectors; outputs may lie exactly on inputs. Arguments:
 
-    * kind: value of `KINDS`; operation: one of `operations`;
+    * kind: value of `formulas.KINDS`; operation: one of `operations`;
     * x, x_at: a buffer, float32, and where pre-activations begin in it;
     * g, g_at: likewise the upstream gradient, read by BACKWARD;
     * first, first_at: likewise where the result goes (of BOTH: the value);
@@ -105,7 +106,7 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
     before, end = builder.basic_block, builder.append_basic_block("end")
     switch = builder.switch(selector, end)
     totals = [(zero(), before)]
-    for (number, formula), chosen in itertools.product(FORMULAS.items(), operations):
+    for (number, formula), chosen in itertools.product(enumerate(BY_KIND), operations):
         block = builder.append_basic_block("activation")
         switch.add_case(INDEX(number * _OPERATIONS + chosen), block)
         builder.position_at_end(block)
@@ -122,7 +123,7 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
 def _body(
     builder: ir.IRBuilder,
     streams: list[ir.Value],
-    formula: Callable[[Lanes, Lanes], tuple[Lanes, Lanes]],
+    formula: Formula,
     operation: int,
     slope: Lanes,
     cap: Lanes,
@@ -151,15 +152,14 @@ def _body(
             return [
                 (Lanes(builder, values[0]) + Lanes(builder, builder.select(binds, zero(), (g * below).value))).value
             ]
-        if operation == BOTH:
-            store(builder, builder.select(binds, cap.value, y.value), first)
-        store(builder, derivative.value, second if operation == BOTH else first)
+        store(builder, builder.select(binds, cap.value, y.value), first)
+        store(builder, derivative.value, second)
         return values
 
     return body
 
 
-_vectors = loops("activation_operations", (FORWARD, DERIVATIVE, BOTH, BACKWARD))
+_vectors = loops("activation_operations", (FORWARD, BOTH, BACKWARD))
 
 
 @compiled()

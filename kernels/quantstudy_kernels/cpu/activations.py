@@ -17,8 +17,8 @@ from torch import Tensor
 
 from quantstudy_kernels.autograd import differentiable, wants_gradient
 from quantstudy_kernels.checks import check_from_output, check_same_shape, effective_cap
-from quantstudy_kernels.cpu.activation_loops import BACKWARD, BOTH, DERIVATIVE, FORWARD, rows
-from quantstudy_kernels.cpu.kinds import KINDS
+from quantstudy_kernels.cpu.activation_loops import BACKWARD, BOTH, FORWARD, rows
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.rows import per_row, row_axes
 
 _NO_SLOPE = np.zeros(1, np.float32)
@@ -46,18 +46,10 @@ def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = 
     return x if y is x else x.copy_(y)
 
 
-def activation_derivative(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
-    """d min(f(x), cap) / dx, elementwise: see `reference.activation_derivative`; errors as `activation_forward`."""
-    cap = _check(name, x, slope, cap)
-    d = _new(x)
-    _run(DERIVATIVE, name, x, x, d, d, slope, cap)
-    return d
-
-
 def activation_forward_and_derivative(
     x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf
 ) -> tuple[Tensor, Tensor]:
-    """Value and derivative at once: equal to the two functions bit for bit; errors as `activation_forward`."""
+    """Value and derivative at once: see `reference.activation_derivative`; errors as `activation_forward`."""
     cap = _check(name, x, slope, cap)
     y, d = _new(x), _new(x)
     _run(BOTH, name, x, x, y, d, slope, cap)

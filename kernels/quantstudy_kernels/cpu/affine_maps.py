@@ -27,7 +27,7 @@ def fused(context: Any, a: Any, b: Any, c: Any) -> Any:
 
 @compiled()
 def _affine(weights: Any, biases: Any, inputs: Any, of_model: Any, points: Any, out: Any) -> None:
-    models, outputs, width = weights.shape
+    models, outputs, below = weights.shape
     for m in range(models):
         for start in range(0, points, _CHUNK):
             number = min(_CHUNK, points - start)
@@ -35,8 +35,8 @@ def _affine(weights: Any, biases: Any, inputs: Any, of_model: Any, points: Any, 
                 to = (m * outputs + o) * points + start
                 for p in range(number):
                     poke(out, to + p, biases[m, o])
-                for i in range(width):
-                    w, x = weights[m, o, i], (m * of_model * width + i) * points + start
+                for i in range(below):
+                    w, x = weights[m, o, i], (m * of_model * below + i) * points + start
                     for p in range(number):
                         poke(out, to + p, fused(w, peek(inputs, x + p), peek(out, to + p)))
 
@@ -55,9 +55,9 @@ def affine_maps(weights: Tensor, biases: Tensor, inputs: Tensor) -> Tensor:
     Raises:
         ValueError: a tensor is not float32 on the CPU, or the shapes do not fit.
     """
-    models, outputs, width = weights.shape
+    models, outputs, below = weights.shape
     shared = inputs.dim() == 2
-    if biases.shape != (models, outputs, 1) or inputs.shape[:-1] != ((width,) if shared else (models, width)):
+    if biases.shape != (models, outputs, 1) or inputs.shape[:-1] != ((below,) if shared else (models, below)):
         shapes = ", ".join(str(list(tensor.shape)) for tensor in (weights, biases, inputs))
         raise ValueError(f"weights, biases, inputs: {shapes}; allowed: [models, out, in], [models, out, 1] and points")
     for name, tensor in (("weights", weights), ("biases", biases), ("inputs", inputs)):

@@ -49,7 +49,7 @@ def activate(
 
     Args:
         b: the buffer.
-        kind: value of `kinds.KINDS`.
+        kind: value of `formulas.KINDS`.
         capped: whether the cap is finite.
         cap: upper bound, inf for none.
         slope: where prelu's slopes begin, one per row.

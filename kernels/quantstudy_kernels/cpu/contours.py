@@ -125,7 +125,7 @@ def _trace(maps: Any, width: Any, levels: Any, first: Any, starts: Any, points: 
 def _trace_narrow(
     maps: Any, width: Any, levels: Any, first: Any, starts: Any, points: Any, ends: Any, room: Any
 ) -> Any:
-    """Do so for float32: the entry that is kept on disk, where every function has one signature."""
+    """`_trace` for float32 maps. A function of its own, since each function kept on disk has one signature."""
     return _trace(maps, width, levels, first, starts, points, ends, room)
 
 

@@ -139,7 +139,7 @@ def _fold_sums(x: Any, y: Any, low: Any, high: Any, edges: Any, sums: Any, count
 
 @compiled()
 def _fold_sums_narrow(x: Any, y: Any, low: Any, high: Any, edges: Any, sums: Any, counts: Any, room: Any) -> None:
-    """Do so for float32: the entry that is kept on disk, where every function has one signature."""
+    """`_fold_sums` for float32 maps. A function of its own, since each function kept on disk has one signature."""
     _fold_sums(x, y, low, high, edges, sums, counts, room)
 
 

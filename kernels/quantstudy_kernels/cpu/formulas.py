@@ -11,7 +11,6 @@ The errors that are stated are the largest ones against float64 (`tests/kernels/
 from collections.abc import Callable
 
 from quantstudy_kernels.checks import LEAKY_SLOPE
-from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.lanes import Lanes, by_sign, choose, fused, magnitude, polynomial, scaled_by_power
 
 LEAST_EXPONENT = -87.0
@@ -122,13 +121,23 @@ def _hardgelu(x: Lanes, slope: Lanes) -> tuple[Lanes, Lanes]:
     return x * gate, gate + choose("<=", magnitude(x), 1.5, x * (1 / 3), 0.0)  # ±1.5 themselves are inside
 
 
-FORMULAS: dict[int, Callable[[Lanes, Lanes], tuple[Lanes, Lanes]]] = {
-    KINDS["relu"]: _relu,
-    KINDS["leaky_relu"]: _leaky_relu,
-    KINDS["prelu"]: prelu,
-    KINDS["silu"]: _silu,
-    KINDS["gelu"]: _gelu,
-    KINDS["hardswish"]: _hardswish,
-    KINDS["hardgelu"]: _hardgelu,
+Formula = Callable[[Lanes, Lanes], tuple[Lanes, Lanes]]
+"""Of the pre-activations and of prelu's slope: the uncapped value and its derivative."""
+
+FORMULAS: dict[str, Formula] = {
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "prelu": prelu,
+    "silu": _silu,
+    "gelu": _gelu,
+    "hardswish": _hardswish,
+    "hardgelu": _hardgelu,
+    "hardgelu_uncapped": _hardgelu,
 }
-"""By number: functions of the pre-activations and of prelu's slope, to the uncapped value and its derivative."""
+"""By name, as `quantstudy_kernels.ACTIVATION_NAMES` has them; the three whose derivative is 1 or a slope come first."""
+
+BY_KIND: tuple[Formula, ...] = tuple(dict.fromkeys(FORMULAS.values()))
+"""Every formula once; its place is its number in compiled code."""
+
+KINDS: dict[str, int] = {name: BY_KIND.index(formula) for name, formula in FORMULAS.items()}
+"""Name of an activation → number of its formula in compiled code."""

@@ -1,9 +1,9 @@
 """The forward pass of a whole stacked MLP on the CPU, a block of points at a time, one model after the other.
 
-`forward` is that of `quantstudy_kernels.forward`, which describes it, with the same arguments, errors and results;
-`logits` quantizes the same networks in many ways at once. What a block holds stays in the nearest caches; only what is
-asked for leaves it. Models are shared out among as many threads as torch may use; the bits do not depend on their
-number.
+The only forward pass that the product calls for networks whose activation has a kernel. `forward` has the arguments,
+errors and results of the oracle, `reference_forward.forward`; `logits` quantizes the same networks in many ways at
+once. What a block holds stays in the nearest caches; only what is asked for leaves it. Models are shared out among as
+many threads as torch may use; the bits do not depend on their number.
 
 Float maps differ from the reference's by the order of summation (1e-6 of a layer's largest values, times what the
 layers after it make of that); a code can differ only where the value lies that near to a tie.
@@ -20,14 +20,14 @@ from quantstudy_kernels.forward import FLOAT, Maps, Network, Rounding, check_net
 
 
 def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Maps:
-    """Return the maps of all networks: see `quantstudy_kernels.forward.forward` for arguments and errors.
+    """Return the maps of all networks: see `reference_forward.forward` for arguments and errors.
 
     Raises:
         ValueError: as there, and where a tensor is not float32 on the CPU or a quantizer has scales for other rows.
     """
     _check(network, points, rounding)
-    widths = [int(weights.shape[1]) for weights in network.weights[:-1]]
-    before, after = (tuple(torch.empty(network.models, w, points.shape[1]) for w in widths) for _ in range(2))
+    neurons = [int(weights.shape[1]) for weights in network.weights[:-1]]
+    before, after = (tuple(torch.empty(network.models, n, points.shape[1]) for n in neurons) for _ in range(2))
     logit = torch.empty(network.models, 1, points.shape[1])
     program = Program(network, points)
     inputs, exact = program.rounded(program.start, rounding.coordinates), program.start

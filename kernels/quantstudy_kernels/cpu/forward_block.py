@@ -176,7 +176,7 @@ def run_model(
         ends: float32 [quantizers, 3], their lowest and highest codes and, per point, their least scales.
         scales: float32 [quantizers, widest], of the FIXED ones.
         zeros: likewise, zero points.
-        activation: value of `kinds.KINDS`.
+        activation: value of `formulas.KINDS`.
         cap: its upper bound, inf for none.
         model: its number, for where its maps lie.
     """

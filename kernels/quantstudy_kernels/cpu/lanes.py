@@ -78,7 +78,7 @@ def magnitude(x: Lanes) -> Lanes:
 
 
 def rounded_code(x: Lanes, reciprocal: Lanes, zero: Lanes, low: Lanes, high: Lanes) -> Lanes:
-    """Return clamp(round(x · reciprocal) + zero, low, high), ties to even: `quantization.code` of every lane."""
+    """Return clamp(round(x · reciprocal) + zero, low, high), ties to even: `reference.quantize_codes` of every lane."""
     kind = ir.FunctionType(VECTOR, [VECTOR])
     rint = cgutils.get_or_insert_function(x.builder.module, kind, f"llvm.rint.v{LANES}f32")
     code = Lanes(x.builder, x.builder.call(rint, [(x * reciprocal).value])) + zero

@@ -12,8 +12,8 @@ from quantstudy_kernels.cpu.vectors import LANES
 FIELDS = (
     "tiles_in",  # tiles along the inputs
     "tiles_out",  # tiles along the outputs
-    "width_in",  # inputs of one tile
-    "width_out",  # outputs of one tile
+    "tile_inputs",  # inputs of one tile
+    "tile_outputs",  # outputs of one tile
     "neurons",  # outputs, without those that fill up the last tile
     "x",  # rows below (the inputs of this layer)
     "z",  # rows of pre-activations
@@ -57,10 +57,10 @@ class Layout(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
-    """Return the layout of a network of these widths (inputs, hidden layers, 1 output); the same object every time."""
-    depth = len(widths) - 1
-    padded = [widths[0], *(-(-width // TILE) * TILE for width in widths[1:-1]), 1]
+def layout(neurons: tuple[int, ...], learned_slope: bool) -> Layout:
+    """Return the layout of a network with so many neurons per layer (inputs, hidden layers, 1 output), made once."""
+    depth = len(neurons) - 1
+    padded = [neurons[0], *(-(-number // TILE) * TILE for number in neurons[1:-1]), 1]
     table = np.zeros((depth, len(FIELDS)), np.int64)
     end = 0
 
@@ -69,15 +69,15 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
         start, end = end, end + -(-floats // LANES) * LANES
         return start
 
-    label, zeros, spare, points = take(PITCH), take(TILE), take(TILE * LANES), take(widths[0] * PITCH)
+    label, zeros, spare, points = take(PITCH), take(TILE), take(TILE * LANES), take(neurons[0] * PITCH)
     below = points
     # Gradients: a layer's are done with when those of the next but one come.
     shared = [take(max(padded) * PITCH) for _ in range(2)]
     for k, row in enumerate(table):
         wide, high = padded[k], padded[k + 1]
-        row[FIELD["width_in"]], row[FIELD["width_out"]] = min(wide, TILE), min(high, TILE)
+        row[FIELD["tile_inputs"]], row[FIELD["tile_outputs"]] = min(wide, TILE), min(high, TILE)
         row[FIELD["tiles_in"]], row[FIELD["tiles_out"]] = -(-wide // TILE), -(-high // TILE)
-        row[FIELD["neurons"]] = widths[k + 1]
+        row[FIELD["neurons"]] = neurons[k + 1]
         row[FIELD["x"]], row[FIELD["z"]] = below, take(high * PITCH)
         row[FIELD["d"]], row[FIELD["g"]] = take(high * PITCH), shared[k % 2]
         row[FIELD["h"]] = below = take(high * PITCH) if learned_slope else row[FIELD["z"]]
@@ -88,16 +88,16 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
     for k, row in enumerate(table):
         row[FIELD["sum_weights"]] = take(padded[k] * padded[k + 1] * LANES)
         row[FIELD["sum_bias"]], row[FIELD["sum_slope"]] = take(padded[k + 1] * LANES), take(padded[k + 1] * LANES)
-    weights = [_weight_places(row, widths[k], widths[k + 1]) for k, row in enumerate(table)]
+    weights = [_weight_places(row, neurons[k], neurons[k + 1]) for k, row in enumerate(table)]
     single = [(b, s) for b, s in (("bias", "sum_bias"), ("slope", "sum_slope")) if b == "bias" or learned_slope]
-    neurons = [
+    single_places = [
         np.stack([row[FIELD[at]] + o, row[FIELD[at]] + o, row[FIELD[total]] + o * LANES], axis=1)
         for at, total in single
         for k, row in enumerate(table[: depth if at == "bias" else depth - 1])
-        for o in [np.arange(widths[k + 1])]
+        for o in [np.arange(neurons[k + 1])]
     ]
-    places = np.concatenate([*weights, *neurons])
-    slopes = np.array([len(places) - learned_slope * sum(widths[1:-1]), len(places)], np.int64)
+    places = np.concatenate([*weights, *single_places])
+    slopes = np.array([len(places) - learned_slope * sum(neurons[1:-1]), len(places)], np.int64)
     return Layout(
         table, np.array([label, loss, zeros, spare], np.int64), end, np.array([summed, end], np.int64), places, slopes
     )
@@ -106,7 +106,7 @@ def layout(widths: tuple[int, ...], learned_slope: bool) -> Layout:
 def _weight_places(row: NDArray[np.int64], inputs: int, outputs: int) -> NDArray[np.int64]:
     """Places of a layer's weights, output by output: in the tiles, in those of the way back, and of the sums."""
     o, i = (axis.ravel() for axis in np.indices((outputs, inputs)))
-    wide, high = row[FIELD["width_in"]], row[FIELD["width_out"]]
+    wide, high = row[FIELD["tile_inputs"]], row[FIELD["tile_outputs"]]
     at = ((o // TILE * row[FIELD["tiles_in"]] + i // TILE) * high + o % TILE) * wide + i % TILE
     back = ((i // TILE * row[FIELD["tiles_out"]] + o // TILE) * wide + i % TILE) * high + o % TILE
     return np.stack(

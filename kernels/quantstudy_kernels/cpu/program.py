@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.forward_block import ACTIVATE, AFFINE, FIELDS, LEAVE, ROUND, START, run_model
-from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES
@@ -32,7 +32,7 @@ class Step:
     Attributes:
         rows: that it writes.
         numbers: of its row in the compiled code's table, by field, without places of rows.
-        following: by what tells them apart.
+        following: by key: two steps with the same key compute the same.
         maps: that its rows are copied into, [models, rows, points].
     """
 
@@ -196,19 +196,19 @@ def _table(start: Step, end: int, widest: int) -> tuple[NDArray[np.int64], int]:
 
 
 def _key(quantizer: Fixed | PerPoint | None) -> Key:
-    """Return what tells quantizers apart: all that they compute with."""
+    """Return a key that two quantizers share only if they compute the same: all the numbers that they hold."""
     if not isinstance(quantizer, Fixed):
         return (quantizer,)
     held = (quantizer.scale, quantizer.zero_point)
     return (quantizer.low, quantizer.high, *((t.shape, t.contiguous().numpy().tobytes()) for t in held))
 
 
-def _padded(width: int) -> int:
-    return -(-width // TILE) * TILE
+def _padded(rows: int) -> int:
+    return -(-rows // TILE) * TILE
 
 
 def _column(column: Tensor, rows: int) -> Floats:
-    """Return [models, width, 1] as [models, rows], zeros behind."""
+    """Return [models, neurons, 1] as [models, rows], zeros behind."""
     found = np.zeros((len(column), rows), np.float32)
     found[:, : column.shape[1]] = column.detach().numpy()[:, :, 0]
     return found

@@ -38,7 +38,7 @@ PITCH = BLOCK + LANES
 """Floats from a row to the next: rows a power of two apart would share the same few sets of the first cache."""
 
 TILE = 8
-"""Neurons in a tile; widths are padded to multiples of it."""
+"""Neurons in a tile; layers are padded to multiples of it."""
 
 _AT = types.intp
 

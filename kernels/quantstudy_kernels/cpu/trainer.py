@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.checks import HARDGELU_CAP
-from quantstudy_kernels.cpu.kinds import KINDS
-from quantstudy_kernels.cpu.layout import layout
+from quantstudy_kernels.cpu.formulas import KINDS
+from quantstudy_kernels.cpu.layout import Layout, layout
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.training import fit
 
@@ -25,7 +25,7 @@ class Recipe:
     Attributes:
         name: one of `quantstudy_kernels.ACTIVATION_NAMES`.
         cap: upper bound of the activation, inf for none.
-        widths: neurons per layer: 2 inputs, the hidden layers, 1 output.
+        neurons: neurons per layer: 2 inputs, the hidden layers, 1 output.
         batch: points per step.
         rates: learning rate of every step, [steps].
         beta1: Adam's, as `beta2` and `epsilon`.
@@ -36,7 +36,7 @@ class Recipe:
 
     name: str
     cap: float
-    widths: tuple[int, ...]
+    neurons: tuple[int, ...]
     batch: int
     rates: Sequence[float]
     beta1: float
@@ -64,7 +64,7 @@ def train(
         Parameters [models, parameters] and losses [models, steps], float32.
 
     Raises:
-        ValueError: there is no hidden layer, or the parameters do not fit the widths.
+        ValueError: there is no hidden layer, or the parameters do not fit the network.
     """
     kept, losses = train_and_keep(recipe, parameters, seeds, masks, [len(recipe.rates)], threads=threads)
     return np.ascontiguousarray(kept[:, 0]), losses
@@ -98,19 +98,8 @@ def train_and_keep(
     Raises:
         ValueError: as in `train`, or `after` does not ascend within the steps.
     """
-    if not after or after[0] < 0 or after[-1] > len(recipe.rates) or any(a >= b for a, b in pairwise(after)):
-        raise ValueError(f"after: {list(after)}; allowed: ascending numbers of steps, 0 to {len(recipe.rates)}")
-    if len(recipe.widths) < 3:
-        raise ValueError(f"widths: {list(recipe.widths)}; allowed: 2 inputs, at least one hidden layer, 1 output")
-    plan = layout(recipe.widths, recipe.name == "prelu")
-    if parameters.shape != (len(seeds), len(plan.places)):
-        raise ValueError(
-            f"parameters: shape {list(parameters.shape)}; allowed: {[len(seeds), len(plan.places)]}, "
-            f"for {len(seeds)} models of widths {list(recipe.widths)}"
-        )
-    rates = (np.asarray(recipe.rates) / (1.0 - _powers(recipe.beta1, recipe.rates))).astype(np.float32)
-    corrections = (1.0 / np.sqrt(1.0 - _powers(recipe.beta2, recipe.rates))).astype(np.float32)
-    constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))
+    plan = _layout_for(recipe, parameters, len(seeds), after)
+    rates, corrections, constants = _adams_numbers(recipe)
     cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
     trained = np.array(parameters, np.float32, order="C")
     kept = np.empty((len(seeds), len(after), len(plan.places)), np.float32)
@@ -133,6 +122,29 @@ def train_and_keep(
 
     each_model(len(seeds), one, threads)
     return kept, losses
+
+
+def _layout_for(recipe: Recipe, parameters: Floats, models: int, after: Sequence[int]) -> Layout:
+    """Return the layout of the recipe's networks; raise ValueError as `train_and_keep` says."""
+    if not after or after[0] < 0 or after[-1] > len(recipe.rates) or any(a >= b for a, b in pairwise(after)):
+        raise ValueError(f"after: {list(after)}; allowed: ascending numbers of steps, 0 to {len(recipe.rates)}")
+    if len(recipe.neurons) < 3:
+        raise ValueError(f"neurons: {list(recipe.neurons)}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    found = layout(recipe.neurons, recipe.name == "prelu")
+    if parameters.shape != (models, len(found.places)):
+        raise ValueError(
+            f"parameters: shape {list(parameters.shape)}; allowed: {[models, len(found.places)]}, "
+            f"for {models} models of {list(recipe.neurons)} neurons"
+        )
+    return found
+
+
+def _adams_numbers(recipe: Recipe) -> tuple[Floats, Floats, tuple[np.float32, ...]]:
+    """Return what `fit` calls rates, corrections and constants."""
+    rates = (np.asarray(recipe.rates) / (1.0 - _powers(recipe.beta1, recipe.rates))).astype(np.float32)
+    corrections = (1.0 / np.sqrt(1.0 - _powers(recipe.beta2, recipe.rates))).astype(np.float32)
+    constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))
+    return rates, corrections, constants
 
 
 def _powers(base: float, rates: Sequence[float]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The fused training loop: one model from its first step to its last in one compiled call, a block of points at a time.
 
-Forward, loss, backward, Adam and the draw of the minibatches, without a word of memory beyond the nearest caches. All
+Forward, loss, backward, Adam and the draw of the minibatches, all in memory that stays in the nearest caches. All
 models see the same instructions in the same order whatever runs beside them: the bits depend on nothing but the inputs.
 """
 
@@ -12,8 +12,8 @@ from quantstudy_kernels.checks import LEAKY_SLOPE
 from quantstudy_kernels.cpu import blocks, tiles
 from quantstudy_kernels.cpu.affine import affine_rows, keep_zeros, middle_tile, middle_tile_add
 from quantstudy_kernels.cpu.draws import draw_points, draw_words
+from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.kinds import KINDS
 from quantstudy_kernels.cpu.layout import FIELD
 from quantstudy_kernels.cpu.tiles import BLOCK, PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES, peek, poke
@@ -28,7 +28,8 @@ _outer_first = tiles.outer(TILE, 2, with_bias=True)
 _outer_middle = tiles.outer(TILE, TILE, with_bias=True)
 _outer_last = tiles.outer(1, TILE, with_bias=False)  # its bias is added up with the loss
 
-_TILES_IN, _TILES_OUT, _WIDTH_IN, _WIDTH_OUT = (FIELD[n] for n in ("tiles_in", "tiles_out", "width_in", "width_out"))
+_TILES_IN, _TILES_OUT = FIELD["tiles_in"], FIELD["tiles_out"]
+_TILE_INPUTS, _TILE_OUTPUTS = FIELD["tile_inputs"], FIELD["tile_outputs"]
 _NEURONS = FIELD["neurons"]
 _X, _Z, _H, _D, _G = (FIELD[n] for n in ("x", "z", "h", "d", "g"))
 _WEIGHTS, _TURNED, _BIAS, _SLOPE = (FIELD[n] for n in ("weights", "turned", "bias", "slope"))
@@ -87,7 +88,7 @@ def _weight_sums(b: Any, row: Any, first: Any, last: Any, spare: Any, points: An
     """Add a block's share to the sums of one layer's gradients of weights and, but for the last layer, biases."""
     for to in range(row[_TILES_OUT]):
         for ti in range(row[_TILES_IN]):
-            sums = row[_SUM_WEIGHTS] + (to * row[_TILES_IN] + ti) * row[_WIDTH_IN] * row[_WIDTH_OUT] * LANES
+            sums = row[_SUM_WEIGHTS] + (to * row[_TILES_IN] + ti) * row[_TILE_INPUTS] * row[_TILE_OUTPUTS] * LANES
             g, x = row[_G] + to * TILE * PITCH, row[_X] + ti * TILE * PITCH
             bias = row[_SUM_BIAS] + to * TILE * LANES if ti == 0 else spare  # added up once
             if first:
@@ -126,7 +127,7 @@ def _gradients_below(b: Any, row: Any, below: Any, last: Any, signs: Any, zeros:
         up, d = below[_G] + ti * TILE * PITCH, (below[_Z] if signs else below[_D]) + ti * TILE * PITCH
         slope = below[_SLOPE] + ti * TILE
         for to in range(row[_TILES_OUT]):
-            w = row[_TURNED] + (ti * row[_TILES_OUT] + to) * row[_WIDTH_IN] * row[_WIDTH_OUT]
+            w = row[_TURNED] + (ti * row[_TILES_OUT] + to) * row[_TILE_INPUTS] * row[_TILE_OUTPUTS]
             g, complete = row[_G] + to * TILE * PITCH, to == row[_TILES_OUT] - 1
             if complete:
                 _last_part(b, up, w, g, d, slope, last, to > 0, signs, points)
@@ -224,7 +225,7 @@ def fit(
         summed: as in `Layout`.
         places: as in `Layout`.
         slopes: as in `Layout`.
-        kind: value of `kinds.KINDS`.
+        kind: value of `formulas.KINDS`.
         cap: float32, inf for none.
         seed: of the draws.
         purpose: of the draws.

@@ -1,7 +1,7 @@
-"""Words to write vector code for Numba with: `LANES` floats loaded, stored, multiplied and added, in a loop.
+"""Helpers to write vector code for Numba with: `LANES` floats loaded, stored, multiplied and added, in a loop.
 
 LLVM vectorizes simple loops by itself; the tiles of a matrix product it does not (a sum kept in vector registers over a
-loop comes out ten times slower), so those are written as LLVM IR with these few words.
+loop comes out ten times slower), so those are written as LLVM IR with these few helpers.
 """
 
 from collections.abc import Callable, Sequence

@@ -91,19 +91,17 @@ def map_kernel(  # type: ignore[no-untyped-def]
     blocks,
     cap,
     NAME: tl.constexpr,
-    VALUE: tl.constexpr,
     DERIVATIVE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """Write the value to `y_ptr` and/or the derivative to `d_ptr`; one program per (row, block)."""
+    """Write the value to `y_ptr` and (DERIVATIVE) the derivative to `d_ptr`; one program per (row, block)."""
     row, offsets, inside = place(cols, blocks, BLOCK)
     x = tl.load(x_ptr + offsets, mask=inside, other=0.0)
     slope = 0.0
     if NAME == "prelu":
         slope = tl.load(slope_ptr + row)
     y = _value(x, slope, NAME)
-    if VALUE:
-        tl.store(y_ptr + offsets, tl.where(y > cap, cap, y), mask=inside)
+    tl.store(y_ptr + offsets, tl.where(y > cap, cap, y), mask=inside)
     if DERIVATIVE:
         tl.store(d_ptr + offsets, tl.where(y > cap, 0.0, _derivative(x, slope, NAME)), mask=inside)
 
@@ -144,19 +142,14 @@ def activation_forward(x: Tensor, name: str, *, slope: Tensor | None = None, cap
     """
     if wants_gradient(x, slope):
         return differentiable(activation_forward, activation_backward, x, name, slope=slope, cap=cap)
-    return _map(x, name, slope, cap, value=True, derivative=False)[0]
-
-
-def activation_derivative(x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf) -> Tensor:
-    """As `reference.activation_derivative`; raises as `activation_forward`."""
-    return _map(x, name, slope, cap, value=False, derivative=True)[1]
+    return _map(x, name, slope, cap, derivative=False)[0]
 
 
 def activation_forward_and_derivative(
     x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf
 ) -> tuple[Tensor, Tensor]:
     """As `reference.activation_forward_and_derivative`: one read of `x`; raises as `activation_forward`."""
-    return _map(x, name, slope, cap, value=True, derivative=True)
+    return _map(x, name, slope, cap, derivative=True)
 
 
 def activation_backward(
@@ -205,17 +198,15 @@ def slope_gradient(partial: Tensor, seen: Rows, x: Tensor, slope: Tensor) -> Ten
     return by_row.view(*seen.lead, *[1] * (x.ndim - len(seen.lead))).sum_to_size(slope.shape)
 
 
-def _map(
-    x: Tensor, name: str, slope: Tensor | None, cap: float, *, value: bool, derivative: bool
-) -> tuple[Tensor, Tensor]:
+def _map(x: Tensor, name: str, slope: Tensor | None, cap: float, *, derivative: bool) -> tuple[Tensor, Tensor]:
     cap = check(x, name, slope, cap)
     x = x.detach().contiguous()
     seen = rows_of(x, name, slope)
-    y = torch.empty_like(x) if value else x
-    d = torch.empty_like(x) if derivative else x
+    y = torch.empty_like(x)
+    d = torch.empty_like(x) if derivative else y
     if seen.programs:
         map_kernel[(seen.programs,)](
             *(x, seen.parameters[0], y, d, seen.columns, seen.blocks, cap),
-            **{"NAME": name, "VALUE": value, "DERIVATIVE": derivative, "BLOCK": BLOCK, "enable_fp_fusion": False},
+            **{"NAME": name, "DERIVATIVE": derivative, "BLOCK": BLOCK, "enable_fp_fusion": False},
         )
     return y, d

@@ -1,9 +1,12 @@
 """The fused forward pass of a whole stacked MLP in Triton: a program takes a block of points through one model.
 
-The functions of `quantstudy_kernels.forward`, which describes them, with the same arguments, errors and results; see
-`cpu.forward` for how near the results are. Everything between the coordinates and the logit stays in registers; only
-the maps that are asked for are written. Neurons are padded to a power of two: [width, width, points] products are added
-up at once, so this is for narrow layers (8 to 32 neurons).
+With the arguments, errors and results of the oracle, `reference_forward.forward`; see `cpu.forward` for how near the
+results are. A study evaluates networks on a GPU layer by layer in torch; this kernel is there to count the bytes that a
+fused forward pass moves.
+
+Everything between the coordinates and the logit stays in registers; only the maps that are asked for are written.
+Neurons are padded to a power of two: [neurons, neurons, points] products are added up at once, so this is for small
+layers (8 to 32 neurons).
 """
 
 from typing import Any
@@ -20,7 +23,7 @@ from quantstudy_kernels.triton.activation import _value
 from quantstudy_kernels.triton.quantization import _round
 
 PRODUCTS = 4096
-"""Products that one program holds at once: points in a block · padded width²."""
+"""Products that one program holds at once: points in a block · padded neurons²."""
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -95,7 +98,7 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     least_ptr,
     scale_ptr,
     zero_ptr,
-    widths_ptr,
+    neurons_ptr,
     maps_ptr,
     starts_ptr,
     points,
@@ -121,9 +124,9 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     exact = affine(raw, float_ptr + first * W * W, bias_ptr + first * W, 2, W)
     for k in tl.static_range(HIDDEN):
         layer = first + k
-        width = tl.load(widths_ptr + k)
-        real = rows < width
-        where = (model * width + rows) * points + at[None, :]
+        count = tl.load(neurons_ptr + k)
+        real = rows < count
+        where = (model * count + rows) * points + at[None, :]
         kept = real & inside[None, :]
         tl.store(maps_ptr + tl.load(starts_ptr + 2 * k) + where, z, mask=kept)
         h = rounded(z, real, 2 * k + 1, low_ptr, high_ptr, least_ptr, scale_ptr, zero_ptr, KINDS[2 * k + 1], W)
@@ -141,7 +144,7 @@ def forward_kernel(  # type: ignore[no-untyped-def]
 
 
 def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, isolated: bool = False) -> Maps:
-    """Return the maps of all networks: see `quantstudy_kernels.forward.forward`. They share one piece of memory.
+    """Return the maps of all networks: see `reference_forward.forward`. They share one piece of memory.
 
     Raises:
         ValueError: as there, and where a tensor is not float32.
@@ -152,15 +155,15 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
             raise ValueError(f"{name}: dtype {tensor.dtype}; allowed: torch.float32")
     slope = network.slopes[0] if network.slopes else None
     cap = effective_cap(network.name, network.weights[0], slope, network.cap)
-    widths = [int(w.shape[1]) for w in network.weights[:-1]]
-    wide = max(2, *(triton.next_power_of_2(width) for width in widths))
+    neurons = [int(w.shape[1]) for w in network.weights[:-1]]
+    wide = max(2, *(triton.next_power_of_2(count) for count in neurons))
     block = max(16, PRODUCTS // wide**2)
     quantizers: list[Quantizer] = [rounding.coordinates]
     for k in range(network.hidden):
         quantizers += [q[k] if q else None for q in (rounding.preactivations, rounding.outputs)]
     weights = [_rounded_weights(w, rounding, k) for k, w in enumerate(network.weights)]
     number, total = network.models, points.shape[1]
-    sizes = [number * width * total for width in widths for _ in range(2)] + [number * total]
+    sizes = [number * count * total for count in neurons for _ in range(2)] + [number * total]
     starts = torch.tensor([0, *sizes], device=points.device).cumsum(0)
     flat = points.new_empty(sum(sizes))
     if flat.numel():
@@ -170,13 +173,13 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
             _stacked(list(network.weights), (wide, wide)),
             _stacked(list(network.biases), (wide,)),
             _stacked(list(network.slopes) or [points.new_zeros(number, 1, 1)], (wide,), network.hidden + 1),
-            *_tables(quantizers, [2, *(w for w in widths for _ in range(2))], number, wide, points),
-            torch.tensor(widths, device=points.device),
+            *_tables(quantizers, [2, *(w for w in neurons for _ in range(2))], number, wide, points),
+            torch.tensor(neurons, device=points.device),
             *(flat, starts, total, cap),
             **{"NAME": network.name, "KINDS": tuple(map(kind, quantizers)), "HIDDEN": network.hidden},
             **{"ISOLATED": isolated, "W": wide, "BLOCK": block, "enable_fp_fusion": False},
         )
-    shapes = [(number, width, total) for width in widths for _ in range(2)] + [(number, 1, total)]
+    shapes = [(number, count, total) for count in neurons for _ in range(2)] + [(number, 1, total)]
     views = [part.view(shape) for part, shape in zip(torch.split(flat, sizes), shapes, strict=True)]
     return Maps(tuple(views[:-1:2]), tuple(views[1:-1:2]), views[-1])
 
@@ -195,16 +198,16 @@ def _stacked(parts: list[Tensor], shape: tuple[int, ...], layers: int = 0) -> Te
     return result
 
 
-def _tables(quantizers: list[Quantizer], widths: list[int], number: int, wide: int, like: Tensor) -> tuple[Any, ...]:
+def _tables(quantizers: list[Quantizer], neurons: list[int], number: int, wide: int, like: Tensor) -> tuple[Any, ...]:
     """Return lowest, highest codes and least scales [stages], scales and zero points [models, stages, wide]."""
     low, high, least = (torch.zeros(len(quantizers)) for _ in range(3))
     scale, zero = (like.new_full((number, len(quantizers), wide), value) for value in (1.0, 0.0))
-    for stage, (quantizer, width) in enumerate(zip(quantizers, widths, strict=True)):
+    for stage, (quantizer, count) in enumerate(zip(quantizers, neurons, strict=True)):
         if quantizer is not None:
             low[stage], high[stage] = quantizer.low, quantizer.high
         if isinstance(quantizer, Fixed):
-            scale[:, stage, :width] = quantizer.scale.expand(number, width, 1)[:, :, 0]
-            zero[:, stage, :width] = quantizer.zero_point.expand(number, width, 1)[:, :, 0]
+            scale[:, stage, :count] = quantizer.scale.expand(number, count, 1)[:, :, 0]
+            zero[:, stage, :count] = quantizer.zero_point.expand(number, count, 1)[:, :, 0]
         elif quantizer is not None:
             least[stage] = quantizer.least
     return low.to(like.device), high.to(like.device), least.to(like.device), scale, zero

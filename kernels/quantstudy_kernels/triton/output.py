@@ -55,7 +55,7 @@ def activation_forward_in_place(x: Tensor, name: str, *, slope: Tensor | None = 
     if seen.programs:
         map_kernel[(seen.programs,)](
             *(x, seen.parameters[0], x, x, seen.columns, seen.blocks, cap),
-            **{"NAME": name, "VALUE": True, "DERIVATIVE": False, "BLOCK": BLOCK, "enable_fp_fusion": False},
+            **{"NAME": name, "DERIVATIVE": False, "BLOCK": BLOCK, "enable_fp_fusion": False},
         )
     return x
 
@@ -93,7 +93,7 @@ def activation_backward_from_output(
 def activation_forward_saving_output(
     x: Tensor, name: str, *, slope: Tensor | None = None, cap: float = math.inf, in_place: bool = False
 ) -> Tensor:
-    """As `autograd.activation_forward_saving_output`, always in Triton."""
+    """As `dispatch.activation_forward_saving_output`, always in Triton."""
     forward = activation_forward_in_place if in_place else activation_forward
     backward = activation_backward_from_output
     return saving_output(forward, backward, x, name, slope=slope, cap=cap, in_place=in_place)

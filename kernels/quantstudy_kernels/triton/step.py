@@ -1,9 +1,9 @@
 """The fused training step in Triton: forward, loss gradient and backward of one model on one block of points.
 
 Everything is unrolled over the neurons: a neuron is one vector over the block's points, a layer a tuple of them, and a
-weight a scalar that is loaded where it is needed, so any widths do and nothing is padded. `tl.dot` would need 16 inputs
-of a layer. A program writes one partial sum per parameter, and one of the loss, into a row of its own: no atomics, so
-the order of additions is fixed. Formulas and bends are those of `activation`.
+weight a scalar that is loaded where it is needed, so layers may have any number of neurons and nothing is padded
+(`tl.dot` would need 16 inputs of a layer). A program writes one partial sum per parameter, and one of the loss, into a
+row of its own: no atomics, so the order of additions is fixed. Formulas and bends are those of `activation`.
 """
 
 # mypy: disable-error-code="assignment, misc, no-untyped-def, untyped-decorator"
@@ -28,9 +28,9 @@ def _affine(below, model_ptr, weights, biases, IN: tl.constexpr, OUT: tl.constex
 
 
 @triton.jit
-def _activate(z, model_ptr, slopes, cap, NAME: tl.constexpr, WIDTH: tl.constexpr):
+def _activate(z, model_ptr, slopes, cap, NAME: tl.constexpr, OUT: tl.constexpr):
     result = ()
-    for i in tl.static_range(WIDTH):
+    for i in tl.static_range(OUT):
         slope = tl.load(model_ptr + (slopes + i)) if NAME == "prelu" else 0.0
         y = _value(z[i], slope, NAME)
         result = result + (tl.where(y > cap, cap, y),)  # noqa: RUF005
@@ -75,6 +75,15 @@ def _descend(
 
 
 @triton.jit
+def _loss_gradient(sum_ptr, logit, target, inside, share):
+    """Gradient of `share` · Σ cross-entropy with respect to the logit; stores that sum over the points."""
+    softplus = tl.where(logit < 0.0, 0.0, logit) + tl.log(1.0 + tl.exp(-tl.abs(logit)))
+    loss = tl.where(inside, (softplus - logit * target) * share, 0.0)
+    tl.store(sum_ptr, tl.sum(loss, axis=0))
+    return tl.where(inside, (tl.sigmoid(logit) - target) * share, 0.0)
+
+
+@triton.jit
 def step_kernel(
     flat_ptr,
     inputs_ptr,
@@ -85,7 +94,7 @@ def step_kernel(
     share,
     cap,
     NAME: tl.constexpr,
-    WIDTHS: tl.constexpr,
+    NEURONS: tl.constexpr,
     WEIGHTS: tl.constexpr,
     BIASES: tl.constexpr,
     SLOPES: tl.constexpr,
@@ -94,7 +103,7 @@ def step_kernel(
 ):
     """Write the sums over one block of points of the gradients of `share` · Σ cross-entropy, and of that itself.
 
-    flat [models, PARAMETERS], inputs [models, WIDTHS[0], points], target [models, 1, points] and partial
+    flat [models, PARAMETERS], inputs [models, NEURONS[0], points], target [models, 1, points] and partial
     [models, blocks, PARAMETERS + 1] are contiguous; WEIGHTS, BIASES and SLOPES say where a layer's begin in a row.
     """
     program = tl.program_id(0)
@@ -104,27 +113,23 @@ def step_kernel(
     model_ptr = flat_ptr + model * PARAMETERS
     partial_ptr += program.to(tl.int64) * (PARAMETERS + 1)
     layer = ()
-    INPUTS: tl.constexpr = WIDTHS[0]
-    LAYERS: tl.constexpr = len(WIDTHS) - 1
+    INPUTS: tl.constexpr = NEURONS[0]
+    LAYERS: tl.constexpr = len(NEURONS) - 1
     for i in tl.static_range(INPUTS):
         x = tl.load(inputs_ptr + (model * INPUTS + i) * points + column, mask=inside, other=0.0)
         layer = layer + (x,)  # noqa: RUF005
     values = (layer,)
     preactivations = ()
     for k in tl.static_range(LAYERS):
-        layer = _affine(layer, model_ptr, WEIGHTS[k], BIASES[k], WIDTHS[k], WIDTHS[k + 1])
+        layer = _affine(layer, model_ptr, WEIGHTS[k], BIASES[k], NEURONS[k], NEURONS[k + 1])
         preactivations = preactivations + (layer,)  # noqa: RUF005
         if k < LAYERS - 1:
-            layer = _activate(layer, model_ptr, SLOPES[k], cap, NAME, WIDTHS[k + 1])
+            layer = _activate(layer, model_ptr, SLOPES[k], cap, NAME, NEURONS[k + 1])
             values = values + (layer,)  # noqa: RUF005
     target = tl.load(target_ptr + model * points + column, mask=inside, other=0.0)
-    logit = layer[0]
-    softplus = tl.where(logit < 0.0, 0.0, logit) + tl.log(1.0 + tl.exp(-tl.abs(logit)))
-    loss = tl.where(inside, (softplus - logit * target) * share, 0.0)
-    tl.store(partial_ptr + PARAMETERS, tl.sum(loss, axis=0))
-    gradient = (tl.where(inside, (tl.sigmoid(logit) - target) * share, 0.0),)
+    gradient = (_loss_gradient(partial_ptr + PARAMETERS, layer[0], target, inside, share),)
     for k in tl.static_range(LAYERS - 1, -1, -1):
-        _store_outer(partial_ptr, gradient, values[k], WEIGHTS[k], BIASES[k], WIDTHS[k], WIDTHS[k + 1])
+        _store_outer(partial_ptr, gradient, values[k], WEIGHTS[k], BIASES[k], NEURONS[k], NEURONS[k + 1])
         if k > 0:
             gradient = _descend(
                 gradient,
@@ -135,6 +140,6 @@ def step_kernel(
                 SLOPES[k - 1],
                 cap,
                 NAME,
-                WIDTHS[k],
-                WIDTHS[k + 1],
+                NEURONS[k],
+                NEURONS[k + 1],
             )

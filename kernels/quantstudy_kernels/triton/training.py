@@ -1,7 +1,7 @@
 """Training a stack of small networks on a GPU: one fused kernel a step for loss and gradients, and Adam on one buffer.
 
 All parameters of a model lie in one row: weights of all layers, biases of all layers, then prelu's slopes, each as
-`[out, in]` or `[out]`, row-major. (`quantstudy.subject.training` trains on the same layout.)
+`[out, in]` or `[out]`, row-major. (`quantstudy.networks.training` trains on the same layout.)
 """
 
 import math
@@ -60,9 +60,9 @@ def loss_gradients(
     if name == "prelu" and len(learned) != len(weights) - 1:
         raise ValueError(f"slopes: {len(learned)}; prelu needs one tensor per hidden layer, {len(weights) - 1}")
     parts = [*weights, *biases, *learned]
-    widths = [int(weights[0].shape[2]), *(int(w.shape[1]) for w in weights)]
+    neurons = [int(weights[0].shape[2]), *(int(w.shape[1]) for w in weights)]
     flat = torch.cat([part.detach().flatten(1) for part in parts], dim=1)
-    gradient, loss = flat_gradients(flat, widths, inputs, target, name, cap)
+    gradient, loss = flat_gradients(flat, neurons, inputs, target, name, cap)
     pieces = torch.split(gradient, [math.prod(part.shape[1:]) for part in parts], dim=1)
     views = [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
     layers = len(weights)
@@ -70,13 +70,13 @@ def loss_gradients(
 
 
 def flat_gradients(
-    flat: Tensor, widths: Sequence[int], inputs: Tensor, target: Tensor, name: str, cap: float = math.inf
+    flat: Tensor, neurons: Sequence[int], inputs: Tensor, target: Tensor, name: str, cap: float = math.inf
 ) -> tuple[Tensor, Tensor]:
     """`loss_gradients` for parameters that lie in one buffer, as the module describes; nothing is copied.
 
     Args:
         flat: `[models, parameters]`, float32.
-        widths: neurons of every layer: inputs, hidden layers, 1.
+        neurons: neurons of every layer: inputs, hidden layers, 1.
         inputs: as `loss_gradients`.
         target: as `loss_gradients`.
         name: as `loss_gradients`.
@@ -89,8 +89,8 @@ def flat_gradients(
         ValueError: an unknown activation, a cap that is not above 0, a tensor of another shape or dtype, no points,
             a last layer that has not one neuron.
     """
-    constants = step_constants(widths, name)
-    cap = _check(flat, widths, constants["PARAMETERS"], inputs, target, name, cap)
+    constants = step_constants(neurons, name)
+    cap = _check(flat, neurons, constants["PARAMETERS"], inputs, target, name, cap)
     models, points = flat.shape[0], inputs.shape[2]
     blocks = triton.cdiv(points, constants["BLOCK"])
     partial = flat.new_empty(models, blocks, constants["PARAMETERS"] + 1)
@@ -107,7 +107,7 @@ def flat_gradients(
 
 def train(
     flat: Tensor,
-    widths: Sequence[int],
+    neurons: Sequence[int],
     batches: Iterable[tuple[Tensor, Tensor]],
     rates: Sequence[float],
     name: str,
@@ -120,7 +120,7 @@ def train(
 
     Args:
         flat: as `flat_gradients`.
-        widths: as `flat_gradients`.
+        neurons: as `flat_gradients`.
         batches: `inputs` and `target` of each step, as `flat_gradients`.
         rates: learning rate of each step.
         name: as `flat_gradients`.
@@ -138,45 +138,45 @@ def train(
     moments = torch.zeros_like(flat), torch.zeros_like(flat)
     losses = flat.new_empty(len(flat), len(rates))
     for step, ((inputs, target), rate) in enumerate(zip(batches, rates, strict=True), start=1):
-        gradient, loss = flat_gradients(flat, widths, inputs, target, name, cap)
+        gradient, loss = flat_gradients(flat, neurons, inputs, target, name, cap)
         losses[:, step - 1] = loss
         adam_step(flat, gradient, moments, step, rate, betas=betas, epsilon=epsilon)
     return losses
 
 
-def step_constants(widths: Sequence[int], name: str) -> dict[str, Any]:
+def step_constants(neurons: Sequence[int], name: str) -> dict[str, Any]:
     """Constants of `step_kernel`: where each layer's parameters begin in a row, and the points of a program.
 
     A program is one warp. It handles two points a thread while the activations of all layers fit into its registers
     (`FEW_NEURONS`), else one.
     """
-    learned = widths[1:-1] if name == "prelu" else []
-    sizes = [[below * above for below, above in pairwise(widths)], widths[1:], learned]
-    layers = len(widths) - 1
+    learned = neurons[1:-1] if name == "prelu" else []
+    sizes = [[below * above for below, above in pairwise(neurons)], neurons[1:], learned]
+    layers = len(neurons) - 1
     at = [0, *accumulate(size for kind in sizes for size in kind)]
     return {
         "NAME": name,
-        "WIDTHS": tuple(widths),
+        "NEURONS": tuple(neurons),
         "WEIGHTS": tuple(at[:layers]),
         "BIASES": tuple(at[layers : 2 * layers]),
         "SLOPES": tuple(at[2 * layers : -1]) if learned else (0,) * (layers - 1),
         "PARAMETERS": at[-1],
-        "BLOCK": 64 if sum(widths[1:-1]) <= FEW_NEURONS else 32,
+        "BLOCK": 64 if sum(neurons[1:-1]) <= FEW_NEURONS else 32,
     }
 
 
 def _check(
-    flat: Tensor, widths: Sequence[int], parameters: int, inputs: Tensor, target: Tensor, name: str, cap: float
+    flat: Tensor, neurons: Sequence[int], parameters: int, inputs: Tensor, target: Tensor, name: str, cap: float
 ) -> float:
     """Raise ValueError as `flat_gradients` says; return the cap that applies."""
-    if len(widths) < 2 or min(widths) < 1 or widths[-1] != 1:
-        raise ValueError(f"widths: {list(widths)}; allowed: inputs, hidden layers, 1 output, each at least 1")
+    if len(neurons) < 2 or min(neurons) < 1 or neurons[-1] != 1:
+        raise ValueError(f"neurons: {list(neurons)}; allowed: inputs, hidden layers, 1 output, each at least 1")
     models, points = flat.shape[0], inputs.shape[-1]
     if points == 0:
         raise ValueError("inputs: no points; the mean over none is undefined")
     for field, tensor, shape in (
         ("flat", flat, (models, parameters)),
-        ("inputs", inputs, (models, widths[0], points)),
+        ("inputs", inputs, (models, neurons[0], points)),
         ("target", target, (models, 1, points)),
     ):
         if tensor.shape != shape or tensor.dtype != torch.float32:

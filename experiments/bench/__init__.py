@@ -1,0 +1,1 @@
+"""Benchmarks: how long things take on this machine, and how much memory. No number of a study depends on them."""

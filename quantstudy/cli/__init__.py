@@ -1,0 +1,1 @@
+"""The command line: options, what a terminal shows, exit codes; a file per command."""

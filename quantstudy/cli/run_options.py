@@ -1,0 +1,60 @@
+"""The options of `quantstudy run`, each with its help; most are fields of a study and override its file."""
+
+from typing import Annotated
+
+import typer
+
+from quantstudy.cli.options import listed, option
+from quantstudy.config.study import StudyConfig
+
+_DEFAULT = StudyConfig()
+
+Bits = Annotated[
+    list[str] | None,
+    option(
+        "Bits of weights and activations, 2 to 16; repeat it or separate by commas. 8 always runs beside; above 8 "
+        f"only the simulated path exists. Default {listed(_DEFAULT.bits)}.",
+        "B",
+        "--bits",
+    ),
+]
+Activations = Annotated[
+    str | None,
+    option(
+        "Names, separated by commas; NAME@CAP caps one, module:function is any torch function. Default "
+        f"{', '.join(_DEFAULT.activations)}.",
+        "NAMES",
+    ),
+]
+Seeds = Annotated[
+    str | None,
+    option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
+]
+Steps = Annotated[str | None, option(f"Training steps. Default {_DEFAULT.steps}.", "N")]
+Batch = Annotated[str | None, option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")]
+Rate = Annotated[str | None, option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")]
+Grid = Annotated[str | None, option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")]
+Hidden = Annotated[
+    str | None, option(f"Widths of the hidden layers, in neurons. Default {listed(_DEFAULT.hidden)}.", "W,W,…")
+]
+Device = Annotated[str | None, option("auto, cpu or cuda. Default auto.", "NAME")]
+Trainer = Annotated[str | None, option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")]
+Out = Annotated[str | None, option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")]
+Jobs = Annotated[
+    str | None, option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")
+]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Schemes only: leave out sensitivity, placement, bit cliff and cause."),
+]
+UntilDecided = Annotated[
+    bool,
+    typer.Option(
+        "--until-decided",
+        help="Add seeds, 16 at a time, until the best is told apart from all others, by a rule that allows for "
+        "looking after every batch.",
+    ),
+]
+MaxSeeds = Annotated[str | None, option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the run folder first; trained networks stay in the cache.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else on standard output.")]

@@ -1,0 +1,1 @@
+"""Every setting, validated; nothing here loads torch."""

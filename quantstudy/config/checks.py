@@ -1,0 +1,77 @@
+"""Checks of single values, the same for study files, the API and the command line; each refusal is one line."""
+
+import math
+import re
+from typing import Any
+
+from quantstudy.activations.catalogue import canonical_name
+from quantstudy.errors import BadInput
+from quantstudy.quantize.scheme import MAX_BITS
+
+
+def activation_names(given: Any) -> tuple[str, ...]:
+    """Return names of activations in their canonical form.
+
+    Raises:
+        BadInput: no names, a value that is not text, or a name given twice.
+    """
+    given = (given,) if isinstance(given, str) else given
+    if not isinstance(given, tuple | list) or not given:
+        raise BadInput("activations", given, "at least one name, separated by commas")
+    canonical: dict[str, str] = {}
+    for text in given:
+        if not isinstance(text, str):
+            raise BadInput("activations", text, "names such as relu or relu@3")
+        name = canonical_name(text)  # a user's function must exist when it is run, not when its name is read
+        if name in canonical:
+            raise BadInput("activations", text, f"each activation once; {name} is already named")
+        canonical[name] = text
+    return tuple(canonical)
+
+
+def whole_number(field: str, given: Any, low: int, high: int) -> int:
+    """Return a whole number within limits, given as a number or as text.
+
+    Raises:
+        BadInput: not a whole number, or outside the limits.
+    """
+    allowed = f"whole numbers from {low} to {high}"
+    if isinstance(given, str):
+        given = int(given) if re.fullmatch(r"[+-]?\d{1,18}", given.strip()) else given
+    if not isinstance(given, int) or isinstance(given, bool) or not low <= given <= high:
+        raise BadInput(field, given, allowed)
+    return given
+
+
+def real_number(field: str, given: Any, low: float, high: float) -> float:
+    """Return a finite number within limits, given as a number or as text.
+
+    Raises:
+        BadInput: not a finite number, or outside the limits.
+    """
+    allowed = f"numbers from {low:g} to {high:g}"
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(field, given, allowed) from None
+    if isinstance(given, bool) or not math.isfinite(number) or not low <= number <= high:
+        raise BadInput(field, given, allowed)
+    return number
+
+
+def whole_numbers(
+    field: str, given: Any, low: int, high: int, *, most: int = MAX_BITS, distinct: bool = True
+) -> tuple[int, ...]:
+    """Return whole numbers within limits, given as a sequence, as text with commas, or alone.
+
+    Raises:
+        BadInput: no numbers or too many, or a value that is not a whole number or outside the limits.
+    """
+    if isinstance(given, str):
+        given = tuple(part.strip() for part in given.split(","))
+    elif isinstance(given, int):
+        given = (given,)
+    if not isinstance(given, tuple | list) or not 1 <= len(given) <= most:
+        raise BadInput(field, given, f"1 to {most} whole numbers from {low} to {high}, separated by commas")
+    numbers = tuple(whole_number(field, part, low, high) for part in given)
+    return tuple(dict.fromkeys(numbers)) if distinct else numbers

@@ -1,0 +1,226 @@
+"""StudyConfig: every setting of a study, validated, from and to TOML. Importing this file loads no torch."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from quantstudy.activations.catalogue import (
+    ACTIVATIONS,
+    BOUNDED,
+    CAPPED_BASES,
+    DEFAULT_ACTIVATIONS,
+    UNBOUNDED,
+    canonical_name,
+)
+from quantstudy.config.checks import activation_names, real_number, whole_number, whole_numbers
+from quantstudy.errors import BadInput, choices
+from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_bits, studied_schemes
+
+PLACEMENTS = ("post", "pre", "both")
+OBSERVERS = ("minmax", "percentile", "mse")
+WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
+SEEDS_PER_LOOK = 16
+"""Seeds that a study with `until_decided` adds at a time."""
+
+DEVICES = ("auto", "cpu", "cuda")
+TRAINERS = ("fused", "reference")
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """The settings of one study; building one checks every field and raises `BadInput` on the first bad one.
+
+    Attributes:
+        name: names the run folder; letters, digits, `_`, `-` and `.`.
+        bits: bit widths to study; 8 bits always run as well, as the reference.
+        activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Users'
+            functions are imported when the study is run (`origins.require_functions`), so that a finished one can be
+            read without them.
+        seeds: number of seeds; they are 0 … seeds − 1.
+        steps: Adam steps of training.
+        batch: pixels per step, drawn afresh with replacement.
+        lr: peak learning rate (10 % warm-up, cosine decay).
+        grid: pixels along one side of the plane.
+        hidden: neurons of each hidden layer.
+        frequency: Perlin noise cells along one side of the plane.
+        placement: where activations are quantized: after the activation function, before it, or both.
+        observer: how static activation ranges are chosen from the float network's outputs.
+        weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
+        coordinates: quantize the network's input too.
+        allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
+        learned: least mean accuracy in float (a fraction) of an activation that may be deployable at all.
+        device: where training and simulation run.
+        trainer: the compiled training loop, or the slow reference in torch.
+        quick: leave out the questions beyond the schemes: sensitivity, placement, bit cliff, cause.
+        until_decided: add seeds in batches until the best is told apart from all others.
+        max_seeds: number of seeds at which `until_decided` stops without a decision.
+    """
+
+    name: str = "default"
+    bits: tuple[int, ...] = (4,)
+    activations: tuple[str, ...] = DEFAULT_ACTIVATIONS
+    seeds: int = 16
+    steps: int = 3000
+    batch: int = 1024
+    lr: float = 0.1
+    grid: int = 128
+    hidden: tuple[int, ...] = (8, 8, 8)
+    frequency: float = 3.0
+    placement: str = "post"
+    observer: str = "minmax"
+    weight_observer: str = "symmetric"
+    coordinates: bool = False
+    allowed_drop: float = 0.02
+    learned: float = 0.9
+    device: str = "auto"
+    trainer: str = "fused"
+    quick: bool = False
+    until_decided: bool = False
+    max_seeds: int = 128
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
+            raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
+        checked: dict[str, Any] = {
+            "bits": whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
+            "activations": activation_names(self.activations),
+            "hidden": whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
+        }
+        for key, (low, high) in WHOLE_NUMBERS.items():
+            checked[key] = whole_number(key, getattr(self, key), low, high)
+        for key, (lowest, highest) in REAL_NUMBERS.items():
+            checked[key] = real_number(key, getattr(self, key), lowest, highest)
+        for key, allowed in CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise BadInput(key, getattr(self, key), choices(str(getattr(self, key)), allowed))
+        for key in ("coordinates", "quick", "until_decided"):
+            if not isinstance(getattr(self, key), bool):
+                raise BadInput(key, getattr(self, key), "true or false")
+        if self.until_decided and checked["max_seeds"] < checked["seeds"]:
+            raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
+        for key, value in checked.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def schemes(self) -> tuple[Scheme, ...]:
+        """The schemes of this study, first those of `bits`."""
+        return studied_schemes(self.bits)
+
+    @property
+    def bit_widths(self) -> tuple[int, ...]:
+        """The bit widths of this study: `bits`, then 8 as the reference."""
+        return studied_bits(self.bits)
+
+    @property
+    def asks_cause(self) -> bool:
+        """Whether the study asks what in hardgelu makes the difference."""
+        return not self.quick and BOUNDED in self.activations
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Control activations, trained beside those of the study to find out what in hardgelu makes the difference.
+
+        >>> StudyConfig(activations=("relu", "gelu", "hardgelu")).controls
+        ('relu@3', 'gelu@3', 'hardgelu_uncapped')
+        """
+        if not self.asks_cause:
+            return ()
+        bases = [name for name in CAPPED_BASES if name in self.activations]
+        capped = [canonical_name(f"{name}@{ACTIVATIONS[BOUNDED].cap:g}") for name in bases]
+        return tuple(name for name in (*capped, UNBOUNDED) if name not in self.activations)
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which a study with `until_decided` is judged; without it, its one number of seeds.
+
+        >>> StudyConfig(seeds=8, until_decided=True, max_seeds=48).looks
+        (8, 24, 40, 48)
+        """
+        if not self.until_decided:
+            return (self.seeds,)
+        return (*range(self.seeds, self.max_seeds, SEEDS_PER_LOOK), self.max_seeds)
+
+    @property
+    def quantizes_hidden_outputs_only(self) -> bool:
+        """Whether activations are quantized exactly where torchao's configurations do so: the inputs of layers 1 …."""
+        return self.placement == "post" and not self.coordinates
+
+    @property
+    def focus_bits(self) -> int:
+        """The bit width that single-seed figures show: the first of `bits`."""
+        return self.bits[0]
+
+    @property
+    def focus_scheme(self) -> str:
+        """The scheme that titles and the summary are about: weights and activations with `focus_bits` bits.
+
+        >>> StudyConfig(bits=(4, 8)).focus_scheme
+        'w4a4'
+        """
+        return f"w{self.focus_bits}a{self.focus_bits}"
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits of a digest of all settings that change numbers (the name does not)."""
+        settings = {key: value for key, value in asdict(self).items() if key != "name"}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder: the study's name and the digest of its settings."""
+        return f"{self.name}-{self.digest}"
+
+    def with_options(self, **options: Any) -> "StudyConfig":
+        """Return a copy in which every option that is not None replaces the field of its name."""
+        return replace(self, **{key: value for key, value in options.items() if value is not None})
+
+    def to_toml(self) -> str:
+        """Return the study as TOML; `from_mapping(tomllib.loads(...))` gives an equal study back."""
+        import tomli_w
+
+        return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()})
+
+
+WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
+    "seeds": (1, 10_000),
+    "max_seeds": (2, 10_000),
+    "steps": (1, 1_000_000),
+    "batch": (1, 65_536),
+    "grid": (4, 1024),
+}
+REAL_NUMBERS: dict[str, tuple[float, float]] = {
+    "lr": (1e-6, 10.0),
+    "frequency": (0.1, 64.0),
+    "allowed_drop": (0.0, 1.0),
+    "learned": (0.0, 1.0),
+}
+NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
+CHOICES: dict[str, tuple[str, ...]] = {
+    "placement": PLACEMENTS,
+    "observer": OBSERVERS,
+    "weight_observer": WEIGHT_OBSERVERS,
+    "device": DEVICES,
+    "trainer": TRAINERS,
+}
+
+
+def from_mapping(values: Mapping[str, Any]) -> StudyConfig:
+    """Return the study that flat key-value pairs describe; missing keys take their defaults.
+
+    Raises:
+        BadInput: an unknown key (with the nearest known one) or a bad value.
+    """
+    known = [field.name for field in fields(StudyConfig)]
+    for key in values:
+        if key == "multiverse":
+            raise BadInput(key, values[key], "there is no such key in a study; quantstudy multiverse takes this table")
+        if key not in known:
+            raise BadInput(key, values[key], f"there is no such key; {choices(key, known)}")
+    study = StudyConfig(**values)
+    for key in NUMERIC & values.keys():  # command-line options arrive as text, which values of a file must not be
+        if any(isinstance(part, str) for part in (values[key] if isinstance(values[key], tuple) else (values[key],))):
+            raise BadInput(key, values[key], "numbers stand without quotes")
+    return study

@@ -1,0 +1,140 @@
+"""From cells to records: join the cells' files into the files of the run folder."""
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from safetensors import numpy as safetensors
+
+from quantstudy.engine.cells import Cell, cells
+from quantstudy.errors import StudyFailure
+from quantstudy.quantize.scheme import IntFormat, Scheme
+from quantstudy.records.cells import load_cell
+from quantstudy.records.files import file_sha256, opened_atomically
+from quantstudy.records.folders import weights_file
+from quantstudy.records.run import Run
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
+from quantstudy.records.store import npz, write_records
+from quantstudy.targets.islands import island_masks
+
+RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
+"""Columns of the metrics that decide which seeds are shown, and when there are enough seeds."""
+
+
+def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
+    """Yield, per activation, the seed with the lower median of the flip rate at the focus scheme, NaN left out.
+
+    If all are NaN, that is the first seed.
+    """
+    for activation, rates in zip(run.config.activations, _focus(run, "flip_rate"), strict=True):
+        order = np.argsort(rates, kind="stable")  # NaN last
+        yield activation, int(order[max(0, int(np.isfinite(rates).sum()) - 1) // 2])
+
+
+def focus_accuracies(run: Run) -> NDArray[np.float64]:
+    """Return the accuracy after quantization by the focus scheme, [activations, seeds], as far as it is measured.
+
+    Activations without a finite value at any seed are left out.
+    """
+    found = _focus(run, "accuracy_quantized")
+    return found[np.isfinite(found).any(axis=1)]
+
+
+def _focus(run: Run, metric: str) -> NDArray[np.float64]:
+    """Return one metric of the networks quantized by the focus scheme, [activations, seeds]."""
+    focus = IntFormat(run.config.focus_bits)
+    wanted = (
+        (pc.field("scope") == "network")
+        & (pc.field("metric") == metric)
+        & (pc.field("backend") == "simulated")
+        & (pc.field("scheme") == str(Scheme(focus, focus)))
+    )
+    found = np.full((len(run.config.activations), run.config.seeds), np.nan)
+    for unit in cells("measure", run.config, run.looks):
+        table = _table(_files(run, unit)["metrics.parquet"], RATES).filter(wanted)
+        found[run.config.activations.index(unit.activation), table["seed"].to_numpy()] = table["value"].to_numpy()
+    return found
+
+
+def gather(run: Run) -> dict[str, str]:
+    """Join the tables and weights of the cells into records of the run; return their digests by name.
+
+    Most tables grow with the number of seeds, so only one cell's tables are in memory at a time.
+    """
+    config = run.config
+    digests = _joined(run, "measure", {"metrics": METRICS, "plans": PLANS})
+    if not config.quick:
+        digests |= _joined(run, "vary", VARIATION_TABLES)
+    histograms = [_table(_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)]
+    masks = island_masks(range(config.seeds), config.grid, config.frequency)
+    files = {
+        "masks.npz": npz({"mask": masks}),
+        "histograms.parquet": to_parquet([_pooled(histograms)], HISTOGRAMS),
+    }
+    for activation in config.activations:
+        files[weights_file(activation)] = _weights(run, activation)
+    return digests | write_records(run, files)
+
+
+def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str, str]:
+    """Join the tables that the cells of a stage wrote; a cell need not have written every table."""
+    with ExitStack() as open_files:
+        append = {}
+        for name, schema in schemas.items():
+            file = open_files.enter_context(opened_atomically(run.folder / f"{name}.parquet"))
+            append[f"{name}.parquet"] = open_files.enter_context(parquet_file(file, schema))
+        for unit in cells(stage, run.config, run.looks):
+            files = _files(run, unit)
+            for name in append.keys() & files.keys():
+                append[name](_table(files[name]))
+    return {name: file_sha256(run.folder / name) for name in append}
+
+
+def gather_maps(run: Run, shown: Iterable[Cell]) -> dict[str, str]:
+    """Join the maps of the seeds that are shown into maps.npz; return its digest by name.
+
+    Args:
+        run: the run.
+        shown: cells of its stage `picture`.
+    """
+    maps = {k: v for unit in shown for k, v in np.load(io.BytesIO(_files(run, unit)["maps.npz"])).items()}
+    return write_records(run, {"maps.npz": npz(maps)})
+
+
+def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
+    """Return the sum of several histograms, bin by bin, rows in an order that does not depend on the cells."""
+    keys = ["activation", "layer", "bin_left", "bin_right"]
+    table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
+    counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()
+    if not counts.num_rows:
+        return HISTOGRAMS.empty_table()
+    which = counts["activation"].chunk(0).indices.to_numpy()
+    order = np.lexsort((counts["bin_left"].to_numpy(), counts["layer"].to_numpy(), which))
+    return counts.rename_columns([*keys, "count"]).take(pa.array(order)).cast(HISTOGRAMS)
+
+
+def _weights(run: Run, activation: str) -> bytes:
+    parts = [
+        safetensors.load(_files(run, unit)["weights.safetensors"])
+        for unit in cells("train", run.config, run.looks)
+        if unit.activation == activation
+    ]
+    stacked = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    data: bytes = safetensors.save(stacked, metadata={"seeds": f"0-{run.config.seeds - 1}"})
+    return data
+
+
+def _table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    return pq.ParquetFile(io.BytesIO(data)).read(columns)
+
+
+def _files(run: Run, unit: Cell) -> dict[str, bytes]:
+    files = load_cell(run.folder, unit.key)
+    if files is None:
+        raise StudyFailure(f"{run.folder / 'cells' / unit.key} is gone or damaged; run again to make it")
+    return files

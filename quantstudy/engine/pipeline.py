@@ -1,0 +1,288 @@
+"""The pipeline: train → quantize and measure → vary → judge → show; every stage reads and writes the run folder."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine import drawing
+from quantstudy.engine.cells import Cell, CellStatus, cell, cells
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.interrupts import as_they_finish
+from quantstudy.engine.notices import LOGGER, Notify, log, once
+from quantstudy.engine.portability import notices
+from quantstudy.engine.simulated_only import simulated_only
+from quantstudy.engine.warmup import load, release, warm_up
+from quantstudy.errors import StudyFailure
+from quantstudy.records.cells import drop_cells, load_cell
+from quantstudy.records.files import locked
+from quantstudy.records.folders import empty_run, require_emptiable, require_same_study
+from quantstudy.records.origins import provenance, require_functions, require_same_functions
+from quantstudy.records.provenance import processor
+from quantstudy.records.run import Run, as_it_was_run, reading_once
+from quantstudy.records.store import start_run, write_json, write_manifest
+from quantstudy.show.names import figure_files
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, how many of its units are done, and how many there are."""
+
+NOTES = 64
+"""How often, at most, the manifest is written during a stage; its size grows with the number of cells it lists."""
+
+
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    executor: Executor | None = None,
+    fresh: bool = False,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = log,
+) -> Run:
+    """Run a study into a folder, or resume it where an earlier run stopped, and return the finished run.
+
+    Args:
+        config: the study.
+        folder: where its records go; made if it is new.
+        executor: where cells run; this process if None.
+        fresh: empty the folder first.
+        progress: called with (stage, done, total).
+        notify: called with each line for the user.
+
+    Raises:
+        BadInput: the folder holds another study, or something else, or an activation is not a valid one.
+        StudyFailure: the folder is in use, or the audit found a layer left in float.
+        OSError: disk full, read-only folder.
+    """
+    executor, notify = executor or ThisProcess(), once(notify)
+    require_functions(config)
+    if fresh:  # refuse before anything is written
+        require_emptiable(folder)
+    else:
+        require_same_study(folder, config)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, notify):
+        if fresh:
+            empty_run(folder)
+        run = start_run(folder, config, provenance(config))
+        elsewhere = None
+        reopen_if_damaged(run, notify)
+        if run.is_complete():
+            run = as_it_was_run(run)
+        else:
+            run = _make_records(run, executor, progress, notify)
+            elsewhere = executor
+        redo(run, progress=progress, executor=elsewhere, only_missing=True)
+        drop_cells(folder)
+    return run
+
+
+def _make_records(run: Run, executor: Executor, progress: Progress, notify: Notify) -> Run:
+    """Run every cell that has no records yet, join the cells' records into those of the run, mark it complete."""
+    config = run.config
+    for line in (*simulated_only(config), *notices(config)):
+        notify(line)
+    seconds: dict[str, float] = {}
+
+    def do(stage: str, run: Run) -> None:
+        with timed(stage, seconds):
+            # the libraries of later stages are loaded while the workers start, not before
+            units = [(run.config, unit) for unit in cells(stage, run.config, run.looks)]
+            do_cells(stage, units, run, executor, progress, notify, meanwhile=_load_the_rest)
+
+    for look in _looks(run):
+        run = look
+        do("train", run)
+        do("measure", run)
+        if config.until_decided and _decided(run):
+            break
+    do("vary", run)
+    release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
+    from quantstudy.engine.collect import gather, gather_maps, median_seeds
+
+    digests: dict[str, str] = {}
+
+    def join() -> None:
+        with timed("gather", seconds):
+            digests.update(gather(run))
+
+    with timed("picture", seconds):
+        shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name, seed in median_seeds(run)]
+        drawn = [(run.config, unit) for unit in shown]
+        do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
+        digests |= gather_maps(run, shown)
+    seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
+    about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
+    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another processor
+    return run
+
+
+def _looks(run: Run) -> Iterator[Run]:
+    """Yield the run with its first number of seeds and, for a study until decided, with each further batch of seeds."""
+    looks = run.config.looks
+    for number, seeds in enumerate(looks, start=1):
+        yield replace(run, config=run.config.with_options(seeds=seeds), looks=looks[:number])
+
+
+def _decided(run: Run) -> bool:
+    """Whether the best at the focus scheme is told apart from all others by a test that allows for repeated looks.
+
+    Activations without any finite value are left out. If none is left the answer is yes: more seeds would not help.
+    """
+    from quantstudy.engine.collect import focus_accuracies
+    from quantstudy.judge.rules import rule_of
+    from quantstudy.judge.statistics.paired import paired_against_best
+
+    accuracies = focus_accuracies(run)
+    return len(accuracies) == 0 or int(paired_against_best(accuracies, rule_of(run.config).p).tied.sum()) == 1
+
+
+def redo(
+    run: Run,
+    *,
+    progress: Progress = lambda stage, done, total: None,
+    executor: Executor | None = None,
+    only_missing: bool = False,
+) -> None:
+    """Judge a run and draw its figures and its page, from its records alone.
+
+    Args:
+        run: a run whose records are complete.
+        progress: called with (stage, done, total).
+        executor: draws some of the figures while this process judges and draws the others; this process alone if None.
+        only_missing: do nothing if the verdict, the page and all figures exist.
+    """
+    targets = [run.folder / "verdict.json", run.folder / "report.html", *figure_files(run)]
+    if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
+        return
+    held, seconds = reading_once(run), dict[str, float]()
+    elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
+    if elsewhere is not None:
+        load(elsewhere)
+        _load_the_rest()  # at the same time as the workers' server process loads it
+    begun = drawing.draw_elsewhere(run, drawing.FROM_RECORDS, elsewhere)
+    with timed("judge", seconds):
+        from quantstudy.judge.run import judge_run  # pandas and scipy, which the workers need not wait for
+        from quantstudy.words.summary import in_words
+
+        progress("judge", 0, 1)
+        write_json(run.folder / "verdict.json", in_words(run.config, judge_run(held)))
+        progress("judge", 1, 1)
+    with timed("draw", seconds):
+        begun |= drawing.draw_elsewhere(run, drawing.FROM_VERDICT, elsewhere)
+        drawing.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
+    manifest = run.manifest()
+    durations = seconds | manifest["seconds"]
+    if durations != manifest["seconds"]:  # the first durations are kept: judging again changes no record
+        write_manifest(run, manifest | {"seconds": manifest["seconds"] | durations})
+
+
+def do_cells(
+    stage: str,
+    units: Sequence[tuple[StudyConfig, Cell]],
+    run: Run,
+    executor: Executor,
+    progress: Progress,
+    notify: Notify,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> None:
+    """Run the cells that have no records yet; each finished one is reported and listed in the manifest.
+
+    Args:
+        stage: name of the stage, for `progress`.
+        units: cells, each with the study that it is part of.
+        run: the run whose folder their records go to.
+        executor: where they run.
+        progress: called with (stage, done, total), in cells.
+        notify: called with each line for the user.
+        meanwhile: called in this process once all cells are submitted.
+    """
+    manifest, missing = run.manifest(), []
+    for config, unit in units:
+        if load_cell(run.folder, unit.key) is None:
+            missing.append((config, unit))
+        else:
+            manifest["cells"].setdefault(unit.key, {"state": "done"})  # a run was killed before it listed this cell
+    kept = len(units) - len(missing)
+    progress(stage, kept, len(units))
+    for done, status in enumerate(_results(stage, executor, run.folder, missing, meanwhile), start=1):
+        for notice in status.notices:
+            notify(notice)
+        manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
+        manifest["device"] = status.device
+        LOGGER.info("%s: %d of %d cells done, %s", stage, kept + done, len(units), status.key)
+        if done % -(-len(missing) // NOTES) == 0 or done == len(missing):
+            write_manifest(run, manifest)
+        progress(stage, kept + done, len(units))
+
+
+def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+    """Do one cell's work and commit its records to the run folder; called wherever the executor runs it."""
+    from quantstudy.engine.worker import run
+
+    return run(folder, config, unit)
+
+
+def _results(
+    stage: str,
+    executor: Executor,
+    folder: Path,
+    units: Sequence[tuple[StudyConfig, Cell]],
+    meanwhile: Callable[[], object],
+) -> Iterator[CellStatus]:
+    """Yield the status of every cell in the order in which they finish; with `ThisProcess`, one after the other."""
+    pending = []
+    if stage == "train" and units:
+        first = partial(executor.submit, run_cell, folder, *units[0])
+        done = 0
+        for status in warm_up(executor, first, meanwhile):
+            yield status
+            done += 1
+        units = units[done:]
+    for unit in units:
+        future = executor.submit(run_cell, folder, *unit)
+        if isinstance(executor, ThisProcess):
+            yield future.result()
+        else:
+            pending.append(future)
+    meanwhile()
+    yield from as_they_finish(pending)
+
+
+def _load_the_rest() -> None:
+    """Import what the stages after the cells need: the libraries for statistics and figures take two seconds."""
+    import_module("quantstudy.engine.collect")
+    import_module("quantstudy.judge.run")
+    drawing.load()
+
+
+def reopen_if_damaged(run: Run, notify: Notify) -> None:
+    """Mark a complete run as running if some of its records are missing or damaged, so that they are made again.
+
+    Raises:
+        BadInput: a user's function has changed since the records were made.
+    """
+    require_same_functions(run)
+    damaged = run.damaged() if run.is_complete() else []
+    if damaged:
+        notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
+        write_manifest(run, run.manifest() | {"state": "running", "files": {}})
+
+
+def _readable_verdict(run: Run) -> bool:
+    with suppress(StudyFailure):
+        return bool(run.verdict())
+    return False
+
+
+@contextmanager
+def timed(stage: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add the duration of the block, in seconds, to that of its stage so far."""
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 3)

@@ -1,0 +1,50 @@
+"""Getting any executor ready: what cells need is loaded and compiled before many of them run at once."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.interrupts import as_they_finish
+
+T = TypeVar("T")
+
+
+def load(executor: Executor) -> None:
+    """Make an executor begin to load what its processes need, if it has a method `get_ready`; don't wait for it."""
+    get_ready = getattr(executor, "get_ready", None)
+    if get_ready is not None:
+        get_ready()
+
+
+def warm_up(executor: Executor, first: Callable[[], Future[T]], meanwhile: Callable[[], object]) -> Iterator[T]:
+    """Let an executor do one call before all others and yield its result; with `ThisProcess`, yield nothing.
+
+    One worker compiles the trainer, by doing that call, and another the kernels for measuring; both go into a cache on
+    disk that all workers share. Started all at once, every worker would compile both.
+
+    Args:
+        executor: any executor; `ThisProcess` has nothing to warm up.
+        first: submits the first call.
+        meanwhile: called in this process while the executor loads.
+    """
+    if isinstance(executor, ThisProcess):
+        return
+    load(executor)
+    meanwhile()
+    executor.submit(prepare_to_measure)
+    yield from as_they_finish([first()])
+
+
+def release(executor: Executor) -> None:
+    """Let an executor free its processes' memory between two stages, if it has a method `release`."""
+    free = getattr(executor, "release", None)
+    if free is not None:
+        free()
+
+
+def prepare_to_measure() -> None:
+    """Compile the kernels that measuring needs; called in a worker."""
+    from quantstudy.engine.worker import prepare_to_measure
+
+    prepare_to_measure()

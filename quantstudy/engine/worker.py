@@ -1,0 +1,210 @@
+"""The work of a cell, in the process where it runs: train, measure, vary, picture; from seeds to rows of tables."""
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.cells import Cell, CellStatus
+from quantstudy.engine.executors import available_cores, return_memory
+from quantstudy.engine.portability import device_of
+from quantstudy.engine.simulated_only import runs_in_torchao
+from quantstudy.engine.trained import trained_arrays
+from quantstudy.errors import StudyFailure
+from quantstudy.measure.cause import cause_rows
+from quantstudy.measure.cliff import cliff_rows
+from quantstudy.measure.drift import ANALYSES, float_rows, histogram_rows
+from quantstudy.measure.evaluation import Effect, Subject, subject
+from quantstudy.measure.maps import pictures
+from quantstudy.measure.multiverse import multiverse_rows
+from quantstudy.measure.parity import plan_rows
+from quantstudy.measure.placement import placement_rows
+from quantstudy.measure.sensitivity import sensitivity_rows
+from quantstudy.measure.variation import plan_of
+from quantstudy.networks.stack import Stack, from_arrays, initial_stack
+from quantstudy.quantize.fake_quant import accumulated, isolated
+from quantstudy.quantize.int8_products import INEXACT, exact_products, multiplies_integers
+from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
+from quantstudy.quantize.torchao_backend import RealResult, run_torchao
+from quantstudy.records.cells import load_cell, store_cell
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
+from quantstudy.records.store import npz
+from quantstudy.targets.islands import island_masks
+
+Files = dict[str, bytes]
+Notify = Callable[[str], None]
+
+
+def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+    """Do one cell's work on one thread and commit its files to the run folder."""
+    started = time.perf_counter()
+    notices: list[str] = []
+    device = device_of(config.device)
+    with one_thread(), torch.no_grad():
+        if parse_activation(unit.activation).made_of != unit.made_of:
+            raise StudyFailure(f"{unit.activation} is another function now than when the run was begun; run again")
+        try:
+            files = STAGES[unit.stage](folder, config, unit, device, notices.append)
+        except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
+    notices += [*_about_compiling(), *_about_functions()]
+    store_cell(folder, unit.key, files)
+    pa.default_memory_pool().release_unused()
+    return_memory()
+    return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
+
+
+def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Train one stack, or load it from the cache; → weights.safetensors."""
+    arrays = trained_arrays(config, unit.activation, unit.seeds, device=device, threads=_threads(), notify=notify)
+    return {"weights.safetensors": save(arrays)}
+
+
+def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack by every scheme and backend and measure the drift; → the cell's share of the tables."""
+    return _measured(subject(*_trained(folder, config, unit, device)), config, notify)
+
+
+def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
+    metrics, plans = float_rows(on), []
+    for scheme in config.schemes:
+        effect = quantize(on, config, scheme, notify=notify)
+        for analysis in ANALYSES.values():
+            metrics += analysis(on, effect)
+        plans += plan_rows(on, effect)
+        del effect  # a hundred megabytes, which would otherwise stay in memory beside the next scheme's
+    tables = {"metrics": (metrics, METRICS), "histograms": (histogram_rows(on), HISTOGRAMS), "plans": (plans, PLANS)}
+    return {
+        f"{name}.parquet": to_parquet([pa.concat_tables(rows).unify_dictionaries().combine_chunks()], schema)
+        for name, (rows, schema) in tables.items()
+    }
+
+
+def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack in the ways beyond the schemes; → the cell's share of their tables.
+
+    A stack of a control activation (`StudyConfig.controls`) is measured for the question `cause` alone.
+    """
+    on = subject(*_trained(folder, config, unit, device))
+    wanted = VARIATIONS if unit.activation in config.activations else {"cause": VARIATIONS["cause"]}
+    return {
+        f"{name}.parquet": to_parquet([analysis(on, config)], VARIATION_TABLES[name])
+        for name, analysis in wanted.items()
+    }
+
+
+def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Evaluate one seed of one stack for the figures; → maps.npz."""
+    on = subject(*_trained(folder, config, unit, device))
+    focus = IntFormat(config.focus_bits)
+    shown = [scheme for bits in config.bits for scheme in schemes_for(bits)]
+    effects = [quantize(on, config, scheme, with_torchao=False) for scheme in shown]
+    return {"maps.npz": npz(pictures(on, effects, folds_of=str(Scheme(focus, focus))))}
+
+
+def multiverse_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack at every placement with every observer; → the cell's share of multiverse.parquet."""
+    on = subject(*_trained(folder, config, unit, device))
+    return {"multiverse.parquet": to_parquet([multiverse_rows(on, config)], MULTIVERSE)}
+
+
+VARIATIONS: dict[str, Callable[[Subject, StudyConfig], pa.Table]] = {
+    "sensitivity": sensitivity_rows,
+    "placement": placement_rows,
+    "cliff": cliff_rows,
+    "cause": cause_rows,
+}
+"""Every analysis beyond the schemes, by the name of the table that it writes."""
+
+STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
+    "train": train_cell,
+    "measure": measure_cell,
+    "vary": vary_cell,
+    "picture": picture_cell,
+    "multiverse": multiverse_cell,
+}
+"""The function that does the work of each stage."""
+
+
+def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
+    """Return the trained stack of a cell's seeds, the seeds and their masks."""
+    files = load_cell(folder, unit.trained)
+    if files is None:
+        raise StudyFailure(f"{folder / 'cells' / unit.trained} is gone or damaged; run again to train it")
+    stack = from_arrays(parse_activation(unit.activation), load(files["weights.safetensors"]))
+    chosen = stack.select(slice(unit.place, unit.place + len(unit.seeds)))
+    return chosen.to(device), unit.seeds, island_masks(unit.seeds, config.grid, config.frequency)
+
+
+def quantize(
+    on: Subject,
+    config: StudyConfig,
+    scheme: Scheme,
+    *,
+    with_torchao: bool = True,
+    notify: Notify = lambda line: None,
+) -> Effect:
+    """Return the effect of one scheme on the subject, by the simulated path and, where torchao has it, by torchao."""
+    plan = plan_of(on.stack, on.maps, config, scheme)
+    real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
+    return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
+
+
+def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
+    if multiplies_integers(plan.scheme) and not exact_products(on.stack, on.maps.points):
+        notify(INEXACT)
+        return None
+    return run_torchao(on.stack, plan, on.maps.points)
+
+
+def prepare_to_measure() -> None:
+    """Compile the kernels that measuring needs, or load them from disk, by measuring one untrained network."""
+    config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
+    stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
+    with one_thread(), torch.no_grad():
+        _measured(subject(stack, (0,), island_masks((0,), config.grid, config.frequency)), config, lambda line: None)
+
+
+def _about_compiling() -> list[str]:
+    """Return a notice if the compiled CPU kernels were used and could not be cached on disk."""
+    jit = sys.modules.get("quantstudy_kernels.cpu.jit")
+    problem = jit.cache_problem() if jit else None
+    return [problem] if problem else []
+
+
+def _about_functions() -> list[str]:
+    """Return notices about users' activation functions that failed, if any were called."""
+    guarded = sys.modules.get("quantstudy.activations.guarded")
+    return guarded.failures() if guarded else []
+
+
+def _threads() -> int:
+    """Return how many models to train at once: one in a worker process, else as many as there are cores."""
+    return 1 if multiprocessing.parent_process() else available_cores()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, then put the number of threads back.
+
+    The order of additions, and with it the last bit, would otherwise depend on the number of threads; several cores are
+    used by running several cells.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""Statistics of a few seeds, as functions of arrays."""

@@ -1,0 +1,75 @@
+"""Rows of plans.parquet: every quantizer of a plan, and how far the two backends agree."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from quantstudy.measure.evaluation import Effect, Subject
+from quantstudy.quantize.fake_quant import quantized_stack
+from quantstudy.quantize.plan import ActivationQuantizer
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
+from quantstudy.quantize.torchao_backend import RealResult
+from quantstudy.records.schemas import PLANS, rows
+
+
+def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
+    """The scheme's plan, a row per scale, and the parity of the two backends, a row per weight tensor and per logit."""
+    plan = effect.plan
+    quantizers: dict[str, ActivationQuantizer] = {"coordinates": plan.coordinates}
+    quantizers |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
+    quantizers |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
+    quantizers |= {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
+    tables = [_quantizer_rows(subject, effect.scheme, name, q) for name, q in quantizers.items() if q is not None]
+    return tables + (_parity_rows(subject, effect, effect.real) if effect.real is not None else [])
+
+
+def _quantizer_rows(subject: Subject, scheme: str, tensor: str, quantizer: Quantizer | TokenQuantizer) -> pa.Table:
+    common = {"activation": subject.activation, "scheme": scheme, "backend": "simulated", "tensor": tensor}
+    seeds = np.asarray(subject.seeds, dtype=np.int32)
+    if isinstance(quantizer, TokenQuantizer):  # scale and zero point are chosen at run time
+        return rows(PLANS, len(seeds), seed=seeds, bits=quantizer.format.bits, **common)
+    scale = np.broadcast_to(quantizer.scale.cpu().numpy()[..., 0], (len(seeds), quantizer.scale.shape[1]))
+    zero = np.broadcast_to(quantizer.zero_point.cpu().numpy()[..., 0], scale.shape)
+    model, channel = np.unravel_index(np.arange(scale.size), scale.shape)
+    return rows(
+        PLANS,
+        scale.size,
+        seed=seeds[model],
+        channel=channel if tensor.endswith(".weight") else None,
+        scale=scale.ravel(),
+        zero_point=zero.ravel(),
+        bits=quantizer.format.bits,
+        **common,
+    )
+
+
+def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.Table]:
+    common = {"activation": subject.activation, "scheme": effect.scheme, "backend": "torchao"}
+    seeds = np.asarray(subject.seeds, dtype=np.int32)
+    simulated = quantized_stack(subject.stack, effect.plan).weights
+    tables = []
+    for layer, (ours, theirs) in enumerate(zip(simulated, real.weights, strict=True)):
+        equal = (ours.cpu() == theirs).flatten(1).all(dim=1).numpy()
+        tables.append(
+            rows(PLANS, len(seeds), seed=seeds, tensor=f"layers.{layer}.weight", weights_equal=equal, **common)
+        )
+    fake, true = subject.logit(effect.accumulated.logit), subject.logit(real.logit)
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        apart = np.abs(fake - true).max(axis=(1, 2)).astype(np.float64)
+    tables.append(
+        rows(
+            PLANS,
+            len(seeds),
+            seed=seeds,
+            tensor="logit",
+            max_abs_logit_difference=apart,
+            flips=(_classes(fake) != _classes(true)).sum(axis=(1, 2)),
+            **common,
+        )
+    )
+    return tables
+
+
+def _classes(logits: NDArray[np.float32]) -> NDArray[np.int8]:
+    """Return 1 island, 0 sea, −1 neither: a pixel that has a class in one backend alone is decided differently."""
+    return np.where(np.isfinite(logits), logits > 0, -1).astype(np.int8)

@@ -1,0 +1,1 @@
+"""The stacked network, and how it is trained."""

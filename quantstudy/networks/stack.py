@@ -1,0 +1,165 @@
+"""The stacked network: the same small MLP once per seed, all evaluated in one call."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from quantstudy.activations.catalogue import Activation
+from quantstudy.targets.randomness import stream
+
+if TYPE_CHECKING:
+    from quantstudy_kernels.forward import Network
+
+INITIAL_SLOPE = 0.25
+"""Where PReLU's learned slopes start (He et al. 2015)."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """All models of one activation; the leading axis of every tensor is the model.
+
+    Attributes:
+        activation: the function between the layers.
+        weights: per layer [models, out, in], float32.
+        biases: per layer [models, out, 1].
+        slopes: per hidden layer [models, out, 1] for an activation with learned slopes, else None.
+    """
+
+    activation: Activation
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    slopes: tuple[Tensor | None, ...]
+
+    @property
+    def models(self) -> int:
+        """Number of models."""
+        return int(self.weights[0].shape[0])
+
+    @property
+    def hidden(self) -> int:
+        """Number of hidden layers; layer `hidden` is the output."""
+        return len(self.weights) - 1
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether layers are computed in the kernels' own arithmetic, the same bits on every processor."""
+        return self.weights[0].is_cpu and self.weights[0].dtype is torch.float32
+
+    @property
+    def portable(self) -> bool:
+        """Whether the whole forward pass is: the activation has a kernel, and there is a hidden layer."""
+        return self.on_cpu and self.activation.kernel is not None and self.hidden > 0
+
+    def preactivation(self, layer: int, inputs: Tensor) -> Tensor:
+        """Return W x + b of one layer: inputs [models, in, points] (or [in, points]) → [models, out, points]."""
+        if self.on_cpu:
+            from quantstudy_kernels.cpu.affine_maps import affine_maps
+
+            return affine_maps(self.weights[layer], self.biases[layer], inputs)
+        inputs = inputs.expand(self.models, -1, -1) if inputs.dim() == 2 else inputs
+        return torch.baddbmm(self.biases[layer], self.weights[layer], inputs)
+
+    def activate(self, layer: int, preactivation: Tensor) -> Tensor:
+        """Return the activation function of a hidden layer, elementwise."""
+        return self.activation(preactivation, self.slopes[layer])
+
+    def as_kernels_have_it(self) -> "Network":
+        """Return the stack as `quantstudy_kernels.forward` takes it; only where there is a kernel.
+
+        Raises:
+            KeyError: the activation has no kernel.
+        """
+        from quantstudy_kernels.forward import Network
+
+        if self.activation.kernel is None:
+            raise KeyError(f"{self.activation.name} has no kernel")
+        slopes = tuple(slope for slope in self.slopes if slope is not None)
+        return Network(self.activation.kernel, self.weights, self.biases, slopes, self.activation.cap)
+
+    def select(self, models: slice) -> "Stack":
+        """Return the stack of some of the models."""
+        return Stack(
+            self.activation,
+            tuple(w[models] for w in self.weights),
+            tuple(b[models] for b in self.biases),
+            tuple(None if s is None else s[models] for s in self.slopes),
+        )
+
+    def with_weights(self, weights: Sequence[Tensor]) -> "Stack":
+        """Return the stack with other weights and everything else as it is."""
+        return Stack(self.activation, tuple(weights), self.biases, self.slopes)
+
+    def with_activation(self, activation: Activation) -> "Stack":
+        """Return the stack with another activation function and every parameter as it is."""
+        return Stack(activation, self.weights, self.biases, self.slopes)
+
+    def to(self, device: str) -> "Stack":
+        """Return the stack on another device."""
+        return Stack(
+            self.activation,
+            tuple(w.to(device) for w in self.weights),
+            tuple(b.to(device) for b in self.biases),
+            tuple(None if s is None else s.to(device) for s in self.slopes),
+        )
+
+    def parameters(self) -> list[Tensor]:
+        """Return every parameter, [models, …] each: weights of all layers, biases of all layers, slopes."""
+        return [*self.weights, *self.biases, *(slope for slope in self.slopes if slope is not None)]
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return `layers.K.weight` [models, out, in], `layers.K.bias` and (PReLU) `prelu.K.slope` [models, out]."""
+        named = {f"layers.{k}.weight": w for k, w in enumerate(self.weights)}
+        named |= {f"layers.{k}.bias": b.squeeze(-1) for k, b in enumerate(self.biases)}
+        named |= {f"prelu.{k}.slope": s.squeeze(-1) for k, s in enumerate(self.slopes) if s is not None}
+        return {name: np.ascontiguousarray(tensor.cpu().numpy()) for name, tensor in named.items()}
+
+
+def from_arrays(activation: Activation, arrays: Mapping[str, NDArray[np.float32]]) -> Stack:
+    """Return the stack whose `arrays()` these are.
+
+    Raises:
+        KeyError: a parameter is missing.
+    """
+    layers = sum(name.endswith(".weight") for name in arrays)
+
+    def tensor(name: str) -> Tensor:
+        return torch.from_numpy(np.array(arrays[name], dtype=np.float32))
+
+    return Stack(
+        activation,
+        tuple(tensor(f"layers.{k}.weight") for k in range(layers)),
+        tuple(tensor(f"layers.{k}.bias").unsqueeze(-1) for k in range(layers)),
+        tuple(
+            tensor(f"prelu.{k}.slope").unsqueeze(-1) if activation.learned_slope else None for k in range(layers - 1)
+        ),
+    )
+
+
+def initial_stack(activation: Activation, seeds: Sequence[int], hidden: Sequence[int]) -> Stack:
+    """Return untrained networks 2→hidden→1: He-normal weights (std √(2/in)), zero biases, PReLU slopes 0.25.
+
+    The draw depends on the seed and the numbers of neurons alone, so that every activation starts from the same weights
+    (He et al. 2015, arXiv 1502.01852).
+    """
+    neurons = (2, *hidden, 1)
+    shapes = list(zip(neurons[1:], neurons[:-1], strict=True))
+    ends = np.cumsum([0, *(out * into for out, into in shapes)])
+    draws = np.stack([stream(seed, "initial").standard_normal(ends[-1]) for seed in seeds])
+    weights = tuple(
+        torch.from_numpy(
+            (draws[:, start:end] * math.sqrt(2.0 / into)).astype(np.float32).reshape(len(seeds), out, into)
+        )
+        for (out, into), start, end in zip(shapes, ends[:-1], ends[1:], strict=True)
+    )
+    return Stack(
+        activation,
+        weights,
+        tuple(torch.zeros(len(seeds), out, 1) for out, _ in shapes),
+        tuple(torch.full((len(seeds), n, 1), INITIAL_SLOPE) if activation.learned_slope else None for n in hidden),
+    )

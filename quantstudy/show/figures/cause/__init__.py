@@ -1,0 +1,1 @@
+"""What makes hardgelu better or worse?"""

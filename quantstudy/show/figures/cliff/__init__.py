@@ -1,0 +1,1 @@
+"""From how many bits on is it safe?"""

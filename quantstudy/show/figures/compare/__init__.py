@@ -1,0 +1,1 @@
+"""In what do two runs differ?"""

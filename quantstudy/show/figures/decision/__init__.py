@@ -1,0 +1,1 @@
+"""Which activation flips fewer pixels, and how sure is that?"""

@@ -1,0 +1,183 @@
+"""The decision maps: target, float and every scheme of the widths asked for, for each activation's median seed."""
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from contourpy import contour_generator
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from quantstudy.quantize.scheme import schemes_for
+from quantstudy.show.canvas.marks import Mark, hatched, swatch, write_in
+from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, wrap
+from quantstudy.show.canvas.style import (
+    BASE,
+    BECAME_ISLAND,
+    BECAME_SEA,
+    FLOAT_LINE,
+    ISLAND,
+    MUTED,
+    QUANTIZED_LINE,
+    RULE,
+    SEA,
+    rgb,
+    styled,
+)
+from quantstudy.show.values import not_learned
+from quantstudy.words.figures import maps as words
+from quantstudy.words.numbers import percent
+from quantstudy.words.verdict import marked
+
+if TYPE_CHECKING:
+    from quantstudy.records.run import Run
+
+Maps = dict[str, NDArray[Any]]
+
+HEAD, LEGEND, UNDER, GAP = 0.32, 0.45, 0.27, 0.08
+"""Inches: column names, the legend's strip, the line under each panel, the gap between panels."""
+MOST_COLUMNS = 10
+"""Panels side by side; beyond two widths each width gets a block of its own."""
+
+COLOURS = rgb([SEA, ISLAND, BECAME_ISLAND, BECAME_SEA])
+
+
+@styled
+def maps(run: "Run") -> Figure:
+    """Draw rows of activations: target, float decision, and the decision of each scheme of the widths asked for.
+
+    Pixels that flip between float and quantized are sand (sea → island) and shallow water (island → sea). The black
+    line is the float decision boundary (logit = 0), the white one the quantized; y points upwards.
+    """
+    stored = run.maps()
+    blocks = _blocks(run.config.bits)
+    names = run.config.activations
+    labels = names_width(names, 1.38, "bold") + 0.12
+    size = min(1.9, (BODY - labels) / max(map(len, blocks)) - GAP)
+    row = size + UNDER
+    height = LEGEND + len(blocks) * (HEAD + row * len(names) + 0.15)
+    title = marked(words.title(_rates(run, stored), run.config.focus_scheme), not_learned(run))
+    page = Page(height, title, words.READING, words.caption(run.config.seeds))
+    _legend(page, labels)
+    top = LEGEND
+    for columns in blocks:
+        for index, column in enumerate(columns):
+            page.heading(labels + (size + GAP) * index + size / 2, top + 0.16, column, size=BASE, ha="center")
+        ax = page.axes(labels, top + HEAD, BODY - labels, row * len(names), bare=True)
+        for place, name in enumerate(names):
+            middle = top + HEAD + row * place + size / 2
+            shown = wrap(name, labels - 0.12, BASE, "bold")
+            page.write(labels - 0.12, middle, shown, ha="right", va="bottom", weight="bold")
+            seed = int(stored[f"{name}/seed"])
+            page.note(labels - 0.12, middle + 0.05, f"seed {seed}", ha="right", va="top")
+            _row(ax, stored, name, columns, (size, row * (len(names) - place) - size))
+        top += HEAD + row * len(names) + 0.15
+    return page.figure
+
+
+def _blocks(bits: tuple[int, ...]) -> list[list[str]]:
+    schemes = [[str(scheme) for scheme in schemes_for(width)] for width in bits]
+    together = ["target", "float", *(scheme for part in schemes for scheme in part)]
+    return [together] if len(together) <= MOST_COLUMNS else [["target", "float", *part] for part in schemes]
+
+
+def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[float, float]) -> None:
+    size, bottom = place
+    target, logit = stored[f"{name}/target"].astype(bool), stored[f"{name}/float/logit"]
+    for index, column in enumerate(columns):
+        left = (size + GAP) * index
+        box = (left, left + size, bottom, bottom + size)
+        quantized = None if column in {"target", "float"} else stored.get(f"{name}/{column}/logit")
+        finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
+        if column == "target":
+            plot_decision(target, ax, outlines=False, box=box)
+            under = f"{percent(float(target.mean()), 0)} islands"
+        elif not finite or (quantized is None and column != "float"):
+            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
+            under = "n/a" if finite else "not finite"
+        else:
+            plot_decision(logit, ax, quantized=quantized, box=box)
+            same = (logit > 0) == (target if quantized is None else quantized > 0)
+            what, where = ("accuracy", same) if quantized is None else ("flips", ~same)
+            under = f"{what} {percent(float(where.mean()))}"
+        write_in(ax, left + size / 2, bottom - 0.11, under, color=MUTED)
+
+
+def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return 0 sea, 1 island, 2 became island, 3 became sea.
+
+    >>> flips(np.array([-1.0, 1.0, -1.0, 1.0]), np.array([-1.0, 1.0, 1.0, -1.0])).tolist()
+    [0, 1, 2, 3]
+    """
+    before, after = logit > 0, quantized > 0
+    return np.where(before == after, after, np.where(after, 2, 3)).astype(np.uint8)
+
+
+def plot_decision(
+    logit: NDArray[Any],
+    ax: Axes | None = None,
+    *,
+    quantized: NDArray[Any] | None = None,
+    outlines: bool = True,
+    box: tuple[float, float, float, float] = (-1.0, 1.0, -1.0, 1.0),
+) -> Axes:
+    """Draw a decision map, y upwards: red islands where the logit is above 0, blue sea elsewhere.
+
+    Args:
+        logit: `[N, N]`, row-major y then x, the first row is y = −1; booleans (a target) are 1 on islands.
+        ax: where; None is a figure of its own.
+        quantized: the same network's logits once it is quantized. Pixels that change class are sand (became island)
+            and shallow water (became sea), and its boundary is white.
+        outlines: draw the boundaries (logit = 0), black that of `logit`.
+        box: left, right, bottom and top of the map in the units of the axes.
+
+    Returns:
+        The axes.
+    """
+    ax = ax if ax is not None else own_axes(3.0, 3.0)
+    classes = (logit > 0).astype(np.uint8) if quantized is None else flips(logit, quantized)
+    plain = ax.get_autoscale_on()  # a page's axes measure inches both ways
+    aspect: Literal["equal", "auto"] = "equal" if plain else "auto"
+    ax.imshow(COLOURS[classes], extent=box, origin="lower", interpolation="nearest", aspect=aspect)
+    if outlines:
+        _outline(ax, logit, box, FLOAT_LINE)
+        if quantized is not None:
+            _outline(ax, quantized, box, QUANTIZED_LINE)
+    return ax
+
+
+def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, float], colour: str) -> None:
+    """Draw the lines where the logit is 0; the picture's pixel centres are its data points."""
+    rows, columns = logit.shape
+    lines = contour_generator(z=logit, name="serial").lines(0.0)
+    scale = np.array([(box[1] - box[0]) / columns, (box[3] - box[2]) / rows])
+    placed = [(np.asarray(line) + 0.5) * scale + (box[0], box[2]) for line in lines]
+    width = 0.9 if colour == FLOAT_LINE else 0.7
+    ax.add_collection(LineCollection(placed, colors=colour, linewidths=width), autolim=False)
+
+
+def _legend(page: Page, left: float) -> None:
+    colours = ISLAND, SEA, BECAME_ISLAND, BECAME_SEA
+    areas = [swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5) for colour in colours]
+    marks = [*areas, _line(FLOAT_LINE), _line(QUANTIZED_LINE)]
+    page.legend(zip(marks, words.KINDS, strict=True), left, 0.15)
+
+
+def _line(colour: str) -> Mark:
+    def draw(ax: Axes, left: float, middle: float) -> float:
+        beside = swatch("#8c8c8c", 0.36, 0.18, edgecolor="none")(ax, left, middle)
+        ax.plot([left, left + 0.36], [middle] * 2, color=colour, linewidth=1.5)
+        return beside
+
+    return draw
+
+
+def _rates(run: "Run", stored: Maps) -> dict[str, float]:
+    scheme = run.config.focus_scheme
+    found = {}
+    for name in run.config.activations:
+        quantized = stored.get(f"{name}/{scheme}/logit")
+        if quantized is not None and np.isfinite([quantized, stored[f"{name}/float/logit"]]).all():
+            found[name] = float(((stored[f"{name}/float/logit"] > 0) != (quantized > 0)).mean())
+    return found

@@ -1,0 +1,1 @@
+"""Does the answer survive other reasonable choices?"""

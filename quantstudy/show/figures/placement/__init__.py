@@ -1,0 +1,1 @@
+"""Does the answer depend on how it is quantized?"""

@@ -1,0 +1,82 @@
+"""What the placement figure shows, as arrays over settings and activations, and its finding in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantstudy.show.values import Floats
+from quantstudy.words.numbers import real
+from quantstudy.words.placement import FACTORS
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every setting of one scheme.
+
+    Attributes:
+        scheme: the scheme.
+        names: activations.
+        settings: the settings as verdict.json holds them.
+        behind: points behind the best of the setting, paired by seed `[settings, activations]`; NaN where unknown.
+        best: whether the activation has the best mean of the setting `[settings, activations]`.
+        tied: whether it is the best or tied with it `[settings, activations]`; with one seed the same as `best`.
+        deployable: whether it is deployable there `[settings, activations]`.
+        default: whether the setting is the study's own `[settings]`.
+        seeds: number of seeds of the study.
+    """
+
+    scheme: str
+    names: tuple[str, ...]
+    settings: list[Mapping[str, Any]]
+    behind: Floats
+    best: Mask
+    tied: Mask
+    deployable: Mask
+    default: Mask
+    seeds: int
+
+    @property
+    def end(self) -> float:
+        """Points behind at the dark end of the colour scale, which a few that break down do not stretch."""
+        finite = self.behind[np.isfinite(self.behind)]
+        return max(float(np.percentile(finite, 95.0)) if finite.size else 0.0, 0.1)
+
+    def made(self, factor: str, level: Any) -> Mask:
+        """Return which settings take this level of a factor, `[settings]`."""
+        return np.array([setting[factor] == level for setting in self.settings], dtype=bool)
+
+    def levels(self, factor: str) -> list[Any]:
+        """Return the levels of a factor that occur."""
+        return [level for level in FACTORS[factor].levels if self.made(factor, level).any()]
+
+
+def table_of(scheme: str, section: Mapping[str, Any], config: "StudyConfig") -> Table:
+    """Return `verdict["placement"][scheme]` as arrays; a section without settings gives arrays of no rows."""
+    names = config.activations
+    settings = list(section.get("settings", []))
+    shape = (len(settings), len(names))
+    behind = [real(one["behind"].get(name, {}).get("mean")) for one in settings for name in names]
+
+    def among(key: str) -> Mask:
+        return np.array([name in one[key] for one in settings for name in names], dtype=bool).reshape(shape)
+
+    best = np.array([name == one["best"] for one in settings for name in names], dtype=bool).reshape(shape)
+    return Table(
+        scheme=scheme,
+        names=names,
+        settings=settings,
+        behind=100.0 * np.array(behind, dtype=np.float64).reshape(shape),
+        best=best,
+        tied=best if config.seeds == 1 else best | among("tied_with"),
+        deployable=among("deployable"),
+        default=np.array([bool(one["default"]) for one in settings], dtype=bool),
+        seeds=config.seeds,
+    )

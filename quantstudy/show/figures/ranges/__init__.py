@@ -1,0 +1,1 @@
+"""How do the outputs fill the quantizer's range?"""

@@ -1,0 +1,26 @@
+"""The figures of a run by name, and where they lie; loads nothing that draws."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quantstudy.config.questions import QUESTIONS
+from quantstudy.words.page import FIGURE_QUESTIONS
+
+if TYPE_CHECKING:
+    from quantstudy.records.run import Run
+
+VARIED = tuple(question.section for question in QUESTIONS)
+"""Figures of what is asked beyond the schemes; a quick run has none of them."""
+
+FIGURE_NAMES = tuple(FIGURE_QUESTIONS)
+"""Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `catalogue.FIGURES`."""
+
+
+def figure_names(run: "Run") -> tuple[str, ...]:
+    """Return the names of the figures that a run has."""
+    return tuple(name for name in FIGURE_NAMES if not (run.config.quick and name in VARIED))
+
+
+def figure_files(run: "Run") -> list[Path]:
+    """Return the paths of a run's figures, whether they exist or not."""
+    return [run.folder / "figures" / f"{name}.png" for name in figure_names(run)]

@@ -1,0 +1,71 @@
+"""report.html: one self-contained page with the verdict in words, the figures, tables, settings and definitions."""
+
+import base64
+from dataclasses import asdict
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+from PIL import Image
+
+from quantstudy.drift import catalogue
+from quantstudy.records.files import write_atomically
+from quantstudy.show.names import figure_files
+from quantstudy.words import page as words
+from quantstudy.words.headline import headline
+from quantstudy.words.numbers import limit, number, plural
+from quantstudy.words.tables import tables
+
+if TYPE_CHECKING:
+    from quantstudy.records.run import Run
+
+
+def write_report(run: "Run") -> Path:
+    """Write report.html into the run's folder, atomically; figures that exist there are embedded.
+
+    Raises:
+        OSError: disk full, read-only folder.
+    """
+    path = run.folder / "report.html"
+    write_atomically(path, report(run).encode("utf-8", "backslashreplace"))  # its folder's name may be no text
+    return path
+
+
+def report(run: "Run") -> str:
+    """Return the page as HTML: no script, nothing fetched from anywhere, every text escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
+    verdict, manifest, config = run.verdict(), run.manifest(), run.config
+    judged = verdict["schemes"]
+    return template.render(
+        name=config.name,
+        folder=run.folder.name,
+        headline=headline(config, verdict),
+        seeds=plural(config.seeds, "seed"),
+        one_seed=config.seeds == 1,
+        allowed=number(100.0 * config.allowed_drop),
+        learned=f"{limit(config.learned)} %",
+        schemes=[words.scheme_text(scheme, judged) for scheme in config.schemes if str(scheme) in judged],
+        summary=verdict["summary"],
+        figures=[_figure(path) for path in figure_files(run) if path.exists()],
+        tables=tables(config, verdict),
+        parity=words.parity_rows(run.plans(), config.grid),
+        undefined=words.undefined_rows(run.undefined()),
+        config={key: words.setting_text(value) for key, value in asdict(config).items()},
+        provenance=words.provenance_text(manifest),
+        groups={title: list(group.values()) for title, group in words.GROUPS.items()},
+        views=list(catalogue.VIEWS.values()),
+    )
+
+
+def _figure(path: Path) -> words.Row:
+    data = path.read_bytes()
+    question = words.FIGURE_QUESTIONS[path.stem]
+    with Image.open(BytesIO(data)) as picture:  # `page.png` put a description into it, for whoever cannot see it
+        said, size = picture.info.get("Description"), picture.size
+    encoded = base64.b64encode(data).decode("ascii")
+    return {"name": path.stem, "question": question, "alt": said or question, "data": encoded, "size": size}

@@ -1,0 +1,61 @@
+"""What stands on the figure of the chains of folds."""
+
+import math
+from collections.abc import Mapping
+
+from quantstudy.words.numbers import number, percent
+
+READING = (
+    "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
+    "out over the plane."
+)
+OUTPUT, DIFFERENCE = "output, over the float fold's range", "quantized − float, % of that range"
+"""What the two colour scales show."""
+
+
+def title(errors: Mapping[str, float], scheme: str) -> str:
+    """Return how far quantization moves the last fold, at most and at least.
+
+    Args:
+        errors: mean size of the difference per activation that has a chain, in shares of the fold's range.
+        scheme: its name.
+    """
+    if not errors:
+        return f"No network has a live neuron in its last hidden layer: there are no folds to show at {scheme}"
+    least, most = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
+    start = f"{scheme} moves the last fold of the chain by {percent(errors[most])} of its range with {most}"
+    return start if least == most else f"{start}, by {percent(errors[least])} with {least}"
+
+
+def caption(seeds: int) -> str:
+    """Return the small print."""
+    chosen = "One seed was run."
+    if seeds > 1:
+        chosen = "One seed per activation (the one with the median flip rate): it shows what happens, it ranks nothing."
+    return (
+        "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
+        "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
+        f"std(output); that part's share of the sum is printed. {chosen} "
+        "Mean: mean |difference|, % of the float fold's range. y upwards."
+    )
+
+
+def network(seed: int, complexity: float) -> str:
+    """Return which network a chain is from, and how complex its last fold is.
+
+    >>> network(3, 4.21), network(3, float("nan"))
+    ('seed 3, complexity 4.2', 'seed 3')
+    """
+    return f"seed {seed}" if math.isnan(complexity) else f"seed {seed}, complexity {number(complexity)}"
+
+
+def fold(layer: int, neuron: int, share: float) -> str:
+    """Return which neuron a fold is of, in three lines, and its share of the sum that the next one takes."""
+    of = "" if math.isnan(share) else f"{percent(share, 0)} of sum"
+    return f"layer {layer}\nneuron {neuron}\n{of}"
+
+
+def dead(links: int) -> str:
+    """Return why a chain is not as long as the network is deep: of how many folds it has."""
+    why = "every neuron of the last hidden layer is dead" if not links else "no live neuron reaches this far"
+    return f"no fold: {why}"

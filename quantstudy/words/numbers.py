@@ -1,0 +1,156 @@
+"""Numbers and lists as a reader sees them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+MINUS = "−"
+NO_BREAK = "\u00a0"
+
+
+def drawable(name: str) -> str:
+    """Return the name of a file or folder in signs that the font of the figures has; others stand as their numbers.
+
+    >>> drawable("café 2"), drawable("\N{GRINNING FACE}\\n\\udcff")
+    ('café 2', '\\\\U0001f600\\\\n\\\\udcff')
+    """
+    known = [sign.isprintable() and ord(sign) < 0x2000 for sign in name]
+    signs = [sign if plain else sign.encode("unicode_escape").decode() for sign, plain in zip(name, known, strict=True)]
+    return "".join(signs)
+
+
+def decimals(values: Iterable[float]) -> int:
+    """Return how many decimals a set of percentages needs: two where all of them are small, else one."""
+    sizes = [abs(value) for value in values if math.isfinite(value)]
+    return 2 if sizes and max(sizes) < 2.0 else 1
+
+
+def number(value: float, places: int = 1, sign: bool = False) -> str:
+    """Return a number with a real minus sign; `n/a` where it is undefined.
+
+    >>> number(-1.25, 1), number(2, 1, sign=True), number(-0.001, 1, sign=True), number(float("nan"))
+    ('−1.2', '+2.0', '0.0', 'n/a')
+    """
+    if math.isnan(value):
+        return "n/a"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    text = f"{abs(value):.{places}f}"
+    if float(text) == 0.0:
+        return text
+    return (MINUS if value < 0 else "+" if sign else "") + text
+
+
+def percent(fraction: float, places: int = 1) -> str:
+    """Return a fraction as a percentage, which no line break tears apart.
+
+    >>> percent(0.1234).replace(NO_BREAK, " ")
+    '12.3 %'
+    """
+    shown = number(100.0 * fraction, places)
+    return shown if shown == "n/a" else f"{shown}{NO_BREAK}%"
+
+
+def points(fraction: float, digits: int = 1) -> str:
+    """Return a fraction as points, hundredths of accuracy.
+
+    >>> points(0.0984), points(-0.00001), points(0.02004, 3)
+    ('9.8', '0.0', '2.004')
+    """
+    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
+
+
+def limit(fraction: float) -> str:
+    """Return a limit in hundredths, with as many digits as it was given.
+
+    >>> limit(0.02), limit(0.0005)
+    ('2.0', '0.05')
+    """
+    given = f"{100 * fraction:g}"
+    return points(fraction) if float(given) == float(points(fraction)) else given
+
+
+def interval(low: float, high: float, places: int = 1) -> str:
+    """Return an interval of differences between fractions, in percentage points; empty where it is undefined.
+
+    >>> interval(-0.012, 0.034)
+    '[−1.2, 3.4]'
+    """
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    return f"[{number(100.0 * low, places)}, {number(100.0 * high, places)}]"
+
+
+def with_interval(three: Sequence[float], places: int = 1, sign: bool = False) -> str:
+    """Return the mean of a fraction, its lower and its upper end in percentage points.
+
+    >>> with_interval((0.0984, 0.09, 0.1)), with_interval((0.01, math.nan, math.nan), sign=True)
+    ('9.8 [9.0, 10.0]', '+1.0')
+    """
+    mean, low, high = three
+    return f"{number(100.0 * mean, places, sign)} {interval(low, high, places)}".strip()
+
+
+def span(values: Sequence[float], places: int = 1) -> str:
+    """Return the range of some fractions in percent, `n/a` if none is defined.
+
+    >>> span([0.11, 0.25]).replace(NO_BREAK, " ")
+    '11.0–25.0 %'
+    """
+    finite = [v for v in values if math.isfinite(v)]
+    if not finite:
+        return "n/a"
+    low, high = number(100.0 * min(finite), places), number(100.0 * max(finite), places)
+    return f"{low}{NO_BREAK}%" if low == high else f"{low}–{high}{NO_BREAK}%"
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Return names as one reads them out.
+
+    >>> listing(["silu", "gelu", "relu"]), listing(["silu", "gelu"], "or"), listing(["silu"])
+    ('silu, gelu and relu', 'silu or gelu', 'silu')
+    """
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names as a list in a sentence, of so many at most; `none` if there is none.
+
+    >>> listed(["relu", "silu", "gelu"]), listed(["relu", "silu", "gelu"], 2), listed([])
+    ('relu, silu and gelu', 'relu and 2 more', 'none')
+    """
+    names = list(names)
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
+    return listing(names) if names else "none"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a counted noun.
+
+    >>> plural(1, "seed"), plural(16, "seed")
+    ('1 seed', '16 seeds')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def real(value: object) -> float:
+    """Return a number of a JSON file as a float; null is NaN."""
+    return math.nan if value is None else float(value)  # type: ignore[arg-type]
+
+
+def traits_of(function: Mapping[str, Any]) -> str:
+    """Return the traits of a user's function, as a manifest holds them, in words.
+
+    >>> traits_of({"bends": [-1.0, 0.5], "floor": "-inf", "ceiling": 1.0, "monotonic": True, "gates": False})
+    'bends at −1, 0.5; from −∞ to 1; never falls'
+    """
+    bends, few = function["bends"], 6
+    low, high, *places = (
+        "∞" if value == "inf" else f"{MINUS}∞" if value == "-inf" else f"{value:g}".replace("-", MINUS)
+        for value in (function["floor"], function["ceiling"], *bends[:few])
+    )
+    more = f" and {len(bends) - few} more" if len(bends) > few else ""
+    said = [f"bends at {', '.join(places)}{more}" if bends else "smooth", f"from {low} to {high}"]
+    said += ["never falls"] if function["monotonic"] else []
+    return "; ".join([*said, "exactly 0 on a half line"] if function["gates"] else said)

@@ -1,0 +1,248 @@
+"""The verdict in at most eight lines, for someone who has read nothing else; all their numbers are in verdict.json."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
+from quantstudy.quantize.scheme import schemes_for
+from quantstudy.words.cause import with_sentences
+from quantstudy.words.numbers import limit, listing, points
+from quantstudy.words.verdict import (
+    MOST_NAMES,
+    certainty,
+    disagreements,
+    hindrance,
+    lost_networks,
+    marked,
+    with_reasons,
+)
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
+
+MOST_LINES = 8
+"""Lines at most."""
+
+
+def in_words(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `judge.run.judge_run` found with its sentences, as it stands in verdict.json.
+
+    Every scheme gets its `reason`, every row of `cause` its `sentence`, the whole its `summary`: some lines.
+
+    Args:
+        config: the study.
+        verdict: its numbers.
+    """
+    worded, not_learned = with_reasons(verdict), list(verdict["not_learned"])
+    if "cause" in worded:
+        worded["cause"] = with_sentences(worded["cause"], not_learned)
+    return worded | {"summary": [marked(line, not_learned) for line in summary(config, worded)]}
+
+
+def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
+    """Return the verdict in words: a line per bit width (first the study's `bits`), then what else was found.
+
+    Args:
+        config: the study.
+        verdict: everything else that verdict.json holds.
+    """
+    topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
+    rest = [line for about in topics if (line := about(config, verdict))]
+    lines = [_width(bits, verdict) for bits in config.bit_widths]
+    room = MOST_LINES - len(rest)
+    if len(lines) > room:
+        left = len(lines) - room + 1
+        lines = [*lines[: room - 1], f"{left} more widths are in verdict.json."]
+    return [*lines, *rest]
+
+
+def _width(bits: int, verdict: Mapping[str, Any]) -> str:
+    found = {name: verdict["schemes"][name] for name in map(str, schemes_for(bits)) if name in verdict["schemes"]}
+    if _seeds(verdict) == 1:
+        return f"{bits} bits: one seed gives no interval, so nothing is called deployable and there is no winner."
+    alike: dict[str, list[str]] = {}
+    for name, judged in found.items():
+        alike.setdefault(_fate(judged), []).append(name)
+    fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
+    both = found[f"w{bits}a{bits}"]
+    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
+    apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
+    said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
+    return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
+
+
+def _fate(judged: Mapping[str, Any]) -> str:
+    """What can be deployed at one scheme, without numbers, so that schemes can share it."""
+    names = judged["deployable"]
+    if judged["winner"]:
+        return f"deploy {judged['winner']}"
+    if not names:
+        return "nothing is deployable"
+    if len(names) == len(judged["ranking"]) > 1:
+        return f"all {len(names)} are deployable"
+    if len(names) > MOST_NAMES:
+        return f"{len(names)} of {len(judged['ranking'])} are deployable"
+    return f"deployable: {listing(sorted(names))}"
+
+
+def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    best, tied = judged["best"], judged["tied_with"]
+    if best is None:
+        return f"No accuracy was recorded at {scheme}."
+    first = judged["ranking"][0]
+    loss = "an unknown number of points"
+    if first["drop"] is not None:
+        interval = "(no interval)"
+        if first["drop_low"] is not None:
+            interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
+        full = first["mean"] + first["drop"]
+        only = "" if first["learned"] else "only "
+        loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
+    start = f"The best at {scheme}, {best}, loses {loss}{_allowed(first, verdict['allowed_drop'])}"
+    if judged["winner"]:
+        return f"{start}."
+    if len(tied) > 1:
+        return f"{start}. No winner: {listing(tied)} are tied there{_by_cost(judged)}."
+    alone = "it alone leads" if len(judged["ranking"]) > 1 else "it is the only one"
+    return f"{start}; no winner, though {alone}." if not first["deployable"] else f"{start}."
+
+
+def _allowed(entry: Mapping[str, Any], allowed_drop: float) -> str:
+    """Return what is to be said of a loss: what is allowed, or what else keeps the activation from being deployable."""
+    failed = entry["missing"] or not entry["learned"]
+    if entry["drop_high"] is None:
+        return hindrance(entry) if failed else f", with no interval to hold against the allowed {limit(allowed_drop)}"
+    return hindrance(entry) if entry["drop_high"] <= allowed_drop else f"; {limit(allowed_drop)} are allowed"
+
+
+def _by_cost(judged: Mapping[str, Any]) -> str:
+    cheapest = judged.get("tie_break", {}).get("cheapest")
+    if not cheapest:
+        return ""
+    return f", and by cost alone {listing(cheapest)} {'come' if len(cheapest) > 1 else 'comes'} first"
+
+
+def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """From how many bits on something is deployable."""
+    if "bit_cliff" not in verdict or _seeds(verdict) == 1:
+        return ""
+    least = {
+        part: {name: verdict["bit_cliff"][part][name]["deployable"]["bits"] for name in config.activations}
+        for part in ("both", "weights", "activations")
+    }
+    start = {
+        part: min((bits for bits in found.values() if bits is not None), default=None) for part, found in least.items()
+    }
+    weights, activations = (_from(start[part]) for part in ("weights", "activations"))
+    apart = f"with weights alone the first {weights}, with activations alone {activations}"
+    if start["both"] is None:
+        return f"With both quantized none is deployable at any width up to 16 bits; {apart}."
+    first = [name for name, bits in least["both"].items() if bits == start["both"]]
+    who = f"the first to be deployable {'are' if len(first) > 1 else 'is'} {listing(first)}"
+    if len(first) == len(least["both"]) > 1:
+        who = "all are deployable"
+    return f"With both quantized {who}, {_from(start['both'])}; {apart}."
+
+
+def _from(bits: int | None) -> str:
+    return "at no width" if bits is None else f"from {bits} bits on"
+
+
+def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """How sure: the seeds, what their intervals really cover, how many more would decide what is tied."""
+    if _seeds(verdict) == 1:
+        return ""
+    covered = sorted(100 * share for share in verdict["coverage"].values())
+    said = (
+        f"{_seeds(verdict)} seeds, each with the same islands, first weights and batches for all; with so many a 95 % "
+        f"interval holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
+    )
+    if verdict["test"] == "anytime":  # how many more is reckoned for the other test
+        tied = len(verdict["schemes"][config.focus_scheme]["tied_with"])
+        if tied == 1:
+            return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
+        return (
+            f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not "
+            "yet told apart from all others, by a test that allows for looking after every batch."
+        )
+    waits = [
+        (scheme, *pair["pair"], pair["seeds"])
+        for scheme in (config.focus_scheme, "w8a8")
+        for pair in verdict["schemes"][scheme]["more_seeds"]
+        if verdict["schemes"][scheme]["best"] in pair["pair"]
+    ]
+    if not waits:
+        return f"{said}."
+    scheme, one, other, more = min(waits, key=lambda wait: wait[-1] or math.inf)
+    number = f"about {more} more" if more else "no number within reach"
+    return f"{said}; {number} would tell {one} and {other} apart at {scheme}."
+
+
+def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """What the answer depends on: how often it survives other ways of quantizing."""
+    scheme = config.focus_scheme
+    if "placement" not in verdict or _seeds(verdict) == 1:
+        return ""
+    judged = verdict["placement"][scheme]
+    of = len(judged["settings"])
+    shares = sorted(judged["tied_share"].items(), key=lambda item: -item[1])
+    named = [f"{name} in {round(share * of)}" for name, share in shares[:MOST_NAMES] if share > 0]
+    if not named or all(share == 1 for _, share in shares):
+        return ""
+    return (
+        f"It depends on how: of {of} ways to place quantizers, choose their ranges and share their scales at {scheme}, "
+        f"best or tied is {listing(named)}."
+    )
+
+
+def _choices(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """How often the answer survives other reasonable choices, trained and evaluated anew."""
+    if "multiverse" not in verdict:
+        return ""
+    (finding, *_) = verdict["multiverse"]["summary"]
+    return f"Other reasonable choices, of learning rate, islands, widths, quantizers, metric: {finding}"
+
+
+def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """Where the damage is done in the best one, and what sparing that layer would give."""
+    scheme = config.focus_scheme
+    best = verdict["schemes"][scheme]["best"]
+    if "sensitivity" not in verdict or best is None:
+        return ""
+    judged = verdict["sensitivity"][scheme][best]
+    worst = min(judged["layers"], key=lambda layer: layer["rank"])
+    total, share, spared = judged["total"]["mean"], worst["shapley"]["mean"], worst["all_but_one"]["mean"]
+    if not total or share is None or spared is None:
+        return ""
+    return (
+        f"In {best} at {scheme} layer {worst['layer']} is answerable for {points(share)} of the {points(total)} % of "
+        f"pixels that flip; with that layer left in float {points(spared)} % do."
+    )
+
+
+def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """Whether the bound or the shape of hardgelu makes the difference."""
+    rows = verdict.get("cause", {}).get(config.focus_scheme, ())
+    by_kind = {(row["question"], row["of"]): row for row in rows}
+    own = by_kind.get(("bound", BOUNDED))
+    if own is None or own["low"] is None:
+        return ""
+    effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
+    said = f"Why: its cap changes the accuracy of {BOUNDED} at {config.focus_scheme} by {effect}{certainty(own)}"
+    if UNBOUNDED in own["not_learned"]:
+        return f"{said}; that says little, since {UNBOUNDED}, the same activation without its cap, has not learned."
+    if not own["differs"]:
+        return f"{said}."
+    behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
+    if not behind:
+        return f"{said}."
+    apart = [of for of in behind if by_kind["shape", of]["differs"]]
+    if apart:
+        return f"{said}; trained with the same cap, of {listing(behind)} still told apart from it: {listing(apart)}."
+    verb = "are" if len(behind) > 1 else "is"
+    return f"{said}; trained with the same cap, {listing(behind)} {verb} not told apart from it: its lead is its bound."
+
+
+def _seeds(verdict: Mapping[str, Any]) -> int:
+    return int(verdict["seeds"])

@@ -1,0 +1,97 @@
+"""The numbers of what is asked beyond the schemes, as tables of the page: one list of them per figure."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from quantstudy.words.numbers import number, percent, plural, real, with_interval
+from quantstudy.words.verdict import marked
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
+
+Table = dict[str, Any]
+
+PARTS = {"weights": "weights", "activations": "activations", "both": "both"}
+
+
+def tables(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, list[Table]]:
+    """Return the tables of every figure that has some: `caption`, `head` and `rows` of texts; the first column names.
+
+    Args:
+        config: the study.
+        verdict: verdict.json.
+    """
+    makers = {"bit_cliff": _bit_cliff, "placement": _placement, "sensitivity": _sensitivity, "cause": _cause}
+    made = {name: make(config, verdict[name]) for name, make in makers.items() if verdict.get(name)}
+    for row in (row for tables in made.values() for table in tables for row in table["rows"]):
+        row[0] = marked(row[0], verdict["not_learned"])
+    return made
+
+
+def _bit_cliff(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
+    head, rows = ["Activation"], []
+    for part in PARTS.values():
+        head += [f"{part}: deployable from", f"{part}: flips ≤ 5 %", f"{part}: flips ≤ 1 %"]
+    for name in config.activations:
+        row = [name]
+        for part in PARTS:
+            one = judged[part][name]
+            row += [_bits(one["deployable"]), _bits(one["smallest"]["0.05"]), _bits(one["smallest"]["0.01"])]
+        rows.append(row)
+    return [{"caption": "Fewest bits, in brackets the 95 % interval over the seeds.", "head": head, "rows": rows}]
+
+
+def _bits(smallest: Mapping[str, Any]) -> str:
+    found = "more than 16" if smallest["bits"] is None else str(smallest["bits"])
+    if smallest["low"] is None:
+        return found
+    return f"{found} [{smallest['low']}, {smallest['high'] or 'more than 16'}]"
+
+
+def _placement(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
+    made = []
+    for scheme, one in judged.items():
+        rows = [
+            [name, percent(one["best_share"][name], 0), percent(one["tied_share"][name], 0)]
+            for name in config.activations
+        ]
+        caption = f"{scheme}: share of the {plural(len(one['settings']), 'setting')} in which an activation is …"
+        made.append({"caption": caption, "head": ["Activation", "best", "best or tied"], "rows": rows})
+    return made
+
+
+def _sensitivity(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
+    made = []
+    for scheme, one in judged.items():
+        layers = [layer["layer"] for layer in next(iter(one.values()))["layers"]]
+        rows = [
+            [name, _rate(one[name]["total"]), *(_rate(layer["shapley"]) for layer in one[name]["layers"])]
+            for name in config.activations
+        ]
+        head = ["Activation", "all layers", *(f"layer {layer}" for layer in layers)]
+        caption = f"{scheme}: flip rate in %, and each layer's Shapley share of it, with 95 % intervals."
+        made.append({"caption": caption, "head": head, "rows": rows})
+    return made
+
+
+def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
+    return [
+        {
+            "caption": f"{scheme}: difference of accuracy after quantization in points, paired by seed.",
+            "head": ["In words", "variant", "against", "difference", "p (Holm)"],
+            "rows": [
+                [row["sentence"], row["variant"], row["against"], _rate(row, sign=True), _p(real(row["p_holm"]))]
+                for row in rows
+            ],
+        }
+        for scheme, rows in judged.items()
+        if scheme == config.focus_scheme
+    ]
+
+
+def _rate(three: Mapping[str, Any], *, sign: bool = False) -> str:
+    return with_interval([real(three[key]) for key in ("mean", "low", "high")], sign=sign)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else number(value, 3)

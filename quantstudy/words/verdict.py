@@ -1,0 +1,218 @@
+"""The verdict on one scheme in words, and how numbers are said. Points are hundredths of accuracy."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from quantstudy.judge.tie import BYTES, UNBOUNDED
+from quantstudy.words.numbers import limit, listing, points
+
+FEW_SEEDS = 5
+"""With fewer seeds a 95 % interval holds the truth in less than 90 % on some data (`intervals.coverage`): said."""
+
+MOST_NAMES = 3
+"""More activations are counted, not named, so that lines stay short."""
+
+TESTS = {"permutation": "a permutation test", "anytime": "a test that allows for looking after every batch of seeds"}
+"""What is said of the test by its name in verdict.json (`judge.rules`)."""
+
+UNLEARNED = "not learned"
+"""What is said of an activation whose float networks are not accurate enough: that it loses little means little."""
+
+
+def with_reasons(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `judge.verdict.judge` found, each scheme with its `reason` in words."""
+    allowed, learned, low = verdict["allowed_drop"], verdict["learned"], verdict["not_learned"]
+    schemes = {
+        scheme: {**judged, "reason": marked(reason(scheme, judged, allowed, learned), low)}
+        for scheme, judged in verdict["schemes"].items()
+    }
+    return {**verdict, "schemes": schemes}
+
+
+def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float, learned: float) -> str:
+    """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what is missing.
+
+    Args:
+        scheme: its name.
+        judged: the scheme's entry of the verdict (without its reason).
+        allowed_drop: largest deployable drop of accuracy, a fraction.
+        learned: least mean float accuracy of an activation that has learned, a fraction.
+    """
+    return " ".join([*_outcome(scheme, judged, allowed_drop), *_caveats(judged, learned)])
+
+
+def marked(text: str, not_learned: Collection[str]) -> str:
+    """Return a line in which each activation that has not learned is marked as such where it is named first.
+
+    >>> marked("relu is ahead of leaky_relu; relu and relu@3 are tied", ["relu", "relu@3"])
+    'relu (not learned) is ahead of leaky_relu; relu and relu@3 (not learned) are tied'
+    """
+    for name in not_learned:
+        first = re.search(rf"(?<![\w@:.-]){re.escape(name)}(?![\w@]|[:.-]\w)", text)
+        if first and not text.startswith(f" ({UNLEARNED})", first.end()):
+            text = f"{text[: first.end()]} ({UNLEARNED}){text[first.end() :]}"
+    return text
+
+
+def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str]:
+    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
+    if best is None:
+        return [f"No accuracy was recorded at {scheme}: there is nothing to judge."]
+    if judged["seeds"] == 1:
+        return ["One seed: no interval, so nothing is called deployable and no winner is named."]
+    first = judged["ranking"][0]
+    if judged["winner"]:
+        return [f"Deploy {best} at {scheme}: it {_loss(first, allowed)}, {_against(first, allowed)}.", _lead(judged)]
+    if not deployable:
+        fate = f"None is deployable at {scheme}: the best, {best}, {_loss(first, allowed)}, {_against(first, allowed)}."
+    elif best in deployable:
+        fate = f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}."
+    else:
+        fate = (
+            f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}; the best, "
+            f"{best}, is not: it {_loss(first, allowed)}, {_against(first, allowed)}."
+        )
+    if len(tied) > 1:
+        who = "They" if tied == deployable else listing(tied)
+        return [fate, f"{who} are tied: no winner{_by_cost(judged)}"]
+    return [fate, f"{best} is {_alone(judged)} but not deployable: no winner."]
+
+
+def _by_cost(judged: Mapping[str, Any]) -> str:
+    """Return which of tied activations cost least, as the end of a sentence; cost is named and makes no winner."""
+    if "tie_break" not in judged:
+        return ", and no cost was measured to break the tie."
+    found = judged["tie_break"]
+    if found["unmeasured"]:
+        return f", and the cost of {listing(found['unmeasured'])} was not measured to break the tie."
+    if not found["cheapest"]:
+        return "."
+    least = ", ".join(_cost(what, value) for what, value in found["by"].items())
+    verb = "are equally cheap" if len(found["cheapest"]) > 1 else "is cheapest"
+    criteria = ", then ".join(found["by"])
+    return f". By cost alone ({criteria}) {listing(found['cheapest'])} {verb}{_compared(judged)}: {least}."
+
+
+def _compared(judged: Mapping[str, Any]) -> str:
+    return "" if set(judged["tied_with"]) <= set(judged["deployable"]) else " of the deployable ones"
+
+
+def _cost(what: str, value: float) -> str:
+    if what == UNBOUNDED:
+        return "unbounded" if value else "bounded"
+    if what == BYTES:
+        return f"{value:g} bytes per element kept for backward"
+    return f"{value:g} special-function call{'' if value == 1 else 's'} per element"
+
+
+def _caveats(judged: Mapping[str, Any], learned: float) -> list[str]:
+    said = []
+    seeds = judged["seeds"]
+    activations = len(_measured(judged))
+    needed = judged["seeds_needed"]
+    if 1 < seeds < max(FEW_SEEDS, needed):
+        telling = f", and fewer than {needed} cannot tell {activations} activations apart" if seeds < needed else ""
+        said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")
+    low = [entry for entry in judged["ranking"] if not entry["learned"] and entry["accuracy_float"] is not None]
+    if low:
+        accuracies = [f"{entry['activation']} gets {points(entry['accuracy_float'])} %" for entry in low]
+        said.append(
+            f"Less than {limit(learned)} % right in float is not learned, and not deployable, however little it loses: "
+            f"{listing(accuracies)}."
+        )
+    return [*said, *lost_networks(judged), *disagreements(judged["backends_differ"])]
+
+
+def lost_networks(*judged: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on the networks that have no finite value, none if there are none.
+
+    Args:
+        judged: entries of the verdict, of one scheme each; of each activation the one counts where it lost most.
+    """
+    lost: dict[str, int] = {}
+    for one in judged:
+        for entry in one["ranking"]:
+            lost[entry["activation"]] = max(lost.get(entry["activation"], 0), entry["missing"])
+    named = [f"{name} in {count} of {judged[0]['seeds']} networks" for name, count in lost.items() if count]
+    if len(named) > MOST_NAMES:
+        named = [f"networks of {len(named)} activations"]
+    return [f"No finite value: {listing(named)}; not deployable, and a mean is that of the others."] if named else []
+
+
+def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on each activation that the backends quantize to different maps.
+
+    Args:
+        differ: `backends_differ` of a scheme.
+    """
+    return [
+        f"torchao decides {points(found['share'], 2)} % of the pixels of {name} otherwise than the simulated path (at "
+        f"{found['at']}): what a device would do may be either, so it is not deployable."
+        for name, found in differ.items()
+    ]
+
+
+def certainty(row: Mapping[str, Any]) -> str:
+    """Return what to add to a difference and its interval, a row of `cause`: nothing where it is told apart from 0.
+
+    >>> certainty({"differs": False, "low": -0.1, "high": 0.2, "p_holm": 1.0})
+    ', not told apart from nothing'
+    >>> certainty({"differs": False, "low": 0.1, "high": 0.2, "p_holm": 0.471})
+    ', which may be chance, all comparisons counted (p = 0.47)'
+    """
+    if row["differs"]:
+        return ""
+    if row["low"] > 0 or row["high"] < 0:
+        return f", which may be chance, all comparisons counted (p = {row['p_holm']:.2g})"
+    return ", not told apart from nothing"
+
+
+def _measured(judged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in judged["ranking"] if entry["mean"] is not None]
+
+
+def _alone(judged: Mapping[str, Any]) -> str:
+    return "ahead of all others" if len(_measured(judged)) > 1 else "the only one measured"
+
+
+def _lead(judged: Mapping[str, Any]) -> str:
+    measured = _measured(judged)
+    if len(measured) == 1:
+        return "It is the only activation measured."
+    ahead = measured[1]
+    low, high = points(ahead["difference_low"]), points(ahead["difference_high"])
+    return (
+        f"It is ahead of all others, of the next ({ahead['activation']}) by {points(ahead['difference_to_best'])} "
+        f"points (95 % CI {low} to {high})."
+    )
+
+
+def hindrance(entry: Mapping[str, Any]) -> str:
+    """Return what keeps an activation whose loss is allowed from being deployable, to go on with; empty if deployable.
+
+    Args:
+        entry: of a ranking.
+    """
+    if entry["deployable"]:
+        return ""
+    if entry["missing"]:
+        return ", but a network of it has no finite value"
+    return ", but the backends differ" if entry["learned"] else ", but it has not learned"
+
+
+def _loss(entry: Mapping[str, Any], allowed: float) -> str:
+    if entry["drop_high"] is None:
+        return "has no interval for its loss"
+    low, high, mean = entry["drop_low"], entry["drop_high"], entry["drop"]
+    digits = 3 if points(high) == limit(allowed) and high > allowed else 1
+    return f"loses {points(mean, digits)} points (95 % CI {points(low, digits)} to {points(high, digits)})"
+
+
+def _against(entry: Mapping[str, Any], allowed: float) -> str:
+    if entry["drop_high"] is None:
+        return f"so it cannot be held against the allowed {limit(allowed)}"
+    if entry["drop_high"] <= allowed:
+        return f"within the allowed {limit(allowed)}{hindrance(entry)}"
+    certain = entry["drop_low"] > allowed
+    return f"{'' if certain else 'which may be '}more than the allowed {limit(allowed)}"
