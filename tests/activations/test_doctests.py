@@ -7,12 +7,12 @@ import pytest
 @pytest.mark.parametrize(
     ("name", "least"),
     [
-        ("subject.activations", 5),
-        ("subject.islands", 2),
-        ("subject.randomness", 1),
-        ("subject.training", 1),
+        ("activations.catalogue", 5),
+        ("targets.islands", 2),
+        ("targets.randomness", 1),
+        ("networks.training", 1),
         ("quantize.scheme", 5),
-        ("tables", 1),
+        ("records.schemas", 1),
     ],
 )
 def test_examples_in_docstrings(name, least):
