@@ -22,7 +22,7 @@ class Journey:
     """What became of the networks of some seeds while their islands moved.
 
     Attributes:
-        stacks: their networks (`network.Stack`) after step 0 (trained from scratch), 1, …
+        stacks: their networks (`stack.Stack`) after step 0 (trained from scratch), 1, …
         before: accuracy on the islands of steps 1, 2, … right before fine-tuning, `[steps, seeds]`.
         after: and right after.
     """

@@ -127,4 +127,4 @@ BEYOND: tuple[Activation, ...] = (
         top=3.1696435746249326,
     ),
 )
-"""Entries of `activations.ACTIVATIONS`; the last two are the smooth bounded cell of a 2 x 2."""
+"""Entries of `catalogue.ACTIVATIONS`; the last two are the smooth bounded cell of a 2 x 2."""

@@ -17,7 +17,7 @@ Unit = Mapping[str, Any]
 """A piece of work: the keyword arguments of one call of `measure`, JSON values."""
 
 Variants = list[tuple[dict[str, Any], dict[str, Floats]]]
-"""What `measure` gives to `tables.variant_rows`: of each variant what it is, and its measures `[seeds]`."""
+"""What `measure` gives to `schemas.variant_rows`: of each variant what it is, and its measures `[seeds]`."""
 
 Effects = Callable[[pd.DataFrame], Mapping[str, Floats]]
 """(the whole table of a claim) → per part its values `[seeds]` (`judge.claims.judge_claims`)."""

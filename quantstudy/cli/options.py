@@ -29,15 +29,15 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
-def folder_of(out: str | None, default: Path | None = None) -> Path | None:
-    """Return the folder that was asked for, or the default.
+def folder_of(out: str | None) -> Path | None:
+    """Return the folder that was asked for, if one was.
 
     Raises:
         BadInput: an empty name.
     """
     if out == "":
         raise BadInput("out", out, "the path of a folder is needed")
-    return default if out is None else Path(out)
+    return None if out is None else Path(out)
 
 
 def whole(field: str, given: str | None, default: int, most: int) -> int:

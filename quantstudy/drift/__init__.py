@@ -14,6 +14,6 @@ library that is used here was looked at, as numpy, BLAS and LAPACK choose their 
   from integer arithmetic.
 - sort, partition, median, max and min are other programs on other processors, but values have one order, and what
   follows takes the values, not their places. Two things show through: which of 0 and -0, and which code of NaN; so a
-  record has one code for each (`tables.rows`). `argsort` is always asked to be stable.
+  record has one code for each (`schemas.rows`). `argsort` is always asked to be stable.
 - what `quantstudy_kernels.cpu` counts and sums has its order in its own source.
 """

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -237,13 +236,9 @@ def _results(
 ) -> Iterator[CellStatus]:
     """Yield the status of every cell in the order in which they finish; with `ThisProcess`, one after the other."""
     pending = []
-    if stage == "train" and units:
-        first = partial(executor.submit, run_cell, folder, *units[0])
-        done = 0
-        for status in warm_up(executor, first, meanwhile):
-            yield status
-            done += 1
-        units = units[done:]
+    if stage == "train" and units and warm_up(executor, meanwhile):
+        yield from as_they_finish([executor.submit(run_cell, folder, *units[0])])
+        units = units[1:]
     for unit in units:
         future = executor.submit(run_cell, folder, *unit)
         if isinstance(executor, ThisProcess):

@@ -30,7 +30,7 @@ def trained_arrays(
     threads: int = 1,
     notify: Notify = lambda line: None,
 ) -> cache.Arrays:
-    """Return the parameters (`network.Stack.arrays`) of one activation's networks, one per seed.
+    """Return the parameters (`stack.Stack.arrays`) of one activation's networks, one per seed.
 
     Args:
         config: how they are trained.

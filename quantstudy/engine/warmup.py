@@ -1,13 +1,9 @@
 """Getting any executor ready: what cells need is loaded and compiled before many of them run at once."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
-from typing import TypeVar
+from collections.abc import Callable
+from concurrent.futures import Executor
 
 from quantstudy.engine.executors import ThisProcess
-from quantstudy.engine.interrupts import as_they_finish
-
-T = TypeVar("T")
 
 
 def load(executor: Executor) -> None:
@@ -17,23 +13,22 @@ def load(executor: Executor) -> None:
         get_ready()
 
 
-def warm_up(executor: Executor, first: Callable[[], Future[T]], meanwhile: Callable[[], object]) -> Iterator[T]:
-    """Let an executor do one call before all others and yield its result; with `ThisProcess`, yield nothing.
+def warm_up(executor: Executor, meanwhile: Callable[[], object]) -> bool:
+    """Let an executor load, and compile the kernels for measuring; return whether the first cell should run alone.
 
-    One worker compiles the trainer, by doing that call, and another the kernels for measuring; both go into a cache on
-    disk that all workers share. Started all at once, every worker would compile both.
+    It then compiles the trainer, at the same time in another worker; both go into a cache on disk that all workers
+    share. Started all at once, every worker would compile both.
 
     Args:
         executor: any executor; `ThisProcess` has nothing to warm up.
-        first: submits the first call.
         meanwhile: called in this process while the executor loads.
     """
     if isinstance(executor, ThisProcess):
-        return
+        return False
     load(executor)
     meanwhile()
     executor.submit(prepare_to_measure)
-    yield from as_they_finish([first()])
+    return True
 
 
 def release(executor: Executor) -> None:

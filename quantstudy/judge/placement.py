@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from quantstudy.config.study import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
 from quantstudy.judge.parity import differing
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
@@ -17,11 +18,11 @@ SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "wei
 KEYS = ("activation", *SETTING)
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "placement": ("post", "pre", "both"),
+    "placement": PLACEMENTS,
     "coordinates": (False, True),
-    "observer": ("minmax", "percentile", "mse"),
+    "observer": OBSERVERS,
     "granularity": ("tensor", "channel", "neuron"),
-    "weight_observer": ("symmetric", "no_clipping"),
+    "weight_observer": WEIGHT_OBSERVERS,
 }
 """The choices that make up a setting, with their values, in the order in which a change of the answer is searched."""
 

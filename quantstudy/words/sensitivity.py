@@ -20,7 +20,10 @@ def finding(config: "StudyConfig", section: Mapping[str, Mapping[str, Entry]]) -
     weights, outputs, both = ([section.get(scheme, {}).get(name) for name in config.activations] for scheme in schemes)
     layers = len(config.hidden) + 1
     if len(config.activations) == 1:
-        said = [_layer_of_one(config.activations[0], both[0], layers), _part_of_one(schemes, weights[0], outputs[0])]
+        said = [
+            _layer_of_one(config.activations[0], both[0], layers),
+            _part_of_one(schemes, weights[0], outputs[0], both[0]),
+        ]
     else:
         said = [_which_layer(both, layers), _which_part(schemes, (weights, outputs, both))]
     said = [text for text in said if text]
@@ -63,18 +66,19 @@ def _layer_of_one(name: str, entry: Entry | None, layers: int) -> str:
     return f"{_spoken(layer, layers)} causes the most flips of {name}: {of_all}"
 
 
-def _part_of_one(schemes: Sequence[str], weights: Entry | None, outputs: Entry | None) -> str:
-    if weights is None or outputs is None:
+def _part_of_one(schemes: Sequence[str], weights: Entry | None, outputs: Entry | None, both: Entry | None) -> str:
+    if weights is None or outputs is None or both is None:
         return ""
-    w, a = weights["total"]["mean"], outputs["total"]["mean"]
-    if w is None or a is None:
+    alone = {scheme: entry["total"]["mean"] for scheme, entry in zip(schemes, (weights, outputs), strict=False)}
+    if None in alone.values():
         return ""
-    first, other = schemes[:2]
-    if w == a:
-        return f"{first} and {other} alone flip equally many"
-    worse, better = (first, other) if w > a else (other, first)
-    more, fewer = (percent(rate, places_for([w, a])) for rate in (max(w, a), min(w, a)))
-    return f"{worse} alone flips more than {better} alone: {more} against {fewer}"
+    worse = both["larger_part"]["scheme"]
+    if worse is None:
+        return f"{' and '.join(alone)} alone flip equally many"
+    places = places_for(alone.values())
+    more = percent(alone.pop(worse), places)
+    ((better, fewer),) = alone.items()
+    return f"{worse} alone flips more than {better} alone: {more} against {percent(fewer, places)}"
 
 
 def _which_layer(entries: Sequence[Entry | None], layers: int) -> str:

@@ -43,21 +43,25 @@ def test_an_executor_from_elsewhere_is_warmed_up_before_the_cells_come(tmp_path:
 
 def test_what_runs_calls_at_once_has_nobody_to_get_ready() -> None:
     asked: list[str] = []
-    assert list(warm_up(ThisProcess(), lambda: asked.append("first") or Future(), lambda: asked.append("load"))) == []
+    assert warm_up(ThisProcess(), lambda: asked.append("meanwhile")) is False
     assert asked == []
     load(ThisProcess())
     release(ThisProcess())
 
 
-def test_the_first_result_comes_back_and_this_process_does_its_own_meanwhile() -> None:
-    executor, order = Foreign(), []
+def test_this_process_does_its_own_while_the_executor_loads() -> None:
+    executor = Foreign()
+    assert warm_up(executor, lambda: executor.asked.append("meanwhile")) is True
+    assert executor.asked == ["get_ready", "meanwhile", "prepare_to_measure"]
 
-    def first() -> Future[int]:
-        order.append("first")
-        return executor.submit(lambda: 7)
 
-    assert list(warm_up(executor, first, lambda: order.append("meanwhile"))) == [7]
-    assert order == ["meanwhile", "first"]
+def test_the_first_cell_ends_before_the_second_comes(tmp_path: Path) -> None:
+    executor = Foreign()
+    seen: list[int] = []
+    run_study(
+        STUDY, tmp_path / "run", executor=executor, progress=lambda *_: seen.append(executor.asked.count("run_cell"))
+    )
+    assert next(count for count in seen if count) == 1
 
 
 def test_without_a_command_lines_for_the_user_are_logged(tmp_path: Path, caplog: Any) -> None:

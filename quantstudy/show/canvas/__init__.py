@@ -14,11 +14,13 @@ How to add a figure, say `drift`:
    reading and caption, lay out axes on it (`page.axes`; `page.rows` for marks in rows), let `plot_drift` draw on them,
    and write and draw beside them (`page.heading`, `page.write`, `page.note`, `page.names`, `page.legend`, `page.scale`,
    `page.rule`, `page.box`). Return `page.figure`.
-6. **Names.** `show/names.py` has the file's name in the order of the page, `show/figures/catalogue.py` the function,
-   `words/page.py` the question that it answers, `engine/drawing.py` whether it may be drawn before the verdict.
+6. **Names.** `words/page.py` has the file's name in the order of the page and the question that it answers,
+   `show/figures/catalogue.py` the function, `engine/drawing.py` whether it may be drawn before the verdict.
 7. **Tests.** `tests/show/test_drift.py`: the numbers drawn are those of the record, no text is cut off or on other text
    (fixture `looks`) with one seed, one activation, twenty with long names, and nothing defined.
    `tests/words/figures/test_drift.py`: known numbers in, known sentences out.
+
+A small one without judgement and data of its own is a single file, `show/figures/drift.py`.
 
 House rules: colours from `style` alone, and a pair that carries meaning differs in lightness; no text below `SMALL`;
 y upwards on every map; nothing random; a cell without a value is hatched and says n/a. Heatmaps are seaborn's; dots and

@@ -141,7 +141,8 @@ class Page:
         """Write a heading and, muted and smaller, what is said beside it; return where the heading ends."""
         self.write(left, middle, text, size=size, weight="bold", **style)
         end = left + text_width(text, size, "bold")
-        self.write(end + 0.15, middle, beside, size=BASE if size > BASE else SMALL, color=MUTED, **style)
+        if beside:
+            self.write(end + 0.15, middle, beside, size=BASE if size > BASE else SMALL, color=MUTED, **style)
         return end
 
     def box(self, left: float, top: float, width: float, height: float, colour: Any = "none", **style: Any) -> None:

@@ -112,7 +112,8 @@ def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, f
             ink = INK if np.isnan(shade) else ink_on(DIVERGING(0.5 + 0.5 * shade))
             weight, lift = "normal" if first in {SAME, "n/a"} else "bold", 0.22 if second else 0.0
             write_in(ax, index + 0.5, row + 0.5 - lift, first, color=ink, weight=weight)
-            write_in(ax, index + 0.5, row + 0.5 + lift, second, color=ink)
+            if second:
+                write_in(ax, index + 0.5, row + 0.5 + lift, second, color=ink)
 
 
 def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, base: int) -> None:

@@ -1,7 +1,7 @@
 """The placement figure: does the winner change with what is quantized, how ranges are chosen, and how fine?
 
 Above, per activation, the share of settings in which it is best or tied: over all settings and over those that make
-one choice. Below, every setting (see `placement_cells`).
+one choice. Below, every setting (see `panels`).
 """
 
 from typing import TYPE_CHECKING
