@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.executors import ThisProcess
@@ -32,13 +34,43 @@ class Foreign(Executor):
         self.asked.append("release")
 
 
-def test_an_executor_from_elsewhere_is_warmed_up_before_the_cells_come(tmp_path: Path) -> None:
-    executor = Foreign()
-    run = run_study(STUDY, tmp_path / "run", executor=executor)
-    assert run.is_complete()
-    assert executor.asked[:3] == ["get_ready", "prepare_to_measure", "run_cell"]
-    assert "release" in executor.asked
-    assert executor.asked.count("prepare_to_measure") == 1
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """One run by a foreign executor: what it was asked, how many cells it had at each report, what was logged."""
+    executor, counts, records = Foreign(), [], []
+    logger, handler = logging.getLogger("quantstudy"), logging.Handler()
+    handler.emit = records.append
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        run = run_study(
+            STUDY.with_options(bits=(10,)),
+            tmp_path_factory.mktemp("foreign") / "run",
+            executor=executor,
+            progress=lambda *_: counts.append(executor.asked.count("run_cell")),
+        )
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+    return SimpleNamespace(run=run, asked=executor.asked, counts=counts, records=records)
+
+
+def test_an_executor_from_elsewhere_is_warmed_up_before_the_cells_come(seen: SimpleNamespace) -> None:
+    assert seen.run.is_complete()
+    assert seen.asked[:3] == ["get_ready", "prepare_to_measure", "run_cell"]
+    assert "release" in seen.asked
+    assert seen.asked.count("prepare_to_measure") == 1
+
+
+def test_the_first_cell_ends_before_the_second_comes(seen: SimpleNamespace) -> None:
+    assert next(count for count in seen.counts if count) == 1
+
+
+def test_without_a_command_lines_for_the_user_are_logged(seen: SimpleNamespace) -> None:
+    said = {(record.name, record.levelname) for record in seen.records}
+    assert said == {("quantstudy", "INFO"), ("quantstudy", "WARNING")}
+    assert any("simulated" in record.getMessage() for record in seen.records if record.levelname == "WARNING")
 
 
 def test_what_runs_calls_at_once_has_nobody_to_get_ready() -> None:
@@ -53,20 +85,3 @@ def test_this_process_does_its_own_while_the_executor_loads() -> None:
     executor = Foreign()
     assert warm_up(executor, lambda: executor.asked.append("meanwhile")) is True
     assert executor.asked == ["get_ready", "meanwhile", "prepare_to_measure"]
-
-
-def test_the_first_cell_ends_before_the_second_comes(tmp_path: Path) -> None:
-    executor = Foreign()
-    seen: list[int] = []
-    run_study(
-        STUDY, tmp_path / "run", executor=executor, progress=lambda *_: seen.append(executor.asked.count("run_cell"))
-    )
-    assert next(count for count in seen if count) == 1
-
-
-def test_without_a_command_lines_for_the_user_are_logged(tmp_path: Path, caplog: Any) -> None:
-    with caplog.at_level(logging.INFO, logger="quantstudy"):
-        run_study(STUDY.with_options(bits=(10,)), tmp_path / "run")
-    said = {(record.name, record.levelname) for record in caplog.records}
-    assert said == {("quantstudy", "INFO"), ("quantstudy", "WARNING")}
-    assert any("simulated" in record.getMessage() for record in caplog.records if record.levelname == "WARNING")
