@@ -72,6 +72,27 @@ DECISION_METRICS = _table(
     ],
 )
 
+HELDOUT_METRICS = _table(
+    ("network",),
+    [
+        ("heldout_accuracy_float", "fraction", "higher", "accuracy_float at the held-out points."),
+        ("heldout_accuracy_quantized", "fraction", "higher", "accuracy_quantized at the held-out points."),
+        ("heldout_accuracy_drop", "fraction", "lower", "heldout_accuracy_float minus heldout_accuracy_quantized."),
+        (
+            "heldout_accuracy_quantized_even",
+            "fraction",
+            "higher",
+            "The same on the even squares of the points' checkerboard, by which the best of several is chosen.",
+        ),
+        (
+            "heldout_accuracy_quantized_odd",
+            "fraction",
+            "higher",
+            "The same on the odd squares, by which the one that was chosen is judged.",
+        ),
+    ],
+)
+
 FOLD_METRICS = _table(
     ("layer", "neuron"),
     [
@@ -121,7 +142,7 @@ RANGE_METRICS = _table(
     ],
 )
 
-METRICS: dict[str, Metric] = DECISION_METRICS | FOLD_METRICS | COMPLEXITY_METRICS | RANGE_METRICS
+METRICS: dict[str, Metric] = DECISION_METRICS | HELDOUT_METRICS | FOLD_METRICS | COMPLEXITY_METRICS | RANGE_METRICS
 
 
 def metric(name: str) -> Metric:

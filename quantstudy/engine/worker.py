@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from quantstudy.errors import StudyFailure
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.drift import ANALYSES, float_rows, histogram_rows
-from quantstudy.measure.evaluation import Effect, Subject, subject
+from quantstudy.measure.evaluation import Effect, Subject, heldout_islands, subject
 from quantstudy.measure.maps import pictures
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.parity import plan_rows
@@ -74,7 +75,7 @@ def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notif
 
 def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack by every scheme and backend and measure the drift; → the cell's share of the tables."""
-    return _measured(subject(*_trained(folder, config, unit, device)), config, notify)
+    return _measured(_subject(folder, config, unit, device), config, notify)
 
 
 def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
@@ -97,7 +98,7 @@ def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify
 
     A stack of a control activation (`StudyConfig.controls`) is measured for the question `cause` alone.
     """
-    on = subject(*_trained(folder, config, unit, device))
+    on = _subject(folder, config, unit, device)
     wanted = VARIATIONS if unit.activation in config.activations else {"cause": VARIATIONS["cause"]}
     return {
         f"{name}.parquet": to_parquet([analysis(on, config)], VARIATION_TABLES[name])
@@ -116,7 +117,7 @@ def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
 
 def multiverse_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack at every placement with every observer; → the cell's share of multiverse.parquet."""
-    on = subject(*_trained(folder, config, unit, device))
+    on = _subject(folder, config, unit, device)
     return {"multiverse.parquet": to_parquet([multiverse_rows(on, config)], MULTIVERSE)}
 
 
@@ -136,6 +137,12 @@ STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "multiverse": multiverse_cell,
 }
 """The function that does the work of each stage."""
+
+
+def _subject(folder: Path, config: StudyConfig, unit: Cell, device: str) -> Subject:
+    """Return the trained stack of a cell's seeds as what is measured, held-out points included."""
+    heldout = heldout_islands(unit.seeds, config.grid, config.frequency, device)
+    return subject(*_trained(folder, config, unit, device), heldout)
 
 
 def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
@@ -159,14 +166,21 @@ def quantize(
     """Return the effect of one scheme on the subject, by the simulated path and, where torchao has it, by torchao."""
     plan = plan_of(on.stack, on.maps, config, scheme)
     real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
-    return Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), real)
+    heldout = {"simulated": logits for logits in on.heldout_logits([plan])}
+    if real is not None and on.heldout is not None:
+        plane, beside = real.logit.split([on.maps.points.shape[1], on.heldout.points.shape[1]], dim=2)
+        real, heldout["torchao"] = replace(real, logit=plane), on.logit(beside)
+    maps = isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points)
+    return Effect(plan, *maps, real, heldout)
 
 
 def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
-    if multiplies_integers(plan.scheme) and not exact_products(on.stack, on.maps.points):
+    """Return what torchao gives on the plane and then at the held-out points, None where it would give garbage."""
+    points = on.maps.points if on.heldout is None else torch.cat([on.maps.points, on.heldout.points], dim=1)
+    if multiplies_integers(plan.scheme) and not exact_products(on.stack, points):
         notify(INEXACT)
         return None
-    return run_torchao(on.stack, plan, on.maps.points)
+    return run_torchao(on.stack, plan, points)
 
 
 def prepare_to_measure() -> None:
@@ -174,7 +188,8 @@ def prepare_to_measure() -> None:
     config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
     stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
     with one_thread(), torch.no_grad():
-        _measured(subject(stack, (0,), island_masks((0,), config.grid, config.frequency)), config, lambda line: None)
+        islands = (0,), config.grid, config.frequency
+        _measured(subject(stack, (0,), island_masks(*islands), heldout_islands(*islands)), config, lambda line: None)
 
 
 def _about_compiling() -> list[str]:

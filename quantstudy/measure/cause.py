@@ -5,12 +5,13 @@ the ranges of least mean squared error (`calibrated`). Trained with and without 
 `StudyConfig.controls`.
 """
 
-import numpy as np
 import pyarrow as pa
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
 from quantstudy.config.study import StudyConfig
+from quantstudy.drift.arrays import Floats
 from quantstudy.drift.decision import accuracy
+from quantstudy.drift.heldout import FLOAT
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.networks.stack import Stack
@@ -32,9 +33,7 @@ def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
 
 def _plain(subject: Subject, config: StudyConfig) -> list[Variant]:
-    variants: list[Variant] = [
-        ({"variant": "plain", "scheme": "float"}, {"accuracy_float": subject.float_logits.accuracy})
-    ]
+    variants = [_in_float(subject, "plain", subject.stack, subject.float_logits.accuracy)]
     calibrated = subject.activation in (*CAPPED_BASES, BOUNDED)
     for variant, observer in (("plain", config.observer), *([("calibrated", "mse")] if calibrated else [])):
         settings = config.with_options(observer=observer)
@@ -47,10 +46,14 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
     stack = subject.stack.with_activation(capped(subject.stack.activation, ACTIVATIONS[BOUNDED].cap))
     maps = float_maps(stack, subject.maps.points)
     right = accuracy(subject.logit(maps.logit), subject.masks)
-    variants: list[Variant] = [
-        ({"variant": "capped", "scheme": "float"}, {"accuracy_float": np.asarray(right, dtype=np.float64)})
-    ]
-    return variants + _quantized(subject, "capped", config, stack, maps)
+    return [_in_float(subject, "capped", stack, right), *_quantized(subject, "capped", config, stack, maps)]
+
+
+def _in_float(subject: Subject, variant: str, stack: Stack, on_plane: Floats) -> Variant:
+    right = {"accuracy_float": on_plane}
+    if subject.heldout is not None:
+        right[FLOAT] = subject.heldout_accuracy_of(stack)
+    return {"variant": variant, "scheme": "float"}, right
 
 
 def _quantized(subject: Subject, variant: str, config: StudyConfig, stack: Stack, maps: FloatMaps) -> list[Variant]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, topology
+from quantstudy.drift import complexity, contours, decision, folds, heldout, layers, ranges, topology
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer
@@ -15,7 +15,7 @@ from quantstudy.records.schemas import HISTOGRAMS, metric_rows, rows
 
 
 def decision_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
-    """Rows of the decision map's drift, scope `network`, for each backend."""
+    """Rows of the decision's drift, on the plane and at the held-out points, scope `network`, for each backend."""
     logits = {"simulated": effect.accumulated.logit}
     if effect.real is not None:
         logits["torchao"] = effect.real.logit
@@ -29,6 +29,10 @@ def decision_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
             **topology.island_measures(before.maps, after),
         }
         del values["accuracy_float"], values["logit_margin"]  # they stand once, in `float_rows`
+        if subject.heldout is not None:
+            beside, target = effect.heldout[backend], subject.heldout.target
+            values |= heldout.heldout_measures(subject.heldout_accuracy, beside, target)
+            values |= heldout.halves(beside, target)
         tables.append(_metric_rows(subject, values, effect.scheme, backend))
     return tables
 
@@ -72,6 +76,8 @@ def code_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
 def float_rows(subject: Subject) -> list[pa.Table]:
     """Rows of the float networks: accuracy, logit margin, output ranges per layer, complexity per fold."""
     network = {"accuracy_float": subject.float_logits.accuracy, "logit_margin": subject.float_logits.margin}
+    if subject.heldout is not None:
+        network[heldout.FLOAT] = subject.heldout_accuracy
     tables = [_metric_rows(subject, network, "float", "float")]
     for layer, outputs in enumerate(subject.maps.outputs):
         maps = subject.on_plane(outputs)

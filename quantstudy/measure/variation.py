@@ -6,6 +6,7 @@ from typing import Any
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.drift.decision import brief_drift
+from quantstudy.drift.heldout import heldout_measures
 from quantstudy.measure.evaluation import Subject
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import quantized_logits
@@ -36,15 +37,22 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
     """Return the measures of the subject quantized as a whole by each of several plans, simulated.
 
     Args:
-        subject: the float networks that the quantized ones are compared with.
+        subject: the float networks that the quantized ones are compared with; where it has held-out points, so has
+            the result their accuracy and its drop.
         plans: of one and the same stack.
         stack: that stack, if it is another one than the subject's.
     """
     found: list[dict[str, Floats]] = []
     together = max(1, HELD // subject.maps.logit.nbytes)
     for start in range(0, len(plans), together):
-        logits = quantized_logits(stack or subject.stack, plans[start : start + together], subject.maps.points)
-        found += [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
+        some = plans[start : start + together]
+        logits = quantized_logits(stack or subject.stack, some, subject.maps.points)
+        measured = [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
+        if subject.heldout is not None:
+            before, target = subject.heldout_accuracy, subject.heldout.target
+            for one, logit in zip(measured, subject.heldout_logits(some, stack), strict=True):
+                one |= heldout_measures(before, logit, target)
+        found += measured
     return found
 
 

@@ -40,8 +40,11 @@ def plane(grid: int, margin: int = 0) -> NDArray[np.float32]:
     >>> plane(2).tolist()
     [[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5]]
     """
-    centres = pixel_centres(grid, margin)
-    y, x = np.meshgrid(centres, centres, indexing="ij")
+    return _points(pixel_centres(grid, margin))
+
+
+def _points(places: NDArray[np.float32]) -> NDArray[np.float32]:
+    y, x = np.meshgrid(places, places, indexing="ij")
     return np.stack([x.ravel(), y.ravel()])
 
 
@@ -57,8 +60,13 @@ def field(seed: int, grid: int, frequency: float, margin: int = 0) -> NDArray[np
         frequency: noise cells along one side of the plane.
         margin: further pixels of the same size beyond every side, where the same noise goes on.
     """
+    return _noise(seed, pixel_centres(grid, margin), frequency)
+
+
+def _noise(seed: int, places: NDArray[np.float32], frequency: float) -> NDArray[np.float64]:
+    """Return the noise at every pair of coordinates, [places, places] (y, x)."""
     offset_x, offset_y = stream(seed, "mask").uniform(0.0, 256.0, size=2)
-    cells = (pixel_centres(grid, margin).astype(np.float64) + 1.0) / 2.0 * frequency
+    cells = (places.astype(np.float64) + 1.0) / 2.0 * frequency
     return np.array([[pnoise2(offset_x + x, offset_y + y) for x in cells] for y in cells])
 
 
@@ -85,6 +93,40 @@ def island_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
 def island_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[np.bool_]:
     """Return the targets of several seeds, [seeds, grid, grid] bool."""
     return np.stack([island_mask(seed, grid, frequency) for seed in seeds])
+
+
+def heldout_centres(grid: int) -> NDArray[np.float32]:
+    """Return the coordinates of held-out points along one side: the pixel centres shifted by half a pixel, float32.
+
+    >>> heldout_centres(4).tolist()
+    [-0.5, 0.0, 0.5, 1.0]
+    """
+    return ((2 * np.arange(grid) + 2) / grid - 1).astype(np.float32)
+
+
+def heldout_plane(grid: int) -> NDArray[np.float32]:
+    """Return points that no network is trained on or calibrated with: every pixel's corner, [2, pixels] as `plane`.
+
+    >>> heldout_plane(2).tolist()
+    [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
+    """
+    return _points(heldout_centres(grid))
+
+
+@functools.lru_cache(maxsize=64)
+def heldout_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
+    """Return the target of one seed at the points of `heldout_plane`, read-only [grid, grid] bool.
+
+    The sea level is that of `island_mask`, the median of the field over the pixel centres.
+    """
+    mask = _noise(seed, heldout_centres(grid), frequency) > np.median(field(seed, grid, frequency))
+    mask.setflags(write=False)
+    return np.asarray(mask)
+
+
+def heldout_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[np.bool_]:
+    """Return the targets of several seeds at the held-out points, [seeds, grid, grid] bool."""
+    return np.stack([heldout_mask(seed, grid, frequency) for seed in seeds])
 
 
 def islands_beyond(seed: int, grid: int, frequency: float, margin: int) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from quantstudy.drift.complexity import complexity_measures
 from quantstudy.drift.contours import boundary_measures, contours, crease_measures
 from quantstudy.drift.decision import decision_measures
 from quantstudy.drift.folds import fold_measures
+from quantstudy.drift.heldout import FLOAT, halves, heldout_measures
 from quantstudy.drift.layers import layer_measures
 from quantstudy.drift.ranges import code_measures, range_measures
 from quantstudy.drift.topology import island_measures
@@ -38,7 +39,9 @@ def test_the_measures_return_exactly_the_names_of_the_catalogue():
     assert set(ranges) == set(catalogue.RANGE_METRICS)
     complexity = complexity_measures(x)
     assert set(complexity) == set(catalogue.COMPLEXITY_METRICS)
-    assert set(METRICS) == set(folds) | set(decision) | set(ranges) | set(complexity)
+    heldout = heldout_measures(np.ones((2, 3)), x, x > 0) | halves(x, x > 0)
+    assert set(heldout) | {FLOAT} == set(catalogue.HELDOUT_METRICS)
+    assert set(METRICS) == set(folds) | set(decision) | set(heldout) | {FLOAT} | set(ranges) | set(complexity)
     for measures, shape in ((folds, (2, 3)), (decision, (2, 3)), (complexity, (2, 3)), (ranges, (2,))):
         assert {name: v.shape for name, v in measures.items()} == dict.fromkeys(measures, shape)
     for name in layer_measures(folds):

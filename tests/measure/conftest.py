@@ -13,7 +13,7 @@ from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.worker import quantize
 from quantstudy.measure.drift import ANALYSES, float_rows
-from quantstudy.measure.evaluation import Effect, Subject, subject
+from quantstudy.measure.evaluation import Effect, Subject, heldout_islands, subject
 from quantstudy.measure.parity import plan_rows
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
@@ -47,7 +47,7 @@ def trained_subject(name: str, seeds=range(2)) -> Subject:
     masks = island_masks(seeds, TINY.grid, TINY.frequency)
     start = initial_stack(parse_activation(name), seeds, TINY.hidden)
     stack, _ = train(start, seeds, masks, steps=TINY.steps, batch=TINY.batch, lr=TINY.lr)
-    return subject(stack, seeds, masks)
+    return subject(stack, seeds, masks, heldout_islands(seeds, TINY.grid, TINY.frequency))
 
 
 @pytest.fixture(scope="session")
@@ -106,4 +106,4 @@ def dead() -> Subject:
     live = trained_subject("relu")
     zeros = live.stack.with_weights([torch.zeros_like(w) for w in live.stack.weights])
     zeros = replace(zeros, biases=tuple(torch.zeros_like(b) for b in zeros.biases))
-    return subject(zeros, live.seeds, np.array(live.masks))
+    return subject(zeros, live.seeds, np.array(live.masks), live.heldout)

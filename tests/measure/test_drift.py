@@ -9,6 +9,7 @@ from quantstudy.drift.catalogue import (
     COMPLEXITY_METRICS,
     DECISION_METRICS,
     FOLD_METRICS,
+    HELDOUT_METRICS,
     RANGE_METRICS,
     VIEWS,
     metric,
@@ -16,11 +17,11 @@ from quantstudy.drift.catalogue import (
 from quantstudy.engine.worker import quantize
 from quantstudy.measure import evaluation
 from quantstudy.measure.drift import ANALYSES, code_rows, decision_rows, float_rows, fold_rows, histogram_rows
-from quantstudy.measure.evaluation import Subject, subject
+from quantstudy.measure.evaluation import Subject, heldout_islands, subject
 from quantstudy.quantize.plan import build_plan
 from quantstudy.quantize.scheme import parse_scheme
 
-ONCE = {"accuracy_float", "logit_margin"}
+ONCE = {"accuracy_float", "heldout_accuracy_float", "logit_margin"}
 CODES = {"clip_fraction", "code_occupancy", "code_entropy_bits", "negative_code_share"}
 KEY = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric"]
 
@@ -55,7 +56,7 @@ def test_every_recorded_metric_is_in_the_catalogue_under_its_scope(frame):
 
 def test_every_metric_of_the_catalogue_is_recorded(frame):
     recorded = set(frame["metric"])
-    wanted = {*DECISION_METRICS, *COMPLEXITY_METRICS, *RANGE_METRICS}
+    wanted = {*DECISION_METRICS, *HELDOUT_METRICS, *COMPLEXITY_METRICS, *RANGE_METRICS}
     wanted |= {f"{name}{view}" for name in FOLD_METRICS for view in VIEWS}
     wanted |= {f"{name}_undefined{view}" for name in FOLD_METRICS for view in VIEWS}
     assert recorded == wanted
@@ -92,7 +93,7 @@ def test_which_backend_records_what(frame, effects, torchao_schemes):
     torchao = frame[frame["backend"] == "torchao"]
     assert set(torchao["scheme"]) == torchao_schemes
     assert set(torchao["scheme"]) == {name for name, effect in effects.items() if effect.real is not None}
-    assert set(torchao["metric"]) == {*DECISION_METRICS} - ONCE
+    assert set(torchao["metric"]) == {*DECISION_METRICS, *HELDOUT_METRICS} - ONCE
     simulated = frame[frame["backend"] == "simulated"]
     assert set(simulated["scheme"]) == set(effects)
     assert set(frame["backend"]) == {"float", "simulated", "torchao"}
@@ -291,7 +292,7 @@ def test_a_cap_that_never_binds_has_the_same_rows(make_subject, measure_all):
 
 
 def test_one_seed_has_the_rows_of_that_seed(on, measure_all):
-    alone = subject(on.stack.select(slice(1, 2)), range(1, 2), on.masks[1:2])
+    alone = subject(on.stack.select(slice(1, 2)), range(1, 2), on.masks[1:2], heldout_islands([1], 9, 2.0))
     ours, both = measure_all(alone)[0], measure_all(on)[0]
     theirs = [row for row in both if row["seed"] == 1]
     assert len(ours) == len(theirs)
@@ -327,7 +328,7 @@ def test_a_dead_network_is_undefined_and_not_perfect(dead, measure_all):
 def test_the_last_layers_weights_do_not_touch_the_folds(on, tiny):
     """What is called the fold of layer K is its own output: only the logit knows the last layer."""
     changed = on.stack.with_weights([*on.stack.weights[:-1], on.stack.weights[-1] + 1])
-    other = subject(changed, on.seeds, on.masks)
+    other = subject(changed, on.seeds, on.masks, on.heldout)
     assert all(torch.equal(a, b) for a, b in zip(on.maps.outputs, other.maps.outputs, strict=True))
     assert not torch.equal(on.maps.logit, other.maps.logit)
     plan = build_plan(other.stack, other.maps, parse_scheme("w4a4"))

@@ -34,7 +34,7 @@ def broken(request, make_subject):
     on = make_subject("hardgelu")
     parts = [part.clone() for part in getattr(on.stack, kind)]
     parts[layer][1, 0, 0] = value
-    return subject(replace(on.stack, **{kind: tuple(parts)}), on.seeds, on.masks)
+    return subject(replace(on.stack, **{kind: tuple(parts)}), on.seeds, on.masks, on.heldout)
 
 
 def by_seed(tables, **where):
@@ -66,7 +66,7 @@ def test_both_backends(broken, scheme):
 
 
 def test_float_values(broken):
-    for metric in ("accuracy_float", "logit_margin"):
+    for metric in ("accuracy_float", "heldout_accuracy_float", "logit_margin"):
         good, bad = by_seed(float_rows(broken), metric=metric)
         assert np.isfinite(good).all()
         assert np.isnan(bad).all()

@@ -28,6 +28,7 @@ from quantstudy.quantize.scheme import IntFormat, parse_scheme
 from quantstudy.records.schemas import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
 
 MEASURES = ["accuracy_drop", "accuracy_quantized", "delta_logit_over_margin", "flip_rate"]
+HELDOUT = ["heldout_accuracy_drop", "heldout_accuracy_quantized"]  # their values: test_heldout.py
 STUDY = StudyConfig(bits=(3,), activations=("leaky_relu", "hardgelu"), seeds=2, grid=9, hidden=(3, 2))
 
 
@@ -37,7 +38,7 @@ def values(table, **where):
     for key, value in where.items():
         frame = frame[frame[key].isna() if value is None else frame[key] == value]
     found = {str(metric): part.sort_values("seed")["value"].to_numpy() for metric, part in frame.groupby("metric")}
-    return {name: array for name, array in found.items() if len(array)}
+    return {name: array for name, array in found.items() if len(array) and not name.startswith("heldout_")}
 
 
 def drift(on, logit):
@@ -72,8 +73,8 @@ def test_the_brief_measures_are_those_of_the_decision(on):
     plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"))
     logit = accumulated(on.stack, plan, on.maps.points).logit
     (found,) = effects_of(on, [plan])
-    assert sorted(found) == MEASURES
-    same(found, drift(on, logit))
+    assert sorted(found) == MEASURES + HELDOUT
+    same({name: found[name] for name in MEASURES}, drift(on, logit))
 
 
 def test_how_many_logits_are_held_at_once_changes_nothing(on, monkeypatch):
@@ -139,7 +140,7 @@ def test_every_width_of_every_part(on):
         plan = build_plan(on.stack, on.maps, parse_scheme(scheme))
         found = values(table, quantized=part, bits=bits, scheme=scheme)
         same(found, drift(on, accumulated(on.stack, plan, on.maps.points).logit))
-    assert table.num_rows == 8 * 3 * 4 * 2
+    assert table.num_rows == 8 * 3 * 6 * 2
     flips = [values(table, quantized="both", bits=bits)["flip_rate"].mean() for bits in (2, 16)]
     assert flips[0] > flips[1]
 
@@ -148,7 +149,7 @@ def test_every_setting_of_placement(on):
     table = placement_rows(on, STUDY)
     assert table.schema == PLACEMENT
     frame = table.to_pandas()
-    assert len(frame) == 2 * 57 * 4 * 2
+    assert len(frame) == 2 * 57 * 6 * 2
     settings = list(product(PLACEMENTS, (False, True), OBSERVERS, ("tensor", "channel", "neuron"), ("symmetric",)))
     own = (STUDY.placement, STUDY.coordinates, STUDY.observer)
     settings += [(*own, granularity, "no_clipping") for granularity in GRANULARITIES]
@@ -182,7 +183,7 @@ def test_a_multiverse_takes_the_studys_weight_scales_and_no_others(on):
         multiverse_rows(on, STUDY.with_options(weight_observer=name)).to_pandas()
         for name in ("symmetric", "no_clipping")
     )
-    assert len(symmetric) == len(other) == 9 * 4 * 2
+    assert len(symmetric) == len(other) == 9 * 6 * 2
     plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), placement="pre", weight_observer="no_clipping")
     same(
         values(other, placement="pre", observer="minmax"), drift(on, accumulated(on.stack, plan, on.maps.points).logit)
