@@ -25,8 +25,8 @@ FREQUENCIES = (2.0, 3.0, 4.0)
 WIDER = 2
 """The second network size has this many times the neurons per layer, as one would choose to lose less accuracy."""
 
-METRICS = ("accuracy_quantized", "accuracy_drop", "flip_rate", "delta_logit_over_margin")
-"""Metrics that «best» may mean: highest accuracy, smallest loss of accuracy, fewest flips, smallest change of logits.
+METRICS = ("heldout_accuracy_quantized", "heldout_accuracy_drop", "flip_rate", "delta_logit_over_margin")
+"""Metrics that «best» may mean: highest held-out accuracy, smallest loss of it, fewest flips, least change of logits.
 
 The last one is for users of the network's output as a number rather than a class.
 """

@@ -50,8 +50,11 @@ class StudyConfig:
         observer: how static activation ranges are chosen from the float network's outputs.
         weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
-        allowed_drop: largest accuracy drop (a fraction) that still counts as deployable.
-        learned: least mean accuracy in float (a fraction) of an activation that may be deployable at all.
+        allowed_drop: largest drop of held-out accuracy (a fraction) that the network one ships may have.
+        assurance: least share of networks trained this way that must stay within `allowed_drop`, for an activation to
+            be deployable; this much is shown with 95 % confidence.
+        min_accuracy: least held-out accuracy (a fraction) after quantization of every single network; 0 asks for none.
+        learned: least mean held-out accuracy in float (a fraction) of an activation that may be deployable at all.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
         quick: leave out the questions beyond the schemes: sensitivity, placement, bit cliff, cause.
@@ -62,7 +65,7 @@ class StudyConfig:
     name: str = "default"
     bits: tuple[int, ...] = (4,)
     activations: tuple[str, ...] = DEFAULT_ACTIVATIONS
-    seeds: int = 16
+    seeds: int = 32
     steps: int = 3000
     batch: int = 1024
     lr: float = 0.1
@@ -74,6 +77,8 @@ class StudyConfig:
     weight_observer: str = "symmetric"
     coordinates: bool = False
     allowed_drop: float = 0.02
+    assurance: float = 0.8
+    min_accuracy: float = 0.0
     learned: float = 0.9
     device: str = "auto"
     trainer: str = "fused"
@@ -195,6 +200,8 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
     "lr": (1e-6, 10.0),
     "frequency": (0.1, 64.0),
     "allowed_drop": (0.0, 1.0),
+    "assurance": (0.01, 0.999),
+    "min_accuracy": (0.0, 1.0),
     "learned": (0.0, 1.0),
 }
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))

@@ -70,7 +70,10 @@ class CellStatus:
     notices: tuple[str, ...] = ()
 
 
-CHANGE_NO_CELL = ("name", "activations", "seeds", "quick", "until_decided", "max_seeds", "allowed_drop", "learned")
+CHANGE_NO_CELL = (
+    *("name", "activations", "seeds", "quick", "until_decided", "max_seeds"),
+    *("allowed_drop", "assurance", "min_accuracy", "learned"),
+)
 """Settings that decide which cells exist or how they are judged; no cell's content depends on them."""
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
+from quantstudy.drift.heldout import DROP, QUANTIZED
 from quantstudy.engine.cells import Cell, cells
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import IntFormat, Scheme
@@ -36,13 +37,14 @@ def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
         yield activation, int(order[max(0, int(np.isfinite(rates).sum()) - 1) // 2])
 
 
-def focus_accuracies(run: Run) -> NDArray[np.float64]:
-    """Return the accuracy after quantization by the focus scheme, [activations, seeds], as far as it is measured.
+def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the held-out accuracy after quantization by the focus scheme, and its drop, as far as they are measured.
 
-    Activations without a finite value at any seed are left out.
+    Both [activations, seeds]; activations without a finite value at any seed are left out.
     """
-    found = _focus(run, "accuracy_quantized")
-    return found[np.isfinite(found).any(axis=1)]
+    found, drop = _focus(run, QUANTIZED), _focus(run, DROP)
+    measured = np.isfinite(found).any(axis=1)
+    return found[measured], drop[measured]
 
 
 def _focus(run: Run, metric: str) -> NDArray[np.float64]:

@@ -129,16 +129,22 @@ def _looks(run: Run) -> Iterator[Run]:
 
 
 def _decided(run: Run) -> bool:
-    """Whether the best at the focus scheme is told apart from all others by a test that allows for repeated looks.
+    """Whether the best at the focus scheme is told apart from all others, and whether it is deployable or not.
 
-    Activations without any finite value are left out. If none is left the answer is yes: more seeds would not help.
+    By a test and a bound that allow for repeated looks. Activations without any finite value are left out. If none is
+    left the answer is yes: more seeds would not help.
     """
     from quantstudy.engine.collect import focus_accuracies
-    from quantstudy.judge.rules import rule_of
+    from quantstudy.judge.deployable import limits_of, settled
     from quantstudy.judge.statistics.paired import paired_against_best
 
-    accuracies = focus_accuracies(run)
-    return len(accuracies) == 0 or int(paired_against_best(accuracies, rule_of(run.config).p).tied.sum()) == 1
+    accuracies, drops = focus_accuracies(run)
+    if not len(accuracies):
+        return True
+    limits = limits_of(run.config)
+    found = paired_against_best(accuracies, limits.rule.p)
+    best = found.reference
+    return int(found.tied.sum()) == 1 and settled(drops[best], accuracies[best], limits)
 
 
 def redo(

@@ -166,10 +166,11 @@ def quantize(
     """Return the effect of one scheme on the subject, by the simulated path and, where torchao has it, by torchao."""
     plan = plan_of(on.stack, on.maps, config, scheme)
     real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
-    heldout = {"simulated": logits for logits in on.heldout_logits([plan])}
+    heldout = dict(zip(("simulated",), on.heldout_logits([plan]), strict=False))  # empty without held-out points
     if real is not None and on.heldout is not None:
-        plane, beside = real.logit.split([on.maps.points.shape[1], on.heldout.points.shape[1]], dim=2)
-        real, heldout["torchao"] = replace(real, logit=plane), on.logit(beside)
+        pixels = on.maps.points.shape[1]
+        heldout["torchao"] = on.logit(real.logit[:, :, pixels:])
+        real = replace(real, logit=real.logit[:, :, :pixels])
     maps = isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points)
     return Effect(plan, *maps, real, heldout)
 

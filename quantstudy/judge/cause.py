@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
+from quantstudy.drift.heldout import FLOAT, QUANTIZED
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm
+from quantstudy.judge.statistics.halves import half_means, stability
 from quantstudy.judge.statistics.seeds import SeedTable, by_seed, json_number, missing, triples
 
 KEYS = ("activation", "variant", "scheme")
@@ -91,15 +93,16 @@ def judge_cause(
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
-        "seeds", "not_learned"}]}`:
-        `mean`, `low`, `high`: accuracy after quantization of the variant minus that of `against`, paired by seed, with
-        its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the rows of
-        the scheme; `differs`: whether interval and test both tell the two apart; `missing`: the number of seeds at
+        "seeds", "stability", "not_learned"}]}`:
+        `mean`, `low`, `high`: held-out accuracy after quantization of the variant minus that of `against`, paired by
+        seed, with its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the
+        rows of the scheme; `differs`: whether interval and test both tell the two apart; `stability`: the share of the halves
+        of the seeds in which the difference has the same sign; `missing`: the number of seeds at
         which one of the two has no finite value (if there are any, the interval is None and `differs` is False);
         `not_learned`: which of the two activations have not learned, as they were trained, controls included.
     """
-    accuracy = by_seed(frame, "accuracy_quantized", KEYS, seeds)
-    full = by_seed(frame, "accuracy_float", KEYS, seeds)
+    accuracy = by_seed(frame, QUANTIZED, KEYS, seeds)
+    full = by_seed(frame, FLOAT, KEYS, seeds)
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
     trained = {network.trained for one in asked for network in (one.network, one.against)}
@@ -131,5 +134,7 @@ def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str, rule: Ru
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}
         row |= {"against": question.against.name, **three, "p_holm": json_number(p), "differs": bool(differs)}
+        same = np.sign(half_means(of_seeds)) == np.sign(three["mean"] or 0.0)
+        row["stability"] = stability(same, len(of_seeds))
         rows.append(row | {"missing": missing(of_seeds), "seeds": len(of_seeds)})
     return rows

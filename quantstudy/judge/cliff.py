@@ -1,15 +1,18 @@
 """The bit cliff: flip rates over bit widths, and the smallest bit width that stays within a limit."""
 
-import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.judge.deployable import Limits, shipping, suffices, suffices_in_halves
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, resampled_means
+from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
 LIMITS = (0.01, 0.05)
@@ -25,17 +28,17 @@ def judge_cliff(
     frame: pd.DataFrame,
     activations: Sequence[str],
     seeds: int,
-    allowed_drop: float,
+    limits: Limits,
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return, per quantized part and activation, the curve of flip rates and the smallest safe bit widths.
+    """Return the curves of flip rates and the smallest safe bit widths, per quantized part and activation.
 
     Args:
         frame: cliff.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
-        allowed_drop: largest deployable drop of accuracy, a fraction.
+        limits: what the study asks of what is deployable.
         not_learned: activations that are not deployable at any bit width.
         differences: schemes and activations at which the backends differ (`parity`), not deployable either.
 
@@ -43,38 +46,71 @@ def judge_cliff(
         `{part: {activation: {"curve": [{"bits", "mean", "low", "high"}], "smallest": {limit: S}, "deployable": S,
         "missing": seeds without a finite value at some bit width}}}`;
         S = `{"bits", "low", "high"}`: the smallest bit width at which, and at all larger ones, the mean flip rate is
-        within the limit (for `deployable`: the upper end of the drop is at most `allowed_drop`), and its 95 %
-        percentile interval over resampled seeds (None for `deployable`). None if no measured bit width is within the
-        limit; one with a missing value never is.
+        within the limit (one with a missing value never is), and its 95 % percentile interval over resampled seeds.
+        For `deployable`: the smallest from which on it is deployable (`deployable.suffices`), `low` and `high` None,
+        and `stability`, the share of the halves of the seeds that have the same one. `bits` is None if there is none.
+
+        The whole is `{"bit_cliff": that, "first_width": {part: {"bits", "activations", "stability"}}}`: the first width
+        at which any activation is deployable, which are, and how many halves have the same first width.
     """
-    flips, drops = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", "accuracy_drop"))
+    flips, drops, kept = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", DROP, QUANTIZED))
     bit_widths = sorted(int(bits) for bits in frame["bits"].unique())
     parts = dict.fromkeys(map(str, frame["quantized"].unique()))
 
-    def one(name: str, part: str) -> dict[str, Any]:
+    def table(of: SeedTable, name: str, part: str) -> Floats:
+        return np.concatenate([of.of([name], part, bits) for bits in bit_widths])
+
+    def allowed(name: str, part: str) -> NDArray[np.bool_]:
         schemes = (SCHEMES[part].format(bits) for bits in bit_widths)
-        barred = [name in not_learned or name in differing(differences or {}, scheme) for scheme in schemes]
-        return _one(flips, drops, (name, part), bit_widths, np.where(barred, -math.inf, allowed_drop))
+        return np.array([name not in {*not_learned, *differing(differences or {}, scheme)} for scheme in schemes])
 
-    return {part: {name: one(name, part) for name in activations} for part in parts}
-
-
-def _one(
-    flips: SeedTable, drops: SeedTable, of: tuple[str, str], bit_widths: Sequence[int], allowed: Floats
-) -> dict[str, Any]:
-    rates, lost = (np.concatenate([table.of(of[:1], of[1], bits) for bits in bit_widths]) for table in (flips, drops))
-    curve = triples(rates, 0.0)
-    fits = np.array(
-        [
-            three["high"] is not None and three["high"] <= most
-            for three, most in zip(triples(lost), allowed, strict=True)
+    found: dict[str, Any] = {"bit_cliff": {}, "first_width": {}}
+    for part in parts:
+        lost, right = ([table(of, name, part) for name in activations] for of in (drops, kept))
+        widths = [
+            _Widths.of(drop, accuracy, allowed(name, part), limits)
+            for name, drop, accuracy in zip(activations, lost, right, strict=True)
         ]
-    )
+        found["bit_cliff"][part] = {
+            name: _curve(table(flips, name, part), bit_widths)
+            | {"deployable": own.said(bit_widths), "missing": missing(table(flips, name, part), lost[row])}
+            for row, (name, own) in enumerate(zip(activations, widths, strict=True))
+        }
+        found["first_width"][part] = _first_of_any(activations, widths, bit_widths)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Widths:
+    """From which place in the bit widths on an activation is deployable: of all seeds, and in each half of them."""
+
+    place: int
+    in_halves: NDArray[np.intp]
+    seeds: int
+
+    @classmethod
+    def of(cls, drops: Floats, right: Floats, allowed: NDArray[np.bool_], limits: Limits) -> "_Widths":
+        fits = np.array([suffices(one, limits) for one in shipping(drops, right, limits)]) & allowed
+        halves = suffices_in_halves(drops, limits) & allowed[:, None]
+        return cls(int(_first(fits[:, None])[0]), _first(halves), drops.shape[1])
+
+    def said(self, bit_widths: Sequence[int]) -> dict[str, Any]:
+        same = stability(self.in_halves == self.place, self.seeds)
+        return {"bits": _bits(self.place, bit_widths), "low": None, "high": None, "stability": same}
+
+
+def _first_of_any(activations: Sequence[str], widths: Sequence[_Widths], bit_widths: Sequence[int]) -> dict[str, Any]:
+    first = min(own.place for own in widths)
+    bits = _bits(first, bit_widths)
+    same = np.min([own.in_halves for own in widths], axis=0) == first
+    who = [name for name, own in zip(activations, widths, strict=True) if own.place == first and bits is not None]
+    return {"bits": bits, "activations": who, "stability": stability(same, widths[0].seeds)}
+
+
+def _curve(rates: Floats, bit_widths: Sequence[int]) -> dict[str, Any]:
     return {
-        "curve": [{"bits": bits, **three} for bits, three in zip(bit_widths, curve, strict=True)],
+        "curve": [{"bits": bits, **three} for bits, three in zip(bit_widths, triples(rates, 0.0), strict=True)],
         "smallest": {f"{limit:g}": smallest(rates, bit_widths, limit) for limit in LIMITS},
-        "deployable": {"bits": _bits(_first(fits[:, None])[0], bit_widths), "low": None, "high": None},
-        "missing": missing(rates, lost),
     }
 
 

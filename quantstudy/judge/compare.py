@@ -11,8 +11,8 @@ What `compare` returns:
   none of them is tested.
 - `seeds`: `paired`, `only_a`, `only_b` (counts). `activations`: the same (names).
 - `schemes`: pairs `{"a", "b"}`, those compared by role first.
-- `comparisons`: one per metric, activation and pair of schemes (`float` for `accuracy_float`), with `mean_a` and
-- `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
+- `comparisons`: one per metric, activation and pair of schemes (`float` for `heldout_accuracy_float`), with `mean_a`
+  and `mean_b` over the paired seeds, `difference`, `low`, `high`, `p`, `p_holm` (fractions; null where there is
   none), `real`, `better` (B is; null where not real), `seeds` (pairs), `missing` (seeds left out because a value
   is missing or not finite), `same` (every value is the same in both).
 - `families`: per metric `comparisons` (what Holm corrects for), `seeds_needed` (the fewest pairs at which the
@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.drift.heldout import DROP
 from quantstudy.errors import BadInput
 from quantstudy.judge.differing import Row, differing, made_with, other_functions
 from quantstudy.judge.rules import Rule, rule_of
@@ -42,9 +43,6 @@ from quantstudy.quantize.scheme import schemes_for
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DROP = "accuracy_drop"
-"""Float minus quantized accuracy, as recorded."""
 
 HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
 """The metrics that are compared, in the order of the comparison."""

@@ -8,7 +8,8 @@ best or tied with the best most often (then: best most often, lowest mean rank, 
 that has a network without a finite value, or that has not learned, is neither best nor tied in that specification.
 
 What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
-"axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "mean_rank": {…}, "states":
+"axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "regret": {…}, "regret_low",
+"regret_high", "least_regret": {"metric", "activation", "stability"}, "mean_rank": {…}, "states":
 {"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
 "share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […], "never": [activations
 that have learned under no choice]}, "undefined": {"values", "of", "specifications"}, "table": [S]}`. Shares are of
@@ -31,12 +32,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from quantstudy.drift.heldout import DROP, QUANTIZED
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
+from quantstudy.judge.statistics.regret import regret
 from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
-HIGHER_IS_BETTER = ("accuracy_quantized",)
+HIGHER_IS_BETTER = (QUANTIZED,)
 """Metrics of which more is better; of all others less is better."""
 
 MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
@@ -100,6 +103,7 @@ def judge_multiverse(
         "overall_best": activations[first] if best.any() else None,
         "share_best": _shares(activations, best),
         "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
+        **_regrets(activations, recorded, list(axes["metric"])),
         "mean_rank": dict(zip(activations, map(json_number, rank.mean(axis=0)), strict=True)),
         "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
@@ -109,6 +113,22 @@ def judge_multiverse(
         "undefined": _undefined(recorded),
         "table": table,
     }
+
+
+def _regrets(activations: Sequence[str], values: Floats, metrics: Sequence[str]) -> dict[str, Any]:
+    """Return the regret by one metric over all settings of the other axes, unlearned networks included.
+
+    Regrets of several metrics have different units and cannot be averaged: it is held-out accuracy's, or the first
+    metric's if that is not asked for.
+    """
+    metric = QUANTIZED if QUANTIZED in metrics else metrics[0]
+    found = regret(values[metrics.index(metric) :: len(metrics)])
+    numbers = [
+        dict(zip(activations, map(json_number, end), strict=True)) for end in (found.mean, found.low, found.high)
+    ]
+    least = None if found.least is None else activations[found.least]
+    about = {"metric": metric, "activation": least, "stability": found.stability}
+    return dict(zip(("regret", "regret_low", "regret_high"), numbers, strict=True)) | {"least_regret": about}
 
 
 def _undefined(values: Floats) -> dict[str, int]:
@@ -214,7 +234,7 @@ def _not_learned(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Return whose float accuracy is below `learned` or unknown, `[specifications, activations]`; and a summary."""
-    tables = (_table(frame, metric, activations, seeds, axes) for metric in ("accuracy_quantized", "accuracy_drop"))
+    tables = (_table(frame, metric, activations, seeds, axes) for metric in (QUANTIZED, DROP))
     accuracy = _means(sum(tables, np.zeros(())))  # float accuracy: quantized accuracy plus drop
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
     accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]

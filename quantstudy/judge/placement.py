@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from quantstudy.config.study import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
+from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.judge.deployable import Limits, named, shipping, suffices
 from quantstudy.judge.parity import differing
-from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.paired import paired_against_best
+from quantstudy.judge.statistics.regret import least_in_halves, mean_regret, regret
 from quantstudy.judge.statistics.seeds import by_seed, json_number, missing, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
@@ -31,9 +33,8 @@ def judge_placement(
     frame: pd.DataFrame,
     activations: Sequence[str],
     seeds: int,
-    allowed_drop: float,
+    limits: Limits,
     default: Mapping[str, Any],
-    rule: Rule,
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
@@ -43,9 +44,8 @@ def judge_placement(
         frame: placement.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
-        allowed_drop: largest deployable drop of accuracy, a fraction.
+        limits: what the study asks of what is deployable, and how activations are told apart.
         default: `placement`, `coordinates`, `observer`, `granularity` and `weight_observer` of the study itself.
-        rule: how activations are told apart.
         not_learned: activations that are not deployable at any setting.
         differences: schemes and activations at which the backends differ (`parity`), not deployable either.
 
@@ -53,80 +53,80 @@ def judge_placement(
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
         {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
-        "leader", "change"}}`;
+        "regret": {activation: …}, "regret_low", "regret_high", "leader", "change"}}`;
         `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
         no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `outcome` for
-        `leader` and `change`.
+        the rest. How often one is best or tied depends on the number of seeds, its regret does not.
     """
-    accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in ("accuracy_quantized", "accuracy_drop"))
+    accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in (QUANTIZED, DROP))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
     found: dict[str, Any] = {}
+    values: dict[str, list[Floats]] = {}
     for setting in sorted(settings, key=_order(frame)):
         scheme, *what = setting
         kept, lost = (table.of(activations, *setting) for table in (accuracy, drop))
         way = dict(zip(SETTING[1:], (str(part) if isinstance(part, str) else bool(part) for part in what), strict=True))
         barred = {*not_learned, *differing(differences or {}, str(scheme))}
-        entry = way | {"default": way == dict(default)} | _judged(activations, kept, lost, allowed_drop, barred, rule)
+        entry = way | {"default": way == dict(default)} | _judged(activations, kept, lost, barred, limits)
+        values.setdefault(scheme, []).append(kept)
         found.setdefault(scheme, {"settings": []})["settings"].append(entry)
-    for judged in found.values():
+    for scheme, judged in found.items():
         judged |= {
             "best_share": _share(activations, [[entry["best"]] for entry in judged["settings"]]),
             "tied_share": _share(activations, [entry["tied_with"] for entry in judged["settings"]]),
-            **outcome(judged["settings"], activations, seeds),
+            **outcome(judged["settings"], activations, np.stack(values[scheme])),
         }
     return found
 
 
-def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], seeds: int) -> dict[str, Any]:
-    """Return which activation leads over all settings of a scheme, and which choice puts another one ahead.
+def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], values: Floats) -> dict[str, Any]:
+    """Return which activation has the least regret over all settings of a scheme, and which choice puts another ahead.
 
-    The leader is the activation that is best, or tied with the best, most often (then: best most often, first in the
-    study). With one seed all are tied, so only the best counts. A choice changes the answer if another activation leads
-    among the settings with that choice; of several such choices the one with the largest gap is named.
+    A choice changes the answer if another activation has less regret among the settings with that choice; of several
+    such choices one that comes out so in most halves of the seeds is named.
 
     Args:
         settings: as `judge_placement` describes them.
         activations: names in the study's order.
-        seeds: number of seeds.
+        values: accuracies `[settings, activations, seeds]`.
 
     Returns:
-        `{"leader": {"activation", "settings": how many it is best or tied at}, "change": {"factor", "level",
-        "activation": the one that leads there, "settings": how many of these it is best or tied at, "leader": how many
-        the leader is, "of": how many there are}}`; `leader` is null if nothing was measured, `change` if no choice
-        changes the answer.
+        `{"regret": {activation: mean over the settings of best − own mean accuracy}, "regret_low", "regret_high": its
+        95 % interval, "leader": {"activation", "regret", "low", "high", "stability"}, "change": {"factor", "level",
+        "activation": the one with the least regret there, "regret": its, "leader": the leader's there, "settings": how
+        many there are, "stability": in which share of the halves it has less than the leader there}}`; `leader` is null
+        if every activation lacks a value, `change` if no choice changes the answer.
     """
-    best = np.array([[name == one["best"] for name in activations] for one in settings], dtype=bool)
-    tied = best | (seeds > 1 and np.array([[name in one["tied_with"] for name in activations] for one in settings]))
-    if not best.any():
-        return {"leader": None, "change": None}
-    leader = _leader(best, tied)
-    said = {"activation": activations[leader], "settings": int(tied[:, leader].sum())}
-    largest, change = 0.0, None
+    found = regret(values)
+    ends = (found.mean, found.low, found.high)
+    numbers = [dict(zip(activations, map(json_number, end), strict=True)) for end in ends]
+    said: dict[str, Any] = dict(zip(("regret", "regret_low", "regret_high"), numbers, strict=True))
+    if (first := found.least) is None:
+        return said | {"leader": None, "change": None}
+    least = dict(zip(("regret", "low", "high"), (json_number(end[first]) for end in ends), strict=True))
+    said["leader"] = {"activation": activations[first], **least, "stability": found.stability}
+    changes = []
     for factor, level in ((factor, level) for factor, levels in CHOICES.items() for level in levels):
         rows = np.array([one[factor] == level for one in settings], dtype=bool)
         if not rows.any():
             continue
-        shares, other = tied[rows].mean(axis=0), _leader(best[rows], tied[rows])
-        if shares[other] - shares[leader] > largest:
-            often, fewer = (int(tied[rows, who].sum()) for who in (other, leader))
-            largest = float(shares[other] - shares[leader])
-            change = {"factor": factor, "level": level, "activation": activations[other]}
-            change |= {"settings": often, "leader": fewer, "of": int(rows.sum())}
-    return {"leader": said, "change": change}
-
-
-def _leader(best: NDArray[np.bool_], tied: NDArray[np.bool_]) -> int:
-    return int(np.argmax(tied.sum(axis=0) * (len(tied) + 1) + best.sum(axis=0)))
+        means = mean_regret(values[rows])
+        other = int(np.nanargmin(means))
+        if means[other] < means[first]:
+            one = {"factor": factor, "level": level, "activation": activations[other], "settings": int(rows.sum())}
+            one |= {"regret": json_number(means[other]), "leader": json_number(means[first])}
+            same = least_in_halves(values[rows], other, first)
+            changes.append(one | {"stability": stability(same, values.shape[2])})
+    return said | {"change": max(changes, key=lambda one: one["stability"] or 0.0, default=None)}
 
 
 def _judged(
-    activations: Sequence[str], accuracy: Floats, drop: Floats, allowed_drop: float, barred: Collection[str], rule: Rule
+    activations: Sequence[str], accuracy: Floats, drop: Floats, barred: Collection[str], limits: Limits
 ) -> dict[str, Any]:
     whole = np.isfinite(accuracy).all(axis=1)
-    against = paired_against_best(accuracy, rule.p)
+    against = paired_against_best(accuracy, limits.rule.p)
     tied = [name for name, equal in zip(activations, against.tied & whole, strict=True) if equal]
-    losses = dict(zip(activations, (three["high"] for three in triples(drop)), strict=True))
-    within = [name for name, high in losses.items() if high is not None and high <= allowed_drop]
+    within = named(activations, [suffices(one, limits) for one in shipping(drop, accuracy, limits)])
     deployable = [name for name in within if name not in barred]
     name = activations[against.reference] if whole.any() else None
     lost = {one: missing(*rows) for one, *rows in zip(activations, accuracy, drop, strict=True)}

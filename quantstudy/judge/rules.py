@@ -1,4 +1,4 @@
-"""The one rule of a study for telling two activations apart, for its verdict, its figures and all further questions.
+"""The one rule of a study for telling two activations apart and for bounding a share, wherever something is judged.
 
 Two activations are told apart if the 95 % interval of their difference leaves out 0 *and* a paired test rejects, with
 Holm's correction for the number of comparisons. The study decides which test: it depends on how the number of seeds
@@ -9,8 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from quantstudy.judge.statistics import bootstrap, sequential
+import numpy as np
+
+from quantstudy.judge.statistics import bootstrap, sequential, shares
 from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.shares import Passes
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -24,18 +27,35 @@ class Rule:
         name: as verdict.json has it.
         p: paired differences `[seeds]`, all finite → two-sided p-value of «no difference».
         seeds_needed: number of activations → the fewest seeds at which one can be told apart from all others.
+        share_low: which networks pass → one-sided 95 % lower bound of their share.
     """
 
     name: str
     p: Callable[[Floats], float]
     seeds_needed: Callable[[int], int]
+    share_low: Callable[[Passes], float]
+
+    def networks_needed(self, share: float) -> int:
+        """Return the fewest networks, all passing, at which the lower bound of their share is at least this.
+
+        >>> PERMUTATION.networks_needed(0.8), ANYTIME.networks_needed(0.8)
+        (14, 18)
+        """
+        below, above = 0, 1
+        while self.share_low(np.ones(above, dtype=bool)) < share:
+            below, above = above, 2 * above
+        while above - below > 1:
+            middle = (below + above) // 2
+            enough = self.share_low(np.ones(middle, dtype=bool)) >= share
+            below, above = (below, middle) if enough else (middle, above)
+        return above
 
 
-PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed)
-"""The paired permutation test: for a number of seeds that was fixed before looking at any result."""
+PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed, shares.share_low)
+"""Paired permutation test and Clopper-Pearson bound: for a number of seeds that was fixed before any result."""
 
-ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed)
-"""The anytime-valid test: for seeds that were added until the best was told apart, which inflates errors otherwise."""
+ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed, shares.anytime_share_low)
+"""Anytime-valid test and bound: for seeds that were added until something was decided, which inflates errors else."""
 
 
 def rule_of(*studies: "StudyConfig") -> Rule:

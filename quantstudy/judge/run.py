@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
+from quantstudy.judge.deployable import limits_of
 from quantstudy.judge.parity import Differences, backend_differences
 from quantstudy.judge.placement import judge_placement
 from quantstudy.judge.rules import rule_of
@@ -19,8 +20,8 @@ def judge_run(run: "Run") -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
-    `bit_cliff` and `cause` (see the function of each), and `multiverse`, if one was run of this study (see
-    `words.multiverse.short`).
+    `bit_cliff` with `first_width`, and `cause` (see the function of each), and `multiverse`, if one was run of this
+    study (see `words.multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.
@@ -32,11 +33,10 @@ def judge_run(run: "Run") -> dict[str, Any]:
         run.summaries(),
         activations=names,
         schemes=schemes,
-        allowed_drop=config.allowed_drop,
-        learned=config.learned,
+        focus=config.focus_scheme,
+        limits=limits_of(config),
         differences=differences,
         cost=run.cost(),
-        rule=rule_of(config),
     )
     if not config.quick:
         verdict |= _beyond(run, list(verdict["not_learned"]), differences)
@@ -47,15 +47,15 @@ def judge_run(run: "Run") -> dict[str, Any]:
 
 
 def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
-    names, seeds, allowed = run.config.activations, run.config.seeds, run.config.allowed_drop
+    names, seeds, limits = run.config.activations, run.config.seeds, limits_of(run.config)
     rule, schemes = rule_of(run.config), list(map(str, schemes_for(run.config.focus_bits)[:3]))
     chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
     return {
         "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes),
         "placement": judge_placement(
-            *(run.variation("placement"), names, seeds, allowed, {**chosen, "granularity": "channel"}),
-            *(rule, not_learned, differences),
+            *(run.variation("placement"), names, seeds, limits, {**chosen, "granularity": "channel"}),
+            *(not_learned, differences),
         ),
-        "bit_cliff": judge_cliff(run.variation("cliff"), names, seeds, allowed, not_learned, differences),
+        **judge_cliff(run.variation("cliff"), names, seeds, limits, not_learned, differences),
         "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned, rule),
     }

@@ -1,76 +1,70 @@
 """From the metrics of a run to its verdict: which activation is best at every scheme, which are tied, or deployable.
 
-The ranking is by mean `accuracy_quantized` of the simulated backend over the seeds, those with a missing value (not
-recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
-is `accuracy_float` − `accuracy_quantized`, paired by seed. An activation is deployable where the upper end of the
-drop's 95 % interval is at most `allowed_drop`, its mean `accuracy_float` is at least `learned`, none of its values
-is missing, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
-With one seed there are no intervals: nothing is deployable and there is no winner.
+The ranking is by mean `heldout_accuracy_quantized` of the simulated backend over the seeds, those with a missing value
+(not recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
+is `heldout_accuracy_float` − `heldout_accuracy_quantized`, paired by seed. An activation is deployable where it is
+shown that enough of its networks lose no more than is allowed (`deployable`), its mean `heldout_accuracy_float` is at
+least `learned`, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
+With one seed there are no intervals and there is no winner.
 
-What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "learned": ...,
-"not_learned": {activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the
-truth with so many seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`,
-`ranking` (best first; numbers are fractions, null where there is none; `iqm` is the interquartile mean,
-`difference_to_best` is best − this one, its interval not corrected, `p_holm` corrected, `improvement` how often the
-best is ahead of this one at the same seed, `accuracy_float` the mean, `learned` whether that is enough, `missing` the
-seeds without a finite value), `best`, `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which
-one of the compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart:
-`[{"pair", "seeds"}]`, null where no number is given), `deployable`, `missing` (values left out: metric →
-activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
+The comparison at the focus scheme is the one that was named beforehand: its p-values are corrected for the activations
+alone. Those of all other schemes are corrected together, over activations and schemes.
+
+What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "assurance": ...,
+"min_accuracy": ..., "seeds_to_deploy": the fewest at which anything can be deployable, "learned": ..., "not_learned":
+{activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the truth with so many
+seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`, `ranking` (best
+first; numbers are fractions, null where there is none; `iqm` is the interquartile mean, `pass_share`, `pass_low`,
+`drop_bound`, `worst` see `deployable.shipping`, `best_of` see there, `difference_to_best` is best − this one, its
+interval not corrected, `p_holm` corrected, `improvement` how often the best is ahead of this one at the same seed,
+`accuracy_float` the mean, `learned` whether that is enough, `missing` the seeds without a finite value, `stability` in
+which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves
+in which it is first), `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which one of the
+compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart: `[{"pair",
+"seeds", "low", "high"}]`, null where no number is given, see `power`), `deployable`, `missing` (values left out:
+metric → activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
 Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
 scheme also has `tie_break` (see `tie`): which of the activations that are tied and deployable cost least.
 
 >>> from quantstudy.judge.rules import PERMUTATION
->>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
->>> rows = [(a, s, "w4", "simulated", "network", "accuracy_quantized", v)
-...         for a in values for s, v in enumerate(values[a])]
->>> rows += [(a, s, "float", "float", "network", "accuracy_float", 0.98) for a in values for s in range(6)]
->>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"],
-...               allowed_drop=0.02, rule=PERMUTATION)
+>>> values = {"relu": [0.90, 0.91, 0.92] * 5, "silu": [0.97, 0.98, 0.97] * 5}
+>>> rows = [(a, s, "w4", "simulated", "network", RANKED, v) for a in values for s, v in enumerate(values[a])]
+>>> rows += [(a, s, "float", "float", "network", FLOAT, 0.98) for a in values for s in range(15)]
+>>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"], focus="w4",
+...               limits=Limits(0.02, 0.8, 0.0, 0.9, PERMUTATION))
 >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
 ('silu', ['silu'])
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from quantstudy.drift import heldout
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.judge.deployable import Limits
 from quantstudy.judge.flips import judge_flips
-from quantstudy.judge.rules import Rule
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats
+from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
+from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.intervals import coverage
-from quantstudy.judge.statistics.paired import (
-    Intervals,
-    mean_interval,
-    paired_against_best,
-    probability_of_best,
-    ranking_order,
-)
-from quantstudy.judge.statistics.power import more_seeds
-from quantstudy.judge.statistics.robust import iqm_interval, probability_of_improvement
-from quantstudy.judge.statistics.seeds import json_number, missing
+from quantstudy.judge.statistics.paired import Comparison, corrected_together, mean_interval
+from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.tie import tie_break
 
 BACKEND = "simulated"
 """The backend that is judged: it runs every scheme."""
 
-RANKED, FLOAT, FLIPS = "accuracy_quantized", "accuracy_float", "flip_rate"
+RANKED, FLOAT, FLIPS = heldout.QUANTIZED, heldout.FLOAT, "flip_rate"
 """The metric that ranks (higher is better), the one that drops are taken from, and the one shown beside."""
+
+EVEN, ODD = heldout.HALVES[True], heldout.HALVES[False]
+"""The ranking metric on either half of the points, for `best_of`."""
 
 COLUMNS = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that are read."""
-
-AGAINST = (
-    *("probability_best", "difference_to_best", "difference_low", "difference_high", "p_holm"),
-    *("improvement", "improvement_low", "improvement_high"),
-)
-"""Keys of the ranking that compare an activation with the best."""
 
 
 def judge(
@@ -78,11 +72,10 @@ def judge(
     *,
     activations: Sequence[str],
     schemes: Sequence[str],
-    allowed_drop: float,
-    learned: float = 0.0,
+    focus: str,
+    limits: Limits,
     differences: Mapping[str, Mapping[str, Any]] | None = None,
     cost: Mapping[str, Any] | None = None,
-    rule: Rule,
 ) -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
@@ -90,11 +83,10 @@ def judge(
         metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
         activations: names in the study's order; others in the metrics are ignored.
         schemes: names in the order of the verdict.
-        allowed_drop: largest drop of accuracy that is still deployable, a fraction.
-        learned: least mean accuracy of the float networks that counts as having learned, a fraction.
+        focus: the scheme whose comparison was named beforehand.
+        limits: what the study asks of what is deployable, and how activations are told apart (`deployable.limits_of`).
         differences: schemes and activations at which the backends differ, see `parity.backend_differences`.
         cost: the cost table of the run, None if there is none.
-        rule: how activations are told apart (`rules.rule_of`).
 
     Returns:
         See the head of this file.
@@ -105,7 +97,6 @@ def judge(
     """
     if not activations:
         raise BadInput("activations", activations, "at least one name")
-    allowed_drop = float(allowed_drop)
     rows = _network_rows(metrics, activations)
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
 
@@ -114,23 +105,73 @@ def judge(
 
     full = table(FLOAT, "float", "float")
     means = {name: json_number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
-    limits = Limits(allowed_drop, {name: mean for name, mean in means.items() if mean is None or mean < learned})
+    not_learned = {name: mean for name, mean in means.items() if mean is None or mean < limits.learned}
 
-    def judged(scheme: str) -> dict[str, Any]:
-        tables = {RANKED: table(RANKED, scheme, BACKEND), FLOAT: full, FLIPS: table(FLIPS, scheme, BACKEND)}
-        found = _judge_scheme(activations, tables, limits, (differences or {}).get(scheme, {}), rule)
+    def measured(scheme: str) -> Measured:
+        ranked, flips, even, odd = (table(metric, scheme, BACKEND) for metric in (RANKED, FLIPS, EVEN, ODD))
+        return Measured(activations, ranked, full, flips, even, odd)
+
+    tables = {scheme: measured(scheme) for scheme in schemes}
+    found = _compared({scheme: one.in_order() for scheme, one in tables.items()}, focus, limits)
+    judged = {
+        scheme: _judged(tables[scheme], *found[scheme], limits, not_learned, (differences or {}).get(scheme, {}))
+        for scheme in schemes
+    }
+    for entry in judged.values():
         if cost is not None:
-            found["tie_break"] = tie_break([name for name in found["tied_with"] if name in found["deployable"]], cost)
-        return found
-
+            entry["tie_break"] = tie_break([name for name in entry["tied_with"] if name in entry["deployable"]], cost)
     return {
-        "schemes": {scheme: judged(scheme) for scheme in schemes},
+        "schemes": judged,
         "seeds": len(seeds),
-        "allowed_drop": allowed_drop,
-        "learned": float(learned),
-        "not_learned": dict(limits.not_learned),
+        "allowed_drop": float(limits.allowed_drop),
+        "assurance": float(limits.assurance),
+        "min_accuracy": float(limits.min_accuracy),
+        "seeds_to_deploy": limits.seeds_to_deploy,
+        "learned": float(limits.learned),
+        "not_learned": not_learned,
         "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
-        "test": rule.name,
+        "test": limits.rule.name,
+    }
+
+
+def _compared(
+    ordered: Mapping[str, Measured], focus: str, limits: Limits
+) -> dict[str, tuple[Measured, Comparison | None, int]]:
+    """Return, per scheme, its tables in order, the comparison with the best, and how many are corrected together."""
+    found = {scheme: against_best(one, limits) for scheme, one in ordered.items()}
+    beside = {scheme: one for scheme, one in found.items() if scheme != focus and one is not None}
+    together = dict(zip(beside, corrected_together(list(beside.values())), strict=True))
+    tests = sum(len(one.p) - 1 for one in beside.values())
+    own = {scheme: len(one.p) - 1 if one is not None else 0 for scheme, one in found.items()}
+    return {
+        scheme: (ordered[scheme], together.get(scheme, one), tests if scheme in together else own[scheme])
+        for scheme, one in found.items()
+    }
+
+
+def _judged(
+    tables: Measured,
+    ordered: Measured,
+    found: Comparison | None,
+    tests: int,
+    limits: Limits,
+    not_learned: Mapping[str, float | None],
+    apart: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the entry of one scheme; `tables` are those of the study's order, `ordered` those of the ranking."""
+    entries = ranking(ordered, found, limits, not_learned, apart)
+    deployable = [entry["activation"] for entry in entries if entry["deployable"]]
+    values = {RANKED: tables.ranked, FLOAT: tables.full, FLIPS: tables.flips}
+    return {
+        "backend": BACKEND,
+        "seeds": tables.ranked.shape[1],
+        "ranking": entries,
+        **outcome(ordered, found, deployable, tests),
+        "seeds_needed": limits.rule.seeds_needed(tests + 1),
+        "deployable": deployable,
+        "missing": {metric: counts for metric in values if (counts := _missing(values[metric], tables.names))},
+        "flips": judge_flips(tables.names, tables.flips, limits.rule),
+        "backends_differ": dict(apart),
     }
 
 
@@ -138,7 +179,8 @@ def _network_rows(metrics: pd.DataFrame, activations: Sequence[str]) -> pd.DataF
     absent = [name for name in COLUMNS if name not in metrics.columns]
     if absent:
         raise StudyFailure(f"metrics: no column {', '.join(absent)}")
-    wanted = metrics["metric"].isin([RANKED, FLOAT, FLIPS]) & metrics["activation"].isin(list(activations))
+    read = [RANKED, FLOAT, FLIPS, EVEN, ODD]
+    wanted = metrics["metric"].isin(read) & metrics["activation"].isin(list(activations))
     return metrics[wanted & (metrics["scope"] == "network")]
 
 
@@ -156,92 +198,6 @@ def _seed_table(
     for name, seed, value in zip(chosen["activation"], chosen["seed"], chosen["value"], strict=True):
         table[place[name], column[int(seed)]] = value
     return table
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The conditions for being deployable that are the same at every scheme.
-
-    Attributes:
-        allowed_drop: largest drop of accuracy, a fraction.
-        not_learned: activations whose float networks have not learned, and their mean accuracy, None without one.
-    """
-
-    allowed_drop: float
-    not_learned: Mapping[str, float | None]
-
-
-def _judge_scheme(
-    activations: Sequence[str], tables: dict[str, Floats], limits: Limits, apart: Mapping[str, Any], rule: Rule
-) -> dict[str, Any]:
-    order = ranking_order(tables[RANKED])
-    ranked, full = tables[RANKED][order], tables[FLOAT][order]
-    accuracy, before, drop, flips = map(mean_interval, (ranked, full, full - ranked, tables[FLIPS][order]))
-    names = [activations[row] for row in order]
-    robust = iqm_interval(ranked)
-    against = _against_best(ranked[: np.isfinite(accuracy.mean).sum()], rule)
-    tied = [name for name, one in zip(names, against, strict=False) if one.pop("tied")]
-    blank = dict.fromkeys(AGAINST)
-    ranking: list[dict[str, Any]] = [
-        {"activation": name, "seeds": int(accuracy.seeds[row])}
-        | _three(accuracy, row, "mean", "low", "high", 0.0)
-        | _three(robust, row, "iqm", "iqm_low", "iqm_high", 0.0)
-        | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
-        | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
-        | (against[row] if row < len(against) else blank)
-        | {"accuracy_float": json_number(before.mean[row]), "learned": name not in limits.not_learned}
-        | {"missing": missing(ranked[row], full[row])}
-        for row, name in enumerate(names)
-    ]
-    for entry in ranking:
-        sound = entry["learned"] and not entry["missing"] and entry["activation"] not in apart
-        within = entry["drop_high"] is not None and entry["drop_high"] <= limits.allowed_drop
-        entry["deployable"] = bool(sound and within)
-    deployable = [entry["activation"] for entry in ranking if entry["deployable"]]
-    best = names[0] if against else None
-    return {
-        "backend": BACKEND,
-        "seeds": ranked.shape[1],
-        "ranking": ranking,
-        "best": best,
-        "winner": best if tied == [best] and best in deployable else None,
-        "tied_with": tied,
-        "seeds_needed": rule.seeds_needed(len(against)),
-        "more_seeds": _more_seeds(tied, dict(zip(names, ranked, strict=True)), len(against)),
-        "deployable": deployable,
-        "missing": {metric: counts for metric in tables if (counts := _missing(tables[metric], activations))},
-        "flips": judge_flips(activations, tables[FLIPS], rule),
-        "backends_differ": dict(apart),
-    }
-
-
-def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
-    """Return mean and interval of a row; the interval is cut to [least, 1], outside of which no mean can be."""
-    ends = np.clip([found.low[row], found.high[row]], least, 1.0)
-    return {mean: json_number(found.mean[row]), low: json_number(ends[0]), high: json_number(ends[1])}
-
-
-def _against_best(ranked: Floats, rule: Rule) -> list[dict[str, Any]]:
-    if not len(ranked):
-        return []
-    chances, found, ahead = probability_of_best(ranked), paired_against_best(ranked, rule.p), _improvement(ranked)
-    columns = (chances.probability, found.difference, found.low, found.high, found.p_holm, *ahead)
-    numbers = [dict(zip(AGAINST, map(json_number, row), strict=True)) for row in zip(*columns, strict=True)]
-    return [row | {"tied": bool(tied)} for row, tied in zip(numbers, found.tied, strict=True)]
-
-
-def _improvement(ranked: Floats) -> tuple[Floats, Floats, Floats]:
-    found = probability_of_improvement(ranked)
-    return found.probability[0], found.low[0], found.high[0]
-
-
-def _more_seeds(tied: Sequence[str], ranked: Mapping[str, Floats], compared: int) -> list[dict[str, Any]]:
-    """Return how many more seeds would tell each two of the tied ones apart, at the first level of Holm's procedure."""
-    level = ERROR / max(1, compared - 1)
-    return [
-        {"pair": [one, other], "seeds": more_seeds(ranked[one] - ranked[other], level)}
-        for one, other in combinations(tied, 2)
-    ]
 
 
 def _missing(table: Floats, activations: Sequence[str]) -> dict[str, int]:

@@ -158,9 +158,7 @@ class Effect:
         return str(self.plan.scheme)
 
 
-def subject(
-    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Heldout | None = None
-) -> Subject:
+def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Heldout | None = None) -> Subject:
     """Return the subject of a trained stack, its float maps evaluated over the masks' plane."""
     points = torch.from_numpy(plane(masks.shape[1])).to(stack.weights[0].device)
     parameters = (part.flatten(1).isfinite().all(dim=1) for part in stack.parameters())

@@ -50,8 +50,8 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
         measured = [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
         if subject.heldout is not None:
             before, target = subject.heldout_accuracy, subject.heldout.target
-            for one, logit in zip(measured, subject.heldout_logits(some, stack), strict=True):
-                one |= heldout_measures(before, logit, target)
+            for values, logit in zip(measured, subject.heldout_logits(some, stack), strict=True):
+                values.update(heldout_measures(before, logit, target))
         found += measured
     return found
 

@@ -29,6 +29,7 @@ FIGURE_QUESTIONS = {
 
 GROUPS = {
     "Decisions": catalogue.DECISION_METRICS,
+    "At held-out points": catalogue.HELDOUT_METRICS,
     "Folds, isolated and accumulated": catalogue.FOLD_METRICS,
     "Complexity of the float folds": catalogue.COMPLEXITY_METRICS,
     "Ranges and codes": catalogue.RANGE_METRICS,

@@ -8,7 +8,7 @@ left out stands in the result.
 Sources: see `bootstrap.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -135,8 +135,12 @@ def paired_against(values: ArrayLike, reference: int, test: Test) -> Comparison:
         low[reference] = high[reference] = 0.0
     p_holm = np.ones(len(rows))
     p_holm[others] = holm(p[others])
-    apart = others & (p_holm <= ERROR) & ((low > 0) | (high < 0))
-    return Comparison(reference, mean, low, high, p, p_holm, ~apart, *_counts(present))
+    found = Comparison(reference, mean, low, high, p, p_holm, np.ones(len(rows), dtype=bool), *_counts(present))
+    return replace(found, tied=~_apart(found, others, p_holm))
+
+
+def _apart(found: Comparison, others: NDArray[np.bool_], p_holm: Floats) -> NDArray[np.bool_]:
+    return np.asarray(others & (p_holm <= ERROR) & ((found.low > 0) | (found.high < 0)))
 
 
 def paired_against_best(values: ArrayLike, test: Test) -> Comparison:
@@ -158,6 +162,30 @@ def paired_against_best(values: ArrayLike, test: Test) -> Comparison:
     order = ranking_order(rows)
     found = paired_against(values, int(order[0]), test)
     return replace(found, tied=found.tied | (found.difference < 0))
+
+
+def corrected_together(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Return comparisons whose p-values are Holm-adjusted over all of them, as of one family, and who is tied then.
+
+    Args:
+        comparisons: of one kind, as `paired_against_best` returns them.
+
+    >>> from quantstudy.judge.statistics.bootstrap import paired_p
+    >>> one = paired_against_best([np.linspace(0.9, 0.93, 12), np.linspace(0.8, 0.82, 12)], paired_p)
+    >>> [float(found.p_holm[1] / one.p[1]) for found in corrected_together([one, one, one])]
+    [3.0, 3.0, 3.0]
+    """
+    if not comparisons:
+        return []
+    others = [np.arange(len(one.p)) != one.reference for one in comparisons]
+    raw = [one.p[kept] for one, kept in zip(comparisons, others, strict=True)]
+    adjusted = np.split(holm(np.concatenate(raw)), np.cumsum([len(part) for part in raw])[:-1])
+    corrected = []
+    for one, kept, part in zip(comparisons, others, adjusted, strict=True):
+        p_holm = np.ones(len(one.p))
+        p_holm[kept] = part
+        corrected.append(replace(one, p_holm=p_holm, tied=~_apart(one, kept, p_holm) | (one.difference < 0)))
+    return corrected
 
 
 def probability_of_best(values: ArrayLike) -> Chances:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaincinv, ndtr, stdtrit
 
-from quantstudy.judge.statistics.bootstrap import all_equal
+from quantstudy.judge.statistics.bootstrap import all_equal, resampled_means
 
 MOST = 100_000
 """Where it would take more seeds than these, no number is given."""
@@ -50,9 +50,44 @@ def more_seeds(differences: ArrayLike, level: float, power: float = 0.8) -> int 
     if len(row) < 2 or all_equal(row):
         return None
     effect = abs(float(row.mean() / row.std(ddof=1)))
+    return _more(effect, len(row), level, power)
+
+
+def more_seeds_range(differences: ArrayLike, level: float, power: float = 0.8) -> tuple[int | None, int | None]:
+    """Return between which two numbers `more_seeds` lies in 90 % of the resamples of the seeds, 5 % on either side.
+
+    The fewer seeds there are the wider it is: the difference that one number stands on is itself roughly known.
+
+    Args:
+        differences: as in `more_seeds`.
+        level: likewise.
+        power: likewise.
+
+    Returns:
+        Fewest and most; None where more than MOST would be needed; both None where `more_seeds` is None for lack of
+        two different values.
+
+    >>> more_seeds_range([0.01, -0.01, 0.02, 0.0], level=0.05)
+    (2, None)
+    """
+    row = np.asarray(differences, dtype=np.float64)
+    row = row[np.isfinite(row)]
+    if len(row) < 2 or all_equal(row):
+        return None, None
+    unit = row / np.abs(row).max()
+    means = resampled_means(unit)
+    variances = np.maximum(resampled_means(np.square(unit)) - np.square(means), 0.0) * len(row) / (len(row) - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # resamples of one seed alone have no spread
+        effects = np.nan_to_num(np.abs(means) / np.sqrt(variances), nan=0.0, posinf=np.inf)
+    small, large = np.quantile(effects, [0.05, 0.95], method="inverted_cdf")
+    return _more(float(large), len(row), level, power), _more(float(small), len(row), level, power)
+
+
+def _more(effect: float, seeds: int, level: float, power: float) -> int | None:
+    """Return how many more than `seeds` it takes at an effect in standard deviations, at least 1; None beyond MOST."""
     fewest = 1 + math.ceil(math.log2(1 / level))
     needed = _fewest_seeds(effect, level, power, max(2, fewest))
-    return None if needed is None else max(1, needed - len(row))
+    return None if needed is None else max(1, needed - seeds)
 
 
 def paired_power(effect: float, seeds: int, level: float) -> float:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 METRICS = {
     "flip_rate": "Flip rate (share of pixels whose class changes)",
-    "accuracy_drop": "Accuracy drop in percentage points (float minus quantized)",
+    "heldout_accuracy_drop": "Held-out accuracy drop in percentage points (float minus quantized)",
 }
 """What is shown, as headings."""
 SAME = "same"

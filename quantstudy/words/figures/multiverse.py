@@ -10,8 +10,8 @@ STATES = {"ahead": "alone the best", "tied": "tied with others", "behind": "behi
 """What the states are called, of the overall best."""
 
 UNITS = {
-    "accuracy_quantized": ("accuracy", "points", 100.0),
-    "accuracy_drop": ("accuracy drop", "points", 100.0),
+    "heldout_accuracy_quantized": ("held-out accuracy", "points", 100.0),
+    "heldout_accuracy_drop": ("held-out accuracy drop", "points", 100.0),
     "flip_rate": ("flip rate", "points", 100.0),
     "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
 }
