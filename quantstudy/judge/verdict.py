@@ -18,8 +18,8 @@ one of the compared can be told apart from all others), `more_seeds` (how many m
 `[{"pair", "seeds"}]`, null where no number is given), `deployable`, `missing` (values left out: metric →
 activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
-Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
-scheme also has `tie_break` (see `tie`): which of the activations that are tied and deployable cost least.
+Activations without any value stand last in the ranking and take no part in the comparison. With a cost table, as
+every run has one, each scheme also has `tie_break` (see `tie`): which of those tied and deployable cost least.
 
 >>> from quantstudy.judge.rules import PERMUTATION
 >>> values = {"relu": [0.90, 0.91, 0.92, 0.90, 0.91, 0.90], "silu": [0.97, 0.98, 0.97, 0.97, 0.98, 0.97]}
