@@ -114,7 +114,10 @@ def measure_cost(
     ] = None,
     out: Annotated[
         str | None,
-        option("Folder of a finished run: save cost.json there and judge it again, ties broken by cost.", "DIR"),
+        option(
+            "Folder of a finished run: its cost.json is replaced by what is measured here, and it is judged again.",
+            "DIR",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else.")] = False,
 ) -> None:

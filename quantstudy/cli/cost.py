@@ -20,7 +20,8 @@ def do_cost(names: tuple[str, ...], run: Run | None, *, as_json: bool) -> None:
 
     Args:
         names: of the activations.
-        run: a finished run, in whose folder the table is left and which is judged again by it; or None.
+        run: a finished run, in whose folder the table takes the place of the one there and which is judged again by
+            it; or None.
         as_json: print JSON and nothing else on standard output.
 
     Raises:

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.cost.counts import counted_cost
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
 from quantstudy.engine.executors import ThisProcess
@@ -156,15 +157,20 @@ def redo(
 ) -> None:
     """Judge a run and draw its figures and its page, from its records alone.
 
+    A run whose costs nobody has measured gets a cost.json with what was counted beforehand.
+
     Args:
         run: a run whose records are complete.
         progress: called with (stage, done, total).
         executor: draws some of the figures while this process judges and draws the others; this process alone if None.
-        only_missing: do nothing if the verdict, the page and all figures exist.
+        only_missing: do nothing if cost.json, the verdict, the page and all figures exist.
     """
-    targets = [run.folder / "verdict.json", run.folder / "report.html", *figure_files(run)]
+    cost = run.folder / "cost.json"
+    targets = [cost, run.folder / "verdict.json", run.folder / "report.html", *figure_files(run)]
     if only_missing and all(path.exists() for path in targets) and _readable_verdict(run):
         return
+    if not cost.exists():
+        write_json(cost, counted_cost(run.config.activations))
     held, seconds = reading_once(run), dict[str, float]()
     elsewhere = executor if executor is not None and not isinstance(executor, ThisProcess) else None
     if elsewhere is not None:

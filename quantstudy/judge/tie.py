@@ -1,4 +1,4 @@
-"""Which of several tied activations costs least: a note beside the verdict, taken from a measured cost table."""
+"""Which of several tied activations costs least: a note beside the verdict, taken from the run's cost table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -19,8 +19,8 @@ def tie_break(names: Sequence[str], cost: Mapping[str, Any]) -> dict[str, Any]:
             LAYERWISE counts) and `bounded` are used.
 
     Returns:
-        `cheapest` (names), `by` (criterion → cost of the cheapest, for the criteria that were measured of all names)
-        and `unmeasured` (names without a measurement, or without one that all names have: then nothing is compared).
+        `cheapest` (names), `by` (criterion → cost of the cheapest, for the criteria that are known of all names)
+        and `unmeasured` (names of which none is known, or none that is known of all names: then nothing is compared).
         Nor is anything compared with fewer than two names.
 
     >>> relu = {"mufu_forward": 0, "added_bytes": {"plain": 0.0, "from_output": 0.0}, "bounded": False}

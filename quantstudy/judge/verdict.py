@@ -24,8 +24,8 @@ compared can be told apart from all others), `more_seeds` (how many more would t
 "seeds", "low", "high"}]`, null where no number is given, see `power`), `deployable`, `missing` (values left out:
 metric → activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
-Activations without any value stand last in the ranking and take no part in the comparison. With a cost table every
-scheme also has `tie_break` (see `tie`): which of the activations that are tied and deployable cost least.
+Activations without any value stand last in the ranking and take no part in the comparison. With a cost table, as
+every run has one, each scheme also has `tie_break` (see `tie`): which of those tied and deployable cost least.
 
 >>> from quantstudy.judge.rules import PERMUTATION
 >>> values = {"relu": [0.90, 0.91, 0.92] * 5, "silu": [0.97, 0.98, 0.97] * 5}

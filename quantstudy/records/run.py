@@ -90,7 +90,7 @@ class Run:
         return verdict
 
     def cost(self) -> dict[str, Any] | None:
-        """Return cost.json, None if no cost was measured.
+        """Return cost.json, None if the run has not been judged yet.
 
         Raises:
             StudyFailure: it is damaged.

@@ -120,7 +120,7 @@ def _by_cost(judged: Mapping[str, Any]) -> str:
     cheapest = judged.get("tie_break", {}).get("cheapest")
     if not cheapest:
         return ""
-    return f", and by cost alone {listing(cheapest)} {'come' if len(cheapest) > 1 else 'comes'} first"
+    return f", and by counted cost {listing(cheapest)} {'come' if len(cheapest) > 1 else 'comes'} first"
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from quantstudy.judge.tie import BYTES, UNBOUNDED
+from quantstudy.judge.tie import BYTES, CALLS, UNBOUNDED
 from quantstudy.words.numbers import limit, listing, points
 
 FEW_SEEDS = 5
@@ -81,17 +81,19 @@ def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str
 
 def _by_cost(judged: Mapping[str, Any]) -> str:
     """Return which of tied activations cost least, as the end of a sentence; cost is named and makes no winner."""
-    if "tie_break" not in judged:
-        return ", and no cost was measured to break the tie."
-    found = judged["tie_break"]
+    found = judged.get("tie_break", {"unmeasured": [], "cheapest": []})
     if found["unmeasured"]:
-        return f", and the cost of {listing(found['unmeasured'])} was not measured to break the tie."
+        return (
+            f", and the cost of {listing(found['unmeasured'])} is not counted: quantstudy cost --out RUN measures it."
+        )
     if not found["cheapest"]:
         return "."
     least = ", ".join(_cost(what, value) for what, value in found["by"].items())
-    verb = "are equally cheap" if len(found["cheapest"]) > 1 else "is cheapest"
+    verb = "come first" if len(found["cheapest"]) > 1 else "comes first"
     criteria = ", then ".join(found["by"])
-    return f". By cost alone ({criteria}) {listing(found['cheapest'])} {verb}{_compared(judged)}: {least}."
+    if CALLS not in found["by"]:
+        criteria += f"; {CALLS} are not counted of all of them"
+    return f". By counted cost ({criteria}) {listing(found['cheapest'])} {verb}{_compared(judged)}: {least}."
 
 
 def _compared(judged: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """`quantstudy cost` as a person, a program and a run folder see it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.config.study import StudyConfig
+from quantstudy.cost.counts import counted_cost
 from quantstudy.cost.timing import WAYS
 from quantstudy.engine import drawing, pipeline
 from quantstudy.engine.pipeline import run_study
@@ -108,27 +110,59 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cost_json_in_a_run_breaks_its_ties_in_words(
-    finished: Run, command: Command, instant: Instant, undrawn: None, capfd: pytest.CaptureFixture[str]
+def test_every_run_has_counts_and_they_break_its_ties_in_words(finished: Run, undrawn: None) -> None:
+    assert finished.cost() is None  # it was not judged
+    run_study(TIED, finished.folder)
+    assert finished.cost() == counted_cost(TIED.activations)
+    found = finished.verdict()["schemes"]["w4a4"]
+    assert {"relu@1000000", "relu"} <= set(found["tied_with"])
+    assert found["winner"] is None
+    assert found["tie_break"]["cheapest"] == ["relu"]  # it adds 0 bytes, clamp 4
+    assert "By counted cost" in found["reason"]
+    assert "relu comes first" in found["reason"]
+
+
+def test_what_is_measured_takes_their_place_until_the_folder_is_emptied(
+    finished: Run,
+    command: Command,
+    instant: Instant,
+    undrawn: None,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     instant()
-    pipeline.redo(finished)
-    before = finished.verdict()["schemes"]["w4a4"]
-    assert {"relu@1000000", "relu"} <= set(before["tied_with"])
-    assert "no cost was measured to break the tie" in before["reason"]
-    assert finished.cost() is None
-    assert command("cost", "--out", str(finished.folder), "--json") == 0
-    assert json.loads(capfd.readouterr().out) == finished.cost()
-    table = finished.cost()
-    assert table is not None
+    run = Run(tmp_path / "tied", TIED)
+    shutil.copytree(finished.folder, run.folder)
+    pipeline.redo(run)
+    before = run.verdict()["schemes"]["w4a4"]
+    assert command("cost", "--out", str(run.folder), "--json") == 0
+    table = json.loads(capfd.readouterr().out)
     assert list(table["activations"]) == list(TIED.activations)
-    after = finished.verdict()["schemes"]["w4a4"]
-    assert after["winner"] is None
-    assert after["tie_break"]["cheapest"] == ["relu"]  # it adds 0 bytes, clamp 4
-    assert "By cost alone" in after["reason"]
-    assert "relu is cheapest" in after["reason"]
+    assert table["activations"]["relu"]["mufu_forward"] == 7.5
+    assert run.cost() == table
+    after = run.verdict()["schemes"]["w4a4"]
+    assert after["tie_break"]["by"]["special-function calls"] == 7.5
     assert after["ranking"] == before["ranking"]
-    assert finished.damaged() == []
+    assert run.damaged() == []
+    run_study(TIED, run.folder)
+    assert command("report", str(run.folder)) == 0
+    assert run.cost() == table
+    run_study(TIED, run.folder, fresh=True)
+    assert run.cost() == counted_cost(TIED.activations)
+
+
+def test_a_cost_json_that_was_lost_is_made_again_and_the_run_judged_by_it(
+    finished: Run, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "figure_files", lambda run: [])
+    pipeline.redo(finished)
+    (finished.folder / "report.html").touch()
+    (finished.folder / "cost.json").unlink()
+    (finished.folder / "verdict.json").write_text('{"schemes": {}}')
+    run_study(TIED, finished.folder)
+    assert finished.cost() == counted_cost(TIED.activations)
+    assert finished.verdict()["schemes"]["w4a4"]["tie_break"]["cheapest"] == ["relu"]
+    (finished.folder / "report.html").unlink()
 
 
 def test_the_table_alone_decides_and_no_trait(finished: Run, undrawn: None) -> None:
@@ -151,7 +185,10 @@ def test_the_activations_asked_for_go_into_the_run(
     table = finished.cost()
     assert table is not None
     assert list(table["activations"]) == ["silu", "relu"]
-    assert "the cost of relu@1000000 was not measured" in finished.verdict()["schemes"]["w4a4"]["reason"]
+    assert (
+        "the cost of relu@1000000 is not counted: quantstudy cost --out RUN measures it"
+        in finished.verdict()["schemes"]["w4a4"]["reason"]
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"activations": []}', '{"activations": {"relu": 1}}', "\0"])

@@ -46,7 +46,7 @@ def test_every_key(instant: Callable[..., None], no_gpu: None) -> None:
     assert (found["target"], found["counted"], found["gpu"]) == ("sm_90", True, None)
     assert found["timing"]["ratio_to"] == "relu"
     assert "torch" in found["versions"]
-    assert seen == [("cost", done, 4) for done in range(5)]
+    assert seen == [("cost", done, 3) for done in range(4)]
 
 
 def test_the_public_names_of_the_counts() -> None:

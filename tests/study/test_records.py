@@ -16,7 +16,15 @@ def test_every_file_of_the_design(full: Run) -> None:
     found = {str(p.relative_to(full.folder)) for p in full.folder.rglob("*") if p.is_file()} - {".lock"}
     figures = {name for name in found if name.startswith("figures/")}
     weights = {f"weights/{name}.safetensors" for name in full.config.activations}
-    assert found - figures == {"study.toml", "manifest.json", "verdict.json", "report.html", *RECORDS, *weights}
+    assert found - figures == {
+        "study.toml",
+        "manifest.json",
+        "cost.json",
+        "verdict.json",
+        "report.html",
+        *RECORDS,
+        *weights,
+    }
     assert len(figures) >= 5
     assert all(name.endswith(".png") for name in figures)
     for name in figures:

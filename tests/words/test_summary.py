@@ -188,9 +188,9 @@ def test_a_tie_that_cost_breaks(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985))
     assert summary(STUDY, verdict)[1].endswith("are tied there.")
     verdict["schemes"]["w8a8"]["tie_break"] = {"cheapest": ["relu"]}
-    assert summary(STUDY, verdict)[1].endswith("are tied there, and by cost alone relu comes first.")
+    assert summary(STUDY, verdict)[1].endswith("are tied there, and by counted cost relu comes first.")
     verdict["schemes"]["w8a8"]["tie_break"] = {"cheapest": ["relu", "silu"]}
-    assert summary(STUDY, verdict)[1].endswith("are tied there, and by cost alone relu and silu come first.")
+    assert summary(STUDY, verdict)[1].endswith("are tied there, and by counted cost relu and silu come first.")
 
 
 def test_a_multiverse_is_quoted(metrics: Callable[..., pd.DataFrame]) -> None:

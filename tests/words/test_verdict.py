@@ -12,7 +12,7 @@ from quantstudy.words.verdict import FEW_SEEDS, with_reasons
 NAN = float("nan")
 SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds
 CALLS = "special-function calls"
-COST = "no winner, and no cost was measured to break the tie."
+NO_WINNER = "no winner."
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_none_deployable_and_tied(say):
         scheme="w4a4",
     )
     best = "loses 10.0 points (95 % CI 9.8 to 10.2), more than the allowed 2.0"
-    assert reason == (f"None is deployable at w4a4: the best, silu, {best}. silu, gelu and prelu are tied: {COST}")
+    assert reason == (f"None is deployable at w4a4: the best, silu, {best}. silu, gelu and prelu are tied: {NO_WINNER}")
 
 
 def test_none_deployable_and_ahead(say):
@@ -91,13 +91,13 @@ def test_a_loss_just_above_the_limit_is_shown_with_more_digits(say):
 
 def test_all_that_are_deployable_are_tied(say):
     reason = say({"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": 0.5 + SPREAD})
-    assert reason == (f"Deployable at w4, within the allowed 2.0 points: silu and gelu. They are tied: {COST}")
+    assert reason == (f"Deployable at w4, within the allowed 2.0 points: silu and gelu. They are tied: {NO_WINNER}")
 
 
 def test_some_that_are_deployable_are_tied(say):
     reason = say({"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": np.full(16, 0.985)})
     assert reason == (
-        f"Deployable at w4, within the allowed 2.0 points: silu, gelu and relu. silu and gelu are tied: {COST}"
+        f"Deployable at w4, within the allowed 2.0 points: silu, gelu and relu. silu and gelu are tied: {NO_WINNER}"
     )
 
 
@@ -109,11 +109,11 @@ def test_a_tie_broken_by_cost_in_words(say):
     tied = {"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD, "relu": 0.5 + SPREAD}
     fate = "Deployable at w4, within the allowed 2.0 points: silu and gelu. They are tied: no winner"
     reason = say(tied, cost=costs(silu=2, gelu=1))
-    assert reason == f"{fate}. By cost alone ({CALLS}) gelu is cheapest: 1 special-function call per element."
+    assert reason == f"{fate}. By counted cost ({CALLS}) gelu comes first: 1 special-function call per element."
     reason = say(tied, cost=costs(silu=2, gelu=2))
-    assert reason.endswith(" silu and gelu are equally cheap: 2 special-function calls per element.")
+    assert reason.endswith(" silu and gelu come first: 2 special-function calls per element.")
     reason = say(tied, cost=costs(silu=1))
-    assert reason == f"{fate}, and the cost of gelu was not measured to break the tie."
+    assert reason == f"{fate}, and the cost of gelu is not counted: quantstudy cost --out RUN measures it."
 
 
 def test_every_criterion_in_words(say):
@@ -121,12 +121,22 @@ def test_every_criterion_in_words(say):
     cost = {"activations": {"relu": relu, "silu": relu | {"mufu_forward": 2}}}
     reason = say({"silu": 0.99 + SPREAD, "relu": 0.99 - SPREAD}, cost=cost)
     assert reason.endswith(
-        "no winner. By cost alone (special-function calls, then bytes kept for backward, then boundedness) relu is "
-        "cheapest: 0 special-function calls per element, 0 bytes per element kept for backward, unbounded."
+        "no winner. By counted cost (special-function calls, then bytes kept for backward, then boundedness) relu "
+        "comes first: 0 special-function calls per element, 0 bytes per element kept for backward, unbounded."
     )
     cost["activations"]["silu"] = relu | {"bounded": True}
     reason = say({"silu": 0.99 + SPREAD, "relu": 0.99 - SPREAD}, cost=cost)
     assert reason.endswith("bytes per element kept for backward, bounded.")
+
+
+def test_calls_that_are_not_counted_are_told(say):
+    bytes_alone = {"mufu_forward": None, "added_bytes": {"plain": 0.0}, "bounded": True}
+    cost = {"activations": {"silu": bytes_alone | {"mufu_forward": 2, "bounded": False}, "tanh": bytes_alone}}
+    reason = say({"silu": 0.99 + SPREAD, "tanh": 0.99 - SPREAD}, cost=cost)
+    assert reason.endswith(
+        "no winner. By counted cost (bytes kept for backward, then boundedness; special-function calls are not counted "
+        "of all of them) tanh comes first: 0 bytes per element kept for backward, bounded."
+    )
 
 
 def test_cost_is_not_spoken_of_where_it_decides_nothing(say):
