@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.judge.rules import Rule, rule_of
-from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.bootstrap import Floats, mean_of
 from quantstudy.judge.statistics.halves import half_means
 from quantstudy.judge.statistics.seeds import DIGITS, json_number
 from quantstudy.judge.statistics.shares import prediction_bound
@@ -112,7 +112,7 @@ def suffices_in_halves(drop: Floats, limits: Limits) -> NDArray[np.bool_]:
 
 
 def settled(drop: Floats, accuracy: Floats, limits: Limits) -> bool:
-    """Whether it is decided if an activation can be deployed, by a bound that allows for looking often.
+    """Whether it is decided if an activation can be deployed, by the rule's bounds of the share from both sides.
 
     Args:
         drop: of its networks, `[seeds]`.
@@ -121,7 +121,8 @@ def settled(drop: Floats, accuracy: Floats, limits: Limits) -> bool:
     """
     (found,) = shipping(drop[None], accuracy[None], limits)
     most = 1.0 - limits.rule.share_low(~passing(drop, limits))
-    return suffices(found, limits) or most < limits.assurance or too_low(found, limits)
+    learned = bool(mean_of((accuracy + drop)[np.isfinite(accuracy + drop)]) >= limits.learned)
+    return suffices(found, limits) or most < limits.assurance or too_low(found, limits) or not learned
 
 
 def named(names: Sequence[str], kept: Iterable[Any]) -> list[str]:
