@@ -15,6 +15,7 @@ from quantstudy.cli.layout import console, plain_table, print_rows, say
 from quantstudy.cli.streams import notify
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Judged
+from quantstudy.judge.facts import is_fact
 from quantstudy.records.origins import changes
 from quantstudy.records.run import Run
 from quantstudy.words.numbers import plural
@@ -99,15 +100,24 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
     """
     scheme = config.focus_scheme
     ranking = verdict["schemes"][scheme]["ranking"]
-    say(f"{scheme}: accuracy after quantization, mean over {plural(config.seeds, 'seed')}")
+    say(f"{scheme}: held-out accuracy after quantization, mean over {plural(config.seeds, 'seed')}")
     print_rows(
-        ("activation", "accuracy\n%", "95 %\ninterval", "drop,\npoints", "flips\n%", "deployable"),
+        (
+            "activation",
+            "accuracy\n%",
+            "95 %\ninterval",
+            "drop,\npoints",
+            "networks\nthat pass",
+            "flips\n%",
+            "deployable",
+        ),
         (
             (
                 row["activation"],
                 _hundredths(row["mean"]),
                 _interval(row["mean"], row["low"], row["high"], config.seeds),
                 _hundredths(row["drop"]),
+                f"{round(row['pass_share'] * config.seeds)} of {config.seeds}",
                 _hundredths(row["flip_rate"]),
                 _fate(row),
             )
@@ -122,9 +132,11 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
 
 
 def _fate(row: Mapping[str, Any]) -> str:
+    if row["deployable"]:
+        return "yes" if is_fact(row["stability"]) else "open"
     if row["missing"]:
         return f"no: {row['missing']} NaN"
-    return "yes" if row["deployable"] else "no" if row["learned"] else UNLEARNED
+    return "no" if row["learned"] else UNLEARNED
 
 
 def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
@@ -138,7 +150,7 @@ def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
     rows = rows_of(found, RANKED, pair)
     if not all(row["same"] for row in rows):
         seeds = found["seeds"]["paired"]
-        say(f"{pair_name(*pair)}: accuracy after quantization, mean over common seeds ({seeds})")
+        say(f"{pair_name(*pair)}: held-out accuracy after quantization, mean over common seeds ({seeds})")
         headings = ("activation", "A\n%", "B\n%", "B − A,\npoints", "95 %\ninterval", "p\n(Holm)", "real")
         lost = {name for names in found["not_learned"].values() for name in names}
         print_rows(headings, ((marked(row["activation"], lost), *_compared(row)) for row in rows[:COMPARED]))

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.words.numbers import interval, listed, number, plural, real
-from quantstudy.words.verdict import hindrance, marked
+from quantstudy.judge.facts import is_fact
+from quantstudy.words.deployable import hindrance, too_few
+from quantstudy.words.numbers import listed, plural
+from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -20,12 +22,14 @@ def outcome(judged: Mapping[str, Any]) -> str:
     names = judged["deployable"]
     if one_seed(judged):
         return "one seed: shown, not judged"
-    if judged["winner"]:
+    if judged["winner"] and is_fact(judged["stability"]):
         return f"winner: {judged['winner']}"
     if not judged["best"]:
         return "nothing measured"
     start = f"{len(names)} of {len(judged['ranking'])} deployable" if names else "none deployable"
     tied = len(judged["tied_with"])
+    if judged["winner"]:
+        return f"{start}, {judged['winner']} may lead"
     return f"{start}, {tied} tied for best" if tied > 1 else f"{start}, no winner"
 
 
@@ -46,17 +50,22 @@ def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return f"Which activation can be deployed at {scheme}? Nothing was measured"
     if config.seeds == 1:
         return f"One seed cannot say which activation to deploy at {scheme}"
-    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
+    first = judged["ranking"][0]
+    if judged["winner"] and is_fact(judged["stability"]) and is_fact(first["stability"]):
+        return f"Deploy {judged['best']} at {scheme}"
+    if judged["deployable"]:
+        return _which(scheme, judged)
+    if too_few(verdict):
+        needed = f"{verdict['seeds_to_deploy']} seeds or more"
+        return f"{plural(config.seeds, 'seed')} cannot show what is deployable at {scheme}: that takes {needed}"
+    return f"No activation is deployable at {scheme}; the best, {judged['best']}, {hindrance(first, verdict)}"
+
+
+def _which(scheme: str, judged: Mapping[str, Any]) -> str:
+    """Return which activations are deployable at a scheme, where none of them is the one to deploy."""
+    best, tied, shown = judged["best"], judged["tied_with"], listed(judged["deployable"], 4)
     if judged["winner"]:
-        return f"Deploy {best} at {scheme}"
-    if not deployable:
-        first = next(entry for entry in judged["ranking"] if entry["activation"] == best)
-        drop, low, high = (real(first[key]) for key in ("drop", "drop_low", "drop_high"))
-        loss = f"loses {number(100.0 * drop)} points {interval(low, high)}".strip()
-        if high <= verdict["allowed_drop"]:
-            loss += hindrance(first)
-        return f"No activation is deployable at {scheme}: the best, {best}, {loss}"
-    shown = listed(deployable, 4)
+        return f"Deployable at {scheme}: {shown}; {best} may lead, but not in every half of the seeds"
     if len(tied) > 1:
         return f"Deployable at {scheme}: {shown}; {plural(len(tied), 'activation')} tied for best, so no winner"
     return f"Deployable at {scheme}: {shown}; the best, {best}, is not among them"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.drift import catalogue
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
+from quantstudy.words.deployable import passes
 from quantstudy.words.headline import outcome
-from quantstudy.words.numbers import interval, listed, number, percent, plural, real, traits_of
-from quantstudy.words.verdict import UNLEARNED
+from quantstudy.words.numbers import interval, limit, listed, listing, number, percent, plural, real, traits_of
+from quantstudy.words.verdict import UNLEARNED, more_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ def scheme_text(scheme: Scheme, judged: Mapping[str, Any]) -> Row:
         "outcome": outcome(found),
         "reason": found["reason"],
         "ranking": [_entry(entry, found["tied_with"]) for entry in found["ranking"]],
-        "more_seeds": [_more_seeds(pair) for pair in found["more_seeds"]],
+        "more_seeds": [f"{listing(pair['pair'])}: {more_seeds(pair)}" for pair in found["more_seeds"]],
     }
 
 
@@ -76,18 +77,16 @@ def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
         "accuracy_interval": interval(value["low"], value["high"], places),
         "drop": number(100.0 * value["drop"], places),
         "drop_interval": interval(value["drop_low"], value["drop_high"], places),
+        "passes": passes(entry),
+        "worst": percent(value["worst"], places),
+        "bound": number(100.0 * value["drop_bound"], places),
+        "best_of": [f"{row['n']}: {percent(real(row['accuracy']), places)}" for row in entry["best_of"]],
         "behind": behind,
         "behind_interval": interval(value["difference_low"], value["difference_high"], places),
         "chance": percent(value["probability_best"], 0),
         "flips": percent(value["flip_rate"], places),
         "flips_interval": interval(value["flip_rate_low"], value["flip_rate_high"], places),
     }
-
-
-def _more_seeds(pair: dict[str, Any]) -> str:
-    """Return how many more seeds would tell two tied activations apart."""
-    number = "no number within reach" if pair["seeds"] is None else f"about {pair['seeds']:,}"
-    return f"{' and '.join(pair['pair'])}: {number}"
 
 
 def _is_real(value: object) -> bool:
@@ -144,6 +143,15 @@ def provenance_text(manifest: Mapping[str, Any]) -> dict[str, str]:
     found |= {f"{key} version": setting_text(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": setting_text(value) for key, value in seconds.items()}  # drawing isn't over yet
+
+
+def floor(min_accuracy: float) -> str:
+    """Return what is asked of every single network besides; empty if nothing is.
+
+    >>> floor(0.9), floor(0.0)
+    (', and every one gets 90.0 % or more right', '')
+    """
+    return f", and every one gets {limit(min_accuracy)} % or more right" if min_accuracy else ""
 
 
 def setting_text(value: object) -> str:

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
+from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
-from quantstudy.words.numbers import limit, listing, points
+from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, too_few
+from quantstudy.words.numbers import listing, points
 from quantstudy.words.verdict import (
     MOST_NAMES,
     certainty,
     disagreements,
-    hindrance,
     lost_networks,
     marked,
+    more_seeds,
     with_reasons,
 )
 
@@ -60,10 +62,10 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
 def _width(bits: int, verdict: Mapping[str, Any]) -> str:
     found = {name: verdict["schemes"][name] for name in map(str, schemes_for(bits)) if name in verdict["schemes"]}
     if _seeds(verdict) == 1:
-        return f"{bits} bits: one seed gives no interval, so nothing is called deployable and there is no winner."
+        return f"{bits} bits: one seed gives no interval, so nothing is called deployable; run --seeds 14 or more."
     alike: dict[str, list[str]] = {}
     for name, judged in found.items():
-        alike.setdefault(_fate(judged), []).append(name)
+        alike.setdefault(_fate(judged, verdict), []).append(name)
     fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
     both = found[f"w{bits}a{bits}"]
     differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
@@ -72,22 +74,25 @@ def _width(bits: int, verdict: Mapping[str, Any]) -> str:
     return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
 
 
-def _fate(judged: Mapping[str, Any]) -> str:
+def _fate(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     """What can be deployed at one scheme, without numbers, so that schemes can share it."""
-    names = judged["deployable"]
-    if judged["winner"]:
+    names, unsure = judged["deployable"], open_ones(judged)
+    if judged["winner"] and is_fact(judged["stability"]) and judged["winner"] not in unsure:
         return f"deploy {judged['winner']}"
     if not names:
-        return "nothing is deployable"
+        return "too few seeds to call anything deployable" if too_few(verdict) else "nothing is deployable"
     if len(names) == len(judged["ranking"]) > 1:
-        return f"all {len(names)} are deployable"
-    if len(names) > MOST_NAMES:
-        return f"{len(names)} of {len(judged['ranking'])} are deployable"
-    return f"deployable: {listing(sorted(names))}"
+        said = f"all {len(names)} are deployable"
+    elif len(names) > MOST_NAMES:
+        said = f"{len(names)} of {len(judged['ranking'])} are deployable"
+    else:
+        said = f"deployable: {listing(sorted(names))}"
+    return f"{said} (that is open for {listing(sorted(unsure))})" if unsure else said
 
 
 def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    best, tied = judged["best"], judged["tied_with"]
+    """Return what is known of the best at one scheme, and what the reader may do."""
+    best = judged["best"]
     if best is None:
         return f"No accuracy was recorded at {scheme}."
     first = judged["ranking"][0]
@@ -99,21 +104,38 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
         full = first["mean"] + first["drop"]
         only = "" if first["learned"] else "only "
         loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
-    start = f"The best at {scheme}, {best}, loses {loss}{_allowed(first, verdict['allowed_drop'])}"
-    if judged["winner"]:
-        return f"{start}."
+    return f"The best at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
+
+
+def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return what follows for the reader from who is best at one scheme, as the end of a sentence or a further one."""
+    tied, named = judged["tied_with"], judged["deployable"]
     if len(tied) > 1:
-        return f"{start}. No winner: {listing(tied)} are tied there{_by_cost(judged)}."
-    alone = "it alone leads" if len(judged["ranking"]) > 1 else "it is the only one"
-    return f"{start}; no winner, though {alone}." if not first["deployable"] else f"{start}."
+        no_winner = f". No winner: {listing(tied)} are tied there"
+        return (
+            f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + _way_out(verdict)
+        )
+    if not judged["ranking"][0]["deployable"]:
+        alone = ". It is ahead of all others and no winner all the same" if len(judged["ranking"]) > 1 else ""
+        return alone + _way_out(verdict)
+    if judged["winner"] and not is_fact(judged["stability"]):
+        lead = f"That it is the best is open: it is so {in_halves(judged['stability'])}"
+        return f". {lead}; take any that is deployable, or run more seeds."
+    return "."
 
 
-def _allowed(entry: Mapping[str, Any], allowed_drop: float) -> str:
-    """Return what is to be said of a loss: what is allowed, or what else keeps the activation from being deployable."""
-    failed = entry["missing"] or not entry["learned"]
-    if entry["drop_high"] is None:
-        return hindrance(entry) if failed else f", with no interval to hold against the allowed {limit(allowed_drop)}"
-    return hindrance(entry) if entry["drop_high"] <= allowed_drop else f"; {limit(allowed_drop)} are allowed"
+def _state(entry: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return how many networks pass, or what else keeps the activation from being deployable."""
+    found = passing(entry, verdict)
+    if entry["deployable"]:
+        return f"{found}, {proof(entry)}"
+    return found if too_few(verdict) and entry["learned"] else f"it {hindrance(entry, verdict)}"
+
+
+def _way_out(verdict: Mapping[str, Any]) -> str:
+    if too_few(verdict):
+        return f"; run --seeds {verdict['seeds_to_deploy']} or more."
+    return "; take more bits, or allow a larger loss."
 
 
 def _by_cost(judged: Mapping[str, Any]) -> str:
@@ -125,28 +147,25 @@ def _by_cost(judged: Mapping[str, Any]) -> str:
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """From how many bits on something is deployable."""
-    if "bit_cliff" not in verdict or _seeds(verdict) == 1:
+    if "first_width" not in verdict or _seeds(verdict) == 1 or too_few(verdict):
         return ""
-    least = {
-        part: {name: verdict["bit_cliff"][part][name]["deployable"]["bits"] for name in config.activations}
-        for part in ("both", "weights", "activations")
-    }
-    start = {
-        part: min((bits for bits in found.values() if bits is not None), default=None) for part, found in least.items()
-    }
-    weights, activations = (_from(start[part]) for part in ("weights", "activations"))
+    first = verdict["first_width"]
+    weights, activations = (_from(first[part]) for part in ("weights", "activations"))
     apart = f"with weights alone the first {weights}, with activations alone {activations}"
-    if start["both"] is None:
+    both = first["both"]
+    if both["bits"] is None:
         return f"With both quantized none is deployable at any width up to 16 bits; {apart}."
-    first = [name for name, bits in least["both"].items() if bits == start["both"]]
-    who = f"the first to be deployable {'are' if len(first) > 1 else 'is'} {listing(first)}"
-    if len(first) == len(least["both"]) > 1:
+    who = f"the first to be deployable {'are' if len(both['activations']) > 1 else 'is'} {listing(both['activations'])}"
+    if len(both["activations"]) == len(config.activations) > 1:
         who = "all are deployable"
-    return f"With both quantized {who}, {_from(start['both'])}; {apart}."
+    return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits."
 
 
-def _from(bits: int | None) -> str:
-    return "at no width" if bits is None else f"from {bits} bits on"
+def _from(first: Mapping[str, Any]) -> str:
+    if first["bits"] is None:
+        return "at no width"
+    said = f"from {first['bits']} bits on"
+    return said if is_fact(first["stability"]) else f"{said} (open: that width {in_halves(first['stability'])} only)"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -167,16 +186,15 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
             "yet told apart from all others, by a test that allows for looking after every batch."
         )
     waits = [
-        (scheme, *pair["pair"], pair["seeds"])
+        (scheme, pair)
         for scheme in (config.focus_scheme, "w8a8")
         for pair in verdict["schemes"][scheme]["more_seeds"]
         if verdict["schemes"][scheme]["best"] in pair["pair"]
     ]
     if not waits:
         return f"{said}."
-    scheme, one, other, more = min(waits, key=lambda wait: wait[-1] or math.inf)
-    number = f"about {more} more" if more else "no number within reach"
-    return f"{said}; {number} would tell {one} and {other} apart at {scheme}."
+    scheme, pair = min(waits, key=lambda wait: wait[1]["seeds"] or math.inf)
+    return f"{said}; {more_seeds(pair)} would tell {listing(pair['pair'])} apart at {scheme}."
 
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -217,7 +235,7 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     return (
         f"In {best} at {scheme} layer {worst['layer']} is answerable for {points(share)} of the {points(total)} % of "
-        f"pixels that flip; with that layer left in float {points(spared)} % do."
+        f"pixels that flip; leave it in float, or give it more bits first: then {points(spared)} % do."
     )
 
 
@@ -241,7 +259,10 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if apart:
         return f"{said}; trained with the same cap, of {listing(behind)} still told apart from it: {listing(apart)}."
     verb = "are" if len(behind) > 1 else "is"
-    return f"{said}; trained with the same cap, {listing(behind)} {verb} not told apart from it: its lead is its bound."
+    return (
+        f"{said}; trained with the same cap, {listing(behind)} {verb} not told apart from it, so the cap may be all it "
+        "takes: try it on yours."
+    )
 
 
 def _seeds(verdict: Mapping[str, Any]) -> int:

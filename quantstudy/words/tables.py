@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from quantstudy.words.figures.cliff import doubt
 from quantstudy.words.numbers import number, percent, plural, real, with_interval
 from quantstudy.words.verdict import marked
 
@@ -36,9 +37,16 @@ def _bit_cliff(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
         row = [name]
         for part in PARTS:
             one = judged[part][name]
-            row += [_bits(one["deployable"]), _bits(one["smallest"]["0.05"]), _bits(one["smallest"]["0.01"])]
+            row += [
+                _bits(one["deployable"]) + doubt(one["deployable"]),
+                _bits(one["smallest"]["0.05"]),
+                _bits(one["smallest"]["0.01"]),
+            ]
         rows.append(row)
-    return [{"caption": "Fewest bits, in brackets the 95 % interval over the seeds.", "head": head, "rows": rows}]
+    caption = (
+        "Fewest bits, in brackets the 95 % interval over the seeds; ?: many halves of the seeds have another width."
+    )
+    return [{"caption": caption, "head": head, "rows": rows}]
 
 
 def _bits(smallest: Mapping[str, Any]) -> str:

@@ -4,7 +4,17 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from quantstudy.judge.facts import is_fact
 from quantstudy.judge.tie import BYTES, CALLS, UNBOUNDED
+from quantstudy.words.deployable import (
+    few_seeds,
+    hindrance,
+    in_halves,
+    passing,
+    proof,
+    said_to_be_open,
+    too_few,
+)
 from quantstudy.words.numbers import limit, listing, points
 
 FEW_SEEDS = 5
@@ -22,24 +32,22 @@ UNLEARNED = "not learned"
 
 def with_reasons(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `judge.verdict.judge` found, each scheme with its `reason` in words."""
-    allowed, learned, low = verdict["allowed_drop"], verdict["learned"], verdict["not_learned"]
     schemes = {
-        scheme: {**judged, "reason": marked(reason(scheme, judged, allowed, learned), low)}
+        scheme: {**judged, "reason": marked(reason(scheme, judged, verdict), verdict["not_learned"])}
         for scheme, judged in verdict["schemes"].items()
     }
     return {**verdict, "schemes": schemes}
 
 
-def reason(scheme: str, judged: Mapping[str, Any], allowed_drop: float, learned: float) -> str:
-    """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what is missing.
+def reason(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what to do.
 
     Args:
         scheme: its name.
         judged: the scheme's entry of the verdict (without its reason).
-        allowed_drop: largest deployable drop of accuracy, a fraction.
-        learned: least mean float accuracy of an activation that has learned, a fraction.
+        asked: the verdict, of which `deployable.ASKED` are read.
     """
-    return " ".join([*_outcome(scheme, judged, allowed_drop), *_caveats(judged, learned)])
+    return " ".join([*_outcome(scheme, judged, asked), *_caveats(judged, asked)])
 
 
 def marked(text: str, not_learned: Collection[str]) -> str:
@@ -55,28 +63,35 @@ def marked(text: str, not_learned: Collection[str]) -> str:
     return text
 
 
-def _outcome(scheme: str, judged: Mapping[str, Any], allowed: float) -> list[str]:
+def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
     if best is None:
         return [f"No accuracy was recorded at {scheme}: there is nothing to judge."]
     if judged["seeds"] == 1:
-        return ["One seed: no interval, so nothing is called deployable and no winner is named."]
+        return ["One seed: no interval, so nothing is called deployable and no winner is named; run more seeds."]
     first = judged["ranking"][0]
+    loss = f"it {_loss(first)}; {passing(first, asked)}"
+    if judged["winner"] and is_fact(judged["stability"]) and is_fact(first["stability"]):
+        return [f"Deploy {best} at {scheme}: {loss}, {proof(first)}.", _lead(judged)]
+    said = [_deployable(scheme, judged, asked), *said_to_be_open(judged)]
     if judged["winner"]:
-        return [f"Deploy {best} at {scheme}: it {_loss(first, allowed)}, {_against(first, allowed)}.", _lead(judged)]
-    if not deployable:
-        fate = f"None is deployable at {scheme}: the best, {best}, {_loss(first, allowed)}, {_against(first, allowed)}."
-    elif best in deployable:
-        fate = f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}."
-    else:
-        fate = (
-            f"Deployable at {scheme}, within the allowed {limit(allowed)} points: {listing(deployable)}; the best, "
-            f"{best}, is not: it {_loss(first, allowed)}, {_against(first, allowed)}."
-        )
+        lead = f"{best} leads, but that is open: it is first {in_halves(judged['stability'])}"
+        return [*said, f"{lead}; take any that is deployable, or run more seeds."]
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
-        return [fate, f"{who} are tied: no winner{_by_cost(judged)}"]
-    return [fate, f"{best} is {_alone(judged)} but not deployable: no winner."]
+        return [*said, f"{who} are tied: no winner{_by_cost(judged)}"]
+    alone = f"{best} is {_alone(judged)}" if is_fact(judged["stability"]) else f"{best} may be {_alone(judged)}"
+    return [*said, f"{alone} but not deployable: no winner; take more bits, or allow a larger loss."]
+
+
+def _deployable(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return which activations are deployable at a scheme, or why none or not the best is."""
+    best, first, deployable = judged["best"], judged["ranking"][0], judged["deployable"]
+    why = f"the best, {best}, {_loss(first)} and {hindrance(first, asked)}"
+    if not deployable:
+        return few_seeds(asked) if too_few(asked) else f"None is deployable at {scheme}: {why}."
+    names = f"Deployable at {scheme}, with enough networks within the allowed {limit(asked['allowed_drop'])} points"
+    return f"{names}: {listing(deployable)}." if best in deployable else f"{names}: {listing(deployable)}; {why}."
 
 
 def _by_cost(judged: Mapping[str, Any]) -> str:
@@ -108,8 +123,8 @@ def _cost(what: str, value: float) -> str:
     return f"{value:g} special-function call{'' if value == 1 else 's'} per element"
 
 
-def _caveats(judged: Mapping[str, Any], learned: float) -> list[str]:
-    said = []
+def _caveats(judged: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    said, learned = [], asked["learned"]
     seeds = judged["seeds"]
     activations = len(_measured(judged))
     needed = judged["seeds_needed"]
@@ -139,7 +154,24 @@ def lost_networks(*judged: Mapping[str, Any]) -> list[str]:
     named = [f"{name} in {count} of {judged[0]['seeds']} networks" for name, count in lost.items() if count]
     if len(named) > MOST_NAMES:
         named = [f"networks of {len(named)} activations"]
-    return [f"No finite value: {listing(named)}; not deployable, and a mean is that of the others."] if named else []
+    counts = "these count as failed, and a mean is that of the others."
+    return [f"No finite value: {listing(named)}; {counts}"] if named else []
+
+
+def more_seeds(pair: Mapping[str, Any]) -> str:
+    """Return how many more seeds it would take to tell two tied activations apart.
+
+    Args:
+        pair: an entry of `more_seeds`.
+
+    >>> more_seeds({"seeds": 113, "low": 14, "high": 132}), more_seeds({"seeds": None, "low": 9, "high": None})
+    ('14 to 132 more', '9 more or no number within reach')
+    """
+    if pair["low"] is None:
+        return "no number within reach"
+    if pair["high"] is None:
+        return f"{pair['low']:,} more or no number within reach"
+    return f"{pair['low']:,} to {pair['high']:,} more"
 
 
 def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -156,15 +188,18 @@ def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def certainty(row: Mapping[str, Any]) -> str:
-    """Return what to add to a difference and its interval, a row of `cause`: nothing where it is told apart from 0.
+    """Return what to add to a difference and its interval, a row of `cause`: nothing where it is surely not 0.
 
     >>> certainty({"differs": False, "low": -0.1, "high": 0.2, "p_holm": 1.0})
     ', not told apart from nothing'
+    >>> certainty({"differs": True, "stability": 0.8})
+    ', which is open: it has this sign in 80 % of random halves of the seeds'
     >>> certainty({"differs": False, "low": 0.1, "high": 0.2, "p_holm": 0.471})
     ', which may be chance, all comparisons counted (p = 0.47)'
     """
     if row["differs"]:
-        return ""
+        sign = "which is open: it has this sign"
+        return "" if is_fact(row["stability"]) else f", {sign} {in_halves(row['stability'])}"
     if row["low"] > 0 or row["high"] < 0:
         return f", which may be chance, all comparisons counted (p = {row['p_holm']:.2g})"
     return ", not told apart from nothing"
@@ -190,31 +225,8 @@ def _lead(judged: Mapping[str, Any]) -> str:
     )
 
 
-def hindrance(entry: Mapping[str, Any]) -> str:
-    """Return what keeps an activation whose loss is allowed from being deployable, to go on with; empty if deployable.
-
-    Args:
-        entry: of a ranking.
-    """
-    if entry["deployable"]:
-        return ""
-    if entry["missing"]:
-        return ", but a network of it has no finite value"
-    return ", but the backends differ" if entry["learned"] else ", but it has not learned"
-
-
-def _loss(entry: Mapping[str, Any], allowed: float) -> str:
+def _loss(entry: Mapping[str, Any]) -> str:
     if entry["drop_high"] is None:
-        return "has no interval for its loss"
+        return "has no interval for its mean loss"
     low, high, mean = entry["drop_low"], entry["drop_high"], entry["drop"]
-    digits = 3 if points(high) == limit(allowed) and high > allowed else 1
-    return f"loses {points(mean, digits)} points (95 % CI {points(low, digits)} to {points(high, digits)})"
-
-
-def _against(entry: Mapping[str, Any], allowed: float) -> str:
-    if entry["drop_high"] is None:
-        return f"so it cannot be held against the allowed {limit(allowed)}"
-    if entry["drop_high"] <= allowed:
-        return f"within the allowed {limit(allowed)}{hindrance(entry)}"
-    certain = entry["drop_low"] > allowed
-    return f"{'' if certain else 'which may be '}more than the allowed {limit(allowed)}"
+    return f"loses {points(mean)} points in the mean (95 % CI {points(low)} to {points(high)})"

@@ -15,9 +15,6 @@ from quantstudy.judge.statistics.seeds import DIGITS, json_number
 HALVES = 200
 """Halves that are looked at."""
 
-STABLE = 0.9
-"""Least share of the halves in which a finding comes again, for it to be told as a fact."""
-
 
 @lru_cache(maxsize=8)
 def halves(seeds: int) -> Floats:

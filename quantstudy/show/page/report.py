@@ -14,6 +14,7 @@ from quantstudy.drift import catalogue
 from quantstudy.records.files import write_atomically
 from quantstudy.show.names import figure_files
 from quantstudy.words import page as words
+from quantstudy.words.deployable import share
 from quantstudy.words.headline import headline
 from quantstudy.words.numbers import limit, number, plural
 from quantstudy.words.tables import tables
@@ -48,6 +49,8 @@ def report(run: "Run") -> str:
         seeds=plural(config.seeds, "seed"),
         one_seed=config.seeds == 1,
         allowed=number(100.0 * config.allowed_drop),
+        assurance=share(config.assurance),
+        floor=words.floor(config.min_accuracy),
         learned=f"{limit(config.learned)} %",
         schemes=[words.scheme_text(scheme, judged) for scheme in config.schemes if str(scheme) in judged],
         summary=verdict["summary"],

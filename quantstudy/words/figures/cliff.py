@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy.judge.facts import is_fact
+from quantstudy.words.deployable import share
 from quantstudy.words.numbers import NO_BREAK, listed, number, percent, plural
 
 if TYPE_CHECKING:
@@ -121,8 +123,9 @@ def caption(config: "StudyConfig", bits: NDArray[np.int64], linear: float, undef
     """
     said = [
         "Smallest bits: from these on, this and every wider width keeps the mean flip rate at or below the limit.",
-        f"Deployable: from these on the accuracy drop's upper end is at most {number(100 * config.allowed_drop)} "
-        "points.",
+        f"Deployable: from these on at least {share(config.assurance)} of networks trained this way are shown to lose no "
+        f"more than {number(100 * config.allowed_drop)} points of held-out accuracy; ? where less than 90{NO_BREAK}% of "
+        "random halves of the seeds give the same width.",
         f"The axis is logarithmic down to {rate(linear)} and linear below.",
     ]
     if config.seeds > 1:
@@ -151,6 +154,16 @@ def bits_text(bits: int | None, widest: int, *, known: bool) -> str:
     ('6', '>16', 'n/a')
     """
     return str(bits) if bits is not None else f">{widest}" if known else UNKNOWN
+
+
+def doubt(entry: Mapping[str, Any]) -> str:
+    """Return a question mark after a width that many halves of the seeds do not have; nothing where that is unknown.
+
+    >>> doubt({"bits": 7, "stability": 0.5}), doubt({"bits": 7, "stability": 1.0}), doubt({"bits": 7})
+    ('?', '', '')
+    """
+    known = entry.get("stability")
+    return "" if known is None or is_fact(known) else "?"
 
 
 def interval_text(entry: Mapping[str, Any], widest: int) -> str:

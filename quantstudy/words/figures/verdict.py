@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from quantstudy.words.deployable import share
 from quantstudy.words.numbers import number, plural
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
 
-DROP, CHANCE = "drop, points", "P(best)"
+DROP, PASS, CHANCE = "drop, points", "pass", "P(best)"
 """The heads of the columns."""
 CAPTION = (
     "Drop: float minus quantized accuracy, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
@@ -19,14 +20,21 @@ CAPTION = (
 def reading(config: "StudyConfig") -> str:
     """Return how to read the figure."""
     if config.seeds == 1:
-        return (
-            "Accuracy after quantization, best first. One seed was run: no intervals, so nothing is called deployable."
-        )
+        return "Held-out accuracy after quantization, best first. One seed was run: no intervals, and nothing is deployable."
     return (
-        f"Accuracy after quantization per scheme, best first: mean over {plural(config.seeds, 'seed')} with its 95 % "
-        "interval. Deployable: the upper end of the drop's interval is at most "
-        f"{number(100.0 * config.allowed_drop)} points."
+        f"Held-out accuracy after quantization per scheme, best first: mean over {plural(config.seeds, 'seed')} with its "
+        f"95 % interval. Deployable: at least {share(config.assurance)} of networks trained this way are shown to lose "
+        f"no more than {number(100.0 * config.allowed_drop)} points; «pass» counts those of this study that do."
     )
+
+
+def passes(share_of: float, networks: int) -> str:
+    """Return how many networks pass.
+
+    >>> passes(0.75, 32)
+    '24/32'
+    """
+    return f"{round(share_of * networks)}/{networks}"
 
 
 def allowed(drop: float) -> str:

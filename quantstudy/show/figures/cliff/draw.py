@@ -75,7 +75,7 @@ def _columns(page: Page, run: "Run", cliff: Cliff, left: float, width: float, to
         for row, (entry, rate) in enumerate(zip(entries, last, strict=True)):
             middle = top + TITLES + ROW * (row + 0.5)
             known = not np.isnan(rate) and (flips or run.config.seeds > 1)
-            text = words.bits_text(entry["bits"], widest, known=known)
+            text = words.bits_text(entry["bits"], widest, known=known) + (words.doubt(entry) if known else "")
             if flips:
                 page.note(start + 0.38, middle, words.interval_text(entry, widest))
             enough = entry["bits"] is not None and entry["bits"] <= run.config.focus_bits

@@ -31,6 +31,7 @@ class Columns:
     names: float
     plot: float
     drop: float
+    passes: float
     chance: float
     allowed: float
 
@@ -40,8 +41,8 @@ def verdict(run: "Run") -> Figure:
     """Draw, per scheme, the ranking by accuracy after quantization with 95 % intervals.
 
     Blue rows are tied with the best (no winner among them); green zones hold the accuracies within the allowed drop of
-    each activation's own float accuracy (hollow); the text gives the drop with its interval, which decides whether an
-    activation is deployable, and the probability of being the best.
+    each activation's own float accuracy (hollow); the text gives the drop with its interval, how many networks pass, which
+    decides whether an activation is deployable, and the probability of being the best.
     """
     found = run.verdict()["schemes"]
     rows = len(run.config.activations)
@@ -69,8 +70,10 @@ def _columns(run: "Run", found: dict[str, Any], width: float) -> Columns:
     drops = [text_width(_drop(entry), SMALL, "bold") for judged in found.values() for entry in judged["ranking"]]
     drop = max([*drops, text_width(words.DROP, SMALL, "bold")])
     chance = text_width(words.CHANCE, SMALL, "bold")
-    plot = width - names - drop - chance - 0.36
-    return Columns(names, plot, width - chance - 0.12, width, run.config.allowed_drop)
+    passes = max(text_width(text, SMALL, "bold") for text in (words.PASS, words.passes(1.0, run.config.seeds)))
+    plot = width - names - drop - passes - chance - 0.48
+    ends = width - passes - chance - 0.24, width - chance - 0.12, width
+    return Columns(names, plot, *ends, run.config.allowed_drop)
 
 
 def _drop(entry: dict[str, Any]) -> str:
@@ -89,10 +92,11 @@ def _limits(judged: list[dict[str, Any]], allowed: float) -> Pair:
 
 def _panel(page: Page, scheme: str, judged: dict[str, Any], place: Pair, columns: Columns, limits: Pair) -> None:
     left, top = place
-    ranking = judged["ranking"]
+    ranking, run_seeds = judged["ranking"], judged["seeds"]
     tied = set() if one_seed(judged) else set(judged["tied_with"])
     page.heading(left, top + 0.1, scheme, outcome(judged))
     page.note(left + columns.drop, top + 0.48, words.DROP, ha="right")
+    page.note(left + columns.passes, top + 0.48, words.PASS, ha="right")
     page.note(left + columns.chance, top + 0.48, words.CHANCE, ha="right")
     start, size = (left + columns.names + 0.12, top + HEAD), (columns.plot, ROW * len(ranking))
     ax = page.rows(start, size, (len(ranking), 0.0), 0.55, "accuracy, %", limits)
@@ -105,6 +109,8 @@ def _panel(page: Page, scheme: str, judged: dict[str, Any], place: Pair, columns
         name = shortened(entry["activation"], columns.names, "bold")
         page.write(left + columns.names, middle, name, ha="right", weight=weight)
         page.note(left + columns.drop, middle, _drop(entry), ha="right", color=colour, weight=weight)
+        passes = words.passes(entry["pass_share"], run_seeds)
+        page.note(left + columns.passes, middle, passes, ha="right", color=colour, weight=weight)
         chance = real(entry["probability_best"])
         shown = "" if math.isnan(chance) else percent(chance, 0)
         page.note(left + columns.chance, middle, shown, ha="right")

@@ -1,0 +1,117 @@
+"""What can be deployed, in words: how many networks pass, what that proves, what is in the way, what one may do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quantstudy.judge.facts import is_fact
+from quantstudy.words.numbers import limit, listing, plural, points
+
+ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy", "learned")
+"""What verdict.json says of the study's demands."""
+
+
+def in_halves(stability: float) -> str:
+    """Return in how many halves of the seeds something holds.
+
+    >>> in_halves(0.61)
+    'in 61 % of random halves of the seeds'
+    """
+    return f"in {share(stability)} of random halves of the seeds"
+
+
+def share(fraction: float) -> str:
+    """Return a share as whole per cent, rounded down, so that it claims no more than is true.
+
+    >>> share(0.895), share(0.29)
+    ('89 %', '29 %')
+    """
+    return f"{int(100 * fraction + 1e-9)} %"
+
+
+def passing(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return how many networks of an activation pass.
+
+    Args:
+        entry: of a ranking.
+        asked: verdict.json, of which ASKED are read.
+    """
+    networks = asked["seeds"]
+    return (
+        f"{round(entry['pass_share'] * networks)} of its {networks} networks lose no more than the allowed "
+        f"{limit(asked['allowed_drop'])} points"
+    )
+
+
+def passes(entry: Mapping[str, Any]) -> str:
+    """Return the same as a cell of a table.
+
+    >>> passes({"seeds": 31, "missing": 1, "pass_share": 0.75, "pass_low": 0.595})
+    '24 of 32, so ≥ 59 %'
+    """
+    networks = entry["seeds"] + entry["missing"]
+    return f"{round(entry['pass_share'] * networks)} of {networks}, so ≥ {share(entry['pass_low'])}"
+
+
+def proof(entry: Mapping[str, Any]) -> str:
+    """Return what the networks that pass prove of all others trained this way.
+
+    >>> proof({"pass_low": 0.9106})
+    'so at least 91 % of such networks do, with 95 % confidence'
+    """
+    return f"so at least {share(entry['pass_low'])} of such networks do, with 95 % confidence"
+
+
+def hindrance(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return what keeps an activation from being deployable, to go on with after its name; empty if it is.
+
+    Args:
+        entry: of a ranking.
+        asked: verdict.json, of which ASKED are read.
+    """
+    if entry["deployable"]:
+        return ""
+    if not entry["learned"]:
+        return "has not learned"
+    if entry["pass_low"] < asked["assurance"]:
+        few = entry["pass_share"] >= asked["assurance"]
+        needed = f"fewer than the {share(asked['assurance'])} asked for"
+        found = passing(entry, asked)
+        return f"is not shown to be safe: {found}, {proof(entry)}, {needed}" if few else f"passes too seldom: {found}"
+    if asked["min_accuracy"] and (entry["worst"] is None or entry["worst"] < asked["min_accuracy"]):
+        worst = "has no finite value" if entry["worst"] is None else f"gets {points(entry['worst'])} %"
+        return f"has a network that {worst}, where every one must get {limit(asked['min_accuracy'])} %"
+    return "is quantized otherwise by torchao"
+
+
+def too_few(asked: Mapping[str, Any]) -> bool:
+    """Return whether there are too few seeds for anything to be deployable."""
+    return bool(asked["seeds"] < asked["seeds_to_deploy"])
+
+
+def few_seeds(asked: Mapping[str, Any]) -> str:
+    """Return why nothing can be deployable with so few seeds, and what to do.
+
+    >>> few_seeds({"seeds": 6, "assurance": 0.8, "seeds_to_deploy": 14}).partition(": ")[2]
+    'to show that 80 % of networks pass takes 14; run --seeds 14 or more.'
+    """
+    return (
+        f"Nothing can be called deployable with {plural(asked['seeds'], 'seed')}: to show that "
+        f"{share(asked['assurance'])} of networks pass takes {asked['seeds_to_deploy']}; run --seeds "
+        f"{asked['seeds_to_deploy']} or more."
+    )
+
+
+def open_ones(judged: Mapping[str, Any]) -> list[str]:
+    """Return the deployable activations of a scheme of which that does not come out in enough halves of the seeds."""
+    rows = judged["ranking"]
+    return [row["activation"] for row in rows if row["deployable"] and not is_fact(row["stability"])]
+
+
+def said_to_be_open(judged: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on what of a scheme's deployability is open, none if nothing is."""
+    names = open_ones(judged)
+    if not names:
+        return []
+    least = min(row["stability"] for row in judged["ranking"] if row["activation"] in names)
+    verb = "is" if len(names) == 1 else "are"
+    return [f"That {listing(names)} {verb} so is open: enough networks pass {in_halves(least)} only; run more seeds."]
