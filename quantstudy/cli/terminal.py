@@ -107,7 +107,7 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
             "accuracy\n%",
             "95 %\ninterval",
             "drop,\npoints",
-            "networks\nthat pass",
+            "networks\npassing",
             "flips\n%",
             "deployable",
         ),

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quantstudy.judge.statistics.bootstrap import Floats, mean_of
+from quantstudy.judge.statistics.halves import first_in_halves, stability
 from quantstudy.judge.statistics.seeds import Triple, by_seed, missing, triples
 
 VIEWS = ("isolated", "all_but_one", "accumulated", "shapley")
@@ -27,8 +29,9 @@ def judge_sensitivity(
 
     Returns:
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
-        "shapley": T, "rank"}], "missing": seeds without a finite value}}}`, T = mean, low, high over the seeds,
-        fractions, None where one is missing. Rank 1 has the largest mean share. See `with_outcomes` for `largest_layer`
+        "shapley": T, "rank"}], "stability", "missing": seeds without a finite value}}}`, T = mean, low, high over the
+        seeds, fractions, None where one is missing. Rank 1 has the largest mean share; `stability` is the share of the
+        halves of the seeds in which the same layer has it. See `with_outcomes` for `largest_layer`
         and `larger_part`.
     """
     rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds).rows
@@ -41,6 +44,7 @@ def judge_sensitivity(
             name: {
                 "total": found[scheme, name, "total", -1],
                 "layers": _layers(found, scheme, name),
+                "stability": _stability(rows, scheme, name, seeds),
                 "missing": missing(*(row for key, row in rows.items() if key[:2] == (scheme, name))),
             }
             for name in activations
@@ -74,6 +78,12 @@ def with_outcomes(section: Mapping[str, Mapping[str, Mapping[str, Any]]], scheme
             totals = dict(zip(schemes, (weights[name]["total"], outputs[name]["total"]), strict=False))
             found[schemes[-1]][name]["larger_part"] = _larger(totals)
     return found
+
+
+def _stability(rows: Mapping[tuple[Any, ...], Floats], scheme: str, name: str, seeds: int) -> float | None:
+    shares = np.array([row for key, row in rows.items() if key[:3] == (scheme, name, "shapley")])
+    means = [mean_of(row) if np.isfinite(row).all() else -np.inf for row in shares]
+    return stability(first_in_halves(shares, int(np.argmax(means))), seeds)
 
 
 def _largest(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -233,6 +233,11 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     total, share, spared = judged["total"]["mean"], worst["shapley"]["mean"], worst["all_but_one"]["mean"]
     if not total or share is None or spared is None:
         return ""
+    if not is_fact(judged["stability"]):
+        return (
+            f"Which layer of {best} does most damage at {scheme} is open: layer {worst['layer']} does "
+            f"{in_halves(judged['stability'])}; run more seeds before you spare one."
+        )
     return (
         f"In {best} at {scheme} layer {worst['layer']} is answerable for {points(share)} of the {points(total)} % of "
         f"pixels that flip; leave it in float, or give it more bits first: then {points(spared)} % do."

@@ -123,9 +123,9 @@ def caption(config: "StudyConfig", bits: NDArray[np.int64], linear: float, undef
     """
     said = [
         "Smallest bits: from these on, this and every wider width keeps the mean flip rate at or below the limit.",
-        f"Deployable: from these on at least {share(config.assurance)} of networks trained this way are shown to lose no "
-        f"more than {number(100 * config.allowed_drop)} points of held-out accuracy; ? where less than 90{NO_BREAK}% of "
-        "random halves of the seeds give the same width.",
+        f"Deployable: from these on at least {share(config.assurance)} of networks trained this way are shown to lose "
+        f"no more than {number(100 * config.allowed_drop)} points of held-out accuracy; ? where less than "
+        f"90{NO_BREAK}% of random halves of the seeds give the same width.",
         f"The axis is logarithmic down to {rate(linear)} and linear below.",
     ]
     if config.seeds > 1:

@@ -20,11 +20,13 @@ CAPTION = (
 def reading(config: "StudyConfig") -> str:
     """Return how to read the figure."""
     if config.seeds == 1:
-        return "Held-out accuracy after quantization, best first. One seed was run: no intervals, and nothing is deployable."
+        return (
+            "Held-out accuracy after quantization, best first. One seed was run: no intervals, nothing is deployable."
+        )
     return (
-        f"Held-out accuracy after quantization per scheme, best first: mean over {plural(config.seeds, 'seed')} with its "
-        f"95 % interval. Deployable: at least {share(config.assurance)} of networks trained this way are shown to lose "
-        f"no more than {number(100.0 * config.allowed_drop)} points; «pass» counts those of this study that do."
+        f"Held-out accuracy after quantization per scheme, best first: mean over {plural(config.seeds, 'seed')} with "
+        f"its 95 % interval. Deployable: at least {share(config.assurance)} of networks trained this way are shown to "
+        f"lose no more than {number(100.0 * config.allowed_drop)} points; «pass» counts those of this study that do."
     )
 
 

@@ -41,8 +41,8 @@ def verdict(run: "Run") -> Figure:
     """Draw, per scheme, the ranking by accuracy after quantization with 95 % intervals.
 
     Blue rows are tied with the best (no winner among them); green zones hold the accuracies within the allowed drop of
-    each activation's own float accuracy (hollow); the text gives the drop with its interval, how many networks pass, which
-    decides whether an activation is deployable, and the probability of being the best.
+    each activation's own float accuracy (hollow); the text gives the drop with its interval, how many networks pass,
+    which decides whether an activation is deployable, and the probability of being the best.
     """
     found = run.verdict()["schemes"]
     rows = len(run.config.activations)
