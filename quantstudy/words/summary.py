@@ -17,6 +17,7 @@ from quantstudy.words.verdict import (
     lost_networks,
     marked,
     more_seeds,
+    noun,
     with_reasons,
 )
 
@@ -104,7 +105,9 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
         full = first["mean"] + first["drop"]
         only = "" if first["learned"] else "only "
         loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
-    return f"The best at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
+    return (
+        f"The {noun(judged)} at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
+    )
 
 
 def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
@@ -116,7 +119,7 @@ def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
             f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + _way_out(verdict)
         )
     if not judged["ranking"][0]["deployable"]:
-        alone = ". It is ahead of all others and no winner all the same" if len(judged["ranking"]) > 1 else ""
+        alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
         return alone + _way_out(verdict)
     if judged["winner"] and not is_fact(judged["stability"]):
         lead = f"That it is the best is open: it is so {in_halves(judged['stability'])}"

@@ -79,15 +79,21 @@ def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -
         return [*said, f"{lead}; take any that is deployable, or run more seeds."]
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
-        return [*said, f"{who} are tied: no winner{_by_cost(judged)}"]
+        end = _by_cost(judged) if deployable else "; take more bits, or allow a larger loss."
+        return [*said, f"{who} are tied: no winner{end}"]
     alone = f"{best} is {_alone(judged)}" if is_fact(judged["stability"]) else f"{best} may be {_alone(judged)}"
     return [*said, f"{alone} but not deployable: no winner; take more bits, or allow a larger loss."]
+
+
+def noun(judged: Mapping[str, Any]) -> str:
+    """Return what the first of a ranking is called: the best only if it is first in enough halves of the seeds."""
+    return "best" if is_fact(judged["stability"]) else "best in the mean"
 
 
 def _deployable(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Return which activations are deployable at a scheme, or why none or not the best is."""
     best, first, deployable = judged["best"], judged["ranking"][0], judged["deployable"]
-    why = f"the best, {best}, {_loss(first)} and {hindrance(first, asked)}"
+    why = f"the {noun(judged)}, {best}, {_loss(first)} and {hindrance(first, asked)}"
     if not deployable:
         return few_seeds(asked) if too_few(asked) else f"None is deployable at {scheme}: {why}."
     names = f"Deployable at {scheme}, with enough networks within the allowed {limit(asked['allowed_drop'])} points"
