@@ -4,6 +4,7 @@ A network passes if its own loss of held-out accuracy is allowed. An activation 
 enough of the networks trained this way pass: the lower bound of their share is at least the assurance asked for.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def limits_of(study: "StudyConfig") -> Limits:
 
 def passing(drop: Floats, limits: Limits) -> NDArray[np.bool_]:
     """Return which networks pass; one without a finite value has failed."""
-    return np.asarray(np.round(drop, DIGITS) <= limits.allowed_drop)
+    return np.asarray(np.isfinite(drop) & (np.round(drop, DIGITS) <= limits.allowed_drop))
 
 
 def shipping(drop: Floats, accuracy: Floats, limits: Limits) -> list[dict[str, Any]]:
@@ -76,10 +77,10 @@ def shipping(drop: Floats, accuracy: Floats, limits: Limits) -> list[dict[str, A
     passes = passing(drop, limits)
     return [
         {
-            "pass_share": json_number(float(np.mean(row))),
+            "pass_share": json_number(mean_of(row.astype(np.float64))),
             "pass_low": json_number(limits.rule.share_low(row)),
             "drop_bound": json_number(prediction_bound(lost)),
-            "worst": json_number(float(kept.min())),
+            "worst": json_number(float(kept.min(initial=math.inf)) if np.isfinite(kept).all() else math.nan),
         }
         for row, lost, kept in zip(passes, drop, accuracy, strict=True)
     ]

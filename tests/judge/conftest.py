@@ -8,23 +8,36 @@ import pytest
 
 COLUMNS = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric", "value"]
 TEXTS = ["activation", "scheme", "backend", "scope", "metric"]
+QUANTIZED, FLOAT = "heldout_accuracy_quantized", "heldout_accuracy_float"
+EVEN, ODD = f"{QUANTIZED}_even", f"{QUANTIZED}_odd"
+
+UNREAD = 0.654
+"""Value of metrics that must not be read: those on the plane."""
 
 
 def build(
     full: Mapping[str, Sequence[float]],
     quantized: Mapping[str, Mapping[str, Sequence[float]]],
     flips: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    halves: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] | None = None,
 ) -> pd.DataFrame:
-    """`full[activation][seed]`, `quantized[scheme][activation][seed]`; flip rates default to |float − quantized|."""
+    """`full[activation][seed]`, `quantized[scheme][activation][seed]`; flip rates default to |float − quantized|.
+
+    `halves` has tables like `quantized` under EVEN and ODD, which default to those of all points. Accuracies are
+    held-out ones; those on the plane have a value of their own.
+    """
     rows = [
-        (a, s, "float", "float", "network", None, None, "accuracy_float", v)
+        (a, s, "float", "float", "network", None, None, metric, v if metric == FLOAT else UNREAD)
         for a, values in full.items()
         for s, v in enumerate(values)
+        for metric in (FLOAT, "accuracy_float")
     ]
     if flips is None:
         flips = {k: {a: np.abs(np.subtract(full[a], v)) for a, v in t.items()} for k, t in quantized.items()}
-    for metric, tables in (("accuracy_quantized", quantized), ("flip_rate", flips)):
-        for scheme, table in tables.items():
+    plane = {k: {a: np.full(len(v), UNREAD) for a, v in t.items()} for k, t in quantized.items()}
+    tables = {QUANTIZED: quantized, EVEN: quantized, ODD: quantized, "flip_rate": flips, "accuracy_quantized": plane}
+    for metric, schemes in (tables | (halves or {})).items():
+        for scheme, table in schemes.items():
             for a, values in table.items():
                 for s, v in enumerate(values):
                     rows.append((a, s, scheme, "simulated", "network", None, None, metric, v))
