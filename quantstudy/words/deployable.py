@@ -89,16 +89,22 @@ def too_few(asked: Mapping[str, Any]) -> bool:
 
 
 def few_seeds(asked: Mapping[str, Any]) -> str:
-    """Return why nothing can be deployable with so few seeds, and what to do.
+    """Return why nothing can be deployable with so few seeds.
 
     >>> few_seeds({"seeds": 6, "assurance": 0.8, "seeds_to_deploy": 14}).partition(": ")[2]
-    'to show that 80 % of networks pass takes 14; run --seeds 14 or more.'
+    'to show that 80 % of networks pass takes 14.'
     """
     return (
         f"Nothing can be called deployable with {plural(asked['seeds'], 'seed')}: to show that "
-        f"{share(asked['assurance'])} of networks pass takes {asked['seeds_to_deploy']}; run --seeds "
-        f"{asked['seeds_to_deploy']} or more."
+        f"{share(asked['assurance'])} of networks pass takes {asked['seeds_to_deploy']}."
     )
+
+
+def way_out(asked: Mapping[str, Any]) -> str:
+    """Return what one may do where nothing is deployable, as the end of a sentence."""
+    if too_few(asked):
+        return f"; run --seeds {asked['seeds_to_deploy']} or more."
+    return "; take more bits, or allow a larger loss."
 
 
 def open_ones(judged: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
-from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, too_few
+from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, too_few, way_out
 from quantstudy.words.numbers import listing, points
 from quantstudy.words.verdict import (
     MOST_NAMES,
@@ -115,12 +115,10 @@ def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     tied, named = judged["tied_with"], judged["deployable"]
     if len(tied) > 1:
         no_winner = f". No winner: {listing(tied)} are tied there"
-        return (
-            f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + _way_out(verdict)
-        )
+        return f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + way_out(verdict)
     if not judged["ranking"][0]["deployable"]:
         alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
-        return alone + _way_out(verdict)
+        return alone + way_out(verdict)
     if judged["winner"] and not is_fact(judged["stability"]):
         lead = f"That it is the best is open: it is so {in_halves(judged['stability'])}"
         return f". {lead}; take any that is deployable, or run more seeds."
@@ -133,12 +131,6 @@ def _state(entry: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     if entry["deployable"]:
         return f"{found}, {proof(entry)}"
     return found if too_few(verdict) and entry["learned"] else f"it {hindrance(entry, verdict)}"
-
-
-def _way_out(verdict: Mapping[str, Any]) -> str:
-    if too_few(verdict):
-        return f"; run --seeds {verdict['seeds_to_deploy']} or more."
-    return "; take more bits, or allow a larger loss."
 
 
 def _by_cost(judged: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from quantstudy.words.deployable import (
     proof,
     said_to_be_open,
     too_few,
+    way_out,
 )
 from quantstudy.words.numbers import limit, listing, points
 
@@ -79,10 +80,10 @@ def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -
         return [*said, f"{lead}; take any that is deployable, or run more seeds."]
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
-        end = _by_cost(judged) if deployable else "; take more bits, or allow a larger loss."
+        end = _by_cost(judged) if deployable else way_out(asked)
         return [*said, f"{who} are tied: no winner{end}"]
     alone = f"{best} is {_alone(judged)}" if is_fact(judged["stability"]) else f"{best} may be {_alone(judged)}"
-    return [*said, f"{alone} but not deployable: no winner; take more bits, or allow a larger loss."]
+    return [*said, f"{alone} but not deployable: no winner{way_out(asked)}"]
 
 
 def noun(judged: Mapping[str, Any]) -> str:
