@@ -107,9 +107,9 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
             "accuracy\n%",
             "95 %\ninterval",
             "drop,\npoints",
-            "networks\npassing",
+            "pass",
             "flips\n%",
-            "deployable",
+            "deploy?",
         ),
         (
             (
@@ -117,7 +117,7 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
                 _hundredths(row["mean"]),
                 _interval(row["mean"], row["low"], row["high"], config.seeds),
                 _hundredths(row["drop"]),
-                f"{round(row['pass_share'] * config.seeds)} of {config.seeds}",
+                str(round(row["pass_share"] * config.seeds)),
                 _hundredths(row["flip_rate"]),
                 _fate(row),
             )

@@ -8,7 +8,7 @@ from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
-from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, too_few, way_out
+from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, share, too_few, way_out
 from quantstudy.words.numbers import listing, points
 from quantstudy.words.verdict import (
     MOST_NAMES,
@@ -114,7 +114,8 @@ def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     """Return what follows for the reader from who is best at one scheme, as the end of a sentence or a further one."""
     tied, named = judged["tied_with"], judged["deployable"]
     if len(tied) > 1:
-        no_winner = f". No winner: {listing(tied)} are tied there"
+        who = listing(tied) if len(tied) <= MOST_NAMES else f"{len(tied)} of {len(judged['ranking'])}"
+        no_winner = f". No winner: {who} are tied there"
         return f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + way_out(verdict)
     if not judged["ranking"][0]["deployable"]:
         alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
@@ -148,19 +149,21 @@ def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     weights, activations = (_from(first[part]) for part in ("weights", "activations"))
     apart = f"with weights alone the first {weights}, with activations alone {activations}"
     both = first["both"]
+    unsure = any("(open" in said for said in (_from(both), weights, activations))
+    end = " Open: only so many random halves of the seeds have that width." if unsure else ""
     if both["bits"] is None:
-        return f"With both quantized none is deployable at any width up to 16 bits; {apart}."
+        return f"With both quantized none is deployable at any width up to 16 bits; {apart}.{end}"
     who = f"the first to be deployable {'are' if len(both['activations']) > 1 else 'is'} {listing(both['activations'])}"
     if len(both["activations"]) == len(config.activations) > 1:
         who = "all are deployable"
-    return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits."
+    return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits.{end}"
 
 
 def _from(first: Mapping[str, Any]) -> str:
     if first["bits"] is None:
         return "at no width"
     said = f"from {first['bits']} bits on"
-    return said if is_fact(first["stability"]) else f"{said} (open: that width {in_halves(first['stability'])} only)"
+    return said if is_fact(first["stability"]) else f"{said} (open, {share(first['stability'])})"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -169,8 +172,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     covered = sorted(100 * share for share in verdict["coverage"].values())
     said = (
-        f"{_seeds(verdict)} seeds, each with the same islands, first weights and batches for all; with so many a 95 % "
-        f"interval holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
+        f"{_seeds(verdict)} seeds, each with the same islands, first weights and batches for all: a 95 % interval of "
+        f"so many holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
         tied = len(verdict["schemes"][config.focus_scheme]["tied_with"])

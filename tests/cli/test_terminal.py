@@ -55,6 +55,10 @@ def row(name, mean, drop, deployable, seeds, learned):
         **dict.fromkeys(("drop_low", "drop_high"), drop if several else None),
         **dict.fromkeys(("low", "high"), mean if several else None),
         "deployable": deployable and several,
+        "stability": 1.0 if several else None,
+        "pass_share": float(deployable),
+        "pass_low": 0.82 * deployable,
+        "worst": mean,
         "accuracy_float": mean + drop,
         "learned": learned,
         "missing": 0,
@@ -80,28 +84,37 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
         "tied_with": [names[0]] if deployable else [*names],
         "deployable": [entry["activation"] for entry in ranking if entry["deployable"]],
         "missing": counts if missing else {},
-        "more_seeds": [{"pair": [names[0], names[-1]], "seeds": None if missing else 100_000}],
+        "more_seeds": [
+            {"pair": [names[0], names[-1]], "seeds": None if missing else 100_000}
+            | {"low": None if missing else 14, "high": None if missing else 100_000}
+        ],
+        "stability": 1.0 if deployable else 0.5,
     }
     scheme = f"w{bits[0]}a{bits[0]}"
+    first = {"bits": 16, "activations": list(names), "stability": 0.5}
     layer = {"layer": 7, "rank": 1, "all_but_one": three(0.999), "shapley": three(0.999)}
     causes: list[dict[str, Any]] = [
-        {"of": "hardgelu", "question": "bound", **three(-0.999), "differs": True, "not_learned": []}
+        {"of": "hardgelu", "question": "bound", **three(-0.999), "differs": True, "stability": 0.5, "not_learned": []}
     ]
     for name in ("relu", "silu", "gelu", "hardswish"):
-        causes += [{"of": name, "question": kind, **three(0.5), "differs": True} for kind in ("gap", "shape")]
-    least = {name: {"deployable": {"bits": 16}} for name in names}
+        causes += [
+            {"of": name, "question": kind, **three(0.5), "differs": True, "stability": 1.0} for kind in ("gap", "shape")
+        ]
     verdict = {
         "schemes": {str(each): judged for each in config.schemes},
         "seeds": seeds,
-        "allowed_drop": config.allowed_drop,
+        **{key: getattr(config, key) for key in ("allowed_drop", "assurance", "min_accuracy", "learned")},
+        "seeds_to_deploy": 14,
         "coverage": {"normal": 0.99, "skewed": 0.9},
         "test": "permutation",
     }
     if not quick:
         verdict |= {
-            "sensitivity": {scheme: {name: {"total": three(0.999), "layers": [layer]} for name in names}},
+            "sensitivity": {
+                scheme: {name: {"total": three(0.999), "layers": [layer], "stability": 1.0} for name in names}
+            },
             "placement": {scheme: {"settings": [{}] * 54, "tied_share": dict.fromkeys(names, 53 / 54)}},
-            "bit_cliff": dict.fromkeys(("both", "weights", "activations"), least),
+            "first_width": dict.fromkeys(("both", "weights", "activations"), first),
             "cause": {scheme: causes},
             "multiverse": {"summary": [f"At {scheme} {names[0]} is best or tied in 100 % of 10,000 specifications."]},
         }
@@ -163,12 +176,12 @@ def test_a_row_of_the_table_never_breaks(shown, run, width):
     title, *lines = shown(width, print_run, run)
     bits = run.config.focus_bits
     seeds = "1 seed" if run.config.seeds == 1 else f"{run.config.seeds:,} seeds"
-    assert title == f"w{bits}a{bits}: accuracy after quantization, mean over {seeds}"
+    assert title == f"w{bits}a{bits}: held-out accuracy after quantization, mean over {seeds}"
     names = run.config.activations
     rows = [re.split(r"\s{2,}", line.strip()) for line in lines[2 : 2 + min(len(names), SHOWN)]]
-    assert [len(cells) for cells in rows] == [6] * len(rows)
+    assert [len(cells) for cells in rows] == [7] * len(rows)
     lost = {f"no: {entry['missing']} NaN" for each in run.verdict()["schemes"].values() for entry in each["ranking"]}
-    assert {cells[-1] for cells in rows} <= {"yes", "no", "not learned", *lost}
+    assert {cells[-1] for cells in rows} <= {"yes", "open", "no", "not learned", *lost}
     for cells, name in zip(rows, names, strict=False):
         start, _, end = cells[0].partition("…")
         assert name == cells[0] or (name.startswith(start) and name.endswith(end) and len(cells[0]) >= 24)
@@ -179,14 +192,14 @@ def test_a_row_of_the_table_never_breaks(shown, run, width):
 
 def test_nothing_measured_and_one_seed_have_cells(shown):
     lines = shown(80, print_run, EXTREMES["everything missing"])
-    assert re.split(r"\s{2,}", lines[3]) == ["relu", "-", "-", "-", "-", "no: 1000 NaN"]
+    assert re.split(r"\s{2,}", lines[3]) == ["relu", "-", "-", "-", "0", "-", "no: 1000 NaN"]
     lines = shown(80, print_run, EXTREMES["nothing learned"])
     assert re.split(r"\s{2,}", lines[3])[-1] == "not learned"
     assert all(
         "relu (not learned)" in line for line in EXTREMES["nothing learned"].verdict()["summary"] if " relu" in line
     )
     lines = shown(80, print_run, EXTREMES["1 seed"])
-    assert re.split(r"\s{2,}", lines[3]) == ["relu", "100.0", "one seed", "0.0", "0.0", "no"]
+    assert re.split(r"\s{2,}", lines[3]) == ["relu", "100.0", "one seed", "0.0", "1", "0.0", "no"]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -22,6 +22,11 @@ from quantstudy.records.run import SUMMARIES
 from quantstudy.words.summary import in_words
 
 FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
+QUANTIZED = (
+    *("accuracy_quantized", "heldout_accuracy_quantized"),
+    *("heldout_accuracy_quantized_even", "heldout_accuracy_quantized_odd"),
+)
+DROPS = ("accuracy_drop", "heldout_accuracy_drop")
 
 
 @dataclass(frozen=True)
@@ -110,15 +115,16 @@ def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> 
         for seed in range(config.seeds):
             full = 0.975 + 0.003 * rank % 0.02 + 0.004 * random.standard_normal()
             full = float(np.clip(full, 0.5, 1.0))
-            rows.append((name, seed, "float", "float", "network", None, None, "accuracy_float", full))
+            floats = ("accuracy_float", "heldout_accuracy_float")
+            rows += [(name, seed, "float", "float", "network", None, None, metric, full) for metric in floats]
             for scheme in config.schemes:
                 width = min(f.bits for f in (scheme.weights, scheme.activations) if f)
                 flips = _noise(width) * (1.0 + 0.1 * (rank % 4) + 0.3 * random.random())
                 for backend in ("simulated", "torchao") if scheme.in_torchao else ("simulated",):
                     values = {
                         "flip_rate": flips + shift * (backend == "torchao"),
-                        "accuracy_quantized": full - 0.8 * flips,
-                        "accuracy_drop": 0.8 * flips,
+                        **dict.fromkeys(QUANTIZED, full - 0.8 * flips),
+                        **dict.fromkeys(DROPS, 0.8 * flips),
                         "boundary_displacement_mean": 10 * flips,
                     }
                     rows += [(name, seed, str(scheme), backend, "network", None, None, k, v) for k, v in values.items()]
@@ -150,6 +156,7 @@ def _variation(rows: list[dict[str, Any]], columns: list[str], random: np.random
         metrics = {"flip_rate": flips}
         if row.get("view") != "shapley":
             metrics |= {"accuracy_quantized": 0.98 - 0.8 * flips, "accuracy_drop": 0.8 * flips}
+            metrics |= {f"heldout_{name}": value for name, value in metrics.items() if name != "flip_rate"}
         full += [row | {"metric": name, "value": value} for name, value in metrics.items()]
     frame = pd.DataFrame(full, columns=[*columns, "seed", "metric", "value"])
     frame.loc[random.random(len(frame)) < missing, "value"] = np.nan

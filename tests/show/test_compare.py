@@ -99,7 +99,7 @@ def test_a_marker_stands_at_its_difference_and_its_line_spans_the_interval(make_
     a = make_run(activations=("relu", "gelu"), seeds=4, bits=(8,))
     found = compared(a, shifted(a, lambda rank: 0.01 * (rank + 1)))
     ax = comparison(found).axes[1]
-    rows = [row for row in found["comparisons"] if row["metric"] == "accuracy_float"]
+    rows = [row for row in found["comparisons"] if row["metric"] == "heldout_accuracy_float"]
     lines = [line.get_xdata() for line in ax.lines[1:]]  # the first is that at 0
     for row, interval, mean in zip(rows, lines[::2], lines[1::2], strict=True):
         assert list(interval) == pytest.approx([100 * row["low"], 100 * row["high"]])

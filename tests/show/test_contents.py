@@ -14,8 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from quantstudy.judge.deployable import limits_of
 from quantstudy.judge.flips import reference
-from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.verdict import judge
 from quantstudy.show.canvas.page import png, shortened, text_width, wrap
 from quantstudy.show.canvas.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
@@ -148,30 +148,36 @@ def _verdict(run: Any, **accuracy: list[float]) -> dict[str, Any]:
         for name, values in accuracy.items()
         for seed, lower in enumerate(values)
         for scheme, backend, metric, value in (
-            ("float", "float", "accuracy_float", 0.99),
-            ("w4a4", "simulated", "accuracy_quantized", lower),
+            ("float", "float", "heldout_accuracy_float", 0.99),
+            ("w4a4", "simulated", "heldout_accuracy_quantized", lower),
         )
     ]
     frame = pd.DataFrame(rows, columns=["activation", "seed", "scheme", "backend", "scope", "metric", "value"])
-    return judge(
-        frame, activations=list(accuracy), schemes=["w4a4"], allowed_drop=run.config.allowed_drop, rule=PERMUTATION
-    )
+    limits = limits_of(run.config)
+    return judge(frame, activations=list(accuracy), schemes=["w4a4"], focus="w4a4", limits=limits)
 
 
 def test_headlines(make_run: Callable[..., Any]) -> None:
-    run = make_run(activations=("relu", "silu"), seeds=6)
-    wave = [0.001 * (seed % 3) for seed in range(6)]
+    run = make_run(activations=("relu", "silu"), seeds=15)
+    wave = [0.001 * (seed % 3) for seed in range(15)]
     high, low = [0.98 + part for part in wave], [0.80 + part for part in wave]
     won = _verdict(run, relu=low, silu=high)
     assert headline(run.config, won) == "Deploy silu at w4a4"
     assert outcome(won["schemes"]["w4a4"]) == "winner: silu"
     none = _verdict(run, relu=low, silu=low)
-    assert headline(run.config, none).startswith(
-        "No activation is deployable at w4a4: the best, relu, loses 18.9 points ["
+    assert headline(run.config, none) == (
+        "No activation is deployable at w4a4; the best, relu, passes too seldom: 0 of its 15 networks lose no more "
+        "than the allowed 2.0 points"
     )
+    few = _verdict(run, relu=high[:13], silu=low[:13])
+    assert headline(run.config.with_options(seeds=13), few) == (
+        "13 seeds cannot show what is deployable at w4a4: that takes 14 seeds or more"
+    )
+    won["schemes"]["w4a4"]["stability"] = 0.6
+    assert headline(run.config, won) == ("Deployable at w4a4: silu; silu may lead, but not in every half of the seeds")
     tied = _verdict(run, relu=high, silu=high)
     assert headline(run.config, tied) == "Deployable at w4a4: relu and silu; 2 activations tied for best, so no winner"
-    nothing = _verdict(run, relu=[np.nan] * 6, silu=[np.nan] * 6)
+    nothing = _verdict(run, relu=[np.nan] * 15, silu=[np.nan] * 15)
     assert headline(run.config, nothing) == "Which activation can be deployed at w4a4? Nothing was measured"
     alone = make_run(activations=("relu",), seeds=1)
     assert "One seed" in headline(alone.config, alone.verdict())

@@ -97,7 +97,7 @@ def test_undefined_values_are_counted_in_the_caption(
 ) -> None:
     run = make_run(missing=0.5, seeds=2, activations=("relu", "silu"))
     chosen = run.metrics()[
-        lambda frame: (frame["scope"] == "network") & (frame["metric"].isin(["flip_rate", "accuracy_drop"]))
+        lambda frame: (frame["scope"] == "network") & (frame["metric"].isin(["flip_rate", "heldout_accuracy_drop"]))
     ]
     lines = " ".join(" ".join(words(FIGURES["heatmap_decision"](run))).split())
     assert f"{int(chosen['value'].isna().sum())} values undefined" in lines

@@ -18,6 +18,7 @@ from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show import plots
 from quantstudy.show.canvas.style import BECAME_ISLAND, BECAME_SEA, ISLAND, SEA, rgb
 from quantstudy.show.plots import plot_cliff, plot_decision, plot_flips, plot_ranges
+from tests.judge.limits import asked
 
 NAMES = ("relu", "silu", "gelu")
 SEEDS = 6
@@ -31,7 +32,7 @@ def metrics() -> pd.DataFrame:
         for seed in range(SEEDS)
         for scheme in ("w4", "w4a4")
         for backend in ("simulated", "torchao")
-        for metric in ("flip_rate", "accuracy_drop")
+        for metric in ("flip_rate", "heldout_accuracy_drop")
     ]
     rows += [("relu", seed, "w4a4", "simulated", "layer", 0, None, "flip_rate", 9.0) for seed in range(SEEDS)]
     columns = ["activation", "seed", "scheme", "backend", "scope", "layer", "neuron", "metric", "value"]
@@ -46,7 +47,7 @@ def cliff() -> pd.DataFrame:
         for part in ("weights", "activations", "both")
         for bits in (2, 4, 8, 16)
         for seed in range(SEEDS)
-        for metric in ("flip_rate", "accuracy_drop")
+        for metric in ("flip_rate", "heldout_accuracy_drop")
     ]
     return pd.DataFrame(rows, columns=["activation", "quantized", "bits", "seed", "metric", "value"])
 
@@ -116,7 +117,7 @@ def test_columns_that_are_not_needed_may_be_missing() -> None:
         plot(frame.drop(columns=[column for column in frame if column in spare]), **options)
 
 
-@pytest.mark.parametrize("metric", ["flip_rate", "accuracy_drop"])
+@pytest.mark.parametrize("metric", ["flip_rate", "heldout_accuracy_drop"])
 def test_flips_are_those_of_the_networks(metric: str) -> None:
     frame = metrics()
     ax = plot_flips(frame, scheme="w4", metric=metric, backend="torchao")
@@ -137,7 +138,7 @@ def test_flips_are_those_of_the_networks(metric: str) -> None:
 def test_curves_are_those_of_the_verdict() -> None:
     frame = cliff()
     ax = plot_cliff(frame, quantized="weights")
-    judged = judge_cliff(frame, NAMES, SEEDS, 0.02)["weights"]
+    judged = judge_cliff(frame, NAMES, SEEDS, asked())["bit_cliff"]["weights"]
     for name in NAMES:
         (line,) = [line for line in ax.lines if line.get_label() == name]
         assert line.get_ydata() == pytest.approx([point["mean"] for point in judged[name]["curve"]])
