@@ -25,7 +25,7 @@ STAGES = {
     "train": "train networks",
     "measure": "quantize and measure",
     "vary": "vary what is quantized",
-    "picture": "evaluate the median seeds",
+    "picture": "evaluate the median seed",
     "multiverse": "evaluate",
     "judge": "judge",
     "draw": "draw figures",

@@ -1,7 +1,8 @@
 """From cells to records: join the cells' files into the files of the run folder."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -24,17 +25,22 @@ from quantstudy.records.store import npz, write_records
 from quantstudy.targets.islands import island_masks
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
-"""Columns of the metrics that decide which seeds are shown, and when there are enough seeds."""
+"""Columns of the metrics that decide which seed is shown, and when there are enough seeds."""
 
 
-def median_seeds(run: Run) -> Iterator[tuple[str, int]]:
-    """Yield, per activation, the seed with the lower median of the flip rate at the focus scheme, NaN left out.
+def common_seed(run: Run) -> int:
+    """Return the seed that the figures show of every activation, so that all are seen on the same islands.
 
-    If all are NaN, that is the first seed.
+    It is the lower median of the flip rates at the focus scheme, averaged over the activations. Seeds at which the most
+    activations have a finite rate go before all others; if no activation has one anywhere, it is the first seed.
     """
-    for activation, rates in zip(run.config.activations, _focus(run, "flip_rate"), strict=True):
-        order = np.argsort(rates, kind="stable")  # NaN last
-        yield activation, int(order[max(0, int(np.isfinite(rates).sum()) - 1) // 2])
+    rates = _focus(run, "flip_rate")
+    known = np.isfinite(rates)
+    seeds = np.flatnonzero(known.sum(axis=0) == known.sum(axis=0).max())
+    if not known[:, seeds].any():
+        return 0
+    sums = [math.fsum(rates[known[:, seed], seed]) for seed in seeds]  # of equally many each: in the order of the means
+    return int(seeds[np.argsort(sums, kind="stable")[(len(seeds) - 1) // 2]])
 
 
 def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -98,7 +104,7 @@ def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str,
 
 
 def gather_maps(run: Run, shown: Iterable[Cell]) -> dict[str, str]:
-    """Join the maps of the seeds that are shown into maps.npz; return its digest by name.
+    """Join the maps of the seed that is shown into maps.npz; return its digest by name.
 
     Args:
         run: the run.

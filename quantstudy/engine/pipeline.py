@@ -103,7 +103,7 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             break
     do("vary", run)
     release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
-    from quantstudy.engine.collect import gather, gather_maps, median_seeds
+    from quantstudy.engine.collect import common_seed, gather, gather_maps
 
     digests: dict[str, str] = {}
 
@@ -112,7 +112,8 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             digests.update(gather(run))
 
     with timed("picture", seconds):
-        shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name, seed in median_seeds(run)]
+        seed = common_seed(run)
+        shown = [cell("picture", run.config, name, seed, seed + 1, run.looks) for name in run.config.activations]
         drawn = [(run.config, unit) for unit in shown]
         do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
         digests |= gather_maps(run, shown)

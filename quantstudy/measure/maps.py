@@ -1,4 +1,4 @@
-"""What the figures draw of one seed: target, logits under every scheme shown, the most complex chain of folds."""
+"""What the figures draw of one seed: target, logits under every scheme shown, outputs, most complex chain of folds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.drift.complexity import chain_of_folds
+from quantstudy.drift.ranges import histogram
 from quantstudy.measure.evaluation import Effect, Subject
 
 
@@ -28,6 +29,10 @@ def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict
     before = [subject.on_plane(outputs)[0] for outputs in subject.maps.outputs]
     (folded,) = (effect for effect in effects if effect.scheme == folds_of)
     after = [subject.on_plane(outputs)[0] for outputs in folded.accumulated.outputs]
+    bins = [histogram(outputs) for outputs in before]
+    arrays["histogram/layer"] = np.repeat(np.arange(len(bins)), [len(left) for left, _, _ in bins])
+    arrays["histogram/bin_left"] = np.concatenate([left for left, _, _ in bins])
+    arrays["histogram/count"] = np.concatenate([count for _, _, count in bins])
     chain = chain_of_folds(before, [w[0].cpu().numpy() for w in subject.stack.weights[1:-1]])
     arrays["chain/layer"] = np.array([step.layer for step in chain.steps], dtype=np.int64)
     arrays["chain/neuron"] = np.array([step.neuron for step in chain.steps], dtype=np.int64)

@@ -60,6 +60,11 @@ def names_in(frame: "pd.DataFrame") -> list[str]:
     return [str(name) for name in frame["activation"].unique()]
 
 
+def shown_seed(run: "Run") -> int:
+    """Return the seed whose maps are recorded, the same for all activations."""
+    return int(run.maps()[f"{run.config.activations[0]}/seed"])
+
+
 def not_learned(run: "Run") -> list[str]:
     """Return the activations that have not learned, as in the verdict, but from the records.
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine import collect as room
 from quantstudy.engine.cells import SEEDS_PER_CELL, Cell, cell, cells
-from quantstudy.engine.collect import focus_accuracies, gather, gather_maps, median_seeds
+from quantstudy.engine.collect import common_seed, focus_accuracies, gather, gather_maps
 from quantstudy.errors import StudyFailure
 from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.files import file_sha256
@@ -165,15 +165,37 @@ def test_one_cell_at_a_time_is_held(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert max(alive) - alive[0] < 4 * biggest + 100_000
 
 
-def test_the_lower_median_seed_of_the_focus_scheme(run: Run) -> None:
-    assert dict(median_seeds(run)) == {"relu": 2, "gelu": 4}  # of 0.1 … 0.6 the third, of equal ones the later seed
+def test_the_seed_with_the_lower_median_of_the_mean_rates(run: Run) -> None:
+    assert common_seed(run) == 2  # means .35 .15 .2 .15 .25 .75: neither relu's own median (0.3) by chance nor gelu's
 
 
-def test_the_median_of_the_seeds_that_have_a_value(run: Run) -> None:
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("relu", "gelu", "seed"),
+    [
+        ([0.5, 0.4, 0.3, 0.2, 0.1, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 3),  # of an even number the lower
+        ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 2),  # of equal ones in their order
+        ([0.1, NAN, 0.3, 0.4, 0.5, 0.6], [0.1, 0.2, NAN, 0.4, 0.5, np.inf], 3),  # 0, 3, 4 are whole
+        ([NAN, 0.9, NAN, NAN, NAN, NAN], [0.1, 0.9, 0.2, 0.2, 0.2, 0.2], 1),  # a whole one, however far out
+        ([NAN, 0.5, NAN, 0.1, 0.3, NAN], [NAN] * 6, 4),  # none is whole: those with the most
+        ([NAN, NAN, NAN, NAN, NAN, NAN], [NAN] * 6, 0),
+    ],
+)
+def test_seeds_without_a_rate_are_left_out_of_the_choice(
+    run: Run, relu: list[float], gelu: list[float], seed: int
+) -> None:
+    rates = {"relu": relu, "gelu": gelu}
+    for unit in cells("measure", STUDY):
+        store_cell(run.folder, unit.key, measured(unit, dict(enumerate(rates[unit.activation]))))
+    assert common_seed(run) == seed
+
+
+def test_accuracies_of_activations_that_have_any(run: Run) -> None:
     rates = {"relu": [np.nan, 0.5, np.nan, 0.1, 0.3, np.nan], "gelu": [np.nan] * 6}
     for unit in cells("measure", STUDY):
         store_cell(run.folder, unit.key, measured(unit, dict(enumerate(rates[unit.activation]))))
-    assert dict(median_seeds(run)) == {"relu": 4, "gelu": 0}
     found = focus_accuracies(run)
     np.testing.assert_array_equal(found, [rates["relu"]])  # gelu has nothing that could be compared
 
@@ -203,11 +225,11 @@ def test_a_cell_that_is_gone_is_named(run: Run) -> None:
         gather(run)
 
 
-def test_the_maps_of_the_seeds_shown(run: Run) -> None:
-    shown = [cell("picture", STUDY, name, seed, seed + 1) for name, seed in median_seeds(run)]
+def test_the_maps_of_the_seed_that_is_shown(run: Run) -> None:
+    shown = [cell("picture", STUDY, name, 4, 5) for name in STUDY.activations]
     for unit in shown:
         arrays = {f"{unit.activation}/seed": np.array(unit.first)}
         store_cell(run.folder, unit.key, {"maps.npz": npz(arrays)})
     digests = gather_maps(run, shown)
-    assert {name: int(array) for name, array in run.maps().items()} == {"relu/seed": 2, "gelu/seed": 4}
+    assert {name: int(array) for name, array in run.maps().items()} == {"relu/seed": 4, "gelu/seed": 4}
     assert digests == {"maps.npz": file_sha256(run.folder / "maps.npz")}

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from quantstudy.drift.complexity import chain_of_folds
+from quantstudy.drift.ranges import histogram
 from quantstudy.engine.worker import quantize
 from quantstudy.measure.evaluation import subject
 from quantstudy.measure.maps import pictures
@@ -20,6 +21,7 @@ def shown(one, tiny):
 def test_what_the_figures_draw_of_one_seed(one, shown):
     arrays = pictures(one, shown, "w4a4")
     names = ["seed", "target", "float/logit", "w4/logit", "a4/logit", "w4a4/logit", "w4a8dyn/logit"]
+    names += [f"histogram/{name}" for name in ("layer", "bin_left", "count")]
     names += [f"chain/{name}" for name in ("layer", "neuron", "share", "float", "quantized")]
     assert list(arrays) == [f"leaky_relu/{name}" for name in names]
     get = {name: arrays[f"leaky_relu/{name}"] for name in names}
@@ -29,6 +31,13 @@ def test_what_the_figures_draw_of_one_seed(one, shown):
     for effect in shown:
         assert np.array_equal(get[f"{effect.scheme}/logit"], effect.accumulated.logit[0, 0].numpy().reshape(9, 9))
         assert effect.real is None
+    assert len(get["histogram/layer"]) == len(get["histogram/bin_left"]) == len(get["histogram/count"])
+    for layer, outputs in enumerate(one.maps.outputs):
+        of_it = get["histogram/layer"] == layer
+        left, _, count = histogram(one.on_plane(outputs))
+        assert np.array_equal(get["histogram/bin_left"][of_it], left)
+        assert np.array_equal(get["histogram/count"][of_it], count)
+        assert count.sum() == outputs.numel()
     chain = chain_of_folds([one.on_plane(m)[0] for m in one.maps.outputs], [one.stack.weights[1][0].numpy()])
     assert get["chain/layer"].tolist() == [step.layer for step in chain.steps] == [1, 0]
     assert get["chain/neuron"].tolist() == [step.neuron for step in chain.steps]

@@ -91,7 +91,8 @@ def build(
         metrics.loc[random.random(len(metrics)) < missing, "value"] = np.nan
     for column in ("activation", "scheme", "backend", "scope", "metric"):
         metrics[column] = metrics[column].astype("category")
-    tables = {"metrics": metrics, "histograms": _histograms(config, random), "plans": _plans(config)}
+    histograms = _histograms(config, random)
+    tables = {"metrics": metrics, "histograms": histograms, "plans": _plans(config)}
     if not config.quick:
         tables |= {name: table(config, random, missing) for name, table in VARIATIONS.items()}
     made = {
@@ -100,7 +101,7 @@ def build(
         "device": "cpu",
         "seconds": {"train": 1.5},
     }
-    run = SyntheticRun(folder, config, tables, _maps(config, random, dead), {}, made)
+    run = SyntheticRun(folder, config, tables, _maps(config, random, dead, histograms), {}, made)
     run.judged.update(in_words(config, judge_run(run)))  # type: ignore[arg-type]
     return run
 
@@ -280,12 +281,18 @@ def _field(random: np.random.Generator, size: int, waves: int = 3) -> np.ndarray
     return field
 
 
-def _maps(config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...]) -> dict[str, Any]:
+def _maps(
+    config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...], histograms: pd.DataFrame
+) -> dict[str, Any]:
     maps: dict[str, Any] = {}
+    target = _field(random, config.grid)
     for name in config.activations:
-        logit = 3.0 * _field(random, config.grid)
+        logit = 3.0 * target + _field(random, config.grid)
         maps[f"{name}/seed"] = np.int64(config.seeds // 2)
-        maps[f"{name}/target"] = logit + 0.5 * _field(random, config.grid) > 0
+        maps[f"{name}/target"] = target > 0
+        own = histograms[(histograms["activation"] == name) & (histograms["bin_left"] < 3.0)]  # one seed's are narrower
+        for column in ("layer", "bin_left", "count"):
+            maps[f"{name}/histogram/{column}"] = own[column].to_numpy(dtype=float if column == "bin_left" else int)
         maps[f"{name}/float/logit"] = logit.astype(np.float32)
         for bits in config.bits:
             for scheme in schemes_for(bits):
@@ -297,7 +304,6 @@ def _maps(config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...
         maps[f"{name}/chain/layer"] = np.arange(depth)[::-1].copy()
         maps[f"{name}/chain/neuron"] = random.integers(0, 8, depth)
         maps[f"{name}/chain/share"] = random.random(depth)
-        maps[f"{name}/chain/complexity"] = np.float64(np.nan if name in dead else 4.2)
         maps[f"{name}/chain/float"] = folds
         maps[f"{name}/chain/quantized"] = np.round(folds * 3) / 3
     return maps

@@ -11,23 +11,42 @@ import pandas as pd
 import pytest
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from PIL import Image
 
 from quantstudy.judge.deployable import limits_of
 from quantstudy.judge.flips import reference
 from quantstudy.judge.verdict import judge
 from quantstudy.show.canvas.page import png, shortened, text_width, wrap
-from quantstudy.show.canvas.style import BARS, DIVERGING, ISLAND, LEVELS, SEA, SEQUENTIAL, contrast, ink_on, rgb
+from quantstudy.show.canvas.style import (
+    BARS,
+    BARS_BEHIND,
+    BECAME_ISLAND,
+    BECAME_SEA,
+    DIVERGING,
+    FLOAT_LINE,
+    ISLAND,
+    LEVELS,
+    QUANTIZED_LINE,
+    SEA,
+    SEQUENTIAL,
+    contrast,
+    ink_on,
+    rgb,
+)
 from quantstudy.show.figures.catalogue import FIGURES
 from quantstudy.show.figures.decision.data import panels
 from quantstudy.show.figures.fold_noise.draw import median
-from quantstudy.show.figures.ranges.data import Histogram, histogram, levels_of
+from quantstudy.show.figures.ranges.data import Histogram, histograms, levels_of, outputs_of
 from quantstudy.show.figures.ranges.draw import LOWEST, draw_bars
 from quantstudy.words.headline import headline, outcome
 
 
-@pytest.mark.parametrize("module", ["canvas.page", "values", "figures.maps.draw", "figures.fold_noise.draw"])
+@pytest.mark.parametrize(
+    "module", ["canvas.page", "canvas.colours", "values", "figures.maps.draw", "figures.fold_noise.draw"]
+)
 def test_examples(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"quantstudy.show.{module}")).failed == 0
 
@@ -113,28 +132,73 @@ def test_chains_are_drawn_from_the_first_layer_to_the_last(
     run = make_run(activations=("relu",), grid=8, seeds=1)
     run.arrays["relu/chain/neuron"] = np.array([7, 5, 3])
     run.arrays["relu/chain/share"] = np.array([np.nan, 0.25, 0.5])
-    del run.arrays["relu/chain/complexity"]
     said = [text.replace("\u00a0", " ") for text in words(FIGURES["folds"](run)) if text.startswith("layer")]
     assert said == ["layer 2\nneuron 7\n", "layer 1\nneuron 5\n25 % of sum", "layer 0\nneuron 3\n50 % of sum"][::-1]
 
 
-def test_levels_are_those_of_the_plan_of_the_median_seed(make_run: Callable[..., Any]) -> None:
-    run = make_run(activations=("relu",), bits=(2,), seeds=3)
+def test_levels_are_those_of_the_plan_of_the_seed_that_is_shown(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "silu"), bits=(2,), seeds=3)
     plans = run.tables["plans"]
     chosen = (plans["scheme"] == "a2") & (plans["tensor"] == "layers.1.output") & (plans["seed"] == 1)
     plans.loc[chosen, ["scale", "zero_point"]] = 0.5, -1
-    assert levels_of(run, "a2")["relu", 1].tolist() == [-0.5, 0.0, 0.5, 1.0]
+    found = levels_of(run, "a2")
+    assert found["relu", 1].tolist() == found["silu", 1].tolist() == [-0.5, 0.0, 0.5, 1.0]
+
+
+def test_outputs_are_those_of_the_seed_that_is_shown(make_run: Callable[..., Any]) -> None:
+    run = make_run(activations=("relu", "silu"), seeds=3, hidden=(4, 4))
+    for name, high in (("relu", 2), ("silu", 5)):
+        columns = {"layer": [0, 0, 1], "bin_left": [0.0, 1.0, high], "count": [6, 2, 8]}
+        run.arrays.update({f"{name}/histogram/{column}": np.array(values) for column, values in columns.items()})
+    frame = outputs_of(run)
+    assert frame["activation"].tolist() == ["relu"] * 3 + ["silu"] * 3
+    assert frame["bin_left"].tolist() == [0.0, 1.0, 2.0, 0.0, 1.0, 5.0]
+    grid = np.array([0.0, 4.0])
+    own, every = histograms([frame, run.histograms()], "silu", 1, grid)
+    assert own is not None
+    assert every is not None
+    assert np.array_equal(own.edges, every.edges)
+    assert own.edges[0] <= 0.0
+    assert own.edges[-1] > 5.0  # neither is cut off, nor are the levels
+    assert own.shares.max() == own.shares.sum() == 1.0  # one seed's share of its own outputs
+    place = int(own.shares.argmax())
+    assert own.edges[place] <= 5.0 < own.edges[place + 1]
+    assert every.shares.sum() == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_ranges_of_one_seed_have_nothing_behind(
+    make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
+) -> None:
+    behind = to_rgba(BARS_BEHIND)
+    for seeds, expected in ((1, 0), (3, 1)):
+        figure = FIGURES["ranges"](make_run(activations=("relu",), seeds=seeds, hidden=(4,)))
+        (ax,) = (ax for ax in figure.axes if ax.axison)
+        steps = list(ax.findobj(StepPatch))
+        assert [step.get_facecolor() == behind for step in steps] == [True] * expected + [False]
+        assert any(f"all {seeds} seeds" in text for text in words(figure)) == (seeds > 1)
+
+
+def test_one_seed_is_shown_of_all_activations(
+    make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
+) -> None:
+    run = make_run(seeds=6, grid=8)  # the seed 3
+    for name in ("maps", "folds", "ranges"):
+        said = " ".join(" ".join(words(FIGURES[name](run))).split())
+        assert "Seed 3: of 6 the one with the median flip rate" in said, name
+        assert said.count("seed 3") == 1, name
+    targets = [text for text in words(FIGURES["maps"](run)) if text.endswith("islands")]
+    assert len(targets) == 1
 
 
 def test_joined_bins_keep_every_value() -> None:
     left = np.arange(-16, 1600) / 16
     frame = pd.DataFrame({"activation": "relu", "layer": 0, "bin_left": left, "count": np.arange(len(left)) + 1})
-    found = histogram(frame, "relu", 0, np.array([-1.0, 100.0]))
+    (found,) = histograms([frame], "relu", 0, np.array([-1.0, 100.0]))
     assert found is not None
     assert found.shares.sum() == pytest.approx(1.0)
     assert found.left == -1.0
     assert len(found.shares) <= 110
-    assert histogram(frame, "silu", 0, np.zeros(0)) is None
+    assert histograms([frame, frame[:0]], "silu", 0, np.zeros(0)) == [None, None]
 
 
 def test_medians_leave_undefined_values_out_and_keep_infinity() -> None:
@@ -227,13 +291,19 @@ def test_bars_and_levels_are_what_matplotlib_draws() -> None:
     assert np.array_equal(*pixels)
 
 
-def test_a_png_holds_the_pixels_and_the_words(make_run: Callable[..., Any]) -> None:
+def test_a_png_holds_the_picture_and_the_words(make_run: Callable[..., Any]) -> None:
     figure = FIGURES["maps"](make_run(grid=8, seeds=1, activations=("relu",)))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     with Image.open(io.BytesIO(png(figure))) as image:
-        assert image.mode == "RGB"
-        assert np.array_equal(np.asarray(image), np.asarray(canvas.buffer_rgba())[:, :, :3])
-        assert (np.asarray(canvas.buffer_rgba())[:, :, 3] == 255).all()  # nothing is lost with the fourth channel
+        assert image.mode == "P"
+        drawn, shown = np.asarray(canvas.buffer_rgba()), np.asarray(image.convert("RGB")).astype(int)
+        assert (drawn[:, :, 3] == 255).all()  # nothing is lost with the fourth channel
+        away = shown - drawn[:, :, :3]
+        assert np.sqrt((away**2).mean()) < 1.5
+        for colour in rgb([ISLAND, SEA, BECAME_ISLAND, BECAME_SEA, FLOAT_LINE, QUANTIZED_LINE]):
+            of_it = (drawn[:, :, :3] == colour).all(axis=2)
+            assert of_it.sum() > 500
+            assert not away[of_it].any(), colour
         assert image.info["Description"] == figure.get_label()
         assert image.info["dpi"] == pytest.approx((figure.dpi, figure.dpi), rel=1e-3)

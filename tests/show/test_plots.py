@@ -157,6 +157,17 @@ def test_bars_are_shares_of_the_values_and_levels_are_lines() -> None:
     assert [text.get_text() for text in plot_ranges(histograms(), activation="silu", layer=1).texts] == ["n/a"]
 
 
+def test_what_lies_behind_bars_has_the_same_bins() -> None:
+    wider = histograms().assign(bin_left=lambda frame: 2 * frame["bin_left"])
+    ax = plot_ranges(histograms(), activation="relu", layer=1, behind=wider)
+    behind, bars = (patch.get_data() for patch in ax.findobj(StepPatch))
+    assert np.array_equal(behind.edges, bars.edges)
+    assert behind.values[::2] == pytest.approx(100.0 * np.arange(1, 17) / 136)
+    assert bars.values[8:24] == pytest.approx(100.0 * np.arange(1, 17) / 136)
+    with pytest.raises(BadInput, match="count is missing"):
+        plot_ranges(histograms(), activation="relu", layer=1, behind=wider.drop(columns="count"))
+
+
 def test_maps_have_y_upwards_and_island_and_sea_colours() -> None:
     logit = np.array([[-1.0, -1.0], [2.0, 2.0]])  # the first row is y = −1
     ax = Figure().subplots()

@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from quantstudy.show.canvas.colours import indexed
 from quantstudy.show.canvas.marks import Mark, Pair
 from quantstudy.show.canvas.style import BASE, DPI, HEADING, INK, MUTED, RULE, SMALL, TITLE, WIDTH
 
@@ -250,13 +251,15 @@ def own_axes(width: float, height: float) -> Axes:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as PNG; its title and description stand in the file, for whoever cannot see it."""
+    """Return a figure as PNG with a palette; what it says stands in the file too, for whoever cannot see it."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # every page is opaque: a fourth channel would be in vain
+    pixels, palette = indexed(np.asarray(canvas.buffer_rgba()))
+    image = Image.fromarray(pixels)
+    image.putpalette(palette.tobytes())
     description = PngInfo()
     description.add_text("Description", str(figure.get_label()))
     dots = (figure.dpi, figure.dpi)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "png", compress_level=3, pnginfo=description, dpi=dots)
+    image.save(buffer, "png", compress_level=8, pnginfo=description, dpi=dots)
     return buffer.getvalue()

@@ -3,12 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from quantstudy.words.numbers import number, percent
+from quantstudy.words.numbers import percent
+from quantstudy.words.shown import chosen
 
-READING = (
-    "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
-    "out over the plane."
-)
 OUTPUT, DIFFERENCE = "output, over the float fold's range", "quantized − float, % of that range"
 """What the two colour scales show."""
 
@@ -27,26 +24,22 @@ def title(errors: Mapping[str, float], scheme: str) -> str:
     return start if least == most else f"{start}, by {percent(errors[least])} with {least}"
 
 
-def caption(seeds: int) -> str:
-    """Return the small print."""
-    chosen = "One seed was run."
-    if seeds > 1:
-        chosen = "One seed per activation (the one with the median flip rate): it shows what happens, it ranks nothing."
+def reading(seed: int) -> str:
+    """Return how to read the figure."""
     return (
-        "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
-        "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
-        f"std(output); that part's share of the sum is printed. {chosen} "
-        "Mean: mean |difference|, % of the float fold's range. y upwards."
+        "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
+        f"out over the plane. All networks have seed {seed} and so the same islands."
     )
 
 
-def network(seed: int, complexity: float) -> str:
-    """Return which network a chain is from, and how complex its last fold is.
-
-    >>> network(3, 4.21), network(3, float("nan"))
-    ('seed 3, complexity 4.2', 'seed 3')
-    """
-    return f"seed {seed}" if math.isnan(complexity) else f"seed {seed}, complexity {number(complexity)}"
+def caption(seed: int, seeds: int) -> str:
+    """Return the small print of a study's figure that shows one of its seeds."""
+    return (
+        "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
+        "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
+        f"std(output); that part's share of the sum is printed. {chosen(seed, seeds)} "
+        "Mean: mean |difference|, % of the float fold's range. y upwards."
+    )
 
 
 def fold(layer: int, neuron: int, share: float) -> str:

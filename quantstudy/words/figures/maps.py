@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 
 from quantstudy.words.numbers import percent
+from quantstudy.words.shown import chosen
 
 KINDS = ("island", "sea", "became island", "became sea", "float boundary", "quantized boundary")
 """What the legend calls the areas and lines."""
-READING = (
-    "Each row is one trained network, before and after quantization (rows with different seeds have different "
-    "islands). Pale pixels changed class: sand became island, shallow water became sea."
-)
 
 
 def title(rates: Mapping[str, float], scheme: str) -> str:
@@ -29,12 +26,17 @@ def title(rates: Mapping[str, float], scheme: str) -> str:
     )
 
 
-def caption(seeds: int) -> str:
-    """Return the small print."""
-    if seeds == 1:
-        chosen = "One seed was run."
-    else:
-        chosen = "One seed per activation, the one with the median flip rate: it shows what happens, it ranks nothing."
+def reading(seed: int) -> str:
+    """Return how to read the figure."""
     return (
-        f"{chosen} x to the right, y upwards, both from −1 to 1. Accuracy is against the target, flips against float."
+        f"Each row is one trained network before and after quantization, all with seed {seed} and so with the same "
+        "islands. Pale pixels changed class: sand became island, shallow water became sea."
+    )
+
+
+def caption(seed: int, seeds: int) -> str:
+    """Return the small print of a study's figure that shows one of its seeds."""
+    return (
+        f"{chosen(seed, seeds)} x to the right, y upwards, both from −1 to 1. Accuracy is against the target, flips "
+        "against float."
     )

@@ -4,9 +4,7 @@ import math
 from collections.abc import Mapping
 
 from quantstudy.words.numbers import number, percent, plural
-
-SHARE = "share of the outputs, logarithmic"
-"""What the legend says of the bars."""
+from quantstudy.words.shown import chosen
 
 
 def title(used: Mapping[str, float], scheme: str, bits: int) -> str:
@@ -39,15 +37,23 @@ def reading(scheme: str, *, as_bar: bool) -> str:
     )
 
 
-def caption(seeds: int) -> str:
-    """Return the small print."""
-    over = (
-        "one seed" if seeds == 1 else f"all {seeds} seeds together; levels: the median seed, whose range may be another"
-    )
+def caption(seed: int, seeds: int) -> str:
+    """Return the small print of a study's figure that shows one of its seeds."""
     return (
-        f"Outputs: {over}. Each axis has its own range and ends where 99.9 % of the values are inside. Bits used: "
-        "entropy of the codes, mean over seeds; a spike at one value (such as the zeros of relu) leaves fewer."
+        f"{chosen(seed, seeds)} Each axis has its own range and ends where 99.9 % of the values are inside. Codes "
+        "unused, bits used (entropy of the codes): mean over seeds; a spike at one value (such as the zeros of relu) "
+        "leaves fewer bits."
     )
+
+
+def outputs(seed: int, seeds: int) -> tuple[str, ...]:
+    """Return what the legend says of the bars: those of the seed that is shown and, if there are more, of all.
+
+    >>> outputs(2, 4)
+    ('outputs with seed 2, share per bin, logarithmic', 'with all 4 seeds')
+    """
+    one = f"outputs with seed {seed}, share per bin, logarithmic"
+    return (one,) if seeds == 1 else (one, f"with all {seeds} seeds")
 
 
 def levels(scheme: str, count: int, *, as_bar: bool) -> str:

@@ -11,9 +11,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from quantstudy.show.canvas.marks import hatched, write_in
-from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
+from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, styled
-from quantstudy.show.values import not_learned
+from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
 from quantstudy.words.verdict import marked
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Maps = dict[str, NDArray[Any]]
 Plane = NDArray[np.float64]
 
-LARGEST, GAP, LABELS, HEAD, UNDER, BETWEEN, STRIP, APART = 1.5, 0.06, 0.85, 0.78, 0.2, 0.42, 0.6, 0.25
+LARGEST, GAP, LABELS, HEAD, UNDER, BETWEEN, STRIP, APART = 1.5, 0.06, 0.85, 0.68, 0.2, 0.42, 0.6, 0.25
 """Inches: largest panel, gap between panels, row names, what stands above and below panels, between blocks one above
 the other, colour scales, between blocks side by side."""
 
@@ -69,11 +69,13 @@ def folds(run: "Run") -> Figure:
     limit = _limit(chains)
     errors = {name: links[-1].error for name, links in chains.items() if links}
     title = marked(words.title(errors, run.config.focus_scheme), not_learned(run))
-    page = Page(STRIP + block * -(-len(chains) // across), title, words.READING, words.caption(run.config.seeds))
+    seed = shown_seed(run)
+    texts = title, words.reading(seed), words.caption(seed, run.config.seeds)
+    page = Page(STRIP + block * -(-len(chains) // across), *texts)
     _scales(page, limit)
     for index, (name, links) in enumerate(chains.items()):
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)
-        _write_head(page, stored, name, (left, top), width)
+        page.heading(left, top + 0.02, name, va="baseline")
         if index % across == 0:
             for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
                 page.note(left - 0.08, top + HEAD + (side + GAP) * row + side / 2, word, ha="right")
@@ -115,7 +117,8 @@ def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
     for row, (plane, colours, low, high) in enumerate(pictures):
         bottom = top - (side + GAP) * row - side
         box = (left, left + side, bottom, bottom + side)
-        ax.imshow(_coloured(plane, colours, low, high), extent=box, origin="lower", aspect="auto")
+        pixels = _coloured(plane, colours, low, high)
+        ax.imshow(pixels, extent=box, origin="lower", aspect="auto", interpolation="nearest")
         if row == 2:
             ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
     middle = left + side / 2
@@ -129,15 +132,6 @@ def _coloured(plane: Plane, colours: Any, low: float, high: float) -> NDArray[np
     share = np.clip((np.nan_to_num(plane, nan=low) - low) / (high - low), 0.0, 1.0)
     table = np.round(255.0 * colormaps.get_cmap(colours)(np.arange(256))[:, :3]).astype(np.uint8)
     return table[np.round(255 * share).astype(np.int64)]
-
-
-def _write_head(page: Page, stored: Maps, name: str, place: tuple[float, float], width: float) -> None:
-    left, top = place
-    complexity = float(stored.get(f"{name}/chain/complexity", np.array(np.nan)))
-    more = words.network(int(stored[f"{name}/seed"]), complexity)
-    after = page.heading(left, top + 0.02, name, va="baseline") + 0.12
-    beside = after + text_width(more, SMALL) <= left + width
-    page.note(after if beside else left, top + (0.02 if beside else 0.19), more, va="baseline")
 
 
 def _draw_dead(ax: Axes, width: float, height: float, why: str) -> None:

@@ -1,4 +1,4 @@
-"""The decision maps: target, float and every scheme of the widths asked for, for each activation's median seed."""
+"""The decision maps of one seed: the target, and of each activation float and every scheme of the widths asked for."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,7 +25,7 @@ from quantstudy.show.canvas.style import (
     rgb,
     styled,
 )
-from quantstudy.show.values import not_learned
+from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import maps as words
 from quantstudy.words.numbers import percent
 from quantstudy.words.verdict import marked
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 Maps = dict[str, NDArray[Any]]
 
-HEAD, LEGEND, UNDER, GAP = 0.32, 0.45, 0.27, 0.08
-"""Inches: column names, the legend's strip, the line under each panel, the gap between panels."""
-MOST_COLUMNS = 10
+HEAD, UNDER, GAP = 0.32, 0.27, 0.08
+"""Inches: column names, the line under each panel, the gap between panels."""
+MOST_COLUMNS = 9
 """Panels side by side; beyond two widths each width gets a block of its own."""
 
 COLOURS = rgb([SEA, ISLAND, BECAME_ISLAND, BECAME_SEA])
@@ -45,7 +45,7 @@ COLOURS = rgb([SEA, ISLAND, BECAME_ISLAND, BECAME_SEA])
 
 @styled
 def maps(run: "Run") -> Figure:
-    """Draw rows of activations: target, float decision, and the decision of each scheme of the widths asked for.
+    """Draw the target, and in rows of activations the decision in float and with each scheme of the widths asked for.
 
     Pixels that flip between float and quantized are sand (sea → island) and shallow water (island → sea). The black
     line is the float decision boundary (logit = 0), the white one the quantized; y points upwards.
@@ -54,13 +54,16 @@ def maps(run: "Run") -> Figure:
     blocks = _blocks(run.config.bits)
     names = run.config.activations
     labels = names_width(names, 1.38, "bold") + 0.12
-    size = min(1.9, (BODY - labels) / max(map(len, blocks)) - GAP)
+    size = min(1.75, (BODY - labels) / max(map(len, blocks)) - GAP)
     row = size + UNDER
-    height = LEGEND + len(blocks) * (HEAD + row * len(names) + 0.15)
+    top = HEAD + row + 0.2
     title = marked(words.title(_rates(run, stored), run.config.focus_scheme), not_learned(run))
-    page = Page(height, title, words.READING, words.caption(run.config.seeds))
-    _legend(page, labels)
-    top = LEGEND
+    seed = shown_seed(run)
+    texts = title, words.reading(seed), words.caption(seed, run.config.seeds)
+    page = Page(top + len(blocks) * (HEAD + row * len(names) + 0.15), *texts)
+    page.heading(labels + size / 2, 0.16, "target", size=BASE, ha="center")
+    _target(page.axes(labels, HEAD, size, row, bare=True), stored[f"{names[0]}/target"], size)
+    _legend(page, labels + size + 0.4, HEAD + size / 2)
     for columns in blocks:
         for index, column in enumerate(columns):
             page.heading(labels + (size + GAP) * index + size / 2, top + 0.16, column, size=BASE, ha="center")
@@ -68,9 +71,7 @@ def maps(run: "Run") -> Figure:
         for place, name in enumerate(names):
             middle = top + HEAD + row * place + size / 2
             shown = wrap(name, labels - 0.12, BASE, "bold")
-            page.write(labels - 0.12, middle, shown, ha="right", va="bottom", weight="bold")
-            seed = int(stored[f"{name}/seed"])
-            page.note(labels - 0.12, middle + 0.05, f"seed {seed}", ha="right", va="top")
+            page.write(labels - 0.12, middle, shown, ha="right", weight="bold")
             _row(ax, stored, name, columns, (size, row * (len(names) - place) - size))
         top += HEAD + row * len(names) + 0.15
     return page.figure
@@ -78,8 +79,13 @@ def maps(run: "Run") -> Figure:
 
 def _blocks(bits: tuple[int, ...]) -> list[list[str]]:
     schemes = [[str(scheme) for scheme in schemes_for(width)] for width in bits]
-    together = ["target", "float", *(scheme for part in schemes for scheme in part)]
-    return [together] if len(together) <= MOST_COLUMNS else [["target", "float", *part] for part in schemes]
+    together = ["float", *(scheme for part in schemes for scheme in part)]
+    return [together] if len(together) <= MOST_COLUMNS else [["float", *part] for part in schemes]
+
+
+def _target(ax: Axes, target: NDArray[Any], size: float) -> None:
+    plot_decision(target, ax, outlines=False, box=(0.0, size, UNDER, UNDER + size))
+    write_in(ax, size / 2, UNDER - 0.11, f"{percent(float(target.mean()), 0)} islands", color=MUTED)
 
 
 def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[float, float]) -> None:
@@ -88,12 +94,9 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[flo
     for index, column in enumerate(columns):
         left = (size + GAP) * index
         box = (left, left + size, bottom, bottom + size)
-        quantized = None if column in {"target", "float"} else stored.get(f"{name}/{column}/logit")
+        quantized = None if column == "float" else stored.get(f"{name}/{column}/logit")
         finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
-        if column == "target":
-            plot_decision(target, ax, outlines=False, box=box)
-            under = f"{percent(float(target.mean()), 0)} islands"
-        elif not finite or (quantized is None and column != "float"):
+        if not finite or (quantized is None and column != "float"):
             hatched(ax, (left, bottom), size, size, edgecolor=RULE)
             under = "n/a" if finite else "not finite"
         else:
@@ -157,11 +160,12 @@ def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, floa
     ax.add_collection(LineCollection(placed, colors=colour, linewidths=width), autolim=False)
 
 
-def _legend(page: Page, left: float) -> None:
+def _legend(page: Page, left: float, middle: float) -> None:
     colours = ISLAND, SEA, BECAME_ISLAND, BECAME_SEA
     areas = [swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5) for colour in colours]
     marks = [*areas, _line(FLOAT_LINE), _line(QUANTIZED_LINE)]
-    page.legend(zip(marks, words.KINDS, strict=True), left, 0.15)
+    for index, kind in enumerate(zip(marks, words.KINDS, strict=True)):  # two in a row
+        page.legend([kind], left + 1.8 * (index % 2), middle + 0.36 * (index // 2 - 1))
 
 
 def _line(colour: str) -> Mark:

@@ -1,12 +1,13 @@
 """The numbers of the range figure: histograms, the levels of the quantizers, and what they are used for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quantstudy.quantize.scheme import IntFormat
-from quantstudy.show.values import Floats
+from quantstudy.show.values import Floats, shown_seed
 from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
@@ -37,13 +38,12 @@ class Histogram:
 
 
 def levels_of(run: "Run", scheme: str) -> dict[tuple[str, int], Floats]:
-    """Return every level of the scheme's activation quantizers per (activation, layer), for the median seed."""
-    plans, stored = run.plans(), run.maps()
-    plans = plans[(plans["scheme"] == scheme) & (plans["backend"] == "simulated")]
+    """Return every level of the scheme's activation quantizers per (activation, layer), for the seed that is shown."""
+    plans = run.plans()
+    plans = plans[(plans["scheme"] == scheme) & (plans["backend"] == "simulated") & (plans["seed"] == shown_seed(run))]
     found = {}
     for name in run.config.activations:
-        seed = int(stored[f"{name}/seed"])
-        mine = plans[(plans["activation"] == name) & (plans["seed"] == seed)]
+        mine = plans[plans["activation"] == name]
         for layer in range(len(run.config.hidden)):
             rows = mine[mine["tensor"] == f"layers.{layer}.output"]
             if len(rows):
@@ -55,8 +55,45 @@ def levels_of(run: "Run", scheme: str) -> dict[tuple[str, int], Floats]:
     return found
 
 
-def histogram(frame: "pd.DataFrame", name: str, layer: int, grid: Floats) -> Histogram | None:
-    """Return the bins between the quantizer's ends and the BEYOND quantiles, joined until there are few enough."""
+def outputs_of(run: "Run") -> "pd.DataFrame":
+    """Return the histograms of the seed that is shown, with the columns of histograms.parquet that are drawn."""
+    import pandas as pd
+
+    stored = run.maps()
+    columns = ("layer", "bin_left", "count")
+    parts = [
+        pd.DataFrame({"activation": name, **{column: stored[f"{name}/histogram/{column}"] for column in columns}})
+        for name in run.config.activations
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def histograms(frames: Sequence["pd.DataFrame"], name: str, layer: int, grid: Floats) -> list[Histogram | None]:
+    """Return the histogram of each frame, None where it has no values; all have the same bins.
+
+    They lie between the outermost of the quantizer's ends and the BEYOND quantiles, joined until there are few enough.
+    """
+    found = [_counted(frame, name, layer) for frame in frames]
+    ends = [_ends(*bins) for bins in found if bins is not None]
+    if not ends:
+        return [None] * len(found)
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if grid.size:
+        low, high = min(low, np.floor(grid[0] / BIN)), max(high, np.ceil(grid[-1] / BIN))
+    join = max(1.0, np.ceil((high - low) / MOST_BARS))
+    number = max(1, int(np.ceil((high - low) / join)))
+
+    def joined(first: Floats, shares: Floats) -> Histogram:
+        inside = (first >= low) & (first < high)
+        places = np.minimum((first[inside] - low) // join, number - 1).astype(np.int64)
+        bars = np.bincount(places, weights=shares[inside], minlength=number)
+        return Histogram(float(low * BIN), float(join * BIN), np.asarray(bars, dtype=np.float64))
+
+    return [None if bins is None else joined(*bins) for bins in found]
+
+
+def _counted(frame: "pd.DataFrame", name: str, layer: int) -> tuple[Floats, Floats] | None:
+    """Return the numbers of the recorded bins, ascending, and their shares."""
     mine = frame[(frame["activation"] == name) & (frame["layer"] == layer)]
     count = mine["count"].to_numpy(dtype=np.float64)
     if not count.sum() > 0:
@@ -64,18 +101,13 @@ def histogram(frame: "pd.DataFrame", name: str, layer: int, grid: Floats) -> His
     # Numbers of bins, kept as floats: no type of whole numbers holds those of a network that has diverged.
     first = np.round(mine["bin_left"].to_numpy(dtype=np.float64) / BIN)
     order = np.argsort(first)
-    first, shares = first[order], count[order] / count.sum()
+    return first[order], count[order] / count.sum()
+
+
+def _ends(first: Floats, shares: Floats) -> tuple[float, float]:
     below = np.cumsum(shares)
-    low = first[np.searchsorted(below, BEYOND)]
-    high = first[min(int(np.searchsorted(below, 1.0 - BEYOND)), len(first) - 1)] + 1
-    if grid.size:
-        low, high = min(low, np.floor(grid[0] / BIN)), max(high, np.ceil(grid[-1] / BIN))
-    join = max(1.0, np.ceil((high - low) / MOST_BARS))
-    inside = (first >= low) & (first < high)
-    number = max(1, int(np.ceil((high - low) / join)))
-    places = np.minimum((first[inside] - low) // join, number - 1).astype(np.int64)
-    bars = np.bincount(places, weights=shares[inside], minlength=number)
-    return Histogram(float(low * BIN), float(join * BIN), np.asarray(bars, dtype=np.float64))
+    last = min(int(np.searchsorted(below, 1.0 - BEYOND)), len(first) - 1)
+    return float(first[np.searchsorted(below, BEYOND)]), float(first[last]) + 1.0
 
 
 def mean(values: Floats) -> float:

@@ -1,0 +1,17 @@
+"""Which of the seeds a figure shows that can show one only."""
+
+
+def chosen(seed: int, seeds: int) -> str:
+    """Return the seed that is shown of a study, and why that one.
+
+    >>> chosen(0, 1)
+    'One seed was run.'
+    >>> chosen(7, 16).partition(";")[0]
+    'Seed 7: of 16 the one with the median flip rate, mean over the activations'
+    """
+    if seeds == 1:
+        return "One seed was run."
+    return (
+        f"Seed {seed}: of {seeds} the one with the median flip rate, mean over the activations; it shows what happens, "
+        "it ranks nothing."
+    )
