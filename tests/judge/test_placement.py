@@ -79,3 +79,71 @@ def test_an_activation_without_values_is_neither_best_nor_tied() -> None:
     found = judge_placement(placement(8, accuracy), NAMES, 8, asked(), DEFAULT)["w4a4"]
     assert found["tied_share"] == {"relu": 0.0, "silu": 1.0, "hardgelu": 0.0}
     json.dumps(found, allow_nan=False)
+
+
+def slow_regrets(values, seeds):
+    """Mean over the settings of best − own mean, `[activations]`."""
+    means = values[:, :, seeds].mean(axis=2)
+    return (means.max(axis=1, keepdims=True) - means).mean(axis=0)
+
+
+def test_regret_over_the_settings_and_the_choice_that_changes_the_answer() -> None:
+    random = np.random.default_rng(2)
+    accuracy = {}
+    for setting in SETTINGS:
+        ahead = {"pre": [0.0, 0.02, 0.0], "post": [0.03, 0.0, 0.01]}[setting[0]]
+        accuracy[setting] = 0.9 + np.array(ahead)[:, None] + random.normal(0, 0.02, (3, 12))
+    found = judge_placement(placement(12, accuracy), NAMES, 12, asked(), DEFAULT)["w4a4"]
+    values = np.stack(list(accuracy.values()))
+    expected = regret(values)
+    slow = slow_regrets(values, np.arange(12))
+    assert slow.argmin() == 0
+    for row, name in enumerate(NAMES):
+        assert found["regret"][name] == pytest.approx(slow[row], abs=1e-11)
+        assert found["regret_low"][name] == pytest.approx(expected.low[row], abs=1e-11)
+        assert found["regret_high"][name] == pytest.approx(expected.high[row], abs=1e-11)
+    members = [np.flatnonzero(half) for half in halves(12)]
+    again = [slow_regrets(values, half).argmin() == 0 for half in members]
+    own = {key: found[f"regret{end}"]["relu"] for key, end in (("regret", ""), ("low", "_low"), ("high", "_high"))}
+    assert found["leader"] == {"activation": "relu", **own, "stability": np.mean(again)}
+    changes = {}
+    for place, (factor, levels) in enumerate(CHOICES.items()):
+        for level in levels:
+            rows = np.array([setting[list(DEFAULT).index(factor)] == level for setting in SETTINGS])
+            assert place < len(DEFAULT)
+            if rows.any() and (other := int(slow_regrets(values[rows], np.arange(12)).argmin())):
+                share = np.mean([np.diff(slow_regrets(values[rows], half)[[other, 0]])[0] >= 0 for half in members])
+                changes[factor, level] = (NAMES[other], int(rows.sum()), share)
+    assert ("placement", "pre") in changes
+    change = found["change"]
+    told = (change["activation"], change["settings"], change["stability"])
+    assert told == changes[change["factor"], change["level"]]
+    assert told[2] == max(share for *_, share in changes.values())
+    assert change["regret"] < change["leader"]
+    json.dumps(found, allow_nan=False)
+
+
+def test_no_choice_changes_the_answer_by_rounding_alone() -> None:
+    random = np.random.default_rng(4)
+    accuracy = {}
+    for number, setting in enumerate(SETTINGS):
+        row = random.uniform(0.8, 0.9, 10)
+        accuracy[setting] = np.array([row, np.roll(row, 3) + 1e-16 * (number % 2), row - 0.1])
+        accuracy[setting][1, 0] += (setting[0] == "pre") * 2e-16
+    found = judge_placement(placement(10, accuracy), NAMES, 10, asked(), DEFAULT)["w4a4"]
+    assert (found["leader"]["activation"], found["change"]) == ("relu", None)
+    assert (found["leader"]["regret"], found["leader"]["low"] >= 0) == (0.0, True)
+
+
+def test_who_lacks_a_network_anywhere_leads_nowhere() -> None:
+    accuracy = {setting: np.array([[0.9] * 8, [0.95] * 8, [0.8] * 8]) for setting in SETTINGS}
+    accuracy[SETTINGS[0]] = np.array([[0.9] * 8, [*[0.95] * 7, np.nan], [0.8] * 8])
+    found = judge_placement(placement(8, accuracy), NAMES, 8, asked(), DEFAULT)["w4a4"]
+    assert found["regret"]["silu"] is found["regret_low"]["silu"] is None
+    assert found["leader"]["activation"] == "relu"
+    assert found["regret"]["relu"] == pytest.approx(0.05 * (len(SETTINGS) - 1) / len(SETTINGS), abs=1e-11)
+    assert found["change"]["activation"] == "silu"
+    nothing = {setting: np.full((3, 8), np.nan) for setting in SETTINGS}
+    found = judge_placement(placement(8, nothing), NAMES, 8, asked(), DEFAULT)["w4a4"]
+    assert (found["leader"], found["change"]) == (None, None)
+    json.dumps(found, allow_nan=False)
