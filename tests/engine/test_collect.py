@@ -40,7 +40,12 @@ def measured(unit: Cell, rate: dict[int, float]) -> dict[str, bytes]:
     others = 1.0 - values
     metrics = [
         metric_rows(
-            {"flip_rate": flips, "accuracy_quantized": values},
+            {
+                "flip_rate": flips,
+                "heldout_accuracy_quantized": values,
+                "heldout_accuracy_drop": 1.0 - values,
+                "accuracy_quantized": others,
+            },
             activation=unit.activation,
             seeds=seeds,
             scheme=scheme,
@@ -174,8 +179,9 @@ def test_the_median_of_the_seeds_that_have_a_value(run: Run) -> None:
     for unit in cells("measure", STUDY):
         store_cell(run.folder, unit.key, measured(unit, dict(enumerate(rates[unit.activation]))))
     assert dict(median_seeds(run)) == {"relu": 4, "gelu": 0}
-    found = focus_accuracies(run)
+    found, drop = focus_accuracies(run)
     np.testing.assert_array_equal(found, [rates["relu"]])  # gelu has nothing that could be compared
+    np.testing.assert_array_equal(drop, 1.0 - found)
 
 
 def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
