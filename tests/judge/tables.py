@@ -56,7 +56,11 @@ def cause(seeds: int, values: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame
         (name, variant, scheme, seed, metric, value)
         for (name, variant), row in values.items()
         for seed, value in enumerate(row)
-        for scheme, metric in (("float", "heldout_accuracy_float"), ("w4a4", "heldout_accuracy_quantized"), ("w4a4", "flip_rate"))
+        for scheme, metric in (
+            ("float", "heldout_accuracy_float"),
+            ("w4a4", "heldout_accuracy_quantized"),
+            ("w4a4", "flip_rate"),
+        )
     ]
     columns = ["activation", "variant", "scheme", "seed", "metric", "value"]
     return categorical(pd.DataFrame(rows, columns=columns))

@@ -109,7 +109,9 @@ def test_the_first_width_is_that_of_any_activation_and_comes_again_in_halves() -
 
 def test_the_least_accuracy_of_every_network_holds_at_every_width() -> None:
     frame = cliff(16, (4, 8), lambda *place: 0.03 * (place[2] == 4 and place[3] == 5))
-    bits = [judge_cliff(frame, NAMES, 16, asked(min_accuracy=least))["first_width"]["both"]["bits"] for least in (0, 0.98)]
+    bits = [
+        judge_cliff(frame, NAMES, 16, asked(min_accuracy=least))["first_width"]["both"]["bits"] for least in (0, 0.98)
+    ]
     assert bits == [4, 8]
 
 

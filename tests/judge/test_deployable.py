@@ -93,9 +93,7 @@ def test_what_is_known_of_the_network_that_ships():
     bound = drop.mean() + scipy.stats.t.ppf(0.95, 15) * drop.std(ddof=1) * np.sqrt(1 + 1 / 16)
     expected = {"pass_share": passed / 16, "pass_low": scipy.stats.beta.ppf(0.05, passed, 17 - passed)}
     assert found == pytest.approx(expected | {"drop_bound": bound, "worst": min(right)}, abs=1e-11)
-    assert shipped(drop, right, rule=ANYTIME)["pass_low"] == pytest.approx(
-        ANYTIME.share_low(drop <= 0.02), abs=1e-11
-    )
+    assert shipped(drop, right, rule=ANYTIME)["pass_low"] == pytest.approx(ANYTIME.share_low(drop <= 0.02), abs=1e-11)
     assert shipped([0.01])["drop_bound"] is None
 
 

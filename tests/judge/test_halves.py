@@ -41,7 +41,9 @@ def test_every_half_has_half_the_seeds_and_every_seed_is_in_half_of_them(seeds):
     if seeds >= 16:
         assert len(np.unique(members, axis=0)) > 190
         together = members.T @ members / 200
-        assert together[~np.eye(seeds, dtype=bool)] == pytest.approx(share * (share - 1 / seeds) / (1 - 1 / seeds), abs=0.2)
+        assert together[~np.eye(seeds, dtype=bool)] == pytest.approx(
+            share * (share - 1 / seeds) / (1 - 1 / seeds), abs=0.2
+        )
 
 
 @settings(deadline=None)

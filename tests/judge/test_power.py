@@ -114,7 +114,9 @@ def slow_range(row, level):
     for index in resample_indices(len(row)):
         resample = unit[index]
         spread = resample.std(ddof=1)
-        found.append(np.inf if spread < 1e-12 and abs(resample.mean()) > 0 else abs(resample.mean()) / max(spread, 1e-300))
+        found.append(
+            np.inf if spread < 1e-12 and abs(resample.mean()) > 0 else abs(resample.mean()) / max(spread, 1e-300)
+        )
     small, large = np.sort(found)[[499, 9499]]
     fewest = max(2, 1 + int(np.ceil(np.log2(1 / level))))
 

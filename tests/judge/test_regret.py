@@ -28,7 +28,11 @@ def slow(values, seeds):
 
 def made(settings, activations, seeds, key=0):
     random = np.random.default_rng(key)
-    return 0.9 + random.normal(0, 0.01, (settings, activations, 1)) + random.normal(0, 0.01, (settings, activations, seeds))
+    return (
+        0.9
+        + random.normal(0, 0.01, (settings, activations, 1))
+        + random.normal(0, 0.01, (settings, activations, seeds))
+    )
 
 
 @pytest.mark.parametrize(("settings", "activations", "seeds"), [(1, 2, 5), (6, 3, 8), (3, 7, 16)])

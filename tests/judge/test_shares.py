@@ -44,7 +44,9 @@ def test_the_bound_is_scipy_s_quantile_of_beta(networks):
 @pytest.mark.parametrize(("passed", "networks"), [(1, 1), (3, 5), (13, 14), (14, 14), (12, 16), (30, 32)])
 def test_the_bound_is_where_so_many_passes_have_a_chance_of_one_in_twenty(passed, networks):
     def chance(share):
-        return sum(math.comb(networks, k) * share**k * (1 - share) ** (networks - k) for k in range(passed, networks + 1))
+        return sum(
+            math.comb(networks, k) * share**k * (1 - share) ** (networks - k) for k in range(passed, networks + 1)
+        )
 
     low, high = Fraction(0), Fraction(1)
     for _ in range(45):

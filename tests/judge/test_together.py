@@ -11,12 +11,16 @@ from quantstudy.judge.statistics.paired import corrected_together, paired_agains
 
 def made(rows, seeds=16, spread=0.01, key=0):
     random = np.random.default_rng(key)
-    return paired_against_best(random.normal(0, spread, (rows, seeds)) + 0.004 * random.integers(0, 4, (rows, 1)), paired_p)
+    return paired_against_best(
+        random.normal(0, spread, (rows, seeds)) + 0.004 * random.integers(0, 4, (rows, 1)), paired_p
+    )
 
 
 def slow(comparisons):
     """Holm's procedure one after the other: reject the smallest while it is at most 0.05 / (those left)."""
-    tests = [(one.p[row], k, row) for k, one in enumerate(comparisons) for row in range(len(one.p)) if row != one.reference]
+    tests = [
+        (one.p[row], k, row) for k, one in enumerate(comparisons) for row in range(len(one.p)) if row != one.reference
+    ]
     rejected, adjusted, largest = set(), {}, 0.0
     for place, (p, k, row) in enumerate(sorted(tests)):
         largest = max(largest, min(1.0, p * (len(tests) - place)))

@@ -153,7 +153,9 @@ def test_schemes_that_were_not_named_beforehand_are_corrected_together():
     found = judged_of(frame, ("relu", "silu"), list(gaps))["schemes"]
     p = {k: paired_p(two["silu"] - two["relu"]) for k, two in values.items()}
     corrected = dict(zip(("w4", "a4", "w8"), holm(np.array([p[k] for k in ("w4", "a4", "w8")])), strict=True))
-    got = {k: next(one["p_holm"] for one in of["ranking"] if one["activation"] != of["best"]) for k, of in found.items()}
+    got = {
+        k: next(one["p_holm"] for one in of["ranking"] if one["activation"] != of["best"]) for k, of in found.items()
+    }
     assert got == pytest.approx({"w4a4": p["w4a4"]} | corrected, abs=1e-11)
     assert got["w4"] == pytest.approx(3 * got["w4a4"], abs=1e-11)
     assert [of["seeds_needed"] for of in found.values()] == [6, 7, 7, 7]  # 2^(1 - 7) · 3 ≤ 0.05
