@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quantstudy.drift.heldout import DROP, QUANTIZED
 from quantstudy.judge.deployable import Limits, shipping, suffices, suffices_in_halves
 from quantstudy.judge.parity import differing
-from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, resampled_means
+from quantstudy.judge.statistics.bootstrap import TAILS, Floats, resampled_means
 from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
@@ -130,7 +130,7 @@ def smallest(rates: Floats, bit_widths: Sequence[int], limit: float) -> Mapping[
     if rates.shape[1] == 1:
         return {"bits": bits, "low": None, "high": None}
     places = _first(_within(resampled_means(rates), limit))
-    low, high = np.quantile(places, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="inverted_cdf")
+    low, high = np.quantile(places, TAILS, method="inverted_cdf")
     return {"bits": bits, "low": _bits(low, bit_widths), "high": _bits(high, bit_widths)}
 
 

@@ -123,9 +123,8 @@ def _regrets(activations: Sequence[str], values: Floats, metrics: Sequence[str])
     """
     metric = QUANTIZED if QUANTIZED in metrics else metrics[0]
     found = regret(values[metrics.index(metric) :: len(metrics)])
-    numbers = [
-        dict(zip(activations, map(json_number, end), strict=True)) for end in (found.mean, found.low, found.high)
-    ]
+    ends = (found.mean, found.low, found.high)
+    numbers = [dict(zip(activations, map(json_number, end), strict=True)) for end in ends]
     least = None if found.least is None else activations[found.least]
     about = {"metric": metric, "activation": least, "stability": found.stability}
     return dict(zip(("regret", "regret_low", "regret_high"), numbers, strict=True)) | {"least_regret": about}

@@ -14,7 +14,7 @@ from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.paired import paired_against_best
 from quantstudy.judge.statistics.regret import least_in_halves, mean_regret, regret
-from quantstudy.judge.statistics.seeds import by_seed, json_number, missing, triples
+from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number, missing, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
@@ -110,7 +110,7 @@ def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], v
         rows = np.array([one[factor] == level for one in settings], dtype=bool)
         if not rows.any():
             continue
-        means = mean_regret(values[rows])
+        means = np.round(mean_regret(values[rows]), DIGITS)
         other = int(np.nanargmin(means))
         if means[other] < means[first]:
             one = {"factor": factor, "level": level, "activation": activations[other], "settings": int(rows.sum())}

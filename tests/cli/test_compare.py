@@ -14,7 +14,7 @@ from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.compare import compare_runs, run_id
-from quantstudy.judge.rules import PERMUTATION
+from quantstudy.judge.deployable import limits_of
 from quantstudy.judge.verdict import judge
 from quantstudy.records.files import file_sha256
 from quantstudy.records.folders import FORMAT
@@ -33,12 +33,12 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
     rows = []
     for rank, name in enumerate(config.activations):
         for seed in range(config.seeds):
-            rows.append((name, seed, "float", "float", "accuracy_float", 0.99 - hard[seed]))
+            rows.append((name, seed, "float", "float", "heldout_accuracy_float", 0.99 - hard[seed]))
             for scheme in map(str, config.schemes):
                 drop = 0.05 + 0.01 * rank + hard[seed] - shift * (1 + 0.02 * seed)
                 for metric, value in (
-                    ("accuracy_quantized", 0.99 - hard[seed] - drop),
-                    ("accuracy_drop", drop),
+                    ("heldout_accuracy_quantized", 0.99 - hard[seed] - drop),
+                    ("heldout_accuracy_drop", drop),
                     ("flip_rate", 1.2 * drop),
                 ):
                     rows.append((name, seed, scheme, "simulated", metric, value))
@@ -54,8 +54,8 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
         table,
         activations=config.activations,
         schemes=[str(scheme) for scheme in config.schemes],
-        allowed_drop=config.allowed_drop,
-        rule=PERMUTATION,
+        focus=config.focus_scheme,
+        limits=limits_of(config),
     )
     (folder / "verdict.json").write_text(json.dumps(verdict))
     (folder / "study.toml").write_text(config.to_toml())
@@ -127,7 +127,7 @@ def test_json_is_alone_and_strict(
     printed = json.loads(told.out, parse_constant=pytest.fail)
     assert printed.pop("compare") == "there/inside"
     assert printed == json.loads(Path("there/inside/compare.json").read_text())
-    assert printed["families"]["accuracy_quantized"]["real"] == 16
+    assert printed["families"]["heldout_accuracy_quantized"]["real"] == 16
 
 
 def test_the_same_folder_twice_has_no_differences(

@@ -67,7 +67,7 @@ def test_defaults_are_those_of_the_design() -> None:
         "name": "default",
         "bits": (4,),
         "activations": ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu"),
-        "seeds": 16,
+        "seeds": 32,
         "steps": 3000,
         "batch": 1024,
         "lr": 0.1,
@@ -79,6 +79,8 @@ def test_defaults_are_those_of_the_design() -> None:
         "weight_observer": "symmetric",
         "coordinates": False,
         "allowed_drop": 0.02,
+        "assurance": 0.8,
+        "min_accuracy": 0.0,
         "learned": 0.9,
         "device": "auto",
         "trainer": "fused",
@@ -103,6 +105,8 @@ OTHER: dict[str, Any] = {
     "weight_observer": "no_clipping",
     "coordinates": True,
     "allowed_drop": 0.05,
+    "assurance": 0.9,
+    "min_accuracy": 0.9,
     "learned": 0.95,
     "device": "cpu",
     "trainer": "reference",
@@ -415,10 +419,10 @@ def test_switches_are_true_or_false(field: str, value: Any) -> None:
 
 
 def test_fewer_seeds_at_most_than_at_first() -> None:
-    with pytest.raises(BadInput, match="max_seeds: 15 is not allowed; at least seeds, which is 16"):
-        StudyConfig(until_decided=True, max_seeds=15)
-    assert StudyConfig(max_seeds=15).looks == (16,)  # it means nothing then
-    assert StudyConfig(until_decided=True, max_seeds=16).looks == (16,)
+    with pytest.raises(BadInput, match="max_seeds: 31 is not allowed; at least seeds, which is 32"):
+        StudyConfig(until_decided=True, max_seeds=31)
+    assert StudyConfig(max_seeds=31).looks == (32,)  # it means nothing then
+    assert StudyConfig(until_decided=True, max_seeds=32).looks == (32,)
 
 
 @given(st.integers(1, 200), st.integers(0, 300))

@@ -29,6 +29,7 @@ TIED = StudyConfig(
     grid=9,
     hidden=(3,),
     allowed_drop=1.0,
+    assurance=0.2,
     learned=0.0,
     quick=True,
 )

@@ -95,7 +95,7 @@ def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
 
 def test_the_key_does_not_change_with_the_name_the_number_of_seeds_and_the_other_activations() -> None:
     same = {"name": "x", "seeds": 64, "activations": ("relu",), "quick": True, "until_decided": True, "max_seeds": 99}
-    same |= {"allowed_drop": 0.05, "learned": 0.95}
+    same |= {"allowed_drop": 0.05, "assurance": 0.9, "min_accuracy": 0.9, "learned": 0.95}
     assert set(same) == set(cells.CHANGE_NO_CELL)
     for name, value in same.items():
         assert key(CONFIG.with_options(**{name: value})) == key(CONFIG)

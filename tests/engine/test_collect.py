@@ -40,7 +40,12 @@ def measured(unit: Cell, rate: dict[int, float]) -> dict[str, bytes]:
     others = 1.0 - values
     metrics = [
         metric_rows(
-            {"flip_rate": flips, "accuracy_quantized": values},
+            {
+                "flip_rate": flips,
+                "heldout_accuracy_quantized": values,
+                "heldout_accuracy_drop": 1.0 - values,
+                "accuracy_quantized": others,
+            },
             activation=unit.activation,
             seeds=seeds,
             scheme=scheme,
@@ -196,8 +201,9 @@ def test_accuracies_of_activations_that_have_any(run: Run) -> None:
     rates = {"relu": [np.nan, 0.5, np.nan, 0.1, 0.3, np.nan], "gelu": [np.nan] * 6}
     for unit in cells("measure", STUDY):
         store_cell(run.folder, unit.key, measured(unit, dict(enumerate(rates[unit.activation]))))
-    found = focus_accuracies(run)
+    found, drop = focus_accuracies(run)
     np.testing.assert_array_equal(found, [rates["relu"]])  # gelu has nothing that could be compared
+    np.testing.assert_array_equal(drop, 1.0 - found)
 
 
 def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

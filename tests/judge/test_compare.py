@@ -44,7 +44,7 @@ def normal(seeds=16, seed=0, mean=0.9, std=0.02):
     return np.random.default_rng(seed).normal(mean, std, seeds)
 
 
-def at(found, metric="accuracy_quantized", scheme="w4", name="relu"):
+def at(found, metric="heldout_accuracy_quantized", scheme="w4", name="relu"):
     chosen = [
         r for r in found["comparisons"] if (r["metric"], r["scheme_a"], r["activation"]) == (metric, scheme, name)
     ]
@@ -100,8 +100,8 @@ def test_holm_runs_over_all_comparisons_of_a_metric(side):
             largest = max(largest, min(1.0, row["p"] * (len(rows) - rank)))
             assert row["p_holm"] == pytest.approx(largest, abs=1e-9)
         assert family["real"] == sum(row["real"] for row in rows)
-    assert found["families"]["accuracy_quantized"]["comparisons"] == 24
-    assert found["families"]["accuracy_float"]["comparisons"] == 3
+    assert found["families"]["heldout_accuracy_quantized"]["comparisons"] == 24
+    assert found["families"]["heldout_accuracy_float"]["comparisons"] == 3
 
 
 def test_real_needs_the_corrected_p_and_says_which_run_is_better(side):
@@ -122,7 +122,7 @@ def test_real_needs_the_corrected_p_and_says_which_run_is_better(side):
 
 
 def test_enough_seeds_for_the_clearest_difference(side):
-    needed = compare(side({"relu": normal()}), side({"relu": normal(seed=1)}))["families"]["accuracy_quantized"]
+    needed = compare(side({"relu": normal()}), side({"relu": normal(seed=1)}))["families"]["heldout_accuracy_quantized"]
     for seeds, real in ((needed["seeds_needed"] - 1, False), (needed["seeds_needed"], True)):
         a = normal(seeds)
         found = compare(side({"relu": a}), side({"relu": a + np.linspace(0.01, 0.02, seeds)}))
@@ -134,7 +134,7 @@ def test_enough_seeds_for_the_clearest_difference(side):
 def test_seven_comparisons_take_nine_seeds(side, seeds, real):
     names = StudyConfig().activations
     a, full = {name: normal(seeds) for name in names}, {name: [0.9] * seeds for name in names}
-    found = compare(side(a), side(a, full=full))["families"]["accuracy_float"]
+    found = compare(side(a), side(a, full=full))["families"]["heldout_accuracy_float"]
     assert found == {"comparisons": 7, "seeds_needed": 9, "real": real}
 
 
@@ -154,7 +154,7 @@ def test_one_seed_has_no_interval_and_nothing_is_real(side):
     assert row["difference"] == pytest.approx(-0.4)
     assert [row[key] for key in ("low", "high", "p", "p_holm", "better")] == [None] * 5
     assert not any(row["real"] for row in found["comparisons"])
-    assert found["families"]["accuracy_quantized"]["comparisons"] == 0
+    assert found["families"]["heldout_accuracy_quantized"]["comparisons"] == 0
     lines = comparison_lines(found)
     assert any("One common seed" in line for line in lines)
     assert any("relu -40.0" in line for line in lines)
@@ -180,7 +180,7 @@ def test_without_any_value_there_is_no_number(side):
     numbers = ("mean_a", "mean_b", "difference", "low", "high", "p", "p_holm")
     assert [row[key] for key in numbers] == [None] * len(numbers)
     assert (row["seeds"], row["missing"], row["same"], row["real"]) == (0, 4, False, False)
-    assert found["families"]["accuracy_drop"]["comparisons"] == 0  # nobody recorded it
+    assert found["families"]["heldout_accuracy_drop"]["comparisons"] == 0  # nobody recorded it
     json.dumps(found, allow_nan=False)
     comparison_lines(found)
 
@@ -307,7 +307,7 @@ def test_lines_are_few_and_schemes_of_which_the_same_is_said_share_one(side):
     lines = comparison_lines(found)
     shared = next(line for line in lines if line.startswith("w2, a2"))
     assert "w8a8dyn" in shared
-    rows = [row for row in found["comparisons"] if row["metric"] == "accuracy_quantized"]
+    rows = [row for row in found["comparisons"] if row["metric"] == "heldout_accuracy_quantized"]
     for k, row in enumerate(rows):  # every scheme says something else
         row["difference"] += 0.001 * k
     apart = comparison_lines(found)
@@ -330,9 +330,9 @@ def test_real_differences_are_named_by_size(side):
 
 def test_every_metric_knows_which_way_is_better():
     assert HIGHER_IS_BETTER == {
-        "accuracy_float": True,
-        "accuracy_quantized": True,
-        "accuracy_drop": False,
+        "heldout_accuracy_float": True,
+        "heldout_accuracy_quantized": True,
+        "heldout_accuracy_drop": False,
         "flip_rate": False,
     }
     assert pair_name("w4", "w4") == "w4"

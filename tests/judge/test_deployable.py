@@ -68,3 +68,89 @@ def test_where_the_backends_differ_nothing_is_deployable():
     assert found["a4"]["deployable"] == ["silu", "relu"]
     assert "torchao decides 27.61 % of the pixels of silu otherwise than the simulated path" in found["w4"]["reason"]
     assert (found["w4"]["backends_differ"], found["a4"]["backends_differ"]) == (apart["w4"], {})
+
+
+def shipped(drop, accuracy=None, **limits):
+    drop = np.asarray(drop, dtype=float)
+    (found,) = shipping(drop[None], (0.99 - drop if accuracy is None else np.asarray(accuracy))[None], asked(**limits))
+    return found
+
+
+def test_a_network_without_a_finite_value_has_failed():
+    drop = [0.01, NAN, -np.inf, np.inf, 0.03, -0.5]
+    assert passing(np.array(drop), asked()).tolist() == [True, False, False, False, False, True]
+    found = shipped(drop)
+    assert (found["pass_share"], found["drop_bound"], found["worst"]) == (pytest.approx(2 / 6), None, None)
+    assert found["pass_low"] == pytest.approx(scipy.stats.beta.ppf(0.05, 2, 5), abs=1e-11)
+    assert shipped([0.01, 0.01], accuracy=[0.9, np.inf])["worst"] is None
+
+
+def test_what_is_known_of_the_network_that_ships():
+    drop, right = 0.02 + noise(16, std=0.002), 0.9 + noise(16, seed=1)
+    found = shipped(drop, right)
+    passed = int(sum(value <= 0.02 for value in drop))
+    assert 0 < passed < 16
+    bound = drop.mean() + scipy.stats.t.ppf(0.95, 15) * drop.std(ddof=1) * np.sqrt(1 + 1 / 16)
+    expected = {"pass_share": passed / 16, "pass_low": scipy.stats.beta.ppf(0.05, passed, 17 - passed)}
+    assert found == pytest.approx(expected | {"drop_bound": bound, "worst": min(right)}, abs=1e-11)
+    assert shipped(drop, right, rule=ANYTIME)["pass_low"] == pytest.approx(ANYTIME.share_low(drop <= 0.02), abs=1e-11)
+    assert shipped([0.01])["drop_bound"] is None
+
+
+@pytest.mark.parametrize(("rule", "needed"), [(PERMUTATION, 14), (ANYTIME, 18)])
+def test_with_the_default_assurance_so_many_networks_are_needed(rule, needed):
+    limits = asked(assurance=0.8, rule=rule)
+    assert limits.seeds_to_deploy == needed
+    for seeds in (needed - 1, needed):
+        assert suffices(shipped(np.zeros(seeds), assurance=0.8, rule=rule), limits) == (seeds == needed)
+    judged = run({"silu": np.full(needed, 0.98)}, assurance=0.8, rule=rule)
+    assert judged["deployable"] == ["silu"]
+    assert run({"silu": np.full(needed - 1, 0.98)}, assurance=0.8, rule=rule)["deployable"] == []
+
+
+def test_the_least_accuracy_is_that_of_every_network():
+    right = np.array([*[0.98] * 15, 0.95])
+    for least, deployable in ((0.0, ["silu"]), (0.95, ["silu"]), (0.950001, [])):
+        judged = run({"silu": right}, allowed_drop=0.05, min_accuracy=least)
+        assert judged["deployable"] == deployable
+        assert judged["ranking"][0]["worst"] == 0.95
+    right[3] = NAN
+    assert run({"silu": right}, allowed_drop=0.05)["deployable"] == ["silu"]
+    assert run({"silu": right}, allowed_drop=0.05, min_accuracy=0.01)["deployable"] == []  # a failed one has none
+
+
+def test_in_the_halves_their_share_alone_counts():
+    drop = np.array([0.03] * 5 + [0.01] * 11)
+    found = suffices_in_halves(drop, asked(assurance=0.7))
+    assert found.tolist() == [half[5:].sum() / 8 >= 0.7 for half in halves(16)]
+    assert 0 < found.mean() < 1
+    one = entry(run({"silu": 0.99 - drop}, assurance=0.7), "silu")
+    assert (one["deployable"], one["stability"]) == (False, np.mean(~found))
+    assert suffices_in_halves(np.array([0.01]), asked()).sum() == 0
+
+
+def test_an_answer_that_does_not_hang_on_the_networks_is_stable():
+    drop = np.array([0.03] * 5 + [0.01] * 11)
+    full = {"silu": np.full(16, 0.99)}
+    frame = build(full, {"w4": {"silu": 0.99 - drop}})
+    for why in ({"learned": 0.999}, {"differences": {"w4": {"silu": {"share": 0.5, "at": "w4"}}}}):
+        (one,) = judged_of(frame, ["silu"], **why)["schemes"]["w4"]["ranking"]
+        assert (one["deployable"], one["stability"]) == (False, 1.0)
+
+
+def test_it_is_settled_when_it_can_no_longer_change():
+    limits = {"assurance": 0.8, "rule": ANYTIME, "learned": 0.9}
+
+    def told(drop, right=0.98, **other):
+        return settled(np.asarray(drop, float), np.full(len(drop), right), asked(**limits | other))
+
+    assert not told([0.0] * 17)
+    assert told([0.0] * 18)  # deployable
+    assert told([0.1] * 18)  # not: the share is shown to be below the assurance
+    assert not told([0.1])
+    assert not told([0.0, 0.1] * 2)
+    assert told([0.0, 0.1] * 20)
+    assert not told([0.0, 0.0, 0.0, 0.0, 0.1] * 6)  # four of five pass: just what is asked
+    assert told([0.0] * 3, right=0.5, min_accuracy=0.6)  # a network too bad is there for good
+    assert told([0.0] * 3, right=0.5)  # it has not learned
+    assert told([NAN] * 3)

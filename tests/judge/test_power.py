@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statsmodels.stats.power import TTestPower
 
-from quantstudy.judge.statistics.bootstrap import paired_p
-from quantstudy.judge.statistics.power import more_seeds, paired_power
+from quantstudy.judge.statistics.bootstrap import paired_p, resample_indices
+from quantstudy.judge.statistics.power import more_seeds, more_seeds_range, paired_power
 
 HOLM = 0.05 / 6
 
@@ -103,3 +105,67 @@ def test_other_levels_are_refused(level, power):
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"^an array \[seeds\] is needed, not one of shape \(1, 2\)$"):
         more_seeds([[0.1, 0.2]], 0.05)
+
+
+def slow_range(row, level):
+    """The 5 % and 95 % ranks of what `more_seeds` says of every resample, None counting as more than all."""
+    unit = np.asarray(row) / np.abs(row).max()
+    found = []
+    for index in resample_indices(len(row)):
+        resample = unit[index]
+        spread = resample.std(ddof=1)
+        found.append(
+            np.inf if spread < 1e-12 and abs(resample.mean()) > 0 else abs(resample.mean()) / max(spread, 1e-300)
+        )
+    small, large = np.sort(found)[[499, 9499]]
+    fewest = max(2, 1 + int(np.ceil(np.log2(1 / level))))
+
+    def more(effect):
+        needed = next((n for n in range(fewest, 3000) if paired_power(effect, n, level) >= 0.8), None)
+        return None if needed is None else max(1, needed - len(row))
+
+    return more(large), more(small)
+
+
+@pytest.mark.parametrize("row", [measured(0.5, 8), measured(0.9, 16), np.array([0.01, -0.01, 0.03, 0.02, 0.02])])
+def test_the_range_is_that_of_the_resamples(row):
+    low, high = more_seeds_range(row, HOLM)
+    slow_low, slow_high = slow_range(row, HOLM)
+    assert low == slow_low
+    assert high == slow_high or (slow_high is None and (high is None or high > 2900))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(-50, 100), min_size=3, max_size=24), st.sampled_from([0.05, HOLM]))
+def test_the_number_lies_in_its_range(whole, level):
+    row = np.array(whole) / 1000
+    low, high = more_seeds_range(row, level)
+    number = more_seeds(row, level)
+    if np.ptp(row) == 0:
+        assert (number, low, high) == (None, None, None)
+        return
+    infinity = float("inf")
+    low, number, high = (infinity if one is None else one for one in (low, number, high))
+    assert low <= high
+    if len(row) >= 8:
+        assert low <= number <= high
+
+
+def test_the_range_narrows_with_the_seeds():
+    widths = []
+    for seeds in (16, 64, 256):
+        low, high = more_seeds_range(measured(0.1, seeds), HOLM)
+        widths.append((seeds + high) / (seeds + low) if high is not None else np.inf)
+    assert widths[0] > widths[1] > widths[2] > 1
+
+
+def test_neither_unit_nor_sign_nor_missing_pairs_matter_to_the_range():
+    row = measured(0.3, 12)
+    found = more_seeds_range(row, 0.05)
+    assert found == more_seeds_range(-row, 0.05) == more_seeds_range(row * 1e-6, 0.05)
+    assert found == more_seeds_range([np.nan, *row, np.inf], 0.05)
+
+
+@pytest.mark.parametrize("row", [[], [0.3], [np.nan, 0.3], [0.1, 0.1, 0.1], [0.0, 0.0]])
+def test_without_two_different_values_there_is_no_range(row):
+    assert more_seeds_range(row, 0.05) == (None, None)

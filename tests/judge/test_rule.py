@@ -17,7 +17,8 @@ from quantstudy.judge.placement import judge_placement
 from quantstudy.judge.rules import ANYTIME, PERMUTATION, rule_of
 from quantstudy.judge.statistics.bootstrap import ERROR
 from quantstudy.judge.verdict import judge
-from tests.judge.test_beyond import DEFAULT, NAMES, cause, networks, placement
+from tests.judge.limits import asked
+from tests.judge.tables import DEFAULT, NAMES, cause, networks, placement
 from tests.judge.test_compare import side  # noqa: F401
 from tests.judge.test_multiverse import AXIS, OWN, frame, silu_but_not_before
 
@@ -67,8 +68,8 @@ def test_the_verdict_and_who_flips_fewer_take_the_rule(metrics):
     flips = {name: 1.0 - row for name, row in ahead.items()}
     full = dict.fromkeys(ahead, np.full(7, 0.99))
     table = metrics(full, {"w4a4": ahead}, flips={"w4a4": flips})
-    options = {"activations": list(ahead), "schemes": ["w4a4"], "allowed_drop": 0.3}
-    found = both(lambda rule: judge(table, **options, rule=rule)["schemes"]["w4a4"])
+    options = {"activations": list(ahead), "schemes": ["w4a4"], "focus": "w4a4"}
+    found = both(lambda rule: judge(table, **options, limits=asked(0.3, rule=rule))["schemes"]["w4a4"])
     assert [one["tied_with"] for one in found] == [["hardgelu"], ["hardgelu", "silu", "relu"]]
     assert [one["winner"] for one in found] == ["hardgelu", None]
     assert [one["flips"]["fewer"] for one in found] == [["silu", "hardgelu"], []]
@@ -82,7 +83,7 @@ def test_one_of_two_flips_fewer_by_the_rule():
 
 def test_placements_take_the_rule():
     frame_of = placement(7, {tuple(DEFAULT.values()): apart(7, 0.8, 0.85, 0.9)})
-    found = both(lambda rule: judge_placement(frame_of, NAMES, 7, 0.3, DEFAULT, rule)["w4a4"])
+    found = both(lambda rule: judge_placement(frame_of, NAMES, 7, asked(0.3, rule=rule), DEFAULT)["w4a4"])
     assert [one["settings"][0]["tied_with"] for one in found] == [["hardgelu"], list(NAMES)]
     assert [one["settings"][0]["winner"] for one in found] == ["hardgelu", None]
 
@@ -105,7 +106,7 @@ def test_two_runs_are_compared_by_the_stricter_rule_of_both(side):  # noqa: F811
     a, b = apart(9, 0.8, 0.9)
     plain, better = side({"relu": a}), side({"relu": b})
     looking = replace(better, config=replace(better.config, until_decided=True))
-    found = [compare(plain, one)["families"]["accuracy_quantized"] for one in (better, looking)]
+    found = [compare(plain, one)["families"]["heldout_accuracy_quantized"] for one in (better, looking)]
     assert found == [
         {"comparisons": 8, "seeds_needed": 9, "real": 8},
         {"comparisons": 8, "seeds_needed": 10, "real": 0},

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.tie import BYTES, CALLS, CRITERIA, UNBOUNDED, tie_break
 from quantstudy.judge.verdict import judge
 from quantstudy.words.verdict import with_reasons
+from tests.judge.limits import asked
 
 
 def entry(calls=0, kept=4.0, bounded=False, **ways):
@@ -89,7 +89,8 @@ def judged(metrics):
         full = {"silu": same, "gelu": same + 0.03, "relu": same + 0.05, "leaky_relu": same - 0.1}
         names = list(quantized)
         frame = metrics(full, {"w4": quantized})
-        found = judge(frame, activations=names, schemes=["w4"], allowed_drop=allowed_drop, cost=cost, rule=PERMUTATION)
+        limits = asked(allowed_drop)
+        found = judge(frame, activations=names, schemes=["w4"], focus="w4", limits=limits, cost=cost)
         json.dumps(found, allow_nan=False)
         return with_reasons(found)["schemes"]["w4"]
 

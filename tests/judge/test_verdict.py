@@ -153,7 +153,9 @@ def test_schemes_that_were_not_named_beforehand_are_corrected_together():
     found = judged_of(frame, ("relu", "silu"), list(gaps))["schemes"]
     p = {k: paired_p(two["silu"] - two["relu"]) for k, two in values.items()}
     corrected = dict(zip(("w4", "a4", "w8"), holm(np.array([p[k] for k in ("w4", "a4", "w8")])), strict=True))
-    got = {k: next(one["p_holm"] for one in of["ranking"] if one["activation"] != of["best"]) for k, of in found.items()}
+    got = {
+        k: next(one["p_holm"] for one in of["ranking"] if one["activation"] != of["best"]) for k, of in found.items()
+    }
     assert got == pytest.approx({"w4a4": p["w4a4"]} | corrected, abs=1e-11)
     assert got["w4"] == pytest.approx(3 * got["w4a4"], abs=1e-11)
     assert [of["seeds_needed"] for of in found.values()] == [6, 7, 7, 7]  # 2^(1 - 7) · 3 ≤ 0.05
@@ -233,7 +235,7 @@ def test_what_always_holds(activations, seeds, key, gap, allowed, holes, least):
     for one in ranking:
         enough = one["pass_low"] >= 0.5 and (not least or (one["missing"] == 0 and one["worst"] >= least))
         assert one["deployable"] == enough
-        assert one["pass_low"] <= one["pass_share"] <= 1 - one["missing"] / seeds
+        assert one["pass_low"] <= one["pass_share"] <= 1 - one["missing"] / seeds + 1e-9
         assert (one["drop_bound"] is None) == (one["missing"] > 0 or seeds < 2)
         assert one["seeds"] + one["missing"] == seeds
         assert one["deployable"] == (one["activation"] in judged["deployable"])

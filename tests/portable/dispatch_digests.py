@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,8 +12,9 @@ import pandas as pd
 from quantstudy_kernels import elementary
 
 from experiments.measures import calibration, capacity, curvature, probes, regions
-from quantstudy.drift import complexity, contours, decision, folds, layers, ranges, shapley, topology
+from quantstudy.drift import complexity, contours, decision, folds, heldout, layers, ranges, shapley, topology
 from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
+from quantstudy.judge.deployable import Limits
 from quantstudy.judge.rules import ANYTIME, PERMUTATION
 from quantstudy.judge.statistics import bootstrap, intervals, paired, power, robust, sequential
 from quantstudy.records.schemas import CLAIM, rows
@@ -21,6 +23,7 @@ from tests.portable.switches import blas_core
 N = 24
 NAMES = ("relu", "silu", "gelu", "hardgelu")
 SCHEMES = ("w4", "a4", "w4a4")
+ASKED = Limits(0.05, 0.5, 0.8, 0.9, PERMUTATION)
 draws = np.random.default_rng(5)
 
 
@@ -97,7 +100,7 @@ def table(columns, number):
     frame = pd.DataFrame(keys, columns=["activation", *columns, "seed"])
     parts = [
         frame.assign(metric=metric, value=draws.random(len(frame)) ** 2 / 4)
-        for metric in ("flip_rate", "accuracy_drop", "accuracy_quantized")
+        for metric in ("flip_rate", heldout.DROP, heldout.QUANTIZED)
     ]
     return pd.concat(parts).astype(dict.fromkeys(("activation", "metric"), "category"))
 
@@ -105,9 +108,10 @@ def table(columns, number):
 def judged(seeds):
     values = accuracies(seeds)
     gaps = values[0] - values[3]
-    everything = [(NAMES[a], s, "w4", "simulated", "network", "accuracy_quantized", values[a, s])
-                  for a in range(len(NAMES)) for s in range(seeds)]  # fmt: skip
-    everything += [(name, s, "float", "float", "network", "accuracy_float", 0.95) for name, s, *_ in everything]
+    read = (verdict.RANKED, verdict.EVEN, verdict.ODD)
+    everything = [(NAMES[a], s, "w4", "simulated", "network", metric, values[a, s])
+                  for a in range(len(NAMES)) for s in range(seeds) for metric in read]  # fmt: skip
+    everything += [(name, s, "float", "float", "network", verdict.FLOAT, 0.95) for name in NAMES for s in range(seeds)]
     metrics = pd.DataFrame(everything, columns=verdict.COLUMNS)
     layer = {"scheme": ["w4"], "view": [*sensitivity.VIEWS, "total"], "layer": [0, 1]}
     settings = {"scheme": ["w4"], "placement": ["post", "pre"], "coordinates": [False], "observer": ["minmax"],
@@ -121,11 +125,11 @@ def judged(seeds):
         "gains": [sequential.log_gains(gaps).tolist(), sequential.anytime_p(gaps)],
         "power": [power.more_seeds(gaps, 0.01), power.paired_power(0.4, seeds, 0.05)],
         "verdict": [
-            verdict.judge(metrics, activations=NAMES, schemes=["w4"], allowed_drop=0.05, rule=rule)
+            verdict.judge(metrics, activations=NAMES, schemes=["w4"], focus="w4", limits=replace(ASKED, rule=rule))
             for rule in (PERMUTATION, ANYTIME)
         ],
-        "cliff": cliff.judge_cliff(table({"quantized": ["both"], "bits": [2, 4, 8]}, seeds), NAMES, seeds, 0.02),
-        "placement": placement.judge_placement(table(settings, seeds), NAMES, seeds, 0.02, {}, rule=PERMUTATION),
+        "cliff": cliff.judge_cliff(table({"quantized": ["both"], "bits": [2, 4, 8]}, seeds), NAMES, seeds, ASKED),
+        "placement": placement.judge_placement(table(settings, seeds), NAMES, seeds, ASKED, {}),
         "sensitivity": sensitivity.judge_sensitivity(with_total(table(layer, seeds)), NAMES, seeds, SCHEMES),
         "compared": compare._difference(values[0], values[1], PERMUTATION),
     }

@@ -23,6 +23,9 @@ KEY = 20_250_813
 CONFIDENCE = 0.95
 """Coverage that intervals aim at."""
 
+TAILS = (0.025, 0.975)
+"""Shares of the resamples below either end of a percentile interval; (1 - CONFIDENCE) / 2 is rounded to more."""
+
 ERROR = 0.05
 """Largest Holm-adjusted p-value at which two activations are told apart."""
 

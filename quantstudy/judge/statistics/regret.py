@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.judge.statistics.bootstrap import CONFIDENCE, RESAMPLES, Floats, mean_of, resampled_means
+from quantstudy.judge.statistics.bootstrap import RESAMPLES, TAILS, Floats, mean_of, resampled_means
 from quantstudy.judge.statistics.halves import half_means, stability
 
 
@@ -54,8 +54,7 @@ def regret(values: Floats) -> Regret:
         sums = np.zeros((activations, RESAMPLES))
         for rows in values:  # of all settings at once the resamples would take gigabytes
             sums += _regrets(resampled_means(np.nan_to_num(rows)), np.isfinite(rows).all(axis=1))
-        tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-        low, high = np.quantile(sums / settings, tails, axis=1, method="inverted_cdf")
+        low, high = np.quantile(sums / settings, TAILS, axis=1, method="inverted_cdf")
     lost = np.isnan(mean)
     low, high = np.where(lost, np.nan, low), np.where(lost, np.nan, high)
     if lost.all():
