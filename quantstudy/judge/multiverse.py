@@ -82,12 +82,9 @@ def judge_multiverse(
     means = _means(values)
     tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
     best, tied = _outcome(comparisons, means, tells)
-    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-    ranked = QUANTIZED if QUANTIZED in axes["metric"] else axes["metric"][0]  # regrets of several have no mean
-    losses = _regrets(activations, recorded, axes, choices, ranked)
-    least, by_choice = losses["least_regret"]["activation"], losses.pop("regret_by")
-    first = 0 if least is None else activations.index(least)
+    losses, by_choice = _regrets(activations, recorded, axes, choices)
+    first = activations.index(losses["least_regret"]["activation"] or activations[0])
 
     def specification(number_of: int, what: dict[str, Any], found: Comparison) -> dict[str, Any]:
         against = found if found.reference == first else paired_against(values[number_of], first, rule.p)
@@ -103,11 +100,10 @@ def judge_multiverse(
         "seeds_needed": rule.seeds_needed(len(activations)),
         "activations": list(activations),
         "axes": {axis: list(kept) for axis, kept in axes.items()},
-        "overall_best": least if best.any() else None,
-        "share_best": _shares(activations, best),
-        "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
+        "overall_best": losses["least_regret"]["activation"] if best.any() else None,
+        **_shares(activations, best, tied, tells),
         **losses,
-        "mean_rank": dict(zip(activations, map(json_number, rank.mean(axis=0)), strict=True)),
+        "mean_rank": _mean_rank(activations, means),
         "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
         "depends_on": _dependence(choices, by_choice, best[:, first], tied[:, first], tells),
@@ -119,19 +115,20 @@ def judge_multiverse(
 
 
 def _regrets(
-    activations: Sequence[str],
-    values: Floats,
-    axes: Mapping[str, Sequence[Any]],
-    choices: Sequence[Mapping[str, Any]],
-    ranked: str,
-) -> dict[str, Any]:
-    """Return the regrets by one metric over all choices of the other axes, unlearned networks included."""
+    activations: Sequence[str], values: Floats, axes: Mapping[str, Sequence[Any]], choices: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Return the regrets by one metric over all choices of the other axes, and with each choice.
+
+    Regrets of several metrics have different units and cannot be averaged: it is held-out accuracy's, or the first
+    metric's if that is not asked for. Networks that have not learned count.
+    """
+    ranked = QUANTIZED if QUANTIZED in axes["metric"] else axes["metric"][0]
     kept = np.array([choice["metric"] == ranked for choice in choices])
     made = [choice for choice in choices if choice["metric"] == ranked]
     found = outcome(values[kept], activations, made, {axis: axes[axis] for axis in MEASURED})
     leader = found.pop("leader") or {"activation": None, "stability": None}
-    found["regret_by"] |= regret_by(values, activations, choices, {"metric": axes["metric"]})
-    return found | {"least_regret": {"metric": ranked, **{key: leader[key] for key in ("activation", "stability")}}}
+    found["least_regret"] = {"metric": ranked, "activation": leader["activation"], "stability": leader["stability"]}
+    return found, found.pop("regret_by") | regret_by(values, activations, choices, {"metric": axes["metric"]})
 
 
 def _undefined(values: Floats) -> dict[str, int]:
@@ -172,8 +169,17 @@ def _outcome(
     return best, np.array([found.tied for found in comparisons]) & measured if tells else best
 
 
-def _shares(activations: Sequence[str], named: NDArray[np.bool_]) -> dict[str, float]:
-    return dict(zip(activations, named.mean(axis=0).tolist(), strict=True))
+def _shares(
+    activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np.bool_], tells: bool
+) -> dict[str, dict[str, Any]]:
+    often = [dict(zip(activations, named.mean(axis=0).tolist(), strict=True)) for named in (best, tied)]
+    return {"share_best": often[0], "share_best_or_tied": often[1] if tells else dict.fromkeys(activations)}
+
+
+def _mean_rank(activations: Sequence[str], means: Floats) -> dict[str, float | None]:
+    """Return the mean of the ranks of an activation over the specifications, last where it has no value."""
+    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1).mean(axis=0)
+    return dict(zip(activations, map(json_number, rank), strict=True))
 
 
 def _entry(activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np.bool_], tells: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantstudy.words.numbers import limit, listing, number, points
-from quantstudy.words.regret import amount, changed, halves, holds, loss
+from quantstudy.words.regret import alike, amount, changed, halves, holds, loss
 from quantstudy.words.verdict import marked
 
 NAMES = {
@@ -26,7 +26,7 @@ MOST_NAMED = 3
 
 UNITS = {
     "heldout_accuracy_quantized": ("held-out accuracy", "points", 100.0),
-    "heldout_accuracy_drop": ("held-out accuracy drop", "points", 100.0),
+    "heldout_accuracy_drop": ("held-out drop", "points", 100.0),
     "flip_rate": ("flip rate", "points", 100.0),
     "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
 }
@@ -74,14 +74,13 @@ def finding(found: Mapping[str, Any]) -> str:
         found: as `multiverse_lines`.
     """
     best, over = found["overall_best"], f"over {ways(found)} to train and quantize at {found['scheme']}"
+    whole = f"{over[0].upper()}{over[1:]}"
     if best is None:
-        undefined, count = found["undefined"], specifications(found["specifications"])
-        if undefined["values"] == undefined["of"]:
-            return f"Nothing was measured in any of {count}"
-        known = any(value is not None for value in found["regret"].values())
-        return f"No activation has {'learned' if known else 'a value'} in {'any' if known else 'all'} of {count}"
+        return _nobody(found)
     if len(found["activations"]) == 1:
         return f"Only {best} was studied: there is nothing to compare it with {over}"
+    if alike(found["regret"]):
+        return f"{whole} all {len(found['activations'])} activations lose the same"
     name, unit, scale = UNITS[found["least_regret"]["metric"]]
     leader = {key: found[column][best] for key, column in ENDS.items()}
     lost = loss(leader, f"{unit} of {name}", scale)
@@ -89,7 +88,16 @@ def finding(found: Mapping[str, Any]) -> str:
         return f"One seed cannot say who loses least {over}: there it is {best}, {lost}"
     if not holds(found["least_regret"]):
         return f"Open: who loses least {over}; {best} does, {lost}, but {halves(found['least_regret'])}"
-    return f"{over[0].upper()}{over[1:]} {best} loses least, {lost}"
+    return f"{whole} {best} loses least, {lost}"
+
+
+def _nobody(found: Mapping[str, Any]) -> str:
+    undefined, count = found["undefined"], specifications(found["specifications"])
+    if undefined["values"] == undefined["of"]:
+        return f"Nothing was measured in any of {count}"
+    if all(value is None for value in found["regret"].values()):
+        return f"Who loses least is unknown: every activation lacks a value in some of {count}"
+    return f"No activation has learned in any of {count}"
 
 
 def ways(found: Mapping[str, Any]) -> str:
@@ -144,7 +152,7 @@ def dependence(found: Mapping[str, Any]) -> str:
         each = [f"{amount(lost, scale)} at {value}" for lost, value in zip(losses[axis], values, strict=True)]
         said.append(f"By {NAMES[axis]} {best} loses {listing(each)}.")
     if change and found["seeds"] > 1:
-        phrase = f"at {NAMES[change['factor']]} {value_text(change['factor'], change['level'])}"
+        phrase = f"with {value_text(change['factor'], change['level'])} as {NAMES[change['factor']]}"
         turned = changed(change, phrase, unit, scale)
         said.append(f"{turned[0].upper()}{turned[1:]}.")
     return " ".join(said)

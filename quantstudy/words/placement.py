@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quantstudy.words.numbers import plural
-from quantstudy.words.regret import changed, halves, holds, loss
+from quantstudy.words.regret import alike, changed, halves, holds, loss
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -77,15 +77,17 @@ def finding(config: "StudyConfig", section: Mapping[str, Any]) -> str:
     scheme, names, leader, change = config.focus_scheme, config.activations, section["leader"], section["change"]
     over = f"over {plural(len(section['settings']), 'way')} to quantize at {scheme}"
     if leader is None:
-        return f"Which loses least {over}? Nothing was measured in all of them"
+        return f"Which loses least {over}? Every activation lacks a value in some of them"
     if len(names) == 1:
         return f"Only {names[0]} was run at {scheme}: there is nothing to compare it with"
     who = leader["activation"]
+    if alike(section["regret"]):
+        return f"{over[0].upper()}{over[1:]} all {len(names)} activations lose the same"
     if config.seeds == 1:
         return f"One seed cannot say who loses least {over}: there it is {who}, {loss(leader)}"
-    said = f"{over[0].upper()}{over[1:]} {who} loses least, {loss(leader)}"
     if not holds(leader):
         return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {halves(leader)}"
+    said = f"{over[0].upper()}{over[1:]} {who} loses least, {loss(leader)}"
     return f"{said}; {changed(change, phrase_of(change))}" if change else said
 
 

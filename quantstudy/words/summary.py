@@ -9,7 +9,7 @@ from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.numbers import limit, listing, points
 from quantstudy.words.placement import phrase_of
-from quantstudy.words.regret import changed, halves, holds, loss
+from quantstudy.words.regret import alike, changed, halves, holds, loss
 from quantstudy.words.verdict import (
     MOST_NAMES,
     certainty,
@@ -188,7 +188,7 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     judged = verdict["placement"][scheme]
     leader, change = judged["leader"], judged["change"]
-    if leader is None:
+    if leader is None or alike(judged["regret"]):
         return ""
     over = (
         f"over {len(judged['settings'])} ways to place quantizers, choose their ranges and share their scales at "

@@ -44,7 +44,7 @@ def test_what_is_written_is_read_back(file: Path) -> None:
     assert read_multiverse(file) == asked
     assert asked.own == {
         "lr": 0.1, "frequency": 3.0, "hidden": "4,3", "placement": "post", "observer": "minmax",
-        "metric": "accuracy_quantized",
+        "metric": "heldout_accuracy_quantized",
     }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from quantstudy.words.regret import amount
 STATES = {"ahead": "alone the best", "tied": "tied with others", "behind": "behind the best"}
 """What the states are called, of the overall best."""
 
-LOST, INTERVAL = "mean loss", "its 95 % interval"
-"""What the bars are called, and the lines on them."""
+INTERVAL = "95 % interval"
+"""What the lines on the bars are called."""
 BY_CHOICE = "loses"
 """What stands above the bars beside the choices."""
 OWN = "the study's own choices"
@@ -69,7 +69,7 @@ def by_metric(found: Mapping[str, Any], metric: str) -> str:
 
 def question(found: Mapping[str, Any]) -> str:
     """Return the heading of the losses."""
-    return f"How much does each lose against the best of each of {ways(found)}?"
+    return f"What does each lose against the best of each of {ways(found)}?"
 
 
 def losses(found: Mapping[str, Any], name: str) -> str:
@@ -80,8 +80,8 @@ def losses(found: Mapping[str, Any], name: str) -> str:
 
 
 def unit(found: Mapping[str, Any]) -> str:
-    """Return what the losses are counted in, and which way is better."""
-    return f"{_lost_by(found)}, less is better"
+    """Return what the bars are, and which way is better."""
+    return f"mean {_lost_by(found)}: less is better"
 
 
 def _lost_by(found: Mapping[str, Any]) -> str:

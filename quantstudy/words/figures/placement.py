@@ -29,8 +29,8 @@ def reading(scheme: str, seeds: int) -> str:
         else "Tied: not told apart from the best of that setting by the paired comparison"
     )
     return (
-        f"{scheme}, held-out accuracy after quantization ({over}), under every combination of what is quantized, how the "
-        f"ranges are chosen and how fine they are. {judged}."
+        f"{scheme}, held-out accuracy after quantization ({over}), under every combination of what is quantized, how "
+        f"the ranges are chosen and how fine they are. {judged}."
     )
 
 

@@ -133,7 +133,7 @@ def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float,
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
     """Draw per activation what it loses against the best of each setting, with its interval."""
     left = page.heading(0.0, top, words.question(found)) + 0.35
-    kinds = [(swatch(BARS, 0.3, 0.18, alpha=0.45), f"{words.LOST}, {words.unit(found)}")]
+    kinds = [(swatch(BARS, 0.3, 0.18, alpha=0.45), words.unit(found))]
     if found["seeds"] > 1:
         kinds.append((strokes(0.42, ([0.0, 0.34], [0.0, 0.0], {"color": INK, "linewidth": 1.6})), words.INTERVAL))
     page.legend(kinds, left, top, 0.28)

@@ -79,7 +79,7 @@ def _losses(page: Page, table: Table) -> None:
 
 def _longest(points: Floats) -> float:
     """Return what the longest bar stands for."""
-    return max([1e-9, *points[np.isfinite(points)].tolist()])
+    return float(np.max(points, initial=1e-9, where=np.isfinite(points)))
 
 
 def _column(page: Page, points: Floats, longest: float, place: Pair, beside: float = 0.0) -> None:
