@@ -196,13 +196,13 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     )
     who = leader["activation"]
     if not holds(leader):
-        return f"Open: who loses least {over}. {who} does, {loss(leader)}, but {halves(leader)}."
-    said = f"{over}, {who} loses least, {loss(leader)}: choose it if you cannot choose how it is quantized."
-    if not change:
+        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {halves(leader)}."
+    advice = "" if who in verdict["not_learned"] else ": choose it if you cannot choose how it is quantized"
+    said = f"{over}, {who} loses least, {loss(leader)}{advice}."
+    if not change or not holds(change):
         return f"{said[0].upper()}{said[1:]}"
     turned = changed(change, phrase_of(change))
-    start = "It depends on how: " if holds(change) else ""
-    return f"{start}{said if start else said[0].upper() + said[1:]} {turned[0].upper()}{turned[1:]}."
+    return f"It depends on how: {said} {turned[0].upper()}{turned[1:]}."
 
 
 def _choices(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
