@@ -205,7 +205,7 @@ def test_title_and_legend(words: Callable[[Figure], list[str]]) -> None:
         "0.5 to 2.0) against the best of each"
     )
     assert {"alone the best", "the study's own choices", "95 % interval"} <= set(text)
-    assert "mean points of held-out accuracy: less is better" in text
+    assert "points of held-out accuracy, mean: less is better" in text
     few = " ".join(said(build(seeds=4), words))
     assert "apart from the others in a single specification takes" in few
     assert "tied" not in few

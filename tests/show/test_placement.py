@@ -341,7 +341,9 @@ def test_missing_values_are_hatched_and_said() -> None:
     figure = placement(run)
     assert sum(box.get_hatch() is not None for box in boxes(figure)) == 18 * 3 + 36 + 1  # and the legend's
     assert "no value" in texts(figure)
-    assert any("18 settings without any value." in said for said in texts(figure))
+    assert any("18 settings without any value. n/a: some of these" in said for said in texts(figure))
+    assert "n/a" in texts(figure)
+    assert not any("n/a" in said for said in texts(placement(run_of(before_is_silu))))
     assert "Every activation lacks a value in some of them" in said_of(run)
 
 

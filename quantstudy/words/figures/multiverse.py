@@ -81,7 +81,7 @@ def losses(found: Mapping[str, Any], name: str) -> str:
 
 def unit(found: Mapping[str, Any]) -> str:
     """Return what the bars are, and which way is better."""
-    return f"mean {_lost_by(found)}: less is better"
+    return f"{_lost_by(found)}, mean: less is better"
 
 
 def _lost_by(found: Mapping[str, Any]) -> str:

@@ -50,6 +50,8 @@ def caption(settings: Sequence[Mapping[str, Any]]) -> str:
     unmeasured = sum(setting["best"] is None for setting in settings)
     if unmeasured:
         said.append(f"{plural(unmeasured, 'setting')} without any value.")
+    if any(one["mean"] is None for setting in settings for one in setting["accuracy"].values()):
+        said.append("n/a: some of these settings have no value, so that what is lost there is unknown.")
     return " ".join(said)
 
 
