@@ -167,17 +167,20 @@ def _compared(row: Mapping[str, Any]) -> Sequence[str]:
 
 
 def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
-    """Print how often each activation is best under other choices (`multiverse.run_multiverse`), and that in words."""
-    from quantstudy.words.multiverse import share, specifications
+    """Print what each activation loses under other choices (`multiverse.run_multiverse`), and that in words."""
+    from quantstudy.words.multiverse import UNITS, ways
+    from quantstudy.words.numbers import real
+    from quantstudy.words.regret import amount
 
-    say(f"{found['scheme']}: share of {specifications(found['specifications'])}")
-    shares = found["share_best_or_tied"]
+    name, unit, scale = UNITS[found["least_regret"]["metric"]]
+    say(f"{found['scheme']}: {name} lost against the best of each of {ways(found)}, mean")
     rows = []
-    for name in sorted(found["mean_rank"], key=lambda name: (-(shares[name] or 0), found["mean_rank"][name])):
-        best_or_tied = "-" if shares[name] is None else share(shares[name])
-        shown = marked(name, found["not_learned"]["never"])
-        rows.append((shown, share(found["share_best"][name]), best_or_tied, f"{found['mean_rank'][name]:.1f}"))
-    print_rows(("activation", "best", "best or tied", "mean rank"), rows)
+    for each in sorted(found["activations"], key=lambda each: (math.isnan(lost := real(found["regret"][each])), lost)):
+        low, high = (found[key][each] for key in ("regret_low", "regret_high"))
+        interval = "-" if low is None else f"{amount(low, scale)} to {amount(high, scale)}"
+        shown = marked(each, found["not_learned"]["never"])
+        rows.append((shown, amount(found["regret"][each], scale), interval, f"{found['mean_rank'][each]:.1f}"))
+    print_rows(("activation", f"loss,\n{unit}", "95 %\ninterval", "mean\nrank"), rows)
     for line in found["summary"]:
         say(line)
     print(f"figure and numbers: {folder / 'figures' / 'multiverse.png'}, multiverse.json")

@@ -1,20 +1,20 @@
-"""Whether the answer survives other reasonable choices: which activation is best, or tied for best, under each.
+"""Whether the answer survives other reasonable choices: what each activation loses against the best under each.
 
 A specification is one combination of all choices, the metric included. Source: Simonsohn, Simmons & Nelson,
 Specification curve analysis (2020).
 
-In each specification the activations are compared by `paired_against_best`. The overall best is the one that is
-best or tied with the best most often (then: best most often, lowest mean rank, first in the study). An activation
-that has a network without a finite value, or that has not learned, is neither best nor tied in that specification.
+In each specification the activations are compared by `paired_against_best`. An activation that has a network without
+a finite value, or that has not learned, is neither best nor tied in that specification. The overall best is the one
+with the least regret by one metric (`least_regret`) over all choices of the other axes.
 
 What `judge_multiverse` returns: `{"specifications", "scheme", "seeds", "tells", "seeds_needed", "activations",
 "axes", "overall_best", "share_best": {activation: …}, "share_best_or_tied": {…}, "regret": {…}, "regret_low",
-"regret_high", "least_regret": {"metric", "activation", "stability"}, "mean_rank": {…}, "states":
-{"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications", "share_best",
-"share_best_or_tied", "most"}]}, "learned", "not_learned": {"specifications", "networks": […], "never": [activations
-that have learned under no choice]}, "undefined": {"values", "of", "specifications"}, "table": [S]}`. Shares are of
-all specifications, and of the overall best where no activation is named; `most` is the overall best among the
-specifications with that value.
+"regret_high", "least_regret": {"metric", "activation", "stability"}, "change": see `choices.change_of`, "mean_rank":
+{…}, "states": {"ahead", "tied", "behind"}, "own": S or None, "depends_on": {axis: [{"value", "specifications",
+"share_best", "share_best_or_tied", "regret": {activation: …}}]}, "learned", "not_learned": {"specifications",
+"networks": […], "never": [activations that have learned under no choice]}, "undefined": {"values", "of",
+"specifications"}, "table": [S]}`. Shares are of all specifications, and of the overall best where no activation is
+named. Regrets are by `least_regret`'s metric, but by itself for a value of the axis metric.
 
 S = every axis and `{"own", "best", "tied_with", "state", "lead": {"over", "mean", "low", "high"}, "ahead_of":
 {activation: {"mean", "low", "high"}}}`: the overall best minus the best of the others and minus each, paired by seed,
@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.judge.choices import outcome, regret_by
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
-from quantstudy.judge.statistics.regret import regret
 from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
 HIGHER_IS_BETTER = (QUANTIZED,)
@@ -61,7 +61,7 @@ def judge_multiverse(
     learned: float,
     rule: Rule,
 ) -> dict[str, Any]:
-    """Return how often each activation is best, what that depends on, and every specification; see the file's head.
+    """Return what each activation loses, what that depends on, and every specification; see the file's head.
 
     Args:
         frame: multiverse.parquet, of one scheme.
@@ -82,9 +82,9 @@ def judge_multiverse(
     means = _means(values)
     tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
     best, tied = _outcome(comparisons, means, tells)
-    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1)
-    first = _first(best, tied, rank)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    losses, by_choice = _regrets(activations, recorded, axes, choices)
+    first = activations.index(losses["least_regret"]["activation"] or activations[0])
 
     def specification(number_of: int, what: dict[str, Any], found: Comparison) -> dict[str, Any]:
         against = found if found.reference == first else paired_against(values[number_of], first, rule.p)
@@ -100,14 +100,13 @@ def judge_multiverse(
         "seeds_needed": rule.seeds_needed(len(activations)),
         "activations": list(activations),
         "axes": {axis: list(kept) for axis, kept in axes.items()},
-        "overall_best": activations[first] if best.any() else None,
-        "share_best": _shares(activations, best),
-        "share_best_or_tied": _shares(activations, tied) if tells else dict.fromkeys(activations),
-        **_regrets(activations, recorded, list(axes["metric"])),
-        "mean_rank": dict(zip(activations, map(json_number, rank.mean(axis=0)), strict=True)),
+        "overall_best": losses["least_regret"]["activation"] if best.any() else None,
+        **_shares(activations, best, tied, tells),
+        **losses,
+        "mean_rank": _mean_rank(activations, means),
         "states": {state: sum(entry["state"] == state for entry in table) for state in STATES},
         "own": next((entry for entry in table if entry["own"]), None),
-        "depends_on": _dependence(activations, axes, choices, (best, tied, rank), first, tells),
+        "depends_on": _dependence(choices, by_choice, best[:, first], tied[:, first], tells),
         "learned": learned,
         "not_learned": failed,
         "undefined": _undefined(recorded),
@@ -115,19 +114,21 @@ def judge_multiverse(
     }
 
 
-def _regrets(activations: Sequence[str], values: Floats, metrics: Sequence[str]) -> dict[str, Any]:
-    """Return the regret by one metric over all settings of the other axes, unlearned networks included.
+def _regrets(
+    activations: Sequence[str], values: Floats, axes: Mapping[str, Sequence[Any]], choices: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Return the regrets by one metric over all choices of the other axes, and with each choice.
 
     Regrets of several metrics have different units and cannot be averaged: it is held-out accuracy's, or the first
-    metric's if that is not asked for.
+    metric's if that is not asked for. Networks that have not learned count.
     """
-    metric = QUANTIZED if QUANTIZED in metrics else metrics[0]
-    found = regret(values[metrics.index(metric) :: len(metrics)])
-    ends = (found.mean, found.low, found.high)
-    numbers = [dict(zip(activations, map(json_number, end), strict=True)) for end in ends]
-    least = None if found.least is None else activations[found.least]
-    about = {"metric": metric, "activation": least, "stability": found.stability}
-    return dict(zip(("regret", "regret_low", "regret_high"), numbers, strict=True)) | {"least_regret": about}
+    ranked = QUANTIZED if QUANTIZED in axes["metric"] else axes["metric"][0]
+    kept = np.array([choice["metric"] == ranked for choice in choices])
+    made = [choice for choice in choices if choice["metric"] == ranked]
+    found = outcome(values[kept], activations, made, {axis: axes[axis] for axis in MEASURED})
+    leader = found.pop("leader") or {"activation": None, "stability": None}
+    found["least_regret"] = {"metric": ranked, "activation": leader["activation"], "stability": leader["stability"]}
+    return found, found.pop("regret_by") | regret_by(values, activations, choices, {"metric": axes["metric"]})
 
 
 def _undefined(values: Floats) -> dict[str, int]:
@@ -168,14 +169,17 @@ def _outcome(
     return best, np.array([found.tied for found in comparisons]) & measured if tells else best
 
 
-def _first(best: NDArray[np.bool_], tied: NDArray[np.bool_], rank: Floats) -> int:
-    """Return the overall best of some specifications."""
-    order = np.lexsort((rank.mean(axis=0), -best.mean(axis=0), -tied.mean(axis=0)))
-    return int(order[0])
+def _shares(
+    activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np.bool_], tells: bool
+) -> dict[str, dict[str, Any]]:
+    often = [dict(zip(activations, named.mean(axis=0).tolist(), strict=True)) for named in (best, tied)]
+    return {"share_best": often[0], "share_best_or_tied": often[1] if tells else dict.fromkeys(activations)}
 
 
-def _shares(activations: Sequence[str], named: NDArray[np.bool_]) -> dict[str, float]:
-    return dict(zip(activations, named.mean(axis=0).tolist(), strict=True))
+def _mean_rank(activations: Sequence[str], means: Floats) -> dict[str, float | None]:
+    """Return the mean of the ranks of an activation over the specifications, last where it has no value."""
+    rank = rankdata(-np.nan_to_num(np.round(means, DIGITS), nan=-np.inf), axis=1).mean(axis=0)
+    return dict(zip(activations, map(json_number, rank), strict=True))
 
 
 def _entry(activations: Sequence[str], best: NDArray[np.bool_], tied: NDArray[np.bool_], tells: bool) -> dict[str, Any]:
@@ -208,24 +212,20 @@ def _lead(
 
 
 def _dependence(
-    activations: Sequence[str],
-    axes: Mapping[str, Sequence[Any]],
     choices: Sequence[Mapping[str, Any]],
-    outcome: tuple[NDArray[np.bool_], NDArray[np.bool_], Floats],
-    first: int,
+    by_choice: Mapping[str, Sequence[Mapping[str, Any]]],
+    best: NDArray[np.bool_],
+    tied: NDArray[np.bool_],
     tells: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return, per value of every axis, how often the overall best is best or tied, and the best of that value."""
-    best, tied, _ = outcome
+    """Return, per value of every axis, what each loses there, and how often the overall best is best or tied."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for axis, values in axes.items():
-        chosen = [choice[axis] for choice in choices]
-        for value in values:
-            rows = np.array([one == value for one in chosen])
-            entry = {"value": value, "specifications": int(rows.sum()), "share_best": float(best[rows, first].mean())}
-            entry["share_best_or_tied"] = float(tied[rows, first].mean()) if tells else None
-            entry["most"] = activations[_first(*(part[rows] for part in outcome))] if best[rows].any() else None
-            found.setdefault(axis, []).append(entry)
+    for axis, levels in by_choice.items():
+        for one in levels:
+            rows = np.array([choice[axis] == one["level"] for choice in choices])
+            entry = {"value": one["level"], "specifications": int(rows.sum()), "share_best": float(best[rows].mean())}
+            entry["share_best_or_tied"] = float(tied[rows].mean()) if tells else None
+            found.setdefault(axis, []).append(entry | {"regret": one["regret"]})
     return found
 
 

@@ -8,13 +8,12 @@ import pandas as pd
 
 from quantstudy.config.study import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
 from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.judge.choices import outcome
 from quantstudy.judge.deployable import Limits, named, shipping, suffices
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import Floats
-from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.paired import paired_against_best
-from quantstudy.judge.statistics.regret import least_in_halves, mean_regret, regret
-from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number, missing, triples
+from quantstudy.judge.statistics.seeds import by_seed, json_number, missing, triples
 
 SETTING = ("scheme", "placement", "coordinates", "observer", "granularity", "weight_observer")
 KEYS = ("activation", *SETTING)
@@ -38,7 +37,7 @@ def judge_placement(
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return, per scheme, the ranking under every setting and how often each activation is best, or tied with it.
+    """Return, per scheme, the ranking under every setting and what each activation loses against the best of each.
 
     Args:
         frame: placement.parquet.
@@ -53,10 +52,10 @@ def judge_placement(
         `{scheme: {"settings": [{placement, coordinates, observer, granularity, weight_observer, "default", "best",
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
         {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
-        "regret": {activation: …}, "regret_low", "regret_high", "leader", "change"}}`;
+        "regret": {activation: …}, "regret_low", "regret_high", "regret_by", "leader", "change"}}`;
         `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
-        no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `outcome` for
-        the rest. How often one is best or tied depends on the number of seeds, its regret does not.
+        no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `choices.outcome`
+        for the rest. How often one is best or tied depends on the number of seeds, its regret does not.
     """
     accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in (QUANTIZED, DROP))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
@@ -74,50 +73,9 @@ def judge_placement(
         judged |= {
             "best_share": _share(activations, [[entry["best"]] for entry in judged["settings"]]),
             "tied_share": _share(activations, [entry["tied_with"] for entry in judged["settings"]]),
-            **outcome(judged["settings"], activations, np.stack(values[scheme])),
+            **outcome(np.stack(values[scheme]), activations, judged["settings"], CHOICES),
         }
     return found
-
-
-def outcome(settings: Sequence[Mapping[str, Any]], activations: Sequence[str], values: Floats) -> dict[str, Any]:
-    """Return which activation has the least regret over all settings of a scheme, and which choice puts another ahead.
-
-    A choice changes the answer if another activation has less regret among the settings with that choice; of several
-    such choices one that comes out so in most halves of the seeds is named.
-
-    Args:
-        settings: as `judge_placement` describes them.
-        activations: names in the study's order.
-        values: accuracies `[settings, activations, seeds]`.
-
-    Returns:
-        `{"regret": {activation: mean over the settings of best − own mean accuracy}, "regret_low", "regret_high": its
-        95 % interval, "leader": {"activation", "regret", "low", "high", "stability"}, "change": {"factor", "level",
-        "activation": the one with the least regret there, "regret": its, "leader": the leader's there, "settings": how
-        many there are, "stability": in which share of the halves it has less than the leader there}}`; `leader` is null
-        if every activation lacks a value, `change` if no choice changes the answer.
-    """
-    found = regret(values)
-    ends = (found.mean, found.low, found.high)
-    numbers = [dict(zip(activations, map(json_number, end), strict=True)) for end in ends]
-    said: dict[str, Any] = dict(zip(("regret", "regret_low", "regret_high"), numbers, strict=True))
-    if (first := found.least) is None:
-        return said | {"leader": None, "change": None}
-    least = dict(zip(("regret", "low", "high"), (json_number(end[first]) for end in ends), strict=True))
-    said["leader"] = {"activation": activations[first], **least, "stability": found.stability}
-    changes = []
-    for factor, level in ((factor, level) for factor, levels in CHOICES.items() for level in levels):
-        rows = np.array([one[factor] == level for one in settings], dtype=bool)
-        if not rows.any():
-            continue
-        means = np.round(mean_regret(values[rows]), DIGITS)
-        other = int(np.nanargmin(means))
-        if means[other] < means[first]:
-            one = {"factor": factor, "level": level, "activation": activations[other], "settings": int(rows.sum())}
-            one |= {"regret": json_number(means[other]), "leader": json_number(means[first])}
-            same = least_in_halves(values[rows], other, first)
-            changes.append(one | {"stability": stability(same, values.shape[2])})
-    return said | {"change": max(changes, key=lambda one: one["stability"] or 0.0, default=None)}
 
 
 def _judged(

@@ -105,9 +105,9 @@ class Run:
             StudyFailure: it is damaged.
         """
         again = f"make it again with quantstudy multiverse {shlex.quote(str(self.folder / 'study.toml'))}"
-        return self._beside("multiverse.json", "share_best", float, again)
+        return self._beside("multiverse.json", "regret", (float, type(None)), again)
 
-    def _beside(self, name: str, key: str, kind: type, again: str) -> dict[str, Any] | None:
+    def _beside(self, name: str, key: str, kind: type | tuple[type, ...], again: str) -> dict[str, Any] | None:
         """Return a JSON file, None if it is missing; `key` must hold a mapping from names to values of type `kind`."""
         path = self.folder / name
         if not path.exists():

@@ -1,9 +1,12 @@
-"""A multiverse in words: who is best how often, what that depends on, what is not known."""
+"""A multiverse in words: who loses least, what that depends on, what is not known."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.words.numbers import limit, listing, points
+from quantstudy.judge.facts import is_fact
+from quantstudy.words.deployable import in_halves
+from quantstudy.words.numbers import limit, listing, number, points
+from quantstudy.words.regret import alike, amount, changed, loss
 from quantstudy.words.verdict import marked
 
 NAMES = {
@@ -16,13 +19,24 @@ NAMES = {
 }
 """What the axes are called."""
 
+ENDS = {"regret": "regret", "low": "regret_low", "high": "regret_high"}
+"""Where mean and interval of a regret stand."""
+
 MOST_NAMED = 3
 """Activations, or networks that did not learn, that are named at most."""
 
 
+UNITS = {
+    "heldout_accuracy_quantized": ("held-out accuracy", "points", 100.0),
+    "heldout_accuracy_drop": ("held-out drop", "points", 100.0),
+    "flip_rate": ("flip rate", "points", 100.0),
+    "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
+}
+"""What a metric is called, in which unit, and how many of it are 1."""
+
 SHORT = (
-    *("specifications", "scheme", "seeds", "tells", "overall_best", "share_best", "share_best_or_tied", "states"),
-    *("seeds_needed", "summary"),
+    *("specifications", "scheme", "seeds", "overall_best", "regret", "regret_low", "regret_high", "least_regret"),
+    *("change", "summary"),
 )
 """What the short form has in common with the whole."""
 
@@ -56,45 +70,46 @@ def multiverse_lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def finding(found: Mapping[str, Any]) -> str:
-    """Return in one sentence, without its full stop, how often the overall best is the best.
+    """Return in one sentence, without its full stop, who loses least.
 
     Args:
         found: as `multiverse_lines`.
     """
-    best, count = found["overall_best"], found["specifications"]
+    best, over = found["overall_best"], f"over {ways(found)} to train and quantize at {found['scheme']}"
+    whole = f"{over[0].upper()}{over[1:]}"
     if best is None:
-        undefined = found["undefined"]
-        nothing = "Nothing was measured" if undefined["values"] == undefined["of"] else "No activation has learned"
-        return f"{nothing} in any of {specifications(count)}"
+        return _nobody(found)
     if len(found["activations"]) == 1:
-        return f"Only {best} was studied: there is nothing to compare it with in {specifications(count)}"
-    if not found["tells"]:
-        return (
-            f"At {found['scheme']} {best} has the best mean in {share(found['share_best'][best])} of "
-            f"{specifications(count)}; {seeds_text(found['seeds'])} nothing apart"
-        )
-    return (
-        f"At {found['scheme']} {best} is best or tied in {share(found['share_best_or_tied'][best])} of "
-        f"{specifications(count)}, alone best in {share(found['states']['ahead'] / count)}"
-    )
+        return f"Only {best} was studied: there is nothing to compare it with {over}"
+    if alike(found["regret"]):
+        return f"{whole} all {len(found['activations'])} activations lose the same"
+    name, unit, scale = UNITS[found["least_regret"]["metric"]]
+    leader = {key: found[column][best] for key, column in ENDS.items()}
+    lost = loss(leader, f"{unit} of {name}", scale)
+    if found["seeds"] == 1:
+        return f"One seed cannot say who loses least {over}: there it is {best}, {lost}"
+    if not is_fact(found["least_regret"]["stability"]):
+        return f"Open: who loses least {over}; {best} does, {lost}, but {in_halves(found['least_regret']['stability'])} only"
+    return f"{whole} {best} loses least, {lost}"
 
 
-def key_of(found: Mapping[str, Any]) -> str:
-    """Return which share counts: `share_best_or_tied`, or `share_best` where nothing can be told apart.
+def _nobody(found: Mapping[str, Any]) -> str:
+    undefined, count = found["undefined"], specifications(found["specifications"])
+    if undefined["values"] == undefined["of"]:
+        return f"Nothing was measured in any of {count}"
+    if all(value is None for value in found["regret"].values()):
+        return f"Who loses least is unknown: every activation lacks a value in some of {count}"
+    return f"No activation has learned in any of {count}"
 
-    >>> key_of({"tells": True})
-    'share_best_or_tied'
+
+def ways(found: Mapping[str, Any]) -> str:
+    """Return over how many settings the regret is a mean: all specifications by one metric.
+
+    >>> ways({"specifications": 1296, "axes": {"metric": ["flip_rate", "heldout_accuracy_quantized"]}})
+    '648 ways'
     """
-    return "share_best_or_tied" if found["tells"] else "share_best"
-
-
-def seeds_text(seeds: int) -> str:
-    """Return the beginning of a sentence on what can be concluded from the seeds.
-
-    >>> seeds_text(1), seeds_text(4)
-    ('one seed tells', '4 seeds tell')
-    """
-    return "one seed tells" if seeds == 1 else f"{seeds} seeds tell"
+    count = found["specifications"] // len(found["axes"]["metric"])
+    return f"{count:,} way" + ("" if count == 1 else "s")
 
 
 def specifications(count: int) -> str:
@@ -104,18 +119,6 @@ def specifications(count: int) -> str:
     ('1 specification', '1,296 specifications')
     """
     return f"{count:,} specification" + ("" if count == 1 else "s")
-
-
-def share(fraction: float) -> str:
-    """Return a share as whole per cent; only none is 0 % and only all are 100 %.
-
-    >>> share(0.714), share(0.001), share(0.999), share(0.0)
-    ('71 %', '1 %', '99 %', '0 %')
-    """
-    rounded = round(100 * fraction)
-    if 0 < fraction < 1:
-        rounded = min(max(rounded, 1), 99)
-    return f"{rounded} %"
 
 
 def value_text(axis: str, value: Any) -> str:
@@ -130,42 +133,57 @@ def value_text(axis: str, value: Any) -> str:
 
 
 def dependence(found: Mapping[str, Any]) -> str:
-    """Return on which choice the share of the overall best differs most from value to value; empty where none is known.
+    """Return what the overall best loses by the choice where that differs most, and where another one loses least.
 
     Args:
         found: as `multiverse_lines`.
     """
-    key = key_of(found)
-    if found["overall_best"] is None or len(found["activations"]) == 1:
+    best, change = found["overall_best"], found["change"]
+    if best is None or len(found["activations"]) == 1:
         return ""
-    spread = {
-        axis: max(entry[key] for entry in entries) - min(entry[key] for entry in entries)
+    _, unit, scale = UNITS[found["least_regret"]["metric"]]
+    losses = {
+        axis: [entry["regret"][best] for entry in entries]
         for axis, entries in found["depends_on"].items()
+        if axis != "metric"
     }
-    axis = max(spread, key=lambda axis: spread[axis])
-    if spread[axis] == 0:
-        return "On none of the choices does that depend."
-    entries = sorted(found["depends_on"][axis], key=lambda entry: -entry[key])
-    shares = [f"{share(entry[key])} at {value_text(axis, entry['value'])}" for entry in entries]
-    other = entries[-1]["most"]
-    instead = "" if other == found["overall_best"] else f", where {other} leads"
-    return f"That depends most on the {NAMES[axis]}: {listing(shares)}{instead}."
+    axis = max(losses, key=lambda axis: max(losses[axis]) - min(losses[axis]))
+    said = []
+    if max(losses[axis]) > min(losses[axis]):
+        values = [value_text(axis, entry["value"]) for entry in found["depends_on"][axis]]
+        each = [f"{amount(lost, scale)} at {value}" for lost, value in zip(losses[axis], values, strict=True)]
+        said.append(f"By {NAMES[axis]} {best} loses {listing(each)}.")
+    if change and found["seeds"] > 1:
+        phrase = f"with {value_text(change['factor'], change['level'])} as {NAMES[change['factor']]}"
+        turned = changed(change, phrase, unit, scale)
+        said.append(f"{turned[0].upper()}{turned[1:]}.")
+    return " ".join(said)
 
 
 def _others(found: Mapping[str, Any]) -> str:
-    rest = [item for item in found[key_of(found)].items() if item[0] != found["overall_best"]]
+    lost = {name: value for name, value in found["regret"].items() if value is not None}
+    rest = sorted((name for name in lost if name != found["overall_best"]), key=lambda name: lost[name])
     if found["overall_best"] is None or not rest:
         return ""
-    named = [f"{name} ({share(value)})" for name, value in sorted(rest, key=lambda item: -item[1])[:MOST_NAMED]]
-    return f"Next {'comes' if len(named) == 1 else 'come'} {listing(named)}."
+    scale = UNITS[found["least_regret"]["metric"]][2]
+    named = []
+    for name in rest[:MOST_NAMED]:
+        low, high = (found[key][name] for key in ("regret_low", "regret_high"))
+        ends = "" if low is None else f" (95 % CI {amount(low, scale)} to {amount(high, scale)})"
+        named.append(f"{name} {amount(lost[name], scale)}{ends}")
+    return f"Of the others {listing(named)}."
 
 
 def _own(found: Mapping[str, Any]) -> str:
-    own = found["own"]
-    if own is None or own["best"] is None or not found["tells"]:
+    own, best = found["own"], found["overall_best"]
+    if own is None or best is None or own["lead"]["low"] is None:
         return ""
-    tied = [name for name in own["tied_with"] if name != own["best"]]
-    return f"At the study's own choices the best is {own['best']}" + (f", tied with {listing(tied)}." if tied else ".")
+    _, unit, scale = UNITS[own["metric"]]
+    lead, side = [scale * own["lead"][key] for key in ("mean", "low", "high")], "ahead of"
+    if lead[0] < 0:
+        lead, side = [-lead[0], -lead[2], -lead[1]], "behind"
+    mean, low, high = map(number, lead)
+    return f"At the study's own choices {best} is {mean} {unit} (95 % CI {low} to {high}) {side} {own['lead']['over']}."
 
 
 def caveats(found: Mapping[str, Any]) -> list[str]:
@@ -177,8 +195,8 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
     said = []
     if not found["tells"] and len(found["activations"]) > 1:
         said.append(
-            f"To tell one of {len(found['activations'])} activations apart from the others takes "
-            f"{found['seeds_needed']} seeds or more."
+            f"To tell one of {len(found['activations'])} activations apart from the others in a single specification "
+            f"takes {found['seeds_needed']} seeds or more."
         )
     failed = found["not_learned"]
     if failed["networks"]:
@@ -187,14 +205,15 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         left = len(worst) - len(some)
         more = [f"{left} more"] if left else []
         said.append(
-            f"In {failed['specifications']:,} of them some float networks did not learn (below "
-            f"{limit(found['learned'])} %), and these are neither best nor tied there: {listing([*some, *more])}."
+            f"In {specifications(failed['specifications'])} some float networks did not learn (below "
+            f"{limit(found['learned'])} %); what they lose counts, but they lead nowhere: {listing([*some, *more])}."
         )
     missing = found["undefined"]
     if missing["values"]:
         said.append(
             f"{missing['values']:,} of {missing['of']:,} values are undefined, in "
-            f"{specifications(missing['specifications'])}; whoever has one is neither best nor tied there."
+            f"{specifications(missing['specifications'])}; whoever has one does not lead there, and one of "
+            f"{UNITS[found['least_regret']['metric']][0]} leaves its mean loss unknown."
         )
     return said
 

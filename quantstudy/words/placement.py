@@ -1,9 +1,12 @@
-"""Whether the winner changes with how a network is quantized, in words: from `placement` of verdict.json."""
+"""Who loses least, however a network is quantized, in words: from `placement` of verdict.json."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quantstudy.judge.facts import is_fact
+from quantstudy.words.deployable import in_halves
 from quantstudy.words.numbers import plural
+from quantstudy.words.regret import alike, changed, loss
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -67,27 +70,33 @@ FACTORS: dict[str, Factor] = {
 
 
 def finding(config: "StudyConfig", section: Mapping[str, Any]) -> str:
-    """Return what the settings of the focus scheme say about the winner, as a headline.
+    """Return who loses least over the settings of the focus scheme, and with which choice another one does: a headline.
 
     Args:
         config: the study.
         section: `verdict["placement"][scheme]`.
     """
-    scheme, names, settings = config.focus_scheme, config.activations, section["settings"]
-    count, leader, change = len(settings), section["leader"], section["change"]
+    scheme, names, leader, change = config.focus_scheme, config.activations, section["leader"], section["change"]
+    over = f"over {plural(len(section['settings']), 'way')} to quantize at {scheme}"
     if leader is None:
-        return f"Does the winner change with what is quantized at {scheme}? Nothing was measured"
+        return f"Which loses least {over}? Every activation lacks a value in some of them"
     if len(names) == 1:
-        return f"Only {names[0]} was run at {scheme}: there is no winner that could change"
-    often = leader["settings"]
-    of = f"all {count}" if often == count else f"{often} of {count}"
+        return f"Only {names[0]} was run at {scheme}: there is nothing to compare it with"
+    who = leader["activation"]
+    if alike(section["regret"]):
+        return f"{over[0].upper()}{over[1:]} all {len(names)} activations lose the same"
     if config.seeds == 1:
-        return f"One seed cannot say who wins at {scheme}: there {leader['activation']} comes first in {of} settings"
-    if all(set(names) <= {one["best"], *one["tied_with"]} for one in settings):
-        return f"None of {plural(count, 'setting')} tells the {len(names)} activations apart at {scheme}: all are tied"
-    start = f"{leader['activation']} is best or tied in {of} settings at {scheme}"
-    if change:
-        phrase = FACTORS[change["factor"]].levels[change["level"]].phrase
-        counts = f"({change['settings']} of {change['of']} against {change['leader']})"
-        return f"{start}; {phrase} puts {change['activation']} ahead {counts}"
-    return start if often < count else f"{start}, whatever is quantized, however ranges are chosen and however fine"
+        return f"One seed cannot say who loses least {over}: there it is {who}, {loss(leader)}"
+    if not is_fact(leader["stability"]):
+        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])} only"
+    said = f"{over[0].upper()}{over[1:]} {who} loses least, {loss(leader)}"
+    return f"{said}; {changed(change, phrase_of(change))}" if change else said
+
+
+def phrase_of(change: Mapping[str, Any]) -> str:
+    """Return in words the choice with which another activation loses least.
+
+    >>> phrase_of({"factor": "placement", "level": "pre"})
+    'quantizing before the activation'
+    """
+    return FACTORS[change["factor"]].levels[change["level"]].phrase

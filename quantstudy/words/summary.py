@@ -10,6 +10,8 @@ from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, share, too_few, way_out
 from quantstudy.words.numbers import listing, points
+from quantstudy.words.placement import phrase_of
+from quantstudy.words.regret import alike, changed, loss
 from quantstudy.words.verdict import (
     MOST_NAMES,
     certainty,
@@ -196,28 +198,35 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
-    """What the answer depends on: how often it survives other ways of quantizing."""
+    """Who loses least however it is quantized, what that is good for, and with which choice another one loses least."""
     scheme = config.focus_scheme
-    if "placement" not in verdict or _seeds(verdict) == 1:
+    if "placement" not in verdict or _seeds(verdict) == 1 or len(config.activations) == 1:
         return ""
     judged = verdict["placement"][scheme]
-    of = len(judged["settings"])
-    shares = sorted(judged["tied_share"].items(), key=lambda item: -item[1])
-    named = [f"{name} in {round(share * of)}" for name, share in shares[:MOST_NAMES] if share > 0]
-    if not named or all(share == 1 for _, share in shares):
+    leader, change = judged["leader"], judged["change"]
+    if leader is None or alike(judged["regret"]):
         return ""
-    return (
-        f"It depends on how: of {of} ways to place quantizers, choose their ranges and share their scales at {scheme}, "
-        f"best or tied is {listing(named)}."
+    over = (
+        f"over {len(judged['settings'])} ways to place quantizers, choose their ranges and share their scales at "
+        f"{scheme}"
     )
+    who = leader["activation"]
+    if not is_fact(leader["stability"]):
+        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])} only."
+    advice = "" if who in verdict["not_learned"] else ": choose it if you cannot choose how it is quantized"
+    said = f"{over}, {who} loses least, {loss(leader)}{advice}."
+    if not change or not is_fact(change["stability"]):
+        return f"{said[0].upper()}{said[1:]}"
+    turned = changed(change, phrase_of(change))
+    return f"It depends on how: {said} {turned[0].upper()}{turned[1:]}."
 
 
 def _choices(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
-    """How often the answer survives other reasonable choices, trained and evaluated anew."""
+    """Who loses least under other reasonable choices, trained and evaluated anew."""
     if "multiverse" not in verdict:
         return ""
     (finding, *_) = verdict["multiverse"]["summary"]
-    return f"Other reasonable choices, of learning rate, islands, widths, quantizers, metric: {finding}"
+    return f"Other reasonable choices, of learning rate, islands, widths, quantizers: {finding}"
 
 
 def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

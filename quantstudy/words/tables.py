@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.words.figures.cliff import doubt
-from quantstudy.words.numbers import number, percent, plural, real, with_interval
+from quantstudy.words.numbers import number, plural, real, with_interval
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ def _bits(smallest: Mapping[str, Any]) -> str:
 def _placement(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
     made = []
     for scheme, one in judged.items():
-        rows = [
-            [name, percent(one["best_share"][name], 0), percent(one["tied_share"][name], 0)]
-            for name in config.activations
-        ]
-        caption = f"{scheme}: share of the {plural(len(one['settings']), 'setting')} in which an activation is …"
-        made.append({"caption": caption, "head": ["Activation", "best", "best or tied"], "rows": rows})
+        ends = ("regret", "regret_low", "regret_high")
+        rows = [[name, with_interval([real(one[end][name]) for end in ends])] for name in config.activations]
+        caption = (
+            f"{scheme}: points of accuracy lost against the best of each of "
+            f"{plural(len(one['settings']), 'setting')}, mean with its 95 % interval; less is better."
+        )
+        made.append({"caption": caption, "head": ["Activation", "loss"], "rows": rows})
     return made
 
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
 from quantstudy.cli import layout
 from quantstudy.cli.terminal import SHOWN, print_activations, print_verdict
+from quantstudy.config.multiverse import METRICS
 from quantstudy.config.study import StudyConfig
+from quantstudy.words.multiverse import finding
 from quantstudy.words.summary import summary
 from quantstudy.words.verdict import marked
 
@@ -100,6 +103,13 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
         causes += [
             {"of": name, "question": kind, **three(0.5), "differs": True, "stability": 1.0} for kind in ("gap", "shape")
         ]
+    lost = dict(zip(names, np.linspace(0.123, 0.456, len(names)).tolist(), strict=True))
+    leader = {"activation": names[0], "regret": 0.123, "low": 0.111, "high": 0.234, "stability": 0.61 if missing else 1}
+    change = {"factor": "granularity", "level": "channel", "activation": names[-1], "regret": 0.123, "leader": 0.456}
+    change |= {"settings": 18, "stability": 1.0 if deployable else 0.61}
+    other = {"specifications": 40_000, "axes": {"metric": METRICS}, "scheme": scheme, "overall_best": names[0]}
+    other |= {"seeds": 16, "activations": names, "regret": lost, "regret_low": lost, "regret_high": lost}
+    other |= {"least_regret": {"metric": METRICS[0], "stability": 0.61}}
     verdict = {
         "schemes": {str(each): judged for each in config.schemes},
         "seeds": seeds,
@@ -113,10 +123,10 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
             "sensitivity": {
                 scheme: {name: {"total": three(0.999), "layers": [layer], "stability": 1.0} for name in names}
             },
-            "placement": {scheme: {"settings": [{}] * 54, "tied_share": dict.fromkeys(names, 53 / 54)}},
+            "placement": {scheme: {"settings": [{}] * 57, "regret": lost, "leader": leader, "change": change}},
             "first_width": dict.fromkeys(("both", "weights", "activations"), first),
             "cause": {scheme: causes},
-            "multiverse": {"summary": [f"At {scheme} {names[0]} is best or tied in 100 % of 10,000 specifications."]},
+            "multiverse": {"summary": [f"{finding(other)}."]},
         }
     verdict["not_learned"] = {} if learned else dict.fromkeys(names, 0.5)
     verdict["summary"] = [marked(line, verdict["not_learned"]) for line in summary(config, verdict)]

@@ -1,6 +1,7 @@
 """The placement figure says what the settings say: known settings in, known words and marks out."""
 
 import itertools
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +17,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.judge.placement import outcome
+from quantstudy.judge.choices import outcome
+from quantstudy.judge.placement import CHOICES
 from quantstudy.show.canvas.page import png
-from quantstudy.show.canvas.style import BEST, SEQUENTIAL, WIDTH
 from quantstudy.show.canvas.style import LEVELS as CODES
+from quantstudy.show.canvas.style import SEQUENTIAL, WIDTH
 from quantstudy.show.figures.placement.data import Table, table_of
 from quantstudy.show.figures.placement.draw import BAR, placement
+from quantstudy.words.numbers import real
 from quantstudy.words.placement import finding
 
 LEVELS = (("post", "pre", "both"), (False, True), ("minmax", "percentile", "mse"), ("tensor", "channel", "neuron"))
@@ -63,7 +66,10 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
 
 
 def judged(config: StudyConfig, settings: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"settings": settings, **outcome(settings, config.activations, config.seeds)}
+    """A section as the judge writes it, of networks that are equal in all seeds."""
+    means = [[real(one["accuracy"][name]["mean"]) for name in config.activations] for one in settings]
+    values = np.repeat(np.array(means)[..., None], config.seeds, axis=2)
+    return {"settings": settings, **outcome(values, config.activations, settings, CHOICES)}
 
 
 def said_of(run: SimpleNamespace) -> str:
@@ -129,9 +135,8 @@ def run_of(accuracy: Callable[..., list[float]], **settings: Any) -> SimpleNames
     """A run of relu, silu and gelu at w4a4 whose accuracies are a function of the four choices."""
     config = StudyConfig(**{"activations": ("relu", "silu", "gelu"), "seeds": 8} | settings)
     made = [setting(config, (*key, "symmetric"), np.array(accuracy(*key))) for key in itertools.product(*LEVELS)]
-    return SimpleNamespace(
-        config=config, verdict=lambda: {"placement": {"w4a4": judged(config, made)}, "not_learned": {}}
-    )
+    verdict = {"placement": {"w4a4": judged(config, made)}, "not_learned": {}}
+    return SimpleNamespace(config=config, verdict=lambda: verdict)
 
 
 def table(run: SimpleNamespace) -> Table:
@@ -162,40 +167,39 @@ def silu_is_always_near(placed: str, *_: Any) -> list[float]:
     return [0.5, 0.9, 0.5] if placed == "pre" else [0.9, 0.895, 0.5]
 
 
+START = "Over 54 ways to quantize at w4a4"
 HEADLINES: dict[str, tuple[Callable[..., list[float]], str]] = {
     "placement": (
         before_is_silu,
-        "relu is best or tied in 36 of 54 settings at w4a4; quantizing before the activation puts silu ahead (18 of 18 "
-        "against 0)",
+        f"{START} relu loses least, 13.3 points (95 % CI 13.3 to 13.3) against the best of each; quantizing before the "
+        "activation silu loses less, 0.0 points against 40.0",
     ),
     "granularity": (
         neuron_is_gelu,
-        "relu is best or tied in 36 of 54 settings at w4a4; taking one activation range per neuron puts gelu ahead (18 "
-        "of 18 against 0)",
+        f"{START} relu loses least, 3.3 points (95 % CI 3.3 to 3.3) against the best of each; taking one activation "
+        "range per neuron gelu loses less, 0.0 points against 10.0",
     ),
     "nothing": (
         lambda *_: [0.9, 0.5, 0.8],
-        "relu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
-        "fine",
+        f"{START} relu loses least, 0.0 points (95 % CI 0.0 to 0.0) against the best of each",
     ),
-    "a tie changes no winner": (
+    "a near one changes no answer": (
         coordinates_tie,
-        "relu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
-        "fine",
+        f"{START} relu loses least, 0.0 points (95 % CI 0.0 to 0.0) against the best of each",
     ),
-    "tied counts before best": (
+    "who is always near loses least": (
         silu_is_always_near,
-        "silu is best or tied in all 54 settings at w4a4, whatever is quantized, however ranges are chosen and however "
-        "fine",
+        f"{START} silu loses least, 0.3 points (95 % CI 0.3 to 0.3) against the best of each; quantizing after the "
+        "activation relu loses less, 0.0 points against 0.5",
     ),
     "one cell only": (
         lambda *key: [0.5, 0.9, 0.5] if key == ("pre", True, "mse", "neuron") else [0.9, 0.5, 0.8],
-        "relu is best or tied in 53 of 54 settings at w4a4",
+        f"{START} relu loses least, 0.7 points (95 % CI 0.7 to 0.7) against the best of each",
     ),
-    "all equal": (lambda *_: [0.9] * 3, "None of 54 settings tells the 3 activations apart at w4a4: all are tied"),
+    "all equal": (lambda *_: [0.9] * 3, f"{START} all 3 activations lose the same"),
     "undefined": (
         lambda *_: [np.nan] * 3,
-        "Does the winner change with what is quantized at w4a4? Nothing was measured",
+        "Which loses least over 54 ways to quantize at w4a4? Every activation lacks a value in some of them",
     ),
 }
 
@@ -206,42 +210,77 @@ def test_the_headline_says_what_the_settings_say(case: str) -> None:
     assert said_of(run_of(accuracy)) == said
 
 
-def test_one_seed_ties_nobody_and_names_no_winner() -> None:
+@pytest.mark.parametrize(("leader", "change"), [(0.61, 0.95), (0.95, 0.61), (0.9, 0.9), (0.895, 0.895)])
+def test_only_what_most_halves_of_the_seeds_repeat_is_told_as_a_fact(leader: float, change: float) -> None:
+    run = run_of(before_is_silu)
+    section = run.verdict()["placement"]["w4a4"]
+    section["leader"]["stability"], section["change"]["stability"] = leader, change
+    said = said_of(run)
+    assert ("relu loses least, 13.3" in said) == (leader >= 0.9)
+    assert (said.startswith("Open: who loses least") and "61 % of random halves" in said) == (leader == 0.61)
+    assert ("activation silu loses less, 0.0 points against 40.0" in said) == (leader >= 0.9 and change >= 0.9)
+    turned = "open: whether quantizing before the activation silu does, 0.0 points against 40.0, in only 61 % of random"
+    assert (turned in said) == (change == 0.61)
+    assert said_of(run) == texts(placement(run))[0]
+
+
+def test_one_seed_names_who_comes_first_and_no_interval() -> None:
     run = run_of(before_is_silu, seeds=1)
     assert run.verdict()["placement"]["w4a4"]["settings"][0]["tied_with"] == ["relu", "silu", "gelu"]
-    assert said_of(run) == "One seed cannot say who wins at w4a4: there relu comes first in 36 of 54 settings"
+    start = "One seed cannot say who loses least over 54 ways to quantize at w4a4: there it is relu, 13.3 points"
+    assert said_of(run) == f"{start} against the best of each"
     said = texts(placement(run))
-    assert not {"tied with it", "bold: deployable"} & set(said)
-    assert said.count("67 %") > 0  # relu is the first in 36 of 54, and not tied in all
-    assert "100 %" in said  # of those that quantize after the activation
+    assert not {"tied with it", "bold: deployable", "95 % interval"} & set(said)
+    assert "13.3" in said
+    assert "95 % interval" in texts(placement(run_of(before_is_silu)))
 
 
-def test_one_activation_has_no_winner_that_could_change() -> None:
+def test_one_activation_has_nothing_to_be_compared_with() -> None:
     run = run_of(lambda *_: [0.9], activations=("gelu",))
-    assert said_of(run) == "Only gelu was run at w4a4: there is no winner that could change"
+    assert said_of(run) == "Only gelu was run at w4a4: there is nothing to compare it with"
 
 
-def test_shares_are_those_of_the_settings() -> None:
-    """Silu is the best where its input is quantized; gelu is tied there at MSE ranges."""
+@pytest.mark.parametrize("study", ["default", "two activations", "undefined values", "one seed"])
+def test_no_count_of_ties_is_told(study: str) -> None:
+    said = " ".join(texts(placement(build(**STUDIES[study]))))
+    assert not re.search(r"best or tied|in \d+ of|\d+ of \d+ settings", said)
+
+
+def test_losses_are_means_over_the_settings_with_a_choice() -> None:
+    """Silu is the best where its input is quantized; gelu is near it there at MSE ranges."""
     figure = placement(
         run_of(lambda *key: [0.5, 0.9, 0.895 if key[2] == "mse" else 0.5] if key[0] == "pre" else [0.9, 0.5, 0.5])
     )
-    shown = [said for said in texts(figure) if said.endswith(" %")]
-    columns = [shown[start : start + 3] for start in range(0, len(shown), 3)]
+    (below,) = (text for text in figure.texts if text.get_text().startswith("Every setting"))
+    height = below.get_position()[1]
+    upper = [text for text in figure.texts if text.get_position()[1] > height]
+    shown = [text for text in upper if text.get_text().replace(".", "").isdigit()]
+    columns = [[text.get_text() for text in shown[start : start + 3]] for start in range(0, len(shown), 3)]
+    everywhere = ["13.3", "26.7", "35.6"]
     assert columns == [
-        ["67 %", "33 %", "11 %"],  # all
-        *(["100 %", "0 %", "0 %"], ["0 %", "100 %", "33 %"], ["100 %", "0 %", "0 %"]),  # after, before, both
-        *(["67 %", "33 %", "11 %"],) * 2,  # coordinates
-        *(["67 %", "33 %", "0 %"], ["67 %", "33 %", "0 %"], ["67 %", "33 %", "33 %"]),  # ranges
-        *(["67 %", "33 %", "11 %"],) * 3,  # granularity
-        ["67 %", "33 %", "11 %"],  # weight scales
+        everywhere,
+        *(["0.0", "40.0", "40.0"], ["40.0", "0.0", "26.8"], ["0.0", "40.0", "40.0"]),  # after, before, both
+        *(everywhere,) * 2,  # coordinates
+        *(["13.3", "26.7", "40.0"], ["13.3", "26.7", "40.0"], ["13.3", "26.7", "26.8"]),  # ranges
+        *(everywhere,) * 3,  # granularity
+        everywhere,  # weight scales
     ]
-    light = [box for box in boxes(figure) if box.get_alpha() == 0.45][1:]  # without the legend's
-    dark = [box for box in boxes(figure) if to_hex(box.get_facecolor()) == to_hex(BEST)][1:]
-    assert [box.get_width() / BAR for box in light[:3]] == pytest.approx([36 / 54, 18 / 54, 6 / 54])
-    assert [box.get_width() / BAR for box in dark[:3]] == pytest.approx([36 / 54, 18 / 54, 0.0])
-    assert sum(box.get_width() > 0.0 for box in light) == 12 + 11 + 9
-    assert sum(box.get_width() > 0.0 for box in dark) == 12 + 11
+    bold = [text.get_text() for text in shown if text.get_weight() == "bold"]
+    assert bold == ["13.3", "0.0", "0.0", "0.0", *["13.3"] * 9]
+    bars = [box for box in boxes(figure) if box.get_alpha() == 0.45][1:]  # without the legend's
+    assert [box.get_width() / BAR for box in bars[:3]] == pytest.approx([7.2 / 19.23, 14.4 / 19.23, 1.0])
+    after = [box.get_width() for box in bars[3:6]]
+    assert after[0] == 0.0
+    assert after[1] == after[2] == max(box.get_width() for box in bars[3:])
+
+
+def test_intervals_are_those_of_the_verdict() -> None:
+    run = run_of(before_is_silu)
+    section = run.verdict()["placement"]["w4a4"]
+    section["regret_low"]["relu"], section["regret_high"]["relu"] = 0.1, 0.5
+    drawn = [line.get_xdata() for line in placement(run).findobj(Line2D) if line.get_linewidth() == 1.6]
+    width = max(abs(end - start) for start, end in drawn if end - start < BAR)
+    assert width == pytest.approx(BAR * 40 / 50)  # the longest bar or interval takes all
 
 
 def test_cells_marks_and_the_frame() -> None:
@@ -254,7 +293,7 @@ def test_cells_marks_and_the_frame() -> None:
     assert len(full) == 54 + 1
     assert len(marks) - len(full) == 1 + 1  # silu at the study's own setting; each has one in the legend
     numbers = [said for said in texts(figure) if said.replace(".", "").isdigit()]
-    assert numbers.count("0.0") == 54
+    assert numbers.count("0.0") == 54 + 1 + 12  # relu loses nothing anywhere, and with none of the choices
     assert numbers.count("0.5") == 1
     assert numbers.count("20") == numbers.count("10") == 53
     assert numbers.count("40") == 1
@@ -289,7 +328,7 @@ def test_the_order_of_the_settings_does_not_matter() -> None:
 def test_deployable_numbers_are_bold() -> None:
     run = run_of(lambda *key: [0.98, 0.5, 0.975] if key[0] == "both" else [0.9, 0.5, 0.8])
     bold = [text.get_text() for text in placement(run).texts if text.get_weight() == "bold"]
-    assert bold.count("0.0") == 18
+    assert bold.count("0.0") == 18 + 1 + 12  # and who loses least in each column of the losses
     assert bold.count("0.5") == 18
     assert "bold: deployable" in bold
 
@@ -302,8 +341,10 @@ def test_missing_values_are_hatched_and_said() -> None:
     figure = placement(run)
     assert sum(box.get_hatch() is not None for box in boxes(figure)) == 18 * 3 + 36 + 1  # and the legend's
     assert "no value" in texts(figure)
-    assert any("18 settings without any value." in said for said in texts(figure))
-    assert said_of(run) == "relu is best or tied in 36 of 54 settings at w4a4"
+    assert any("18 settings without any value. n/a: some of these" in said for said in texts(figure))
+    assert "n/a" in texts(figure)
+    assert not any("n/a" in said for said in texts(placement(run_of(before_is_silu))))
+    assert "Every activation lacks a value in some of them" in said_of(run)
 
 
 def test_only_the_first_width_is_drawn() -> None:

@@ -27,8 +27,8 @@ def test_weight_scales_that_clip_nothing_are_rows_of_their_own(own: str) -> None
     verdict = {"placement": {"w4a4": judged(config, made)}, "not_learned": {}}
     run = SimpleNamespace(config=config, verdict=lambda: verdict)
     said = (
-        "relu is best or tied in 54 of 57 settings at w4a4; taking weight scales that clip nothing puts gelu ahead (3 "
-        "of 3 against 0)"
+        "Over 57 ways to quantize at w4a4 relu loses least, 0.3 points (95 % CI 0.3 to 0.3) against the best of each; "
+        "taking weight scales that clip nothing gelu loses less, 0.0 points against 5.0"
     )
     assert said_of(run) == said
     figure = placement(run)

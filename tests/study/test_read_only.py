@@ -130,8 +130,8 @@ def finished_multiverse(copy: Run, monkeypatch: pytest.MonkeyPatch) -> tuple[Pat
     folder.mkdir()
     prepare_folder(run, asked.to_toml().encode(), {"processor": {}, "seconds": {}})
     write_manifest(run, run.manifest() | {"state": "complete"})
-    (folder / "multiverse.json").write_text(json.dumps({"share_best": {"relu": 0.5}}))
-    monkeypatch.setattr(command_file, "print_multiverse", lambda found, folder: print(found["share_best"]))
+    (folder / "multiverse.json").write_text(json.dumps({"regret": {"relu": 0.5}}))
+    monkeypatch.setattr(command_file, "print_multiverse", lambda found, folder: print(found["regret"]))
     return study, folder
 
 
@@ -164,7 +164,7 @@ def test_a_run_that_can_not_be_written_quotes_no_multiverse(
     copy: Run, deny: Deny, command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, folder = finished_multiverse(copy, monkeypatch)
-    monkeypatch.setattr(command_file, "run_multiverse", lambda *_, **__: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr(command_file, "run_multiverse", lambda *_, **__: {"regret": {"relu": 0.5}})
     monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: found)
     deny(copy.folder, "EACCES")
     assert command("multiverse", str(study), "--out", str(folder)) == 0
@@ -197,7 +197,7 @@ def test_the_multiverse_of_a_run_locks_both_folders(copy: Run, tmp_path: Path, m
     monkeypatch.setattr(multiverse, "_judged", lambda *_: {})
     asked = multiverse_of(copy.config)
     multiverse.run_multiverse(asked, tmp_path / "multiverse", notify=told.append)
-    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: {"share_best": {"relu": 0.5}})
+    monkeypatch.setattr("quantstudy.words.multiverse.short", lambda found, again: {"regret": {"relu": 0.5}})
     monkeypatch.setattr(multiverse, "redo", lambda *_, **__: None)
     multiverse.quote(copy, {}, tmp_path / "multiverse", notify=told.append)
     assert [line.partition(" can't be locked")[0] for line in told] == [f"{tmp_path}/multiverse", str(copy.folder)]

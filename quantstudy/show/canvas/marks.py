@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap
 from matplotlib.patches import Rectangle
 
-from quantstudy.show.canvas.style import BARS, BEST, MISSING, RULE, SMALL
+from quantstudy.show.canvas.style import MISSING, SMALL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,20 +68,6 @@ def hatched(ax: Axes, corner: Pair, width: float, height: float, **style: Any) -
     """Draw a cell without a value."""
     look = {"facecolor": MISSING, "hatch": "///", "edgecolor": "white"} | style
     ax.add_patch(Rectangle(corner, width, height, **look))
-
-
-def share_bar(ax: Axes, corner: Pair, size: Pair, tied: float, best: float, strip: float) -> None:
-    """Draw how often one is the best or tied, and along the bottom, `strip` high, how often it is the best."""
-    (left, top), (width, height) = corner, size
-    ax.add_artist(Rectangle(corner, width * tied, height, facecolor=BARS, alpha=0.45))
-    ax.add_artist(Rectangle((left, top + height - strip), width * best, strip, facecolor=BEST))
-    ax.add_artist(Rectangle(corner, width, height, facecolor="none", edgecolor=RULE, linewidth=0.6))
-
-
-def share_kinds(strip: float, tied: str | None) -> list[tuple[Mark, str]]:
-    """Return what a legend says of `share_bar`; `tied` is None where nothing is tied."""
-    best = (swatch(BEST, 0.3, strip), "best")
-    return [best] if tied is None else [(swatch(BARS, 0.3, 0.18, alpha=0.45), tied), best]
 
 
 def tiles(ax: Axes, shades: "NDArray[np.floating[Any]]", colours: str | Colormap, low: float, high: float) -> None:

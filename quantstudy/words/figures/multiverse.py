@@ -3,29 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.words.multiverse import caveats, dependence, finding, key_of, share, specifications
+from quantstudy.words.multiverse import UNITS, caveats, dependence, finding, ways
 from quantstudy.words.numbers import NO_BREAK, plural
+from quantstudy.words.regret import amount
 
 STATES = {"ahead": "alone the best", "tied": "tied with others", "behind": "behind the best"}
 """What the states are called, of the overall best."""
 
-UNITS = {
-    "heldout_accuracy_quantized": ("held-out accuracy", "points", 100.0),
-    "heldout_accuracy_drop": ("held-out accuracy drop", "points", 100.0),
-    "flip_rate": ("flip rate", "points", 100.0),
-    "delta_logit_over_margin": ("Δlogit / margin", "times the margin", 1.0),
-}
-"""What a metric is called above its curve, in which unit, and how many of it are 1."""
-
-TIED, SHARED = "best or tied with the best", "best or tied"
-"""What the light bars are called at the bottom, and the shares beside the choices."""
+INTERVAL = "95 % interval"
+"""What the lines on the bars are called."""
+BY_CHOICE = "loses"
+"""What stands above the bars beside the choices."""
 OWN = "the study's own choices"
 
 NOTHING = "There is nothing to draw; the numbers are in multiverse.json."
 
 
 def title(found: Mapping[str, Any]) -> str:
-    """Return how often the overall best is the best."""
+    """Return who loses least."""
     return _whole(finding(found))
 
 
@@ -51,8 +46,8 @@ def caption(found: Mapping[str, Any]) -> str:
     )
     return (
         f"{found['scheme']}, simulated, paired by seed; each metric is turned so that up is better, and sorted by "
-        f"itself. {tied}Bars at the right: share of the specifications with that choice, over all metrics. Intervals "
-        "that reach far beyond all others are cut off at the frame."
+        f"itself. {tied}Bars at the right: {_lost_by(found)} that {found['overall_best']} loses with that choice. "
+        "Intervals that reach far beyond all others are cut off at the frame."
     )
 
 
@@ -63,25 +58,35 @@ def lead_of(found: Mapping[str, Any]) -> str:
 
 def states(found: Mapping[str, Any]) -> dict[str, str]:
     """Return what the legend says of each state; nothing where one cannot be told from another."""
-    counts = found["states"]
-    return {state: f"{words} ({counts[state]:,})" for state, words in STATES.items()} if found["tells"] else {}
+    return STATES if found["tells"] else {}
 
 
 def by_metric(found: Mapping[str, Any], metric: str) -> str:
-    """Return how often the overall best is the best by a metric."""
+    """Return what the overall best loses by a metric against the best of each specification, in the unit above it."""
     (entry,) = [entry for entry in found["depends_on"]["metric"] if entry["value"] == metric]
-    return f"{'best or tied in' if found['tells'] else 'best in'} {share(entry[key_of(found)])}"
+    return f"mean loss {amount(entry['regret'][found['overall_best']], UNITS[metric][2])}"
 
 
 def question(found: Mapping[str, Any]) -> str:
-    """Return the heading of the shares."""
-    return f"Of {specifications(found['specifications'])}, in how many is each the best?"
+    """Return the heading of the losses."""
+    return f"What does each lose against the best of each of {ways(found)}?"
 
 
-def shares(found: Mapping[str, Any], name: str) -> str:
-    """Return in how many of all specifications an activation is best, and best or tied."""
-    best = share(found["share_best"][name])
-    return f"{share(found[key_of(found)][name])}, best {best}" if found["tells"] else best
+def losses(found: Mapping[str, Any], name: str) -> str:
+    """Return the mean loss of an activation over all settings, with its interval."""
+    scale = UNITS[found["least_regret"]["metric"]][2]
+    mean, low, high = (found[key][name] for key in ("regret", "regret_low", "regret_high"))
+    return amount(mean, scale) + ("" if low is None else f" [{amount(low, scale)}, {amount(high, scale)}]")
+
+
+def unit(found: Mapping[str, Any]) -> str:
+    """Return what the bars are, and which way is better."""
+    return f"{_lost_by(found)}, mean: less is better"
+
+
+def _lost_by(found: Mapping[str, Any]) -> str:
+    name, unit, _ = UNITS[found["least_regret"]["metric"]]
+    return f"{unit} of {name}"
 
 
 def _whole(text: str) -> str:

@@ -5,18 +5,18 @@ from typing import Any
 
 from quantstudy.words.numbers import number, plural
 
-QUESTION, SETTINGS = "In how many settings is each the best?", "Every setting: points behind its best"
+QUESTION, SETTINGS = "How much does each lose against the best?", "Every setting: points behind its best"
 """The headings of the two parts."""
 PANELS = {"post": "after the activation", "pre": "before the activation", "both": "before and after it"}
 """The headings of the panels."""
-TIED = "best or tied with the best: the number"
-"""What the legend says of the light bars."""
+LOST, INTERVAL = "points of accuracy, mean over the settings: less is better, the least is bold", "95 % interval"
+"""What the legend says of the bars and of the lines on them."""
 UNCLIPPED = "with weight scales that clip nothing:"
 
 
 def without(scheme: str) -> tuple[str, str]:
     """Return title and reading of a run without other settings."""
-    title = f"Does the winner change with what is quantized at {scheme}? No other setting was measured"
+    title = f"Does the answer change with what is quantized at {scheme}? No other setting was measured"
     return title, "This run quantized at its own setting only (as --quick does)."
 
 
@@ -29,21 +29,17 @@ def reading(scheme: str, seeds: int) -> str:
         else "Tied: not told apart from the best of that setting by the paired comparison"
     )
     return (
-        f"{scheme}, accuracy after quantization ({over}), under every combination of what is quantized, how the "
-        f"ranges are chosen and how fine they are. {judged}."
+        f"{scheme}, held-out accuracy after quantization ({over}), under every combination of what is quantized, how "
+        f"the ranges are chosen and how fine they are. {judged}."
     )
 
 
-def caption(settings: Sequence[Mapping[str, Any]], activations: int, seeds: int, alone: int) -> str:
+def caption(settings: Sequence[Mapping[str, Any]]) -> str:
     """Return the small print.
 
     Args:
         settings: as in verdict.json.
-        activations: how many.
-        seeds: how many.
-        alone: in how many settings none is tied with the best.
     """
-    winners = sum(setting["winner"] is not None for setting in settings)
     said = [
         "Quantized after the activation: its output; before: its input; both: the two. Coordinates: the network's "
         "input. Ranges: smallest to largest value, 0.1 to 99.9 percentile, or the range of least squared error.",
@@ -51,14 +47,11 @@ def caption(settings: Sequence[Mapping[str, Any]], activations: int, seeds: int,
         "per neuron. Weight scales: symmetric, the largest weight on half the codes, or such that they clip nothing, "
         "tried at the study's own placement alone.",
     ]
-    if seeds > 1 and activations > 1:
-        said.append(
-            f"In {alone} of {plural(len(settings), 'setting')} none is tied with the best; in {winners} of these "
-            "it is deployable too, and so the winner."
-        )
     unmeasured = sum(setting["best"] is None for setting in settings)
     if unmeasured:
         said.append(f"{plural(unmeasured, 'setting')} without any value.")
+    if any(one["mean"] is None for setting in settings for one in setting["accuracy"].values()):
+        said.append("n/a: some of these settings have no value, so that what is lost there is unknown.")
     return " ".join(said)
 
 

@@ -1,4 +1,4 @@
-"""Below the specification curve: the choices of every specification, and how often the overall best is best there."""
+"""Below the specification curve: the choices of every specification, and what the overall best loses with each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,10 @@ import numpy as np
 
 from quantstudy.show.canvas.page import BODY, Page, shortened
 from quantstudy.show.canvas.style import BARS, BEST, LEVELS, RULE, SEED_DOT, SMALL, rgb
-from quantstudy.words.multiverse import NAMES, key_of, share, value_text
+from quantstudy.words.figures.multiverse import BY_CHOICE
+from quantstudy.words.multiverse import NAMES, UNITS, value_text
+from quantstudy.words.numbers import real
+from quantstudy.words.regret import amount
 
 LINE, GROUP = 0.2, 0.09
 """Inches: one value of a choice, between choices."""
@@ -47,10 +50,16 @@ def draw_marks(
 
 
 def draw_names(page: Page, found: Mapping[str, Any], rows: Rows, top: float) -> None:
-    """Write the values of the choices at the left of their rows, and how often the overall best is the best there."""
-    key = key_of(found)
+    """Write the values of the choices at the left of their rows, and what the overall best loses with each."""
+    best, scale = found["overall_best"], UNITS[found["least_regret"]["metric"]][2]
+    lost = {
+        (axis, entry["value"]): real(entry["regret"][best])
+        for axis, entries in found["depends_on"].items()
+        for entry in entries
+    }
+    most = max([value for (axis, _), value in lost.items() if axis != "metric"], default=0.0) or 1.0
     right = BODY - SHARES + BESIDE
-    page.write(right, top - 0.1, "best or tied" if found["tells"] else "best", size=SMALL, va="baseline")
+    page.write(right, top - 0.1, BY_CHOICE, size=SMALL, va="baseline")
     for index, ((axis, value), start) in enumerate(zip(rows, _tops(rows), strict=True)):
         middle = top + start + LINE / 2
         if axis == "learned":
@@ -59,10 +68,9 @@ def draw_names(page: Page, found: Mapping[str, Any], rows: Rows, top: float) -> 
         if not index or rows[index - 1][0] != axis:
             page.heading(0.0, middle, NAMES[axis], size=SMALL)
         page.write(LABELS, middle, shortened(value_text(axis, value), 0.75), size=SMALL, ha="right")
-        (entry,) = [entry for entry in found["depends_on"][axis] if entry["value"] == value]
-        page.box(right, middle - LINE / 2 + 0.03, BAR * entry[key], LINE - 0.06, BARS, alpha=0.45)
+        page.box(right, middle - LINE / 2 + 0.03, BAR * lost[axis, value] / most, LINE - 0.06, BARS, alpha=0.45)
         page.canvas.plot([right] * 2, [middle - LINE / 2, middle + LINE / 2], color=RULE, linewidth=0.8)
-        page.write(BODY, middle, share(entry[key]), size=SMALL, ha="right")
+        page.write(BODY, middle, amount(lost[axis, value], scale), size=SMALL, ha="right")
 
 
 def _tops(rows: Rows) -> list[float]:

@@ -1,8 +1,8 @@
 """The specification curve: the lead of the overall best under every combination of choices, and what it depends on.
 
 Above, per metric (each has its own unit), every specification as a point with its interval, sorted by the lead; below
-them the choices that it was made with, and how often the overall best is the best there. At the bottom, who is best
-how often. Source: Simonsohn, Simmons & Nelson, Specification curve analysis (2020).
+them the choices that it was made with, and what the overall best loses with each. At the bottom, what each activation
+loses against the best. Source: Simonsohn, Simmons & Nelson, Specification curve analysis (2020).
 """
 
 import math
@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from quantstudy.show.canvas.marks import Mark, dot, share_bar, share_kinds, strokes
+from quantstudy.show.canvas.marks import Mark, dot, strokes, swatch
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width
-from quantstudy.show.canvas.style import INK, SMALL, styled
+from quantstudy.show.canvas.style import BARS, INK, RULE, SMALL, styled
 from quantstudy.show.figures.multiverse import choices
 from quantstudy.show.figures.multiverse.choices import BESIDE, COLOURS, LABELS, SHARES
 from quantstudy.show.values import padded, three
 from quantstudy.words.figures import multiverse as words
-from quantstudy.words.multiverse import finding, key_of
+from quantstudy.words.multiverse import UNITS, finding
 from quantstudy.words.numbers import real
 from quantstudy.words.verdict import marked
 
 LEGEND, HEAD, CURVE, FOOT = 0.42, 0.62, 2.5, 0.3
 """Inches: legend, what stands above the curves, the curves, from them to the choices."""
-APART, ROW, TICKS, STRIP = 0.55, 0.27, 0.42, 0.08
-"""Inches: from the choices to the shares, one activation, numbers at the left of a curve, the dark part of a bar."""
+APART, ROW, TICKS, NUMBERS = 0.55, 0.27, 0.42, 1.3
+"""Inches: from the choices to the losses, one activation, numbers at the left of a curve and at the right of a bar."""
 
 OUTSIDE = 0.5
 """Per cent of the interval ends that may lie beyond either end of the axis."""
@@ -54,8 +54,8 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
         return Page(0.0, finding(found), words.NOTHING).figure
     rows = choices.rows_of(found)
     top = LEGEND + HEAD + CURVE + FOOT
-    shares = top + choices.height_of(rows) + APART
-    height = shares + 0.5 + ROW * len(found["activations"])
+    losses = top + choices.height_of(rows) + APART
+    height = losses + 0.5 + ROW * len(found["activations"])
     title = marked(words.title(found), found["not_learned"]["never"])
     page = Page(height, title, words.reading(found), words.caption(found))
     columns = _columns(found)
@@ -64,7 +64,7 @@ def multiverse(found: Mapping[str, Any]) -> Figure:
         _curve(page, column, found)
         choices.draw_marks(page, column.entries, rows, (column.left, top), column.width)
     choices.draw_names(page, found, rows, top)
-    _activations(page, found, shares)
+    _activations(page, found, losses)
     return page.figure
 
 
@@ -98,7 +98,7 @@ def _point(colour: str) -> Mark:
 
 
 def _curve(page: Page, column: Column, found: Mapping[str, Any]) -> None:
-    name, unit, scale = words.UNITS[column.metric]
+    name, unit, scale = UNITS[column.metric]
     top = LEGEND + HEAD
     page.heading(column.left, LEGEND + 0.16, f"{name}, {unit}", size=SMALL, va="baseline")
     ax = page.axes(column.left, top, column.width, CURVE)
@@ -131,17 +131,23 @@ def _limits(mean: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float,
 
 
 def _activations(page: Page, found: Mapping[str, Any], top: float) -> None:
-    """Draw per activation in how many of all specifications it is best, and best or tied."""
-    tells = found["tells"]
+    """Draw per activation what it loses against the best of each setting, with its interval."""
     left = page.heading(0.0, top, words.question(found)) + 0.35
-    page.legend(share_kinds(STRIP, words.TIED if tells else None), left, top, 0.28)
-    start, width = LABELS + TICKS, BODY - LABELS - TICKS - SHARES
-    shares = found[key_of(found)]
-    ranked = sorted(found["activations"], key=lambda name: (name != found["overall_best"], -shares[name]))
-    for row, name in enumerate(ranked):
+    kinds = [(swatch(BARS, 0.3, 0.18, alpha=0.45), words.unit(found))]
+    if found["seeds"] > 1:
+        kinds.append((strokes(0.42, ([0.0, 0.34], [0.0, 0.0], {"color": INK, "linewidth": 1.6})), words.INTERVAL))
+    page.legend(kinds, left, top, 0.28)
+    start, width = LABELS + TICKS, BODY - LABELS - TICKS - NUMBERS
+    lost = {name: real(found["regret"][name]) for name in found["activations"]}
+    ends = {name: [real(found[key][name]) for key in ("regret_low", "regret_high")] for name in lost}
+    finite = [value for name in lost for value in (lost[name], ends[name][1]) if math.isfinite(value)]
+    scale = width / (max(finite) or 1.0)
+    for row, name in enumerate(sorted(lost, key=lambda name: (math.isnan(lost[name]), lost[name]))):
         middle = top + 0.42 + ROW * row
         weight = "bold" if name == found["overall_best"] else "normal"
-        page.write(LABELS + TICKS - 0.12, middle, shortened(name, 1.9, weight), ha="right", weight=weight)
-        tied, best = shares[name] if tells else 0.0, found["share_best"][name]
-        share_bar(page.canvas, (start, middle - 0.1), (width, 0.2), tied, best, STRIP)
-        page.write(start + width + BESIDE, middle, words.shares(found, name), size=SMALL, weight=weight)
+        page.write(start - 0.12, middle, shortened(name, 1.9, weight), ha="right", weight=weight)
+        page.canvas.plot([start] * 2, [middle - ROW / 2, middle + ROW / 2], color=RULE, linewidth=0.8)
+        if math.isfinite(lost[name]):
+            page.box(start, middle - 0.1, scale * lost[name], 0.2, BARS, alpha=0.45)
+            page.canvas.plot([start + scale * end for end in ends[name]], [middle] * 2, color=INK, linewidth=1.6)
+        page.write(start + width + BESIDE, middle, words.losses(found, name), size=SMALL, weight=weight)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Mask = NDArray[np.bool_]
 
+REGRET = ("regret", "regret_low", "regret_high")
+"""Keys of a regret and the ends of its interval."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -30,6 +33,9 @@ class Table:
         tied: whether it is the best or tied with it `[settings, activations]`; with one seed the same as `best`.
         deployable: whether it is deployable there `[settings, activations]`.
         default: whether the setting is the study's own `[settings]`.
+        lost: points lost against the best in the mean over all settings, and the ends of its interval
+            `[activations, 3]`; NaN where unknown.
+        lost_by: the mean over the settings with each level, by factor and level `[activations]`.
         seeds: number of seeds of the study.
     """
 
@@ -41,6 +47,8 @@ class Table:
     tied: Mask
     deployable: Mask
     default: Mask
+    lost: Floats
+    lost_by: Mapping[str, Mapping[Any, Floats]]
     seeds: int
 
     @property
@@ -68,6 +76,9 @@ def table_of(scheme: str, section: Mapping[str, Any], config: "StudyConfig") -> 
     def among(key: str) -> Mask:
         return np.array([name in one[key] for one in settings for name in names], dtype=bool).reshape(shape)
 
+    def points(by_name: Mapping[str, float | None]) -> Floats:
+        return np.array([100.0 * real(by_name[name]) for name in names])
+
     best = np.array([name == one["best"] for one in settings for name in names], dtype=bool).reshape(shape)
     return Table(
         scheme=scheme,
@@ -78,5 +89,10 @@ def table_of(scheme: str, section: Mapping[str, Any], config: "StudyConfig") -> 
         tied=best if config.seeds == 1 else best | among("tied_with"),
         deployable=among("deployable"),
         default=np.array([bool(one["default"]) for one in settings], dtype=bool),
+        lost=np.stack([points(section[key]) for key in REGRET if key in section] or [np.empty(0)], axis=-1),
+        lost_by={
+            factor: {one["level"]: points(one["regret"]) for one in found}
+            for factor, found in section.get("regret_by", {}).items()
+        },
         seeds=config.seeds,
     )
