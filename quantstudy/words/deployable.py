@@ -11,12 +11,12 @@ ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy"
 
 
 def in_halves(stability: float) -> str:
-    """Return in how many halves of the seeds something holds.
+    """Return in how many halves of the seeds something holds that is no fact.
 
     >>> in_halves(0.61)
-    'in 61 % of random halves of the seeds'
+    'in only 61 % of random halves of the seeds'
     """
-    return f"in {share(stability)} of random halves of the seeds"
+    return f"in only {share(stability)} of random halves of the seeds"
 
 
 def share(fraction: float) -> str:
@@ -37,7 +37,7 @@ def passing(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """
     networks = asked["seeds"]
     return (
-        f"{round(entry['pass_share'] * networks)} of its {networks} networks lose no more than the allowed "
+        f"{round(entry['pass_share'] * networks)} of its {networks} networks lose at most the allowed "
         f"{limit(asked['allowed_drop'])} points"
     )
 
@@ -56,9 +56,9 @@ def proof(entry: Mapping[str, Any]) -> str:
     """Return what the networks that pass prove of all others trained this way.
 
     >>> proof({"pass_low": 0.9106})
-    'so at least 91 % of such networks do, with 95 % confidence'
+    'so at least 91 % of such networks do (95 % confidence)'
     """
-    return f"so at least {share(entry['pass_low'])} of such networks do, with 95 % confidence"
+    return f"so at least {share(entry['pass_low'])} of such networks do (95 % confidence)"
 
 
 def hindrance(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
@@ -120,4 +120,4 @@ def said_to_be_open(judged: Mapping[str, Any]) -> list[str]:
         return []
     least = min(row["stability"] for row in judged["ranking"] if row["activation"] in names)
     verb = "is" if len(names) == 1 else "are"
-    return [f"That {listing(names)} {verb} so is open: enough networks pass {in_halves(least)} only; run more seeds."]
+    return [f"That {listing(names)} {verb} so is open: enough networks pass {in_halves(least)}; run more seeds."]

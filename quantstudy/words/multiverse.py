@@ -89,7 +89,7 @@ def finding(found: Mapping[str, Any]) -> str:
     if found["seeds"] == 1:
         return f"One seed cannot say who loses least {over}: there it is {best}, {lost}"
     if not is_fact(found["least_regret"]["stability"]):
-        return f"Open: who loses least {over}; {best} does, {lost}, but {in_halves(found['least_regret']['stability'])} only"
+        return f"Open: who loses least {over}; {best} does, {lost}, but {in_halves(found['least_regret']['stability'])}"
     return f"{whole} {best} loses least, {lost}"
 
 

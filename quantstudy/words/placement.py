@@ -88,7 +88,7 @@ def finding(config: "StudyConfig", section: Mapping[str, Any]) -> str:
     if config.seeds == 1:
         return f"One seed cannot say who loses least {over}: there it is {who}, {loss(leader)}"
     if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])} only"
+        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])}"
     said = f"{over[0].upper()}{over[1:]} {who} loses least, {loss(leader)}"
     return f"{said}; {changed(change, phrase_of(change))}" if change else said
 

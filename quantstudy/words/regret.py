@@ -57,4 +57,4 @@ def changed(change: Mapping[str, Any], phrase: str, unit: str = "points", scale:
     said = f"{less} {unit} against {amount(change['leader'], scale)}"
     if is_fact(change["stability"]):
         return f"{phrase} {who} loses less, {said}"
-    return f"open: whether {phrase} {who} does, {said}, {in_halves(change['stability'])} only"
+    return f"open: whether {phrase} {who} does, {said}, {in_halves(change['stability'])}"

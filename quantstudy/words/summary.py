@@ -206,13 +206,10 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     leader, change = judged["leader"], judged["change"]
     if leader is None or alike(judged["regret"]):
         return ""
-    over = (
-        f"over {len(judged['settings'])} ways to place quantizers, choose their ranges and share their scales at "
-        f"{scheme}"
-    )
+    over = f"over {len(judged['settings'])} ways to quantize at {scheme} (where, which ranges, how fine)"
     who = leader["activation"]
     if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])} only."
+        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])}."
     advice = "" if who in verdict["not_learned"] else ": choose it if you cannot choose how it is quantized"
     said = f"{over}, {who} loses least, {loss(leader)}{advice}."
     if not change or not is_fact(change["stability"]):
@@ -233,7 +230,7 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Where the damage is done in the best one, and what sparing that layer would give."""
     scheme = config.focus_scheme
     best = verdict["schemes"][scheme]["best"]
-    if "sensitivity" not in verdict or best is None:
+    if "sensitivity" not in verdict or best is None or _seeds(verdict) == 1:
         return ""
     judged = verdict["sensitivity"][scheme][best]
     worst = min(judged["layers"], key=lambda layer: layer["rank"])
@@ -247,7 +244,7 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         )
     return (
         f"In {best} at {scheme} layer {worst['layer']} is answerable for {points(share)} of the {points(total)} % of "
-        f"pixels that flip; leave it in float, or give it more bits first: then {points(spared)} % do."
+        f"pixels that flip; leave it in float and {points(spared)} % do."
     )
 
 

@@ -200,7 +200,7 @@ def certainty(row: Mapping[str, Any]) -> str:
     >>> certainty({"differs": False, "low": -0.1, "high": 0.2, "p_holm": 1.0})
     ', not told apart from nothing'
     >>> certainty({"differs": True, "stability": 0.8})
-    ', which is open: it has this sign in 80 % of random halves of the seeds'
+    ', which is open: it has this sign in only 80 % of random halves of the seeds'
     >>> certainty({"differs": False, "low": 0.1, "high": 0.2, "p_holm": 0.471})
     ', which may be chance, all comparisons counted (p = 0.47)'
     """

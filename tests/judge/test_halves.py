@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantstudy.judge.facts import STABLE
 from quantstudy.judge.statistics.bootstrap import on_grid
-from quantstudy.judge.statistics.halves import HALVES, STABLE, first_in_halves, half_means, halves, stability
+from quantstudy.judge.statistics.halves import HALVES, first_in_halves, half_means, halves, stability
 
 NAN = float("nan")
 

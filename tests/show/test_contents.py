@@ -230,8 +230,8 @@ def test_headlines(make_run: Callable[..., Any]) -> None:
     assert outcome(won["schemes"]["w4a4"]) == "winner: silu"
     none = _verdict(run, relu=low, silu=low)
     assert headline(run.config, none) == (
-        "No activation is deployable at w4a4; the best, relu, passes too seldom: 0 of its 15 networks lose no more "
-        "than the allowed 2.0 points"
+        "No activation is deployable at w4a4; the best, relu, passes too seldom: 0 of its 15 networks lose at most "
+        "the allowed 2.0 points"
     )
     few = _verdict(run, relu=high[:13], silu=low[:13])
     assert headline(run.config.with_options(seeds=13), few) == (

@@ -23,6 +23,7 @@ from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 from quantstudy.records.store import npz, write_json
 from quantstudy.show import names
 from quantstudy.show.page.report import report, write_report
+from quantstudy.words.verdict import more_seeds
 
 
 class Page(HTMLParser):
@@ -138,8 +139,7 @@ def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run:
     pairs = [pair for judged in verdict["schemes"].values() for pair in judged["more_seeds"]]
     assert pairs  # a tie that more seeds would break
     for pair in pairs:
-        number = "no number within reach" if pair["seeds"] is None else f"about {pair['seeds']:,}"
-        assert f"{' and '.join(pair['pair'])}: {number}" in texts
+        assert f"{' and '.join(pair['pair'])}: {more_seeds(pair)}" in texts
     smallest = verdict["bit_cliff"]["both"]["relu"]["smallest"]["0.05"]
     assert f"{smallest['bits']} [{smallest['low']}, {smallest['high']}]" in texts
 

@@ -10,7 +10,7 @@ from quantstudy.words.tables import tables
 
 NAMES = ("relu", "silu", "hardgelu")
 STUDY = StudyConfig(activations=NAMES, seeds=12)
-OVER = "ver 8 ways to place quantizers, choose their ranges and share their scales at w4a4"
+OVER = "ver 8 ways to quantize at w4a4 (where, which ranges, how fine)"
 LOSS = "0.4 points (95 % CI 0.2 to 0.7) against the best of each"
 
 

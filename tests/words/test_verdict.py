@@ -12,8 +12,8 @@ from tests.judge.limits import asked
 NAN = float("nan")
 SPREAD = np.tile([-0.001, 0.001], 8)  # 16 seeds
 CALLS = "special-function calls"
-PASS = "of its 16 networks lose no more than the allowed 2.0 points"
-PROVEN = f"16 {PASS}, so at least 82 % of such networks do, with 95 % confidence"
+PASS = "of its 16 networks lose at most the allowed 2.0 points"
+PROVEN = f"16 {PASS}, so at least 82 % of such networks do (95 % confidence)"
 MORE_BITS = "no winner; take more bits, or allow a larger loss."
 ENOUGH = "Deployable at w4, with enough networks within the allowed 2.0 points: "
 
@@ -53,7 +53,7 @@ def test_intervals_stand_in_order(say):
 
 def test_the_only_activation(say):
     reason = say({"silu": 0.99 + SPREAD})
-    assert reason.endswith("with 95 % confidence. It is the only activation measured.")
+    assert reason.endswith("do (95 % confidence). It is the only activation measured.")
     reason = say({"silu": 0.9 + SPREAD})
     assert reason.endswith(f" silu is the only one measured but not deployable: {MORE_BITS}")
 
@@ -84,7 +84,7 @@ def test_a_mean_that_is_allowed_and_too_few_networks_that_pass(say):
 def test_a_share_that_may_be_enough_is_not_shown_to_be(say):
     reason = say({"silu": np.array([0.95, 0.96] + [0.99] * 14)})
     assert (
-        f"and is not shown to be safe: 14 {PASS}, so at least 65 % of such networks do, with 95 % confidence, fewer "
+        f"and is not shown to be safe: 14 {PASS}, so at least 65 % of such networks do (95 % confidence), fewer "
         "than the 80 % asked for. " in reason
     )
 
@@ -111,8 +111,8 @@ def test_a_lead_that_half_the_seeds_may_not_have_is_open(say):
     assert say(quantized).startswith("Deploy silu")
     reason = say(quantized, stability=found["w4"]["silu"])
     assert reason.endswith(
-        "silu leads, but that is open: it is first in 50 % of random halves of the seeds; take any that is deployable, "
-        "or run more seeds."
+        "silu leads, but that is open: it is first in only 50 % of random halves of the seeds; take any that is "
+        "deployable, or run more seeds."
     )
     assert reason.startswith(f"{ENOUGH}silu. ")
 
@@ -120,7 +120,7 @@ def test_a_lead_that_half_the_seeds_may_not_have_is_open(say):
 def test_what_is_deployable_in_some_halves_only_is_open(say):
     reason = say({"silu": 0.99 + SPREAD, "gelu": 0.99 - SPREAD}, open_for="gelu")
     assert (
-        " That gelu is so is open: enough networks pass in 50 % of random halves of the seeds only; run more seeds."
+        " That gelu is so is open: enough networks pass in only 50 % of random halves of the seeds; run more seeds."
         in reason
     )
 
@@ -286,6 +286,6 @@ def test_backends_that_differ(say):
         "would do may be either, so it is not deployable."
     )
     assert reason.startswith(
-        f"{ENOUGH}relu; the best, silu, loses 1.0 points in the mean (95 % CI 1.0 to 1.0) and is quantized otherwise by "
-        "torchao."
+        f"{ENOUGH}relu; the best, silu, loses 1.0 points in the mean (95 % CI 1.0 to 1.0) and is quantized otherwise "
+        "by torchao."
     )
