@@ -45,6 +45,11 @@ class Limits:
         """The fewest seeds at which anything can be deployable: so many must all pass."""
         return self.rule.networks_needed(self.assurance)
 
+    def said(self) -> dict[str, float | int]:
+        """Return what verdict.json says of them."""
+        demands = {key: float(getattr(self, key)) for key in ("allowed_drop", "assurance", "min_accuracy", "learned")}
+        return {**demands, "seeds_to_deploy": self.seeds_to_deploy}
+
 
 def limits_of(study: "StudyConfig") -> Limits:
     """Return what a study asks.

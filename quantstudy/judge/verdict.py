@@ -100,18 +100,10 @@ def judge(
     rows = _network_rows(metrics, activations)
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
 
-    def table(metric: str, scheme: str, backend: str) -> Floats:
-        return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
-
-    full = table(FLOAT, "float", "float")
+    full, tables = _tables(rows, activations, schemes, seeds)
     means = {name: json_number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
     not_learned = {name: mean for name, mean in means.items() if mean is None or mean < limits.learned}
 
-    def measured(scheme: str) -> Measured:
-        ranked, flips, even, odd = (table(metric, scheme, BACKEND) for metric in (RANKED, FLIPS, EVEN, ODD))
-        return Measured(activations, ranked, full, flips, even, odd)
-
-    tables = {scheme: measured(scheme) for scheme in schemes}
     found = _compared({scheme: one.in_order() for scheme, one in tables.items()}, focus, limits)
     judged = {
         scheme: _judged(tables[scheme], *found[scheme], limits, not_learned, (differences or {}).get(scheme, {}))
@@ -123,15 +115,28 @@ def judge(
     return {
         "schemes": judged,
         "seeds": len(seeds),
-        "allowed_drop": float(limits.allowed_drop),
-        "assurance": float(limits.assurance),
-        "min_accuracy": float(limits.min_accuracy),
-        "seeds_to_deploy": limits.seeds_to_deploy,
-        "learned": float(limits.learned),
+        **limits.said(),
         "not_learned": not_learned,
         "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
         "test": limits.rule.name,
     }
+
+
+def _tables(
+    rows: pd.DataFrame, activations: Sequence[str], schemes: Sequence[str], seeds: Sequence[int]
+) -> tuple[Floats, dict[str, Measured]]:
+    """Return the accuracy in float, and what was measured at each scheme."""
+
+    def table(metric: str, scheme: str, backend: str) -> Floats:
+        return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
+
+    full = table(FLOAT, "float", "float")
+
+    def measured(scheme: str) -> Measured:
+        ranked, flips, even, odd = (table(metric, scheme, BACKEND) for metric in (RANKED, FLIPS, EVEN, ODD))
+        return Measured(activations, ranked, full, flips, even, odd)
+
+    return full, {scheme: measured(scheme) for scheme in schemes}
 
 
 def _compared(
