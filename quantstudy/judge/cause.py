@@ -96,8 +96,8 @@ def judge_cause(
         "seeds", "stability", "not_learned"}]}`:
         `mean`, `low`, `high`: held-out accuracy after quantization of the variant minus that of `against`, paired by
         seed, with its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the
-        rows of the scheme; `differs`: whether interval and test both tell the two apart; `stability`: the share of the halves
-        of the seeds in which the difference has the same sign; `missing`: the number of seeds at
+        rows of the scheme; `differs`: whether interval and test both tell the two apart; `stability`: the share of the
+        halves of the seeds in which the difference has the same sign; `missing`: the number of seeds at
         which one of the two has no finite value (if there are any, the interval is None and `differs` is False);
         `not_learned`: which of the two activations have not learned, as they were trained, controls included.
     """

@@ -10,7 +10,7 @@ from quantstudy.judge.statistics.halves import halves
 from quantstudy.words.verdict import with_reasons
 from tests.judge.conftest import build
 from tests.judge.limits import asked
-from tests.judge.verdicts import NAN, NAMES, entry, judged_of, noise, run
+from tests.judge.verdicts import NAN, entry, judged_of, noise, run
 
 
 @pytest.mark.parametrize(

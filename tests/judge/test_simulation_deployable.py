@@ -98,4 +98,5 @@ def test_many_looks_say_so_as_often_as_the_bets_win(share):
         drop = drops(random, share, max(LOOKS))
         row[:] = [said(drop[:look], ANYTIME)[0] for look in LOOKS]
     assert (np.diff(ever.astype(int), axis=1) >= 0).all()
-    assert all(within(one, other, trials) for one, other in zip(ever.mean(axis=0), exactly_ever(share, LOOKS), strict=True))
+    expected = exactly_ever(share, LOOKS)
+    assert all(within(one, other, trials) for one, other in zip(ever.mean(axis=0), expected, strict=True))

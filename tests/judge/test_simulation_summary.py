@@ -8,7 +8,6 @@ others, and a fact if it is first in 90 % of the halves, too; a cause's sign whe
 from functools import lru_cache
 
 import numpy as np
-import pytest
 
 from quantstudy.judge.cliff import _first_of_any, _Widths
 from quantstudy.judge.ranking import Measured

@@ -39,7 +39,7 @@ ENTRY = {
 def test_names_and_places():
     assert (verdict.BACKEND, verdict.RANKED, verdict.FLOAT) == ("simulated", RANKED, FLOAT)
     assert (RANKED, FLOAT) == ("heldout_accuracy_quantized", "heldout_accuracy_float")
-    assert (EVEN, ODD) == (f"{RANKED}_even", f"{RANKED}_odd")
+    assert (f"{RANKED}_even", f"{RANKED}_odd") == (EVEN, ODD)
     assert (verdict.FLIPS, seeds.DIGITS) == ("flip_rate", 12)
 
 

@@ -121,8 +121,9 @@ def test_held_out_accuracies_from_weights_and_noise(run: Run, values: Values) ->
     assert apart["float"] <= 1e-4
     assert apart["quantized"] <= 2.001 / (GRID * GRID / 2)  # where float32 sums in another order decide a tie
     plane = run.metrics()
-    plane = plane[plane["metric"] == "accuracy_quantized"].groupby(["scheme", "activation"], observed=True)["value"].mean()
-    assert max(abs(plane[s, n] - fmean(values["heldout_accuracy_quantized", s, n])) for s, n in plane.index) > 1e-3
+    plane = plane[plane["metric"] == "accuracy_quantized"].groupby(["scheme", "activation"], observed=True)["value"]
+    means = plane.mean()
+    assert max(abs(means[s, n] - fmean(values["heldout_accuracy_quantized", s, n])) for s, n in means.index) > 1e-3
 
 
 def shipped(drop: list[float], right: list[float]) -> dict[str, float]:
@@ -187,6 +188,11 @@ def test_regret_of_placements_from_records(run: Run, verdict: dict[str, Any]) ->
         assert all(judged["regret_low"][name] <= regrets[name] <= judged["regret_high"][name] for name in NAMES)
 
 
+def at(table: pd.DataFrame, part: str, bits: int, name: str) -> list[float]:
+    chosen = (table["quantized"] == part) & (table["bits"] == bits) & (table["activation"] == name)
+    return table.loc[chosen, "value"].tolist()
+
+
 def test_the_first_width_from_records(run: Run, verdict: dict[str, Any]) -> None:
     table = pq.read_table(run.folder / "cliff.parquet").to_pandas()
     drops = table[table["metric"] == "heldout_accuracy_drop"]
@@ -197,8 +203,7 @@ def test_the_first_width_from_records(run: Run, verdict: dict[str, Any]) -> None
         for name in NAMES:
             first = None
             for bits in sorted(map(int, table["bits"].unique()), reverse=True):
-                rows = [of[(of["quantized"] == part) & (of["bits"] == bits) & (of["activation"] == name)] for of in (drops, right)]
-                found = shipped(*(row["value"].tolist() for row in rows))
+                found = shipped(*(at(of, part, bits, name) for of in (drops, right)))
                 differ = verdict["schemes"].get(kind.format(bits), {}).get("backends_differ", {})
                 if found["pass_low"] < ASSURANCE or name in differ or name in verdict["not_learned"]:
                     break
@@ -208,4 +213,5 @@ def test_the_first_width_from_records(run: Run, verdict: dict[str, Any]) -> None
         known = [bits for bits in firsts.values() if bits is not None]
         least = min(known, default=None)
         assert verdict["first_width"][part]["bits"] == least
-        assert verdict["first_width"][part]["activations"] == [name for name in NAMES if least is not None and firsts[name] == least]
+        who = [name for name in NAMES if least is not None and firsts[name] == least]
+        assert verdict["first_width"][part]["activations"] == who
