@@ -80,9 +80,9 @@ def test_who_has_no_finite_value_keeps_nobody_waiting(tmp_path: Path, monkeypatc
 
 def test_whether_the_best_can_be_deployed_must_be_known_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(tmp_path, CLEAR)
-    for passing, seeds, decided in ((16, 16, False), (24, 24, True), (12, 24, True), (20, 24, False)):
+    for every, seeds, decided in ((99, 16, False), (99, 24, True), (2, 24, True), (6, 24, False)):
         ahead = np.array([np.full(seeds, 0.95), np.full(seeds, 0.8)])
-        drops = np.where(np.arange(seeds) < seeds - passing, 0.03, 0.01) * np.ones((2, 1))
+        drops = np.where(np.arange(1, seeds + 1) % every == 0, 0.03, 0.01) * np.ones((2, 1))
         tables = {"heldout_accuracy_quantized": ahead, "heldout_accuracy_drop": drops}
         monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, tables=tables: tables[metric])
         assert pipeline._decided(run) is decided
