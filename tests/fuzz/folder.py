@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from noise import pnoise2
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import load_file
 
-VALUES = ("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate")
+VALUES = (
+    *("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate"),
+    *("heldout_accuracy_float", "heldout_accuracy_quantized", "heldout_accuracy_drop"),
+)
 """The metrics of networks that are recomputed and judged."""
 
 
@@ -58,6 +62,20 @@ class Folder:
         with np.load(self.path / "masks.npz") as stored:
             return stored["mask"]
 
+    @cached_property
+    def heldout_masks(self) -> NDArray[np.bool_]:
+        """What they should be half a pixel beside: the noise there against its median on the plane."""
+        grid, cells = self.study["grid"], self.study["frequency"]
+        on, beside = (np.float32((2 * np.arange(grid) + shift) / grid - 1) for shift in (1, 2))
+
+        def noise(seed: int, places: NDArray[np.float32]) -> NDArray[np.float64]:
+            key = np.array([seed, 0], dtype=np.uint64)
+            x, y = np.random.Generator(np.random.Philox(key=key)).uniform(0.0, 256.0, size=2)
+            at = [(float(place) + 1) / 2 * cells for place in places]
+            return np.array([[pnoise2(x + a, y + b) for a in at] for b in at])
+
+        return np.array([noise(seed, beside) > np.median(noise(seed, on)) for seed in range(self.seeds)])
+
     def weights(self, activation: str) -> dict[str, NDArray[np.float32]]:
         """The parameters of one activation's networks."""
         return load_file(self.path / "weights" / f"{activation.replace(':', '-')}.safetensors")
@@ -90,7 +108,7 @@ class Folder:
 
     def simulated(self, metric: str, scheme: str, activation: str) -> NDArray[np.float64]:
         """Values [seeds] of the simulated networks, or of the float ones."""
-        backend = "float" if metric == "accuracy_float" else "simulated"
+        backend = "float" if metric.endswith("accuracy_float") else "simulated"
         return self.values[metric, backend, backend if backend == "float" else scheme, activation]
 
     def contents(self) -> dict[str, bytes]:

@@ -72,9 +72,9 @@ def setting(scheme: str, **more: Any) -> Setting:
     return Setting(*bits, dynamic=bool(dynamic), **more)
 
 
-def plane(grid: int) -> Singles:
-    """Return the pixels' centres (x, y), [2, pixels]; x along columns, the first row has the lowest y."""
-    centres = ((2 * np.arange(grid) + 1) / grid - 1).astype(np.float32)
+def plane(grid: int, *, beside: bool = False) -> Singles:
+    """Return the pixels' centres (x, y), [2, pixels], or half a pixel beside; the first row has the lowest y."""
+    centres = ((2 * np.arange(grid) + (2 if beside else 1)) / grid - 1).astype(np.float32)
     return np.stack([np.tile(centres, grid), np.repeat(centres, grid)])
 
 

@@ -75,8 +75,12 @@ def _activation(folder: Folder, name: str, known: Formula, done: Recomputed) -> 
     arrays, points = folder.weights(name), oracle.plane(folder.study["grid"])
     broken = ~np.all([np.isfinite(a).reshape(len(a), -1).all(1) for a in arrays.values()], axis=0)
     before = oracle.maps(arrays, known, points, oracle.Setting(), {})
-    plain = _Decisions.of(before, folder.masks, broken)
-    plain.same_accuracy(folder.simulated("accuracy_float", "float", name), f"{name}, float", done)
+    beside = oracle.plane(folder.study["grid"], beside=True)
+    floats = oracle.maps(arrays, known, beside, oracle.Setting(), {})
+    plain = {"": _Decisions.of(before, folder.masks, broken)}
+    plain |= {"heldout_": _Decisions.of(floats, folder.heldout_masks, broken)}
+    for place, of in plain.items():
+        of.same_accuracy(folder.simulated(f"{place}accuracy_float", "float", name), f"{place}{name}, float", done)
     more = {"placement": folder.study["placement"], "coordinates": folder.study["coordinates"]}
     more["no_clipping"] = folder.study["weight_observer"] == "no_clipping"
     for scheme in folder.schemes:
@@ -87,17 +91,20 @@ def _activation(folder: Folder, name: str, known: Formula, done: Recomputed) -> 
             if backend == "torchao" and not (rows["backend"] == "torchao").any():
                 continue
             way = oracle.setting(scheme, **more, loose=backend == "torchao")
-            after = _Decisions.of(oracle.maps(arrays, known, points, way, static), folder.masks, broken)
-            values = {m: folder.values[m, backend, scheme, name] for m in ("accuracy_quantized", "flip_rate")}
-            what = f"{name}, {scheme}, {backend}"
-            if backend == "torchao":  # its integers of what is not finite may be any
-                after.lost &= np.isnan(values["accuracy_quantized"])
-                after.edge |= ~np.isfinite(values["accuracy_quantized"])
-            after.same_accuracy(values["accuracy_quantized"], what, done)
-            plain.same_flips(after, values["flip_rate"], what, done)
-            drop = folder.simulated("accuracy_float", "float", name) - values["accuracy_quantized"]
-            stated = folder.values["accuracy_drop", backend, scheme, name]
-            assert np.allclose(drop, stated, rtol=0, atol=1e-12, equal_nan=True), f"{what}: drop {stated}, not {drop}"
+            for place, inputs, masks in (("", points, folder.masks), ("heldout_", beside, folder.heldout_masks)):
+                after = _Decisions.of(oracle.maps(arrays, known, inputs, way, static), masks, broken)
+                right = folder.values[f"{place}accuracy_quantized", backend, scheme, name]
+                what = f"{place}{name}, {scheme}, {backend}"
+                if backend == "torchao":  # its integers of what is not finite may be any
+                    after.lost &= np.isnan(right)
+                    after.edge |= ~np.isfinite(right)
+                after.same_accuracy(right, what, done)
+                if not place:
+                    plain[place].same_flips(after, folder.values["flip_rate", backend, scheme, name], what, done)
+                drop = folder.simulated(f"{place}accuracy_float", "float", name) - right
+                stated = folder.values[f"{place}accuracy_drop", backend, scheme, name]
+                same = np.allclose(drop, stated, rtol=0, atol=1e-12, equal_nan=True)
+                assert same, f"{what}: drop {stated}, not {drop}"
         real = rows[(rows["backend"] == "torchao") & rows["tensor"].str.endswith("weight")]
         wrong = [s for s, equal in zip(real["seed"], real["weights_equal"], strict=True) if not equal and not broken[s]]
         assert not wrong, f"{name}, {scheme}: torchao's weights are others at seeds {wrong}"

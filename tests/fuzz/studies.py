@@ -98,6 +98,8 @@ def case_of(number: int) -> Case:
         "lr": draw.choice((_number(draw, *REAL_NUMBERS["lr"]), 0.03, 0.1, 10.0)),
         "frequency": draw.choice((_number(draw, *REAL_NUMBERS["frequency"]), 1.0, 3.0)),
         "allowed_drop": draw.choice((_number(draw, 1e-4, 1.0), 0.02, 0.0, 1.0)),
+        "assurance": draw.choice((0.8, 0.3, 0.05, 0.01, 0.999, _number(draw, 0.01, 0.999))),
+        "min_accuracy": draw.choice((0.0, 0.0, 0.5, 0.9, 1.0)),
         "learned": draw.choice((0.9, 0.9, 0.0, 0.5, 0.6, 1.0)),
         "coordinates": draw.random() < 0.3,
         "quick": draw.random() < 0.7,

@@ -15,8 +15,7 @@ FILES = sorted(Path(quantstudy.judge.__file__).parent.rglob("*.py"))
 ALLOWED = {"collections", "dataclasses", "functools", "itertools", "math", "re", "typing", "numpy", "scipy", "pandas"}
 OWN = ("quantstudy.config.study", "quantstudy.drift.heldout", "quantstudy.errors", "quantstudy.judge",
        "quantstudy.records.run", "quantstudy.quantize.scheme", "quantstudy.activations.catalogue",
-       "quantstudy.activations.sameness",
-       "quantstudy_kernels.elementary")  # fmt: skip
+       "quantstudy.activations.sameness", "quantstudy_kernels.elementary")  # fmt: skip
 
 
 def test_importing_the_room_loads_no_torch_and_no_figures():

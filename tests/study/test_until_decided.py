@@ -42,9 +42,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
 
 def accuracies(run: Run, seeds: int) -> np.ndarray:
     table = run.metrics()
-    chosen = table[
-        (table["metric"] == "accuracy_quantized") & (table["scheme"] == "w8a8") & (table["backend"] == "simulated")
-    ]
+    table = table[(table["scheme"] == "w8a8") & (table["backend"] == "simulated")]
+    chosen = table[table["metric"] == "heldout_accuracy_quantized"]
     wide = chosen.pivot(index="activation", columns="seed", values="value").reindex(run.config.activations)
     return wide.to_numpy()[:, :seeds]
 
@@ -76,6 +75,16 @@ def test_who_has_no_finite_value_keeps_nobody_waiting(tmp_path: Path, monkeypatc
     values = np.array([np.full(16, 0.9), np.full(16, 0.8), np.full(16, np.nan)])
     for rows, decided in ((values, True), (values[[0, 0, 2]], False), (values[2:], True)):
         monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, rows=rows: rows)
+        assert pipeline._decided(run) is decided
+
+
+def test_whether_the_best_can_be_deployed_must_be_known_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(tmp_path, CLEAR)
+    for every, seeds, decided in ((99, 16, False), (99, 24, True), (2, 24, True), (6, 24, False)):
+        ahead = np.array([np.full(seeds, 0.95), np.full(seeds, 0.8)])
+        drops = np.where(np.arange(1, seeds + 1) % every == 0, 0.03, 0.01) * np.ones((2, 1))
+        tables = {"heldout_accuracy_quantized": ahead, "heldout_accuracy_drop": drops}
+        monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, tables=tables: tables[metric])
         assert pipeline._decided(run) is decided
 
 
