@@ -26,6 +26,8 @@ from quantstudy.cli.terminal import print_verdict
 
 KEPT = ("study.toml", "manifest.json", "verdict.json", "multiverse.json", "figures")
 SHOWN = [
+    "heldout_accuracy_quantized",
+    "heldout_accuracy_drop",
     "accuracy_quantized",
     "accuracy_drop",
     "flip_rate",

@@ -51,8 +51,8 @@ UntilDecided = Annotated[
     bool,
     typer.Option(
         "--until-decided",
-        help="Add seeds, 16 at a time, until the best is told apart from all others, by a rule that allows for "
-        "looking after every batch.",
+        help="Add seeds, 16 at a time, until the best is told apart from all others and known to be deployable or not, "
+        "by rules that allow for looking after every batch.",
     ),
 ]
 MaxSeeds = Annotated[str | None, option(f"Where --until-decided gives up. Default {_DEFAULT.max_seeds}.", "N")]

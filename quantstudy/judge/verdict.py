@@ -19,8 +19,9 @@ first; numbers are fractions, null where there is none; `iqm` is the interquarti
 interval not corrected, `p_holm` corrected, `improvement` how often the best is ahead of this one at the same seed,
 `accuracy_float` the mean, `learned` whether that is enough, `missing` the seeds without a finite value, `stability` in
 which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves
-in which it is first), `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which one of the
-compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart: `[{"pair",
+in which it is first), `settled` (whether it is decided if the best is deployable: the bounds of its share of networks
+that pass lie on one side of the assurance, or something else forbids it), `winner`, `tied_with` (the best included),
+`seeds_needed` (the fewest at which one of the compared can be told apart from all others), `more_seeds` (how many more would tell two of the tied apart: `[{"pair",
 "seeds", "low", "high"}]`, null where no number is given, see `power`), `deployable`, `missing` (values left out:
 metric → activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
@@ -45,7 +46,7 @@ import pandas as pd
 
 from quantstudy.drift import heldout
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.judge.deployable import Limits
+from quantstudy.judge.deployable import Limits, settled
 from quantstudy.judge.flips import judge_flips
 from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
 from quantstudy.judge.statistics.bootstrap import Floats
@@ -165,6 +166,7 @@ def _judged(
 ) -> dict[str, Any]:
     """Return the entry of one scheme; `tables` are those of the study's order, `ordered` those of the ranking."""
     entries = ranking(ordered, found, limits, not_learned, apart)
+    lost, kept = ordered.full[0] - ordered.ranked[0], ordered.ranked[0]
     deployable = [entry["activation"] for entry in entries if entry["deployable"]]
     values = {RANKED: tables.ranked, FLOAT: tables.full, FLIPS: tables.flips}
     return {
@@ -172,6 +174,7 @@ def _judged(
         "seeds": tables.ranked.shape[1],
         "ranking": entries,
         **outcome(ordered, found, deployable, tests),
+        "settled": ordered.names[0] in apart or settled(lost, kept, limits),
         "seeds_needed": limits.rule.seeds_needed(tests + 1),
         "deployable": deployable,
         "missing": {metric: counts for metric in values if (counts := _missing(values[metric], tables.names))},

@@ -178,12 +178,14 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         f"so many holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
-        tied = len(verdict["schemes"][config.focus_scheme]["tied_with"])
-        if tied == 1:
-            return f"{said}; seeds were added until decided, by a test that allows for looking after every batch."
+        judged = verdict["schemes"][config.focus_scheme]
+        by = "by a test and a bound that allow for looking after every batch"
+        if len(judged["tied_with"]) == 1 and judged["settled"]:
+            return f"{said}; seeds were added until decided, {by}."
+        what = "told apart from all others" if len(judged["tied_with"]) > 1 else "known to be deployable or not"
         return (
             f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not "
-            "yet told apart from all others, by a test that allows for looking after every batch."
+            f"yet {what}, {by}."
         )
     waits = [
         (scheme, pair)

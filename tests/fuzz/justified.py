@@ -161,7 +161,7 @@ def _words_of_a_reason(facts: _Facts, scheme: str, judged: Judged) -> None:
 def _words_of_the_summary(facts: _Facts) -> None:
     schemes = facts.folder.verdict["schemes"]
     bits = facts.folder.study["bits"][0]
-    decided = len(schemes[f"w{bits}a{bits}"]["tied_with"]) == 1
+    decided = len(schemes[f"w{bits}a{bits}"]["tied_with"]) == 1 and schemes[f"w{bits}a{bits}"]["settled"]
     for line in facts.folder.verdict["summary"]:
         _says_not_learned(facts, line)
         assert decided or "were added until decided" not in line, f"nothing is decided: {line}"

@@ -196,7 +196,11 @@ def test_at_most_eight_lines(metrics: Callable[..., pd.DataFrame], count: int) -
 def test_looking_often_is_said(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, {"relu": 0.8, "silu": 0.8, "hardgelu": 0.9}, dict.fromkeys(NAMES, 0.98))
     line = summary(STUDY, verdict | {"test": "anytime"})[2]
-    assert "seeds were added until decided, by a test that allows for looking after every batch" in line
+    assert "seeds were added until decided, by a test and a bound that allow for looking after every batch" in line
+    verdict["schemes"]["w4a4"]["settled"] = False
+    line = summary(STUDY, verdict | {"test": "anytime"})[2]
+    assert "the best at w4a4 was not yet known to be deployable or not" in line
+    verdict["schemes"]["w4a4"]["settled"] = True
     assert "more would tell" not in line  # that is reckoned for the test of a fixed number of seeds
     assert "added" not in summary(STUDY, verdict)[2]
 
