@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
+from quantstudy.drift.heldout import DROP
+from quantstudy.judge.verdict import EVEN, FLIPS, FLOAT, ODD, RANKED
 from quantstudy.records.run import SUMMARIES, Run, reading_once
 from quantstudy.records.schemas import METRICS, rows, to_parquet
 from quantstudy.records.store import write_json
@@ -83,8 +84,9 @@ def test_metrics_are_read_a_row_group_at_a_time(tmp_path: Path, monkeypatch: pyt
 
 
 def test_all_that_is_judged_and_drawn_is_among_the_summaries() -> None:
-    needed = {RANKED, FLOAT, FLIPS, *decision.METRICS, *ranges.MEASURES}
+    needed = {RANKED, EVEN, ODD, FLOAT, DROP, FLIPS, *decision.METRICS, *ranges.MEASURES}
     needed |= {f"sqnr_db_{view}" for view in fold_noise.VIEWS}
+    needed |= {"accuracy_float", "accuracy_quantized", "accuracy_drop"}  # on the plane, for whoever reads a run
     assert needed == set(SUMMARIES)
 
 
