@@ -18,12 +18,13 @@ first; numbers are fractions, null where there is none; `iqm` is the interquarti
 `drop_bound`, `worst` see `deployable.shipping`, `best_of` see there, `difference_to_best` is best − this one, its
 interval not corrected, `p_holm` corrected, `improvement` how often the best is ahead of this one at the same seed,
 `accuracy_float` the mean, `learned` whether that is enough, `missing` the seeds without a finite value, `stability` in
-which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves
-in which it is first), `settled` (whether it is decided if the best is deployable: the bounds of its share of networks
-that pass lie on one side of the assurance, or something else forbids it), `winner`, `tied_with` (the best included),
+which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves in
+which it is first), `settled` (whether it is decided if the best is deployable: the bounds of its share of networks that
+pass lie on one side of the assurance, or something else forbids it), `winner`, `tied_with` (the best included),
 `seeds_needed` (the fewest at which one of the compared can be told apart from all others), `more_seeds` (how many more
 would tell two of the tied apart: `[{"pair", "seeds", "low", "high"}]`, null where no number is given, see `power`),
-`deployable`, `missing` (values left out: metric → activation → how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
+`deployable`, `missing` (values left out: metric → activation → how many), `flips` (see `flips.judge_flips`) and
+`backends_differ` (`differences` of this scheme).
 
 Activations without any value stand last in the ranking and take no part in the comparison. With a cost table, as
 every run has one, each scheme also has `tie_break` (see `tie`): which of those tied and deployable cost least.
