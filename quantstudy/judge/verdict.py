@@ -123,13 +123,19 @@ def judge(
     return {
         "schemes": judged,
         "seeds": len(seeds),
+        "not_learned": not_learned,
+        "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
+        **_asked(limits),
+    }
+
+
+def _asked(limits: Limits) -> dict[str, Any]:
+    return {
         "allowed_drop": float(limits.allowed_drop),
         "assurance": float(limits.assurance),
         "min_accuracy": float(limits.min_accuracy),
         "seeds_to_deploy": limits.seeds_to_deploy,
         "learned": float(limits.learned),
-        "not_learned": not_learned,
-        "coverage": coverage(len(seeds)) if len(seeds) > 1 else None,
         "test": limits.rule.name,
     }
 
