@@ -78,8 +78,7 @@ def judge_multiverse(
     recorded = _values(frame, activations, seeds, axes)
     unlearned, failed = _not_learned(frame, activations, seeds, axes, learned)
     values = np.where(unlearned[:, :, None], np.nan, recorded)
-    comparisons = [paired_against_best(rows, rule.p) for rows in values]
-    means = _means(values)
+    comparisons, means = [paired_against_best(rows, rule.p) for rows in values], _means(values)
     tells = len(activations) > 1 and seeds >= rule.seeds_needed(len(activations))
     best, tied = _outcome(comparisons, means, tells)
     choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
