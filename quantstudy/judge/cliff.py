@@ -9,9 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantstudy.drift.heldout import DROP, QUANTIZED
-from quantstudy.judge.deployable import Limits, shipping, suffices, suffices_in_halves
+from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves
+from quantstudy.judge.facts import is_fact
 from quantstudy.judge.parity import differing
-from quantstudy.judge.statistics.bootstrap import TAILS, Floats, resampled_means
+from quantstudy.judge.statistics.bootstrap import ERROR, TAILS, Floats, resampled_means
 from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
@@ -50,8 +51,10 @@ def judge_cliff(
         For `deployable`: the smallest from which on it is deployable (`deployable.suffices`), `low` and `high` None,
         and `stability`, the share of the halves of the seeds that have the same one. `bits` is None if there is none.
 
-        The whole is `{"bit_cliff": that, "first_width": {part: {"bits", "activations", "stability"}}}`: the first width
-        at which any activation is deployable, which are, and how many halves have the same first width.
+        The whole is `{"bit_cliff": that, "first_width": {part: {"bits", "activations", "stability", "sure"}}}`: the
+        first width at which any activation is deployable, which are, how many halves have the same first width, and
+        whether that is a fact: with so many activations the first is early by chance, so one of these must be
+        deployable there and at all wider ones by a bound corrected for their number, too.
     """
     flips, drops, kept = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", DROP, QUANTIZED))
     bit_widths = sorted(int(bits) for bits in frame["bits"].unique())
@@ -68,7 +71,7 @@ def judge_cliff(
     for part in parts:
         lost, right = ([table(of, name, part) for name in activations] for of in (drops, kept))
         widths = [
-            _Widths.of(drop, accuracy, allowed(name, part), limits)
+            _Widths.of(drop, accuracy, allowed(name, part), limits, len(activations))
             for name, drop, accuracy in zip(activations, lost, right, strict=True)
         ]
         found["bit_cliff"][part] = {
@@ -82,17 +85,28 @@ def judge_cliff(
 
 @dataclass(frozen=True, eq=False)
 class _Widths:
-    """From which place in the bit widths on an activation is deployable: of all seeds, and in each half of them."""
+    """From which place in the bit widths on an activation is deployable.
+
+    Attributes:
+        place: by all seeds.
+        corrected: by all seeds and a bound that is corrected for the number of activations.
+        in_halves: in each half of the seeds.
+        seeds: how many there are.
+    """
 
     place: int
+    corrected: int
     in_halves: NDArray[np.intp]
     seeds: int
 
     @classmethod
-    def of(cls, drops: Floats, right: Floats, allowed: NDArray[np.bool_], limits: Limits) -> "_Widths":
+    def of(cls, drops: Floats, right: Floats, allowed: NDArray[np.bool_], limits: Limits, number: int) -> "_Widths":
         fits = np.array([suffices(one, limits) for one in shipping(drops, right, limits)]) & allowed
+        lows = [limits.rule.share_low(row, ERROR / number) for row in passing(drops, limits)]
         halves = suffices_in_halves(drops, limits) & allowed[:, None]
-        return cls(int(_first(fits[:, None])[0]), _first(halves), drops.shape[1])
+        surely = fits & (np.array(lows) >= limits.assurance)
+        place, corrected = (int(_first(found[:, None])[0]) for found in (fits, surely))
+        return cls(place, corrected, _first(halves), drops.shape[1])
 
     def said(self, bit_widths: Sequence[int]) -> dict[str, Any]:
         same = stability(self.in_halves == self.place, self.seeds)
@@ -104,7 +118,9 @@ def _first_of_any(activations: Sequence[str], widths: Sequence[_Widths], bit_wid
     bits = _bits(first, bit_widths)
     same = np.min([own.in_halves for own in widths], axis=0) == first
     who = [name for name, own in zip(activations, widths, strict=True) if own.place == first and bits is not None]
-    return {"bits": bits, "activations": who, "stability": stability(same, widths[0].seeds)}
+    share = stability(same, widths[0].seeds)
+    shown = bits is None or first == min(own.corrected for own in widths)
+    return {"bits": bits, "activations": who, "stability": share, "sure": shown and is_fact(share)}
 
 
 def _curve(rates: Floats, bit_widths: Sequence[int]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.judge.rules import Rule, rule_of
-from quantstudy.judge.statistics.bootstrap import Floats, mean_of
+from quantstudy.judge.statistics.bootstrap import ERROR, Floats, mean_of
 from quantstudy.judge.statistics.halves import half_means
 from quantstudy.judge.statistics.seeds import DIGITS, json_number
 from quantstudy.judge.statistics.shares import prediction_bound
@@ -83,7 +83,7 @@ def shipping(drop: Floats, accuracy: Floats, limits: Limits) -> list[dict[str, A
     return [
         {
             "pass_share": json_number(mean_of(row.astype(np.float64))),
-            "pass_low": json_number(limits.rule.share_low(row)),
+            "pass_low": json_number(limits.rule.share_low(row, ERROR)),
             "drop_bound": json_number(prediction_bound(lost)),
             "worst": json_number(float(kept.min(initial=math.inf)) if np.isfinite(kept).all() else math.nan),
         }
@@ -126,7 +126,7 @@ def settled(drop: Floats, accuracy: Floats, limits: Limits) -> bool:
         limits: what the study asks.
     """
     (found,) = shipping(drop[None], accuracy[None], limits)
-    most = 1.0 - limits.rule.share_low(~passing(drop, limits))
+    most = 1.0 - limits.rule.share_low(~passing(drop, limits), ERROR)
     learned = bool(mean_of((accuracy + drop)[np.isfinite(accuracy + drop)]) >= limits.learned)
     return suffices(found, limits) or most < limits.assurance or too_low(found, limits) or not learned
 

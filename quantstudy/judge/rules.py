@@ -27,13 +27,13 @@ class Rule:
         name: as verdict.json has it.
         p: paired differences `[seeds]`, all finite → two-sided p-value of «no difference».
         seeds_needed: number of activations → the fewest seeds at which one can be told apart from all others.
-        share_low: which networks pass → one-sided 95 % lower bound of their share.
+        share_low: which networks pass, and the error allowed → one-sided lower bound of their share.
     """
 
     name: str
     p: Callable[[Floats], float]
     seeds_needed: Callable[[int], int]
-    share_low: Callable[[Passes], float]
+    share_low: Callable[[Passes, float], float]
 
     def networks_needed(self, share: float) -> int:
         """Return the fewest networks, all passing, at which the lower bound of their share is at least this.
@@ -42,11 +42,11 @@ class Rule:
         (14, 18)
         """
         below, above = 0, 1
-        while self.share_low(np.ones(above, dtype=bool)) < share:
+        while self.share_low(np.ones(above, dtype=bool), bootstrap.ERROR) < share:
             below, above = above, 2 * above
         while above - below > 1:
             middle = (below + above) // 2
-            enough = self.share_low(np.ones(middle, dtype=bool)) >= share
+            enough = self.share_low(np.ones(middle, dtype=bool), bootstrap.ERROR) >= share
             below, above = (below, middle) if enough else (middle, above)
         return above
 

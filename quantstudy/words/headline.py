@@ -22,7 +22,7 @@ def outcome(judged: Mapping[str, Any]) -> str:
     names = judged["deployable"]
     if one_seed(judged):
         return "one seed: shown, not judged"
-    if judged["winner"] and is_fact(judged["stability"]):
+    if judged["winner"] and judged["sure"]:
         return f"winner: {judged['winner']}"
     if not judged["best"]:
         return "nothing measured"
@@ -51,7 +51,7 @@ def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if config.seeds == 1:
         return f"One seed cannot say which activation to deploy at {scheme}"
     first = judged["ranking"][0]
-    if judged["winner"] and is_fact(judged["stability"]) and is_fact(first["stability"]):
+    if judged["winner"] and judged["sure"] and is_fact(first["stability"]):
         return f"Deploy {judged['best']} at {scheme}"
     if judged["deployable"]:
         return _which(scheme, judged)
@@ -65,7 +65,7 @@ def _which(scheme: str, judged: Mapping[str, Any]) -> str:
     """Return which activations are deployable at a scheme, where none of them is the one to deploy."""
     best, tied, shown = judged["best"], judged["tied_with"], listed(judged["deployable"], 4)
     if judged["winner"]:
-        return f"Deployable at {scheme}: {shown}; {best} may lead, but not in every half of the seeds"
+        return f"Deployable at {scheme}: {shown}; that {best} leads is open"
     if len(tied) > 1:
         return f"Deployable at {scheme}: {shown}; {plural(len(tied), 'activation')} tied for best, so no winner"
     return f"Deployable at {scheme}: {shown}; the best, {best}, is not among them"

@@ -16,6 +16,7 @@ from quantstudy.words.verdict import (
     MOST_NAMES,
     certainty,
     disagreements,
+    doubt,
     lost_networks,
     marked,
     more_seeds,
@@ -80,7 +81,7 @@ def _width(bits: int, verdict: Mapping[str, Any]) -> str:
 def _fate(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     """What can be deployed at one scheme, without numbers, so that schemes can share it."""
     names, unsure = judged["deployable"], open_ones(judged)
-    if judged["winner"] and is_fact(judged["stability"]) and judged["winner"] not in unsure:
+    if judged["winner"] and judged["sure"] and judged["winner"] not in unsure:
         return f"deploy {judged['winner']}"
     if not names:
         return "too few seeds to call anything deployable" if too_few(verdict) else "nothing is deployable"
@@ -122,9 +123,8 @@ def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     if not judged["ranking"][0]["deployable"]:
         alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
         return alone + way_out(verdict)
-    if judged["winner"] and not is_fact(judged["stability"]):
-        lead = f"That it is the best is open: it is so {in_halves(judged['stability'])}"
-        return f". {lead}; take any that is deployable, or run more seeds."
+    if judged["winner"] and not judged["sure"]:
+        return f". That it is the best is open: {doubt(judged)}; take any that is deployable, or run more seeds."
     return "."
 
 
@@ -152,12 +152,13 @@ def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     apart = f"with weights alone the first {weights}, with activations alone {activations}"
     both = first["both"]
     unsure = any("(open" in said for said in (_from(both), weights, activations))
-    end = " Open: only so many random halves of the seeds have that width." if unsure else ""
+    end = " Open: so many random halves of the seeds have that width." if unsure else ""
     if both["bits"] is None:
         return f"With both quantized none is deployable at any width up to 16 bits; {apart}.{end}"
-    who = f"the first to be deployable {'are' if len(both['activations']) > 1 else 'is'} {listing(both['activations'])}"
-    if len(both["activations"]) == len(config.activations) > 1:
-        who = "all are deployable"
+    names = both["activations"]
+    who = f"the first shown to be deployable {'are' if len(names) > 1 else 'is'} {listing(names)}"
+    if len(names) == len(config.activations) > 1:
+        who = "all are shown to be deployable"
     return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits.{end}"
 
 
@@ -165,7 +166,7 @@ def _from(first: Mapping[str, Any]) -> str:
     if first["bits"] is None:
         return "at no width"
     said = f"from {first['bits']} bits on"
-    return said if is_fact(first["stability"]) else f"{said} (open, {share(first['stability'])})"
+    return said if first["sure"] else f"{said} (open, {share(first['stability'])})"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

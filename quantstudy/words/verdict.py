@@ -72,18 +72,29 @@ def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -
         return ["One seed: no interval, so nothing is called deployable and no winner is named; run more seeds."]
     first = judged["ranking"][0]
     loss = f"it {_loss(first)}; {passing(first, asked)}"
-    if judged["winner"] and is_fact(judged["stability"]) and is_fact(first["stability"]):
+    if judged["winner"] and judged["sure"] and is_fact(first["stability"]):
         return [f"Deploy {best} at {scheme}: {loss}, {proof(first)}.", _lead(judged)]
     said = [_deployable(scheme, judged, asked), *said_to_be_open(judged)]
     if judged["winner"]:
-        lead = f"{best} leads, but that is open: it is first {in_halves(judged['stability'])}"
+        lead = f"{best} leads, but that is open: {doubt(judged)}"
         return [*said, f"{lead}; take any that is deployable, or run more seeds."]
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
         end = _by_cost(judged) if deployable else way_out(asked)
         return [*said, f"{who} are tied: no winner{end}"]
-    alone = f"{best} is {_alone(judged)}" if is_fact(judged["stability"]) else f"{best} may be {_alone(judged)}"
+    alone = f"{best} is {_alone(judged)}" if judged["sure"] else f"{best} may be {_alone(judged)}"
     return [*said, f"{alone} but not deployable: no winner{way_out(asked)}"]
+
+
+def doubt(judged: Mapping[str, Any]) -> str:
+    """Return why it is open that the best of a scheme leads.
+
+    >>> doubt({"stability": 0.61}), doubt({"stability": 1.0})
+    ('it is first in only 61 % of random halves of the seeds', 'it may be chance, all schemes counted')
+    """
+    if is_fact(judged["stability"]):
+        return "it may be chance, all schemes counted"
+    return f"it is first {in_halves(judged['stability'])}"
 
 
 def noun(judged: Mapping[str, Any]) -> str:

@@ -92,9 +92,10 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
             | {"low": None if missing else 14, "high": None if missing else 100_000}
         ],
         "stability": 1.0 if deployable else 0.5,
+        "sure": deployable and seeds > 1,
     }
     scheme = f"w{bits[0]}a{bits[0]}"
-    first = {"bits": 16, "activations": list(names), "stability": 0.5}
+    first = {"bits": 16, "activations": list(names), "stability": 0.5, "sure": False}
     layer = {"layer": 7, "rank": 1, "all_but_one": three(0.999), "shapley": three(0.999)}
     causes: list[dict[str, Any]] = [
         {"of": "hardgelu", "question": "bound", **three(-0.999), "differs": True, "stability": 0.5, "not_learned": []}

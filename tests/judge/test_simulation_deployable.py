@@ -7,8 +7,8 @@ import pytest
 import scipy.stats
 
 from quantstudy.judge.deployable import shipping, suffices, suffices_in_halves
+from quantstudy.judge.facts import STABLE
 from quantstudy.judge.rules import ANYTIME, PERMUTATION
-from quantstudy.judge.statistics.halves import STABLE
 from quantstudy.judge.statistics.shares import STAKES
 from tests.judge.limits import asked
 

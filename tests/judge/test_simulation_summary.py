@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from quantstudy.judge.cliff import _first_of_any, _Widths
+from quantstudy.judge.facts import STABLE
 from quantstudy.judge.ranking import Measured
 from quantstudy.judge.statistics.bootstrap import ERROR, holm, paired_p
-from quantstudy.judge.statistics.halves import STABLE, first_in_halves, half_means
+from quantstudy.judge.statistics.halves import first_in_halves, half_means
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.judge.verdict import _compared
 from tests.judge.conftest import build

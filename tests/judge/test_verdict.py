@@ -55,7 +55,7 @@ def test_schema_and_order_of_schemes():
     for judged in found["schemes"].values():
         assert set(judged) == {
             "backend", "seeds", "ranking", "best", "winner", "tied_with", "more_seeds", "deployable", "missing",
-            "backends_differ", "seeds_needed", "flips", "stability", "settled",
+            "backends_differ", "seeds_needed", "flips", "stability", "settled", "sure",
         }  # fmt: skip
         assert judged["seeds"] == 6
         assert judged["backend"] == "simulated"

@@ -237,8 +237,8 @@ def test_headlines(make_run: Callable[..., Any]) -> None:
     assert headline(run.config.with_options(seeds=13), few) == (
         "13 seeds cannot show what is deployable at w4a4: that takes 14 seeds or more"
     )
-    won["schemes"]["w4a4"]["stability"] = 0.6
-    assert headline(run.config, won) == ("Deployable at w4a4: silu; silu may lead, but not in every half of the seeds")
+    won["schemes"]["w4a4"]["sure"] = False
+    assert headline(run.config, won) == ("Deployable at w4a4: silu; that silu leads is open")
     tied = _verdict(run, relu=high, silu=high)
     assert headline(run.config, tied) == "Deployable at w4a4: relu and silu; 2 activations tied for best, so no winner"
     nothing = _verdict(run, relu=[np.nan] * 15, silu=[np.nan] * 15)

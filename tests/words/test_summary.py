@@ -50,7 +50,7 @@ def beyond(
     ]
     least = {"relu": 7, "silu": 8, "hardgelu": 7}
     cliff = {name: {"deployable": {"bits": bits, "low": None, "high": None}} for name, bits in least.items()}
-    first = {"bits": 7, "activations": ["relu", "hardgelu"], "stability": 1.0}
+    first = {"bits": 7, "activations": ["relu", "hardgelu"], "stability": 1.0, "sure": True}
     regrets = {"relu": 0.05, "silu": 0.03, "hardgelu": 0.004}
     leader = {"activation": "hardgelu", "regret": 0.004, "low": 0.002, "high": 0.007, "stability": 1.0}
     of_bound = {"of": "hardgelu", "question": "bound", "p_holm": 0.001 if gain else 1.0, "not_learned": []}
@@ -86,8 +86,8 @@ def test_nothing_is_deployable_and_all_are(metrics: Callable[..., pd.DataFrame])
     assert f"; 16 {passes}, so at least 82 % of such networks do (95 % confidence). No winner: " in lines[1]
     assert lines[1].endswith("are tied there; take one that is deployable.")
     assert lines[2] == (
-        "With both quantized the first to be deployable are relu and hardgelu, from 7 bits on; with weights alone the "
-        "first from 7 bits on, with activations alone from 7 bits on: plan with no fewer bits."
+        "With both quantized the first shown to be deployable are relu and hardgelu, from 7 bits on; with weights "
+        "alone the first from 7 bits on, with activations alone from 7 bits on: plan with no fewer bits."
     )
     assert "16 seeds" in lines[3]
     assert lines[4] == (
@@ -232,12 +232,12 @@ def test_from_how_many_bits_on(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
 
     def first(bits: int | None, names: tuple[str, ...] = (), stability: float = 1.0) -> dict[str, Any]:
-        return {"bits": bits, "activations": list(names), "stability": stability}
+        return {"bits": bits, "activations": list(names), "stability": stability, "sure": stability == 1.0}
 
     verdict["first_width"] = {"both": first(8, NAMES), "weights": first(5, ("silu",), 0.46), "activations": first(None)}
     assert summary(STUDY, verdict)[2] == (
-        "With both quantized all are deployable, from 8 bits on; with weights alone the first from 5 bits on (open, "
-        "46 %), with activations alone at no width: plan with no fewer bits. Open: only so many random halves of the "
+        "With both quantized all are shown to be deployable, from 8 bits on; with weights alone the first from 5 bits on "
+        "(open, 46 %), with activations alone at no width: plan with no fewer bits. Open: so many random halves of the "
         "seeds have that width."
     )
     verdict["first_width"]["both"] = first(None)

@@ -22,7 +22,7 @@ ENOUGH = "Deployable at w4, with enough networks within the allowed 2.0 points: 
 def say(metrics):
     """Return the reason of one scheme; accuracies are `{activation: [seeds]}`, the float ones 1 unless given."""
 
-    def build(quantized, full=None, allowed=0.02, scheme="w4", stability=None, open_for="", **options):
+    def build(quantized, full=None, allowed=0.02, scheme="w4", stability=None, by_chance=False, open_for="", **options):
         full = full or {a: np.ones(len(v)) for a, v in quantized.items()}
         frame = metrics(full, {scheme: quantized}, flips={scheme: {a: np.zeros(len(v)) for a, v in quantized.items()}})
         demands = {key: options.pop(key) for key in ("learned", "assurance", "min_accuracy") if key in options}
@@ -30,6 +30,7 @@ def say(metrics):
         found = judge(frame, activations=list(quantized), schemes=[scheme], focus=scheme, limits=limits, **options)
         judged = found["schemes"][scheme]
         judged["stability"] = stability or judged["stability"]
+        judged["sure"] &= not (stability or by_chance)
         for entry in judged["ranking"]:
             entry["stability"] = 0.5 if entry["activation"] == open_for else entry["stability"]
         return with_reasons(found)["schemes"][scheme]["reason"]
@@ -115,6 +116,9 @@ def test_a_lead_that_half_the_seeds_may_not_have_is_open(say):
         "deployable, or run more seeds."
     )
     assert reason.startswith(f"{ENOUGH}silu. ")
+    assert "silu leads, but that is open: it may be chance, all schemes counted; take any" in say(
+        quantized, by_chance=True
+    )
 
 
 def test_what_is_deployable_in_some_halves_only_is_open(say):

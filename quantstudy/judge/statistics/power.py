@@ -54,7 +54,9 @@ def more_seeds(differences: ArrayLike, level: float, power: float = 0.8) -> int 
 
 
 def more_seeds_range(differences: ArrayLike, level: float, power: float = 0.8) -> tuple[int | None, int | None]:
-    """Return between which two numbers `more_seeds` lies in 90 % of the resamples of the seeds, 5 % on either side.
+    """Return between which numbers `more_seeds` lies in 90 % of the resamples of the seeds, 5 % on either side.
+
+    Its own number is always between them.
 
     The fewer seeds there are the wider it is: the difference that one number stands on is itself roughly known.
 
@@ -79,7 +81,9 @@ def more_seeds_range(differences: ArrayLike, level: float, power: float = 0.8) -
     variances = np.maximum(resampled_means(np.square(unit)) - np.square(means), 0.0) * len(row) / (len(row) - 1)
     with np.errstate(divide="ignore", invalid="ignore"):  # resamples of one seed alone have no spread
         effects = np.nan_to_num(np.abs(means) / np.sqrt(variances), nan=0.0, posinf=np.inf)
-    small, large = np.quantile(effects, [0.05, 0.95], method="inverted_cdf")
+    own = abs(float(row.mean() / row.std(ddof=1)))  # which few resamples may have, where there are few seeds
+    ends = np.quantile(effects, [0.05, 0.95], method="inverted_cdf")
+    small, large = min(own, ends[0]), max(own, ends[1])
     return _more(float(large), len(row), level, power), _more(float(small), len(row), level, power)
 
 

@@ -24,8 +24,8 @@ HALVINGS = 48
 """Halvings of [0, 1] in search of a bound: 2^-48 is below the decimals that are kept."""
 
 
-def share_low(passes: Passes) -> float:
-    """Return the one-sided 95 % Clopper-Pearson lower bound of the share of networks that pass.
+def share_low(passes: Passes, error: float = ERROR) -> float:
+    """Return the one-sided Clopper-Pearson lower bound of the share of networks that pass, of 95 % unless told else.
 
     The 5 % quantile of Beta(k, n - k + 1) with k of n passing; 0 for k = 0. In at most 5 % of all samples it lies above
     the true share. For one look at a number of networks that was fixed beforehand; else `anytime_share_low`.
@@ -34,11 +34,11 @@ def share_low(passes: Passes) -> float:
     (0.807364, 0.0)
     """
     passed, networks = int(np.count_nonzero(passes)), len(passes)
-    return float(betaincinv(passed, networks - passed + 1, ERROR)) if passed else 0.0
+    return float(betaincinv(passed, networks - passed + 1, error)) if passed else 0.0
 
 
-def anytime_share_low(passes: Passes) -> float:
-    """Return a one-sided 95 % lower bound of the share that passes, valid however often one looks.
+def anytime_share_low(passes: Passes, error: float = ERROR) -> float:
+    """Return a one-sided lower bound of the share that passes, of 95 % unless told else, however often one looks.
 
     Against a share of p, a bet multiplies what one has by s at each failure and by s + (1 - s)/p at each success: if
     the share is p, the mean of that factor is 1, so the mean E over STAKES ever exceeds 20 with probability 1/20 at
@@ -55,7 +55,7 @@ def anytime_share_low(passes: Passes) -> float:
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _largest_log_gain(passed, failed, middle) >= -math.log(ERROR) else (low, middle)
+        low, high = (middle, high) if _largest_log_gain(passed, failed, middle) >= -math.log(error) else (low, middle)
     return low
 
 
