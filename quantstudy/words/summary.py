@@ -225,8 +225,11 @@ def _choices(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Who loses least under other reasonable choices, trained and evaluated anew."""
     if "multiverse" not in verdict:
         return ""
-    (finding, *_) = verdict["multiverse"]["summary"]
-    return f"Other reasonable choices, of learning rate, islands, widths, quantizers: {finding}"
+    found = verdict["multiverse"]
+    (finding, *_) = found["summary"]
+    if not is_fact(found["least_regret"]["stability"]) or found["least_regret"]["activation"] in verdict["not_learned"]:
+        return str(finding)
+    return f"{finding.removesuffix('.')}: choose it if learning rate, islands, widths and quantizers may change."
 
 
 def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

@@ -127,7 +127,10 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
             "placement": {scheme: {"settings": [{}] * 57, "regret": lost, "leader": leader, "change": change}},
             "first_width": dict.fromkeys(("both", "weights", "activations"), first),
             "cause": {scheme: causes},
-            "multiverse": {"summary": [f"{finding(other)}."]},
+            "multiverse": {
+                "summary": [f"{finding(other)}."],
+                "least_regret": other["least_regret"] | {"activation": names[0]},
+            },
         }
     verdict["not_learned"] = {} if learned else dict.fromkeys(names, 0.5)
     verdict["summary"] = [marked(line, verdict["not_learned"]) for line in summary(config, verdict)]

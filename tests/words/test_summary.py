@@ -221,10 +221,17 @@ def test_a_tie_that_cost_breaks(metrics: Callable[..., pd.DataFrame]) -> None:
 def test_a_multiverse_is_quoted(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = beyond(judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.985)))
     without = summary(STUDY, verdict)
-    quoted = summary(STUDY, verdict | {"multiverse": {"summary": ["Over 7 ways relu loses least.", "more"]}})
+    least = {"metric": "heldout_accuracy_quantized", "activation": "relu", "stability": 1.0}
+    quoted = summary(
+        STUDY, verdict | {"multiverse": {"summary": ["Over 7 ways relu loses least.", "more"], "least_regret": least}}
+    )
     (line,) = [line for line in quoted if line not in without]
-    assert line.startswith("Other reasonable choices, ")
-    assert line.endswith(": Over 7 ways relu loses least.")
+    assert line == (
+        "Over 7 ways relu loses least: choose it if learning rate, islands, widths and quantizers may change."
+    )
+    least["stability"] = 0.61
+    opened = {"summary": ["Open: who.", "more"], "least_regret": least}
+    assert "Open: who." in summary(STUDY, verdict | {"multiverse": opened})
     assert len(quoted) == len(without) + 1 == 8
 
 
