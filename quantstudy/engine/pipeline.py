@@ -137,16 +137,11 @@ def _decided(run: Run) -> bool:
     left the answer is yes: more seeds would not help.
     """
     from quantstudy.engine.collect import focus_accuracies
-    from quantstudy.judge.deployable import limits_of, settled
-    from quantstudy.judge.statistics.paired import paired_against_best
+    from quantstudy.judge.decided import decided
+    from quantstudy.judge.deployable import limits_of
 
     accuracies, drops = focus_accuracies(run)
-    if not len(accuracies):
-        return True
-    limits = limits_of(run.config)
-    found = paired_against_best(accuracies, limits.rule.p)
-    best = found.reference
-    return int(found.tied.sum()) == 1 and settled(drops[best], accuracies[best], limits)
+    return not len(accuracies) or decided(accuracies, drops, limits_of(run.config))
 
 
 def redo(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantstudy.drift.heldout import DROP, QUANTIZED
-from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves
+from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves, too_low
 from quantstudy.judge.facts import is_fact
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import ERROR, TAILS, Floats, resampled_means
@@ -101,7 +101,9 @@ class _Widths:
 
     @classmethod
     def of(cls, drops: Floats, right: Floats, allowed: NDArray[np.bool_], limits: Limits, number: int) -> "_Widths":
-        fits = np.array([suffices(one, limits) for one in shipping(drops, right, limits)]) & allowed
+        shipped = shipping(drops, right, limits)
+        allowed = allowed & ~np.array([too_low(one, limits) for one in shipped])
+        fits = np.array([suffices(one, limits) for one in shipped]) & allowed
         lows = [limits.rule.share_low(row, ERROR / number) for row in passing(drops, limits)]
         halves = suffices_in_halves(drops, limits) & allowed[:, None]
         surely = fits & (np.array(lows) >= limits.assurance)

@@ -49,7 +49,7 @@ import pandas as pd
 from quantstudy.drift import heldout
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.judge.deployable import Limits, settled
-from quantstudy.judge.facts import is_fact
+from quantstudy.judge.facts import FOCUS_ERROR, is_fact
 from quantstudy.judge.flips import judge_flips
 from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
@@ -66,13 +66,6 @@ RANKED, FLOAT, FLIPS = heldout.QUANTIZED, heldout.FLOAT, "flip_rate"
 
 EVEN, ODD = heldout.HALVES[True], heldout.HALVES[False]
 """The ranking metric on either half of the points, for `best_of`."""
-
-FOCUS_ERROR = 0.04
-"""Of the 5 % of summaries that may hold a false winner as a fact, the focus scheme has these.
-
-The others have the rest, or all once the focus scheme's best is told apart. With 5 % for the focus scheme and as many
-for the others, 6 to 7 % of summaries had one of two activations that are alike (`make slow`).
-"""
 
 COLUMNS = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that are read."""

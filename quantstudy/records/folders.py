@@ -86,7 +86,11 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
     # a run must not mix numbers of two revisions of the arithmetic, nor be judged by code for another revision
     for what, now, does in (("format", FORMAT, "writes"), ("arithmetic", REVISION, "computes with")):
         if manifest.get(what) != now:
-            way_out = "choose another folder, or --fresh to empty this one" if field == "out" else "run the study again"
+            way_out = (
+                "choose another folder, or --fresh to empty this one"
+                if field == "out"
+                else "run the study again, into another folder or with --fresh"
+            )
             held = f"it holds a run of {what} {manifest.get(what)}, this version {does} {what} {now}"
             raise BadInput(field, str(folder), f"{held}; {way_out}")
     if file_sha256(folder / "study.toml") != manifest.get("study"):

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED
+from quantstudy.judge.facts import is_fact
 from quantstudy.words.numbers import listed, number, points, real
 from quantstudy.words.verdict import UNLEARNED, certainty, marked
 
@@ -129,9 +130,10 @@ def finding(scheme: str, groups: Mapping[str, Entries], seeds: int) -> str:
 
 
 def ahead_and_behind(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the keys of the rows that differ and are above 0, and of those that differ and are below."""
-    above = [name for name, row in rows.items() if row["differs"] and real(row["mean"]) > 0.0]
-    return above, [name for name, row in rows.items() if row["differs"] and name not in above]
+    """Return the keys of the rows that surely differ and are above 0, and of those that do and are below."""
+    sure = {name: row for name, row in rows.items() if row["differs"] and is_fact(row["stability"])}
+    above = [name for name, row in sure.items() if real(row["mean"]) > 0.0]
+    return above, [name for name in sure if name not in above]
 
 
 def _parts(groups: Mapping[str, Entries], over: int) -> str:

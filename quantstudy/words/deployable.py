@@ -6,7 +6,7 @@ from typing import Any
 from quantstudy.judge.facts import is_fact
 from quantstudy.words.numbers import limit, listing, plural, points
 
-ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy", "learned")
+ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy", "learned", "test")
 """What verdict.json says of the study's demands."""
 
 
@@ -42,13 +42,12 @@ def passing(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     )
 
 
-def passes(entry: Mapping[str, Any]) -> str:
+def passes(entry: Mapping[str, Any], networks: int) -> str:
     """Return the same as a cell of a table.
 
-    >>> passes({"seeds": 31, "missing": 1, "pass_share": 0.75, "pass_low": 0.595})
+    >>> passes({"pass_share": 0.75, "pass_low": 0.595}, 32)
     '24 of 32, so ≥ 59 %'
     """
-    networks = entry["seeds"] + entry["missing"]
     return f"{round(entry['pass_share'] * networks)} of {networks}, so ≥ {share(entry['pass_low'])}"
 
 
@@ -71,13 +70,14 @@ def hindrance(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     if entry["deployable"]:
         return ""
     if not entry["learned"]:
-        return "has not learned"
+        full = entry["accuracy_float"]
+        return "has no accuracy in float" if full is None else f"gets only {points(full)} % right in float"
     if entry["pass_low"] < asked["assurance"]:
         few = entry["pass_share"] >= asked["assurance"]
         needed = f"fewer than the {share(asked['assurance'])} asked for"
         found = passing(entry, asked)
         return f"is not shown to be safe: {found}, {proof(entry)}, {needed}" if few else f"passes too seldom: {found}"
-    if asked["min_accuracy"] and (entry["worst"] is None or entry["worst"] < asked["min_accuracy"]):
+    if too_low(entry, asked):
         worst = "has no finite value" if entry["worst"] is None else f"gets {points(entry['worst'])} %"
         return f"has a network that {worst}, where every one must get {limit(asked['min_accuracy'])} %"
     return "is quantized otherwise by torchao"
@@ -100,11 +100,29 @@ def few_seeds(asked: Mapping[str, Any]) -> str:
     )
 
 
-def way_out(asked: Mapping[str, Any]) -> str:
-    """Return what one may do where nothing is deployable, as the end of a sentence."""
+def way_out(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return what one may do where an activation is not deployable, as the end of a sentence.
+
+    Args:
+        entry: of a ranking.
+        asked: verdict.json, of which ASKED are read.
+    """
+    if not entry["learned"]:
+        return "; train longer, or an easier task."
     if too_few(asked):
-        return f"; run --seeds {asked['seeds_to_deploy']} or more."
-    return "; take more bits, or allow a larger loss."
+        option = "--max-seeds" if asked["test"] == "anytime" else "--seeds"
+        return f"; run {option} {asked['seeds_to_deploy']} or more."
+    if entry["pass_low"] < asked["assurance"]:
+        shown = entry["pass_share"] >= asked["assurance"]
+        return "; run more seeds, or take more bits." if shown else "; take more bits, or allow a larger loss."
+    if too_low(entry, asked):
+        return "; take more bits, or ask for less accuracy."
+    return "; look at both on the device before you choose it."
+
+
+def too_low(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Return whether the worst network is below the accuracy that every one must have."""
+    return bool(asked["min_accuracy"] and (entry["worst"] is None or entry["worst"] < asked["min_accuracy"]))
 
 
 def open_ones(judged: Mapping[str, Any]) -> list[str]:
@@ -121,3 +139,8 @@ def said_to_be_open(judged: Mapping[str, Any]) -> list[str]:
     least = min(row["stability"] for row in judged["ranking"] if row["activation"] in names)
     verb = "is" if len(names) == 1 else "are"
     return [f"That {listing(names)} {verb} so is open: enough networks pass {in_halves(least)}; run more seeds."]
+
+
+def perhaps_one(judged: Mapping[str, Any]) -> bool:
+    """Return whether it is open that nothing is deployable at a scheme: for some activation many halves say it is."""
+    return any(not is_fact(row["stability"]) for row in judged["ranking"] if row["stability"] is not None)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.facts import is_fact
-from quantstudy.words.deployable import hindrance, too_few
+from quantstudy.words.deployable import hindrance, perhaps_one, too_few
 from quantstudy.words.numbers import listed, plural
-from quantstudy.words.verdict import marked
+from quantstudy.words.verdict import marked, noun
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -58,7 +58,8 @@ def _headline(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if too_few(verdict):
         needed = f"{verdict['seeds_to_deploy']} seeds or more"
         return f"{plural(config.seeds, 'seed')} cannot show what is deployable at {scheme}: that takes {needed}"
-    return f"No activation is deployable at {scheme}; the best, {judged['best']}, {hindrance(first, verdict)}"
+    none = f"No activation is {'shown to be ' if perhaps_one(judged) else ''}deployable at {scheme}"
+    return f"{none}; the {noun(judged)}, {judged['best']}, {hindrance(first, verdict)}"
 
 
 def _which(scheme: str, judged: Mapping[str, Any]) -> str:
@@ -68,4 +69,4 @@ def _which(scheme: str, judged: Mapping[str, Any]) -> str:
         return f"Deployable at {scheme}: {shown}; that {best} leads is open"
     if len(tied) > 1:
         return f"Deployable at {scheme}: {shown}; {plural(len(tied), 'activation')} tied for best, so no winner"
-    return f"Deployable at {scheme}: {shown}; the best, {best}, is not among them"
+    return f"Deployable at {scheme}: {shown}; the {noun(judged)}, {best}, is not among them"

@@ -48,7 +48,7 @@ def scheme_text(scheme: Scheme, judged: Mapping[str, Any]) -> Row:
         "words": _in_words(scheme),
         "outcome": outcome(found),
         "reason": found["reason"],
-        "ranking": [_entry(entry, found["tied_with"]) for entry in found["ranking"]],
+        "ranking": [_entry(entry, found) for entry in found["ranking"]],
         "more_seeds": [f"{listing(pair['pair'])}: {more_seeds(pair)}" for pair in found["more_seeds"]],
     }
 
@@ -63,7 +63,7 @@ def _in_words(scheme: Scheme) -> str:
     return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float")
 
 
-def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
+def _entry(entry: dict[str, Any], judged: Mapping[str, Any]) -> Row:
     value = {key: real(kind) for key, kind in entry.items() if _is_real(kind)}
     places = 2 if abs(value["drop"]) < 0.02 else 1
     behind = number(100.0 * value["difference_to_best"], places)
@@ -72,12 +72,12 @@ def _entry(entry: dict[str, Any], tied: list[str]) -> Row:
         "activation": name if entry["learned"] else f"{name} ({UNLEARNED})",
         "deployable": entry["deployable"],
         "missing": f"{plural(entry['missing'], 'network')} without a finite value" if entry["missing"] else "",
-        "tied": entry["activation"] in tied,
+        "tied": entry["activation"] in judged["tied_with"],
         "accuracy": percent(value["mean"], places),
         "accuracy_interval": interval(value["low"], value["high"], places),
         "drop": number(100.0 * value["drop"], places),
         "drop_interval": interval(value["drop_low"], value["drop_high"], places),
-        "passes": passes(entry),
+        "passes": passes(entry, judged["seeds"]),
         "worst": percent(value["worst"], places),
         "bound": number(100.0 * value["drop_bound"], places),
         "best_of": [f"{row['n']}: {percent(real(row['accuracy']), places)}" for row in entry["best_of"]],

@@ -6,23 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
-from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.cause import with_sentences
-from quantstudy.words.deployable import hindrance, in_halves, open_ones, passing, proof, share, too_few, way_out
+from quantstudy.words.deployable import in_halves, share, too_few
 from quantstudy.words.numbers import listing, points
 from quantstudy.words.placement import phrase_of
 from quantstudy.words.regret import alike, changed, loss
-from quantstudy.words.verdict import (
-    MOST_NAMES,
-    certainty,
-    disagreements,
-    doubt,
-    lost_networks,
-    marked,
-    more_seeds,
-    noun,
-    with_reasons,
-)
+from quantstudy.words.verdict import certainty, marked, more_seeds, with_reasons
+from quantstudy.words.widths import width_line
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -55,92 +45,12 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
     """
     topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
     rest = [line for about in topics if (line := about(config, verdict))]
-    lines = [_width(bits, verdict) for bits in config.bit_widths]
+    lines = [width_line(bits, verdict) for bits in config.bit_widths]
     room = MOST_LINES - len(rest)
     if len(lines) > room:
         left = len(lines) - room + 1
-        lines = [*lines[: room - 1], f"{left} more widths are in verdict.json."]
+        lines = [*lines[: room - 1], f"See verdict.json for {left} more widths."]
     return [*lines, *rest]
-
-
-def _width(bits: int, verdict: Mapping[str, Any]) -> str:
-    found = {name: verdict["schemes"][name] for name in map(str, schemes_for(bits)) if name in verdict["schemes"]}
-    if _seeds(verdict) == 1:
-        return f"{bits} bits: one seed gives no interval, so nothing is called deployable; run --seeds 14 or more."
-    alike: dict[str, list[str]] = {}
-    for name, judged in found.items():
-        alike.setdefault(_fate(judged, verdict), []).append(name)
-    fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
-    both = found[f"w{bits}a{bits}"]
-    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
-    apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
-    said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
-    return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
-
-
-def _fate(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """What can be deployed at one scheme, without numbers, so that schemes can share it."""
-    names, unsure = judged["deployable"], open_ones(judged)
-    if judged["winner"] and judged["sure"] and judged["winner"] not in unsure:
-        return f"deploy {judged['winner']}"
-    if not names:
-        return "too few seeds to call anything deployable" if too_few(verdict) else "nothing is deployable"
-    if len(names) == len(judged["ranking"]) > 1:
-        said = f"all {len(names)} are deployable"
-    elif len(names) > MOST_NAMES:
-        said = f"{len(names)} of {len(judged['ranking'])} are deployable"
-    else:
-        said = f"deployable: {listing(sorted(names))}"
-    return f"{said} (that is open for {listing(sorted(unsure))})" if unsure else said
-
-
-def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """Return what is known of the best at one scheme, and what the reader may do."""
-    best = judged["best"]
-    if best is None:
-        return f"No accuracy was recorded at {scheme}."
-    first = judged["ranking"][0]
-    loss = "an unknown number of points"
-    if first["drop"] is not None:
-        interval = "(no interval)"
-        if first["drop_low"] is not None:
-            interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
-        full = first["mean"] + first["drop"]
-        only = "" if first["learned"] else "only "
-        loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
-    return (
-        f"The {noun(judged)} at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
-    )
-
-
-def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """Return what follows for the reader from who is best at one scheme, as the end of a sentence or a further one."""
-    tied, named = judged["tied_with"], judged["deployable"]
-    if len(tied) > 1:
-        who = listing(tied) if len(tied) <= MOST_NAMES else f"{len(tied)} of {len(judged['ranking'])}"
-        no_winner = f". No winner: {who} are tied there"
-        return f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + way_out(verdict)
-    if not judged["ranking"][0]["deployable"]:
-        alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
-        return alone + way_out(verdict)
-    if judged["winner"] and not judged["sure"]:
-        return f". That it is the best is open: {doubt(judged)}; take any that is deployable, or run more seeds."
-    return "."
-
-
-def _state(entry: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """Return how many networks pass, or what else keeps the activation from being deployable."""
-    found = passing(entry, verdict)
-    if entry["deployable"]:
-        return f"{found}, {proof(entry)}"
-    return found if too_few(verdict) and entry["learned"] else f"it {hindrance(entry, verdict)}"
-
-
-def _by_cost(judged: Mapping[str, Any]) -> str:
-    cheapest = judged.get("tie_break", {}).get("cheapest")
-    if not cheapest:
-        return ""
-    return f", and by counted cost {listing(cheapest)} {'come' if len(cheapest) > 1 else 'comes'} first"
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -151,22 +61,23 @@ def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     weights, activations = (_from(first[part]) for part in ("weights", "activations"))
     apart = f"with weights alone the first {weights}, with activations alone {activations}"
     both = first["both"]
-    unsure = any("(open" in said for said in (_from(both), weights, activations))
-    end = " Open: so many random halves of the seeds have that width." if unsure else ""
     if both["bits"] is None:
-        return f"With both quantized none is deployable at any width up to 16 bits; {apart}.{end}"
+        none = "none is deployable" if both["sure"] else "none is shown to be deployable"
+        return f"With both quantized {none} at any width up to 16 bits; {apart}."
     names = both["activations"]
     who = f"the first shown to be deployable {'are' if len(names) > 1 else 'is'} {listing(names)}"
     if len(names) == len(config.activations) > 1:
         who = "all are shown to be deployable"
-    return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits.{end}"
+    return f"With both quantized {who}, {_from(both)}; {apart}: plan with no fewer bits."
 
 
 def _from(first: Mapping[str, Any]) -> str:
-    if first["bits"] is None:
-        return "at no width"
-    said = f"from {first['bits']} bits on"
-    return said if first["sure"] else f"{said} (open, {share(first['stability'])})"
+    said = "at no width" if first["bits"] is None else f"from {first['bits']} bits on"
+    if first["sure"]:
+        return said
+    if is_fact(first["stability"]):
+        return f"{said} (open: with so many activations it may be chance)"
+    return f"{said} (open: so in {share(first['stability'])} of random halves of the seeds)"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -181,9 +92,11 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
         judged = verdict["schemes"][config.focus_scheme]
         by = "by a test and a bound that allow for looking after every batch"
-        if len(judged["tied_with"]) == 1 and judged["settled"]:
+        if judged["best"] is None:
+            return f"{said}."
+        if judged["sure"] and judged["settled"]:
             return f"{said}; seeds were added until decided, {by}."
-        what = "told apart from all others" if len(judged["tied_with"]) > 1 else "known to be deployable or not"
+        what = "known to be deployable or not" if judged["sure"] else "surely ahead of all others"
         return (
             f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not "
             f"yet {what}, {by}."
@@ -192,12 +105,12 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         (scheme, pair)
         for scheme in (config.focus_scheme, "w8a8")
         for pair in verdict["schemes"][scheme]["more_seeds"]
-        if verdict["schemes"][scheme]["best"] in pair["pair"]
+        if verdict["schemes"][scheme]["best"] in pair["pair"] and not set(pair["pair"]) & set(verdict["not_learned"])
     ]
     if not waits:
-        return f"{said}."
+        return f"{said}; more seeds make it narrower."
     scheme, pair = min(waits, key=lambda wait: wait[1]["seeds"] or math.inf)
-    return f"{said}; {more_seeds(pair)} would tell {listing(pair['pair'])} apart at {scheme}."
+    return f"{said}; {'perhaps ' if pair['low'] else ''}{more_seeds(pair)} would tell {listing(pair['pair'])} apart at {scheme}."
 
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
@@ -213,7 +126,8 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     who = leader["activation"]
     if not is_fact(leader["stability"]):
         return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])}."
-    advice = "" if who in verdict["not_learned"] else ": choose it if you cannot choose how it is quantized"
+    with_more = "" if verdict["schemes"][scheme]["deployable"] else ", with more bits,"
+    advice = "" if who in verdict["not_learned"] else f": choose it{with_more} if you cannot choose how it is quantized"
     said = f"{over}, {who} loses least, {loss(leader)}{advice}."
     if not change or not is_fact(change["stability"]):
         return f"{said[0].upper()}{said[1:]}"
@@ -266,7 +180,7 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if UNBOUNDED in own["not_learned"]:
         return f"{said}; that says little, since {UNBOUNDED}, the same activation without its cap, has not learned."
     if not own["differs"]:
-        return f"{said}."
+        return f"{said}: keep it or leave it."
     behind = [of for (kind, of), row in by_kind.items() if kind == "gap" and row["differs"] and row["mean"] > 0]
     if not behind:
         return f"{said}."

@@ -11,6 +11,7 @@ from quantstudy.words.deployable import (
     hindrance,
     in_halves,
     passing,
+    perhaps_one,
     proof,
     said_to_be_open,
     too_few,
@@ -65,7 +66,7 @@ def marked(text: str, not_learned: Collection[str]) -> str:
 
 
 def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
+    best = judged["best"]
     if best is None:
         return [f"No accuracy was recorded at {scheme}: there is nothing to judge."]
     if judged["seeds"] == 1:
@@ -75,15 +76,21 @@ def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -
     if judged["winner"] and judged["sure"] and is_fact(first["stability"]):
         return [f"Deploy {best} at {scheme}: {loss}, {proof(first)}.", _lead(judged)]
     said = [_deployable(scheme, judged, asked), *said_to_be_open(judged)]
+    return [*said, _therefore(judged, first, asked)]
+
+
+def _therefore(judged: Mapping[str, Any], first: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """Return who leads or is tied, and what follows for the reader, where no winner is told as a fact."""
+    best, tied, deployable = judged["best"], judged["tied_with"], judged["deployable"]
     if judged["winner"]:
-        lead = f"{best} leads, but that is open: {doubt(judged)}"
-        return [*said, f"{lead}; take any that is deployable, or run more seeds."]
+        return f"{best} leads, but that is open: {doubt(judged)}; take any that is deployable, or run more seeds."
     if len(tied) > 1:
         who = "They" if tied == deployable else listing(tied)
-        end = _by_cost(judged) if deployable else way_out(asked)
-        return [*said, f"{who} are tied: no winner{end}"]
-    alone = f"{best} is {_alone(judged)}" if judged["sure"] else f"{best} may be {_alone(judged)}"
-    return [*said, f"{alone} but not deployable: no winner{way_out(asked)}"]
+        return f"{who} are tied: no winner{_by_cost(judged) if deployable else way_out(first, asked)}"
+    if len(_measured(judged)) == 1:
+        return f"No winner{way_out(first, asked)}"
+    alone = f"{best} is" if judged["sure"] else f"{best} may be"
+    return f"{alone} ahead of all others but not deployable: no winner{way_out(first, asked)}"
 
 
 def doubt(judged: Mapping[str, Any]) -> str:
@@ -99,7 +106,7 @@ def doubt(judged: Mapping[str, Any]) -> str:
 
 def noun(judged: Mapping[str, Any]) -> str:
     """Return what the first of a ranking is called: the best only if it is first in enough halves of the seeds."""
-    return "best" if is_fact(judged["stability"]) else "best in the mean"
+    return "best" if is_fact(judged["stability"]) else "first in the ranking"
 
 
 def _deployable(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
@@ -107,7 +114,8 @@ def _deployable(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]
     best, first, deployable = judged["best"], judged["ranking"][0], judged["deployable"]
     why = f"the {noun(judged)}, {best}, {_loss(first)} and {hindrance(first, asked)}"
     if not deployable:
-        return few_seeds(asked) if too_few(asked) else f"None is deployable at {scheme}: {why}."
+        none = f"None is {'shown to be ' if perhaps_one(judged) else ''}deployable at {scheme}"
+        return few_seeds(asked) if too_few(asked) else f"{none}: {why}."
     names = f"Deployable at {scheme}, with enough networks within the allowed {limit(asked['allowed_drop'])} points"
     return f"{names}: {listing(deployable)}." if best in deployable else f"{names}: {listing(deployable)}; {why}."
 
@@ -184,12 +192,15 @@ def more_seeds(pair: Mapping[str, Any]) -> str:
 
     >>> more_seeds({"seeds": 113, "low": 14, "high": 132}), more_seeds({"seeds": None, "low": 9, "high": None})
     ('14 to 132 more', '9 more or no number within reach')
+    >>> more_seeds({"seeds": 5, "low": 5, "high": 5})
+    '5 more'
     """
     if pair["low"] is None:
         return "no number within reach"
     if pair["high"] is None:
         return f"{pair['low']:,} more or no number within reach"
-    return f"{pair['low']:,} to {pair['high']:,} more"
+    most = "" if pair["low"] == pair["high"] else f" to {pair['high']:,}"
+    return f"{pair['low']:,}{most} more"
 
 
 def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -225,10 +236,6 @@ def certainty(row: Mapping[str, Any]) -> str:
 
 def _measured(judged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in judged["ranking"] if entry["mean"] is not None]
-
-
-def _alone(judged: Mapping[str, Any]) -> str:
-    return "ahead of all others" if len(_measured(judged)) > 1 else "the only one measured"
 
 
 def _lead(judged: Mapping[str, Any]) -> str:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from quantstudy.judge.cliff import _first_of_any, _Widths
-from quantstudy.judge.facts import STABLE
+from quantstudy.judge.facts import FOCUS_ERROR, STABLE
 from quantstudy.judge.ranking import Measured
 from quantstudy.judge.statistics.bootstrap import ERROR, holm, paired_p
 from quantstudy.judge.statistics.halves import first_in_halves, half_means
 from quantstudy.judge.statistics.intervals import interval
-from quantstudy.judge.verdict import FOCUS_ERROR, _compared
+from quantstudy.judge.verdict import _compared
 from tests.judge.conftest import build
 from tests.judge.limits import asked
 from tests.judge.verdicts import judged_of

@@ -49,6 +49,7 @@ def entry(row: Comparison, mean: float, half: float, *, one_seed: bool = False) 
         **interval,
         "p_holm": 0.01 if known and not one_seed else None,
         "differs": bool(known and not one_seed and abs(mean) > 1.4 * half),
+        "stability": None if one_seed else 1.0,
         "sentence": f"{variant} against {against}.",
     }
 

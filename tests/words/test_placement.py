@@ -24,7 +24,8 @@ def verdict(leader: float = 1.0, change: float | None = 1.0, **more: Any) -> dic
         "leader": {"activation": "relu", "regret": 0.004, "low": 0.002, "high": 0.007, "stability": leader},
         "change": None if change is None else other | {"settings": 4, "stability": change},
     }
-    return {"seeds": 12, "not_learned": {}, "placement": {"w4a4": section | more}}
+    schemes = {"w4a4": {"deployable": ["relu"]}}
+    return {"seeds": 12, "not_learned": {}, "placement": {"w4a4": section | more}, "schemes": schemes}
 
 
 def test_a_stable_change_is_told_and_what_to_choose() -> None:
@@ -43,6 +44,11 @@ def test_a_change_that_is_none_in_half_the_seeds_is_not_told(change: float | Non
 def test_a_leader_that_half_the_seeds_do_not_repeat_is_open() -> None:
     said = f"Open: who loses least o{OVER}; relu does, {LOSS}, but in only 61 % of random halves of the seeds."
     assert _conditions(STUDY, verdict(leader=0.61)) == said
+
+
+def test_where_nothing_is_deployable_the_advice_asks_for_more_bits() -> None:
+    said = _conditions(STUDY, verdict() | {"schemes": {"w4a4": {"deployable": []}}})
+    assert ": choose it, with more bits, if you cannot choose how it is quantized. " in said
 
 
 def test_who_has_not_learned_is_not_to_be_chosen() -> None:

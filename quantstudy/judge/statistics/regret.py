@@ -69,11 +69,11 @@ def least_in_halves(values: Floats, row: int, against: int | None = None) -> NDA
     Args:
         values: as in `regret`.
         row: the activation.
-        against: another one to compare it with; all others if None.
+        against: another one, to return in which halves it has less than that one.
     """
     found = np.nan_to_num(np.round(_mean_regret(half_means(values)), 12), nan=np.inf)
-    least = found.min(axis=0) if against is None else found[against]
-    return np.asarray((found[row] <= least) & np.isfinite(found[row]))
+    less = found[row] <= found.min(axis=0) if against is None else found[row] < found[against]
+    return np.asarray(less & np.isfinite(found[row]))
 
 
 def mean_regret(values: Floats) -> Floats:

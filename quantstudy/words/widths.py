@@ -1,0 +1,99 @@
+"""The line of the summary on one bit width: what can be deployed there, how sure that is, and what to do."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from quantstudy.quantize.scheme import schemes_for
+from quantstudy.words.deployable import hindrance, open_ones, passing, perhaps_one, proof, too_few, way_out
+from quantstudy.words.numbers import listing, points
+from quantstudy.words.verdict import MOST_NAMES, disagreements, doubt, lost_networks, noun
+
+
+def width_line(bits: int, verdict: Mapping[str, Any]) -> str:
+    """Return what can be deployed at each scheme of one width, and what is known of the best at wBaB.
+
+    Args:
+        bits: the width.
+        verdict: what `judge.run.judge_run` found.
+    """
+    found = {name: verdict["schemes"][name] for name in map(str, schemes_for(bits)) if name in verdict["schemes"]}
+    if verdict["seeds"] == 1:
+        needed = verdict["seeds_to_deploy"]
+        return (
+            f"{bits} bits: one seed gives no interval, so nothing is called deployable; run --seeds {needed} or more."
+        )
+    alike: dict[str, list[str]] = {}
+    for name, judged in found.items():
+        alike.setdefault(_fate(judged, verdict), []).append(name)
+    fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
+    both = found[f"w{bits}a{bits}"]
+    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
+    apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
+    said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
+    return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
+
+
+def _fate(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """What can be deployed at one scheme, without numbers, so that schemes can share it."""
+    names, unsure = judged["deployable"], open_ones(judged)
+    if judged["winner"] and judged["sure"] and judged["winner"] not in unsure:
+        return f"deploy {judged['winner']}"
+    if not names:
+        none = "nothing is shown to be deployable" if perhaps_one(judged) else "nothing is deployable"
+        return "too few seeds to call anything deployable" if too_few(verdict) else none
+    if len(names) == len(judged["ranking"]) > 1:
+        said = f"{'both' if len(names) == 2 else f'all {len(names)}'} are deployable"
+    elif len(names) > MOST_NAMES:
+        said = f"{len(names)} of {len(judged['ranking'])} are deployable"
+    else:
+        said = f"deployable: {listing(sorted(names))}"
+    return f"{said} (that is open for {listing(sorted(unsure))})" if unsure else said
+
+
+def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return what is known of the best at one scheme, and what the reader may do."""
+    best = judged["best"]
+    if best is None:
+        return f"No accuracy was recorded at {scheme}."
+    first = judged["ranking"][0]
+    loss = "an unknown number of points"
+    if first["drop"] is not None:
+        interval = "(no interval)"
+        if first["drop_low"] is not None:
+            interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
+        full = first["mean"] + first["drop"]
+        only = "" if first["learned"] else "only "
+        loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
+    return (
+        f"The {noun(judged)} at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
+    )
+
+
+def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return what follows for the reader from who is best at one scheme, as the end of a sentence or a further one."""
+    tied, named, end = judged["tied_with"], judged["deployable"], way_out(judged["ranking"][0], verdict)
+    if len(tied) > 1:
+        who = listing(tied) if len(tied) <= MOST_NAMES else f"{len(tied)} of {len(judged['ranking'])}"
+        no_winner = f". No winner: {who} are tied there"
+        return f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + end
+    if not judged["ranking"][0]["deployable"]:
+        alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
+        return alone + end
+    if judged["winner"] and not judged["sure"]:
+        return f". That it is the best is open: {doubt(judged)}; take any that is deployable, or run more seeds."
+    return "."
+
+
+def _state(entry: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return how many networks pass, or what else keeps the activation from being deployable."""
+    found = passing(entry, verdict)
+    if entry["deployable"]:
+        return f"{found}, {proof(entry)}"
+    return found if too_few(verdict) and entry["learned"] else f"it {hindrance(entry, verdict)}"
+
+
+def _by_cost(judged: Mapping[str, Any]) -> str:
+    cheapest = judged.get("tie_break", {}).get("cheapest")
+    if not cheapest:
+        return ""
+    return f", and by counted cost {listing(cheapest)} {'come' if len(cheapest) > 1 else 'comes'} first"
