@@ -96,7 +96,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
             return f"{said}."
         if judged["sure"] and judged["settled"]:
             return f"{said}; seeds were added until decided, {by}."
-        what = "known to be deployable or not" if judged["sure"] else "surely ahead of all others"
+        alone = "known to be deployable or not" if judged["sure"] else "surely ahead of all others"
+        what = "told apart from all others" if len(judged["tied_with"]) > 1 else alone
         return (
             f"{said}; at {config.max_seeds} seeds, as many as were allowed, the best at {config.focus_scheme} was not "
             f"yet {what}, {by}."
@@ -110,7 +111,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if not waits:
         return f"{said}; more seeds make it narrower."
     scheme, pair = min(waits, key=lambda wait: wait[1]["seeds"] or math.inf)
-    return f"{said}; {'perhaps ' if pair['low'] else ''}{more_seeds(pair)} would tell {listing(pair['pair'])} apart at {scheme}."
+    number = f"{'perhaps ' if pair['low'] else ''}{more_seeds(pair)}"
+    return f"{said}; {number} would tell {listing(pair['pair'])} apart at {scheme}."
 
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

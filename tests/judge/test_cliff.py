@@ -109,10 +109,8 @@ def test_the_first_width_is_that_of_any_activation_and_comes_again_in_halves() -
 
 def test_the_least_accuracy_of_every_network_holds_at_every_width() -> None:
     frame = cliff(16, (4, 8), lambda *place: 0.03 * (place[2] == 4 and place[3] == 5))
-    bits = [
-        judge_cliff(frame, NAMES, 16, asked(min_accuracy=least))["first_width"]["both"]["bits"] for least in (0, 0.98)
-    ]
-    assert bits == [4, 8]
+    found = [judge_cliff(frame, NAMES, 16, asked(min_accuracy=least))["first_width"]["both"] for least in (0, 0.98)]
+    assert [(first["bits"], first["stability"]) for first in found] == [(4, 1.0), (8, 1.0)]
 
 
 def test_the_interval_of_the_least_width_is_that_of_resampled_seeds() -> None:
