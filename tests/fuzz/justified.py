@@ -15,6 +15,12 @@ Judged = Mapping[str, Any]
 
 QUANTIZED, DROP, FLOAT = (f"heldout_accuracy_{what}" for what in ("quantized", "drop", "float"))
 
+NOTHING = (
+    *("nothing is deployable", "nothing is shown to be deployable"),
+    "too few seeds to call anything deployable",
+)
+"""What a line says where nothing is deployable."""
+
 STABLE = 0.9
 """Share of the halves of the seeds in which a fact comes out the same."""
 
@@ -154,14 +160,15 @@ def _words_of_a_reason(facts: _Facts, scheme: str, judged: Judged) -> None:
     if winner := re.match(r"Deploy (\S+) at ", text):
         assert _bare(winner[1]) == judged["winner"], f"{judged['winner']} wins: {text}"
     first = judged["ranking"][0]
-    fact = judged["winner"] is not None and min(judged["stability"] or 0.0, first["stability"] or 0.0) >= STABLE
+    fact = judged["winner"] is not None and judged["sure"] and (first["stability"] or 0.0) >= STABLE
+    assert not judged["sure"] or judged["stability"] >= STABLE, f"{scheme}: sure, in {judged['stability']} of halves"
     assert bool(winner) == fact, f"{judged['winner']} wins: {text}"
 
 
 def _words_of_the_summary(facts: _Facts) -> None:
     schemes = facts.folder.verdict["schemes"]
     bits = facts.folder.study["bits"][0]
-    decided = len(schemes[f"w{bits}a{bits}"]["tied_with"]) == 1 and schemes[f"w{bits}a{bits}"]["settled"]
+    decided = schemes[f"w{bits}a{bits}"]["sure"] and schemes[f"w{bits}a{bits}"]["settled"]
     for line in facts.folder.verdict["summary"]:
         _says_not_learned(facts, line)
         assert decided or "were added until decided" not in line, f"nothing is decided: {line}"
@@ -180,11 +187,13 @@ def _fate(fate: str, judged: Judged, line: str) -> None:
     fate = re.sub(r" \(that is open for .*\)$", "", fate)
     if fate.startswith("deploy "):
         assert judged["winner"] == _bare(fate.removeprefix("deploy ")), f"{judged['winner']} wins: {line}"
-    elif fate in ("nothing is deployable", "too few seeds to call anything deployable"):
+    elif fate in NOTHING:
         assert not named, f"{named} are deployable: {line}"
     elif fate.startswith("deployable: "):
         told = re.split(r", | and ", fate.removeprefix("deployable: "))
         assert sorted(map(_bare, told)) == sorted(named), f"{named} are deployable: {line}"
+    elif fate == "both are deployable":
+        assert len(named) == 2, f"{named} are deployable: {line}"
     elif found := re.match(r"all (\d+) are deployable|(\d+) of \d+ are deployable", fate):
         assert len(named) == int(found[1] or found[2]), f"{named} are deployable: {line}"
 
