@@ -270,7 +270,8 @@ def test_out_of_another_arithmetic(refuse: Refuse, tmp_path: Path, older: int | 
     held = f"it holds a run of arithmetic {older}, this version computes with arithmetic {REVISION}"
     way_out = "choose another folder, or --fresh to empty this one"
     assert refuse("run", "--out", "old").strip() == f"quantstudy: out: 'old' is not allowed; {held}; {way_out}"
-    assert refuse("report", "old").strip() == f"quantstudy: DIR: 'old' is not allowed; {held}; run the study again"
+    way_out = "run the study again, into another folder or with --fresh"
+    assert refuse("report", "old").strip() == f"quantstudy: DIR: 'old' is not allowed; {held}; {way_out}"
 
 
 def test_out_with_an_edited_study(refuse: Refuse, tmp_path: Path) -> None:
