@@ -110,6 +110,8 @@ def test_how_many_more_seeds_would_tell_the_tied_apart():
     expected = {"pair": ["silu", "relu"], "seeds": more_seeds(difference, 0.05 / 2), "low": low, "high": high}
     assert judged["more_seeds"] == [expected]
     assert 1 <= low < expected["seeds"]
+    alone = run({name: quantized[name] for name in ("relu", "silu")})  # nothing to correct for
+    assert alone["more_seeds"][0]["seeds"] == more_seeds(difference, 0.05) < expected["seeds"]
     twins = run({"relu": quantized["relu"], "silu": quantized["relu"]})
     assert twins["more_seeds"] == [{"pair": ["relu", "silu"], "seeds": None, "low": None, "high": None}]
     assert run({"relu": 0.8 + noise(16), "silu": 0.9 + noise(16)})["more_seeds"] == []
