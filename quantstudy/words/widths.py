@@ -77,8 +77,8 @@ def _therefore(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
         no_winner = f". No winner: {who} are tied there"
         return f"{no_winner}; take one that is deployable{_by_cost(judged)}." if named else no_winner + end
     if not judged["ranking"][0]["deployable"]:
-        alone = ". It leads all others, but is not good enough" if len(judged["ranking"]) > 1 else ""
-        return alone + end
+        enough = "" if too_few(verdict) else ", but is not good enough"
+        return f". It leads all others{enough}{end}" if len(judged["ranking"]) > 1 else end
     if judged["winner"] and not judged["sure"]:
         return f". That it is the best is open: {doubt(judged)}; take any that is deployable, or run more seeds."
     return "."

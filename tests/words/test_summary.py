@@ -117,6 +117,13 @@ def test_a_winner(metrics: Callable[..., pd.DataFrame]) -> None:
     assert "more would tell" not in lines[2]
 
 
+def test_a_leader_of_too_few_seeds_is_not_called_bad(metrics: Callable[..., pd.DataFrame]) -> None:
+    accuracies = {"relu": 0.9, "silu": 0.9, "hardgelu": 0.985}
+    line = summary(STUDY, judged(metrics, accuracies, accuracies, seeds=13))[0]
+    assert line.startswith("4 bits: too few seeds to call anything deployable at w4, a4, w4a4 and w4a8dyn. ")
+    assert line.endswith(" 2.0 points. It leads all others; run --seeds 14 or more.")
+
+
 def test_schemes_of_one_width_that_end_otherwise(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, {"relu": 0.985, "silu": 0.985, "hardgelu": 0.9}, dict.fromkeys(NAMES, 0.985))
     other = judged(metrics, dict.fromkeys(NAMES, 0.8), dict.fromkeys(NAMES, 0.8))
