@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from quantstudy.drift.heldout import DROP, QUANTIZED
-from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves, too_low
-from quantstudy.judge.facts import is_fact
+from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves
+from quantstudy.judge.facts import is_fact, too_low
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import ERROR, TAILS, Floats, resampled_means
 from quantstudy.judge.statistics.halves import stability
@@ -102,7 +102,7 @@ class _Widths:
     @classmethod
     def of(cls, drops: Floats, right: Floats, allowed: NDArray[np.bool_], limits: Limits, number: int) -> "_Widths":
         shipped = shipping(drops, right, limits)
-        allowed = allowed & ~np.array([too_low(one, limits) for one in shipped])
+        allowed = allowed & ~np.array([too_low(one["worst"], limits.min_accuracy) for one in shipped])
         fits = np.array([suffices(one, limits) for one in shipped]) & allowed
         lows = [limits.rule.share_low(row, ERROR / number) for row in passing(drops, limits)]
         halves = suffices_in_halves(drops, limits) & allowed[:, None]

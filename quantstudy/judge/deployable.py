@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy.judge.facts import too_low
 from quantstudy.judge.rules import Rule, rule_of
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, mean_of
 from quantstudy.judge.statistics.halves import half_means
@@ -99,12 +100,7 @@ def suffices(found: dict[str, Any], limits: Limits) -> bool:
     >>> [suffices(shipping(np.full((1, n), 0.01), np.full((1, n), 0.98), limits)[0], limits) for n in (13, 14)]
     [False, True]
     """
-    return bool(found["pass_low"] >= limits.assurance) and not too_low(found, limits)
-
-
-def too_low(found: dict[str, Any], limits: Limits) -> bool:
-    """Whether the worst network is below the accuracy that every one must have."""
-    return limits.min_accuracy > 0 and (found["worst"] is None or found["worst"] < limits.min_accuracy)
+    return bool(found["pass_low"] >= limits.assurance) and not too_low(found["worst"], limits.min_accuracy)
 
 
 def suffices_in_halves(drop: Floats, limits: Limits) -> NDArray[np.bool_]:
@@ -128,7 +124,12 @@ def settled(drop: Floats, accuracy: Floats, limits: Limits) -> bool:
     (found,) = shipping(drop[None], accuracy[None], limits)
     most = 1.0 - limits.rule.share_low(~passing(drop, limits), ERROR)
     learned = bool(mean_of((accuracy + drop)[np.isfinite(accuracy + drop)]) >= limits.learned)
-    return suffices(found, limits) or most < limits.assurance or too_low(found, limits) or not learned
+    return (
+        suffices(found, limits)
+        or most < limits.assurance
+        or too_low(found["worst"], limits.min_accuracy)
+        or not learned
+    )
 
 
 def named(names: Sequence[str], kept: Iterable[Any]) -> list[str]:

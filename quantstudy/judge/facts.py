@@ -11,6 +11,15 @@ for the others, 6 to 7 % of summaries had one of two activations that are alike 
 """
 
 
+def too_low(worst: float | None, min_accuracy: float) -> bool:
+    """Return whether the worst network is below the accuracy that every one must have; 0 asks for none.
+
+    >>> too_low(0.9, 0.95), too_low(None, 0.95), too_low(None, 0.0)
+    (True, True, False)
+    """
+    return min_accuracy > 0 and (worst is None or worst < min_accuracy)
+
+
 def is_fact(stability: float | None) -> bool:
     """Return whether a finding comes again in enough halves of the seeds to be told as a fact; None is with one seed.
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from quantstudy.judge.best_of import best_of
-from quantstudy.judge.deployable import Limits, named, shipping, suffices, suffices_in_halves, too_low
+from quantstudy.judge.deployable import Limits, named, shipping, suffices, suffices_in_halves
+from quantstudy.judge.facts import too_low
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.halves import first_in_halves, stability
 from quantstudy.judge.statistics.paired import (
@@ -102,7 +103,9 @@ def ranking(
         for row, name in enumerate(measured.names)
     ]
     for entry, enough in zip(entries, agreeing, strict=True):
-        sound = entry["learned"] and entry["activation"] not in apart and not too_low(entry, limits)
+        sound = (
+            entry["learned"] and entry["activation"] not in apart and not too_low(entry["worst"], limits.min_accuracy)
+        )
         entry["deployable"] = bool(sound and suffices(entry, limits))
         entry["stability"] = stability((enough & sound) == entry["deployable"], ranked.shape[1])
     return entries

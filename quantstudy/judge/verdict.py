@@ -48,8 +48,9 @@ import pandas as pd
 
 from quantstudy.drift import heldout
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.judge.decided import leads
 from quantstudy.judge.deployable import Limits, settled
-from quantstudy.judge.facts import FOCUS_ERROR, is_fact
+from quantstudy.judge.facts import FOCUS_ERROR
 from quantstudy.judge.flips import judge_flips
 from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
@@ -113,9 +114,9 @@ def judge(
         scheme: _judged(tables[scheme], *found[scheme], limits, not_learned, (differences or {}).get(scheme, {}))
         for scheme in schemes
     }
-    decided = bool(judged.get(focus) and _leads(judged[focus], FOCUS_ERROR))
+    sure = _sure(found, focus)
     for scheme, entry in judged.items():
-        entry["sure"] = decided if scheme == focus else _leads(entry, ERROR if decided else ERROR - FOCUS_ERROR)
+        entry["sure"] = sure[scheme]
         if cost is not None:
             entry["tie_break"] = tie_break([name for name in entry["tied_with"] if name in entry["deployable"]], cost)
     return {
@@ -128,11 +129,16 @@ def judge(
     }
 
 
-def _leads(judged: Mapping[str, Any], error: float) -> bool:
-    """Whether it is a fact that the best of a scheme is ahead of all others, if errors may have this probability."""
-    others = [entry["p_holm"] for entry in judged["ranking"][1:] if entry["p_holm"] is not None]
-    alone = judged["tied_with"] == [judged["best"]] and all(p <= error for p in others)
-    return alone and is_fact(judged["stability"])
+def _sure(found: Mapping[str, tuple[Measured, Comparison | None, int]], focus: str) -> dict[str, bool]:
+    """Return at which schemes it is a fact that the best leads: the errors of all of them together are 5 %."""
+
+    def leading(scheme: str, error: float) -> bool:
+        ordered, against, _ = found[scheme]
+        return against is not None and leads(against, ordered.compared, error)
+
+    decided = focus in found and leading(focus, FOCUS_ERROR)
+    rest = ERROR if decided else ERROR - FOCUS_ERROR
+    return {scheme: decided if scheme == focus else leading(scheme, rest) for scheme in found}
 
 
 def _tables(

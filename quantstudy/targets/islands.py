@@ -82,12 +82,17 @@ def noise_build() -> str:
 
 
 @functools.lru_cache(maxsize=64)  # every activation is measured on the same islands
+def _mask_and_level(seed: int, grid: int, frequency: float) -> tuple[NDArray[np.bool_], float]:
+    values = field(seed, grid, frequency)
+    level = float(np.median(values))
+    mask = values > level
+    mask.setflags(write=False)
+    return mask, level
+
+
 def island_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
     """Return the target of one seed, read-only [grid, grid] bool: True = island, the field exceeds its median."""
-    values = field(seed, grid, frequency)
-    mask = values > np.median(values)
-    mask.setflags(write=False)
-    return mask
+    return _mask_and_level(seed, grid, frequency)[0]
 
 
 def island_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[np.bool_]:
@@ -119,9 +124,9 @@ def heldout_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
 
     The sea level is that of `island_mask`, the median of the field over the pixel centres.
     """
-    mask = _noise(seed, heldout_centres(grid), frequency) > np.median(field(seed, grid, frequency))
+    mask = np.asarray(_noise(seed, heldout_centres(grid), frequency) > _mask_and_level(seed, grid, frequency)[1])
     mask.setflags(write=False)
-    return np.asarray(mask)
+    return mask
 
 
 def heldout_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.judge.facts import is_fact
+from quantstudy.judge.facts import is_fact, too_low
 from quantstudy.words.numbers import limit, listing, plural, points
 
 ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy", "learned", "test")
@@ -77,7 +77,7 @@ def hindrance(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
         needed = f"fewer than the {share(asked['assurance'])} asked for"
         found = passing(entry, asked)
         return f"is not shown to be safe: {found}, {proof(entry)}, {needed}" if few else f"passes too seldom: {found}"
-    if too_low(entry, asked):
+    if too_low(entry["worst"], asked["min_accuracy"]):
         worst = "has no finite value" if entry["worst"] is None else f"gets {points(entry['worst'])} %"
         return f"has a network that {worst}, where every one must get {limit(asked['min_accuracy'])} %"
     return "is quantized otherwise by torchao"
@@ -115,14 +115,9 @@ def way_out(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     if entry["pass_low"] < asked["assurance"]:
         shown = entry["pass_share"] >= asked["assurance"]
         return "; run more seeds, or take more bits." if shown else "; take more bits, or allow a larger loss."
-    if too_low(entry, asked):
+    if too_low(entry["worst"], asked["min_accuracy"]):
         return "; take more bits, or ask for less accuracy."
     return "; look at both on the device before you choose it."
-
-
-def too_low(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """Return whether the worst network is below the accuracy that every one must have."""
-    return bool(asked["min_accuracy"] and (entry["worst"] is None or entry["worst"] < asked["min_accuracy"]))
 
 
 def open_ones(judged: Mapping[str, Any]) -> list[str]:

@@ -37,7 +37,10 @@ def test_a_winner_that_the_verdict_would_not_tell_as_a_fact_goes_on(monkeypatch)
     """Its p-value must be within the part of the error that the focus scheme has, and most halves must agree."""
     accuracies, drops = two(0.02, 32)
     assert decided(accuracies, drops, LIMITS)
-    monkeypatch.setattr("quantstudy.judge.decided.FOCUS_ERROR", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("quantstudy.judge.decided.FOCUS_ERROR", 0.0)
+        assert not decided(accuracies, drops, LIMITS)
+    monkeypatch.setattr("quantstudy.judge.facts.STABLE", 1.1)
     assert not decided(accuracies, drops, LIMITS)
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from quantstudy.judge.cliff import _first_of_any, _Widths
+from quantstudy.judge.decided import leads
 from quantstudy.judge.facts import FOCUS_ERROR, STABLE
 from quantstudy.judge.ranking import Measured
 from quantstudy.judge.statistics.bootstrap import ERROR, holm, paired_p
-from quantstudy.judge.statistics.halves import first_in_halves, half_means
+from quantstudy.judge.statistics.halves import half_means
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.judge.verdict import _compared
 from tests.judge.conftest import build
@@ -59,8 +60,7 @@ def winners(values, **limits):
 
     def fact(scheme, error):
         one, against, _ = compared[scheme]
-        apart = against.tied.sum() == 1 and (np.delete(against.p_holm, against.reference) <= error).all()
-        return bool(apart and first_in_halves(one.ranked, 0).mean() >= STABLE)
+        return leads(against, one.ranked, error)
 
     decided = fact("w4a4", FOCUS_ERROR)
     rest = ERROR if decided else ERROR - FOCUS_ERROR

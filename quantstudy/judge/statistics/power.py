@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaincinv, ndtr, stdtrit
 
-from quantstudy.judge.statistics.bootstrap import all_equal, resampled_means
+from quantstudy.judge.statistics.bootstrap import Floats, all_equal, resampled_means
 
 MOST = 100_000
 """Where it would take more seeds than these, no number is given."""
@@ -49,16 +49,14 @@ def more_seeds(differences: ArrayLike, level: float, power: float = 0.8) -> int 
     row = row[np.isfinite(row)]
     if len(row) < 2 or all_equal(row):
         return None
-    effect = abs(float(row.mean() / row.std(ddof=1)))
-    return _more(effect, len(row), level, power)
+    return _more(_effect(row), len(row), level, power)
 
 
 def more_seeds_range(differences: ArrayLike, level: float, power: float = 0.8) -> tuple[int | None, int | None]:
     """Return between which numbers `more_seeds` lies in 90 % of the resamples of the seeds, 5 % on either side.
 
-    Its own number is always between them.
-
-    The fewer seeds there are the wider it is: the difference that one number stands on is itself roughly known.
+    The number that all seeds give is always between them. The fewer seeds there are, the wider the range: the
+    difference that the number stands on is itself roughly known.
 
     Args:
         differences: as in `more_seeds`.
@@ -81,10 +79,15 @@ def more_seeds_range(differences: ArrayLike, level: float, power: float = 0.8) -
     variances = np.maximum(resampled_means(np.square(unit)) - np.square(means), 0.0) * len(row) / (len(row) - 1)
     with np.errstate(divide="ignore", invalid="ignore"):  # resamples of one seed alone have no spread
         effects = np.nan_to_num(np.abs(means) / np.sqrt(variances), nan=0.0, posinf=np.inf)
-    own = abs(float(row.mean() / row.std(ddof=1)))  # which few resamples may have, where there are few seeds
+    own = _effect(row)  # few resamples may have it, where there are few seeds
     ends = np.quantile(effects, [0.05, 0.95], method="inverted_cdf")
     small, large = min(own, ends[0]), max(own, ends[1])
     return _more(float(large), len(row), level, power), _more(float(small), len(row), level, power)
+
+
+def _effect(row: Floats) -> float:
+    """Return the size of a mean difference in standard deviations."""
+    return abs(float(row.mean() / row.std(ddof=1)))
 
 
 def _more(effect: float, seeds: int, level: float, power: float) -> int | None:

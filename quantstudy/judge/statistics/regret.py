@@ -53,11 +53,10 @@ def regret(values: Floats) -> Regret:
     if seeds > 1:
         sums = np.zeros((activations, RESAMPLES))
         for rows in values:  # of all settings at once the resamples would take gigabytes
-            sums += _regrets(resampled_means(np.nan_to_num(rows)), np.isfinite(rows).all(axis=1))
+            whole = np.isfinite(rows).all(axis=1, keepdims=True)
+            sums += _behind(np.where(whole, resampled_means(np.nan_to_num(rows)), np.nan))
         low, high = np.quantile(sums / settings, TAILS, axis=1, method="inverted_cdf")
-    lost = np.isnan(mean)
-    low, high = np.where(lost, np.nan, low), np.where(lost, np.nan, high)
-    if lost.all():
+    if np.isnan(mean).all():
         return Regret(mean, low, high, None, None)
     least = int(np.nanargmin(np.round(mean, 12)))
     return Regret(mean, low, high, least, stability(least_in_halves(values, least), seeds))
@@ -86,12 +85,10 @@ def _mean_regret(means: Floats) -> Floats:
     """Return the mean regret over the settings of means `[settings, activations, …]`, `[activations, …]`."""
     total = np.zeros(means.shape[1:])
     for rows in means:
-        with np.errstate(invalid="ignore"):
-            total = total + (np.where(np.isnan(rows), -np.inf, rows).max(axis=0) - rows)
-    return np.where(np.isfinite(total), total, np.nan) / len(means)
+        total = total + _behind(rows)
+    return total / len(means)
 
 
-def _regrets(means: Floats, whole: NDArray[np.bool_]) -> Floats:
-    """Return the regrets of one setting's means `[activations, resamples]`, of which some rows are not whole."""
-    best = np.where(whole[:, None], means, -np.inf).max(axis=0)
-    return np.where(np.isfinite(best), best - means, 0.0)
+def _behind(means: Floats) -> Floats:
+    """Return how far each of one setting's means `[activations, …]` is behind the best; NaN where it is NaN."""
+    return np.asarray(np.where(np.isnan(means), -np.inf, means).max(axis=0) - means)
