@@ -1,5 +1,5 @@
-"""Four rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works, and
-coverage watches the first cases only.
+"""Five rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works,
+coverage watches the first cases only, and no case of hypothesis fails for being slow.
 
 Triton must be told before its first import.
 """
@@ -17,8 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from quantstudy_kernels.cpu.jit import cache_folder
+
+# How long a case takes says how busy the machine is, not whether the code is right.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 # Device nodes, not torch: a test run of rooms without torch should not pay for its import. WSL has /dev/dxg.
 if not glob.glob("/dev/nvidia[0-9]*") and not os.path.exists("/dev/dxg"):
