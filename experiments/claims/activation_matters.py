@@ -69,6 +69,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="shared",
 )
 
 SHARED, TUNED = "float shared", "float tuned"

@@ -74,6 +74,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="monotonic_suffices",
     alone=True,
 )
 

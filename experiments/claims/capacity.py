@@ -57,6 +57,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="rank",
 )
 
 SMOOTH = ("silu", "gelu")

@@ -49,6 +49,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="dead",
 )
 
 KILLER = "relu"

@@ -50,6 +50,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="entropy_4",
 )
 
 UNBOUNDED = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish")

@@ -78,6 +78,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="tracks",
 )
 
 SMOOTH = ("silu", "gelu")

@@ -68,6 +68,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="accuracy",
 )
 
 SMOOTH = ("silu", "gelu")

@@ -87,6 +87,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="steps_95",
 )
 
 ACTIVATIONS = (*STUDY.activations, UNBOUNDED)

@@ -89,6 +89,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="forward_bytes",
     alone=True,
 )
 

@@ -52,6 +52,7 @@ CLAIM = Claim(
         ),
         Part("bump", "one leaky neuron fits a bump gate worse than one relu neuron", 0.05, decides=False),
     ),
+    main="one_leaks",
 )
 
 

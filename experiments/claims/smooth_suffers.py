@@ -84,6 +84,7 @@ CLAIM = Claim(
         Part("bound_8", "the bound at w8a8", 0.002, "points", 100.0, decides=False),
         Part("smooth_8", "the curve at w8a8", 0.002, "points", 100.0, decides=False),
     ),
+    main="smooth_unbounded_4",
 )
 
 BESIDE = ("leaky_relu", "prelu", "silu@3", "gelu@3")

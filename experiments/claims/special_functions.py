@@ -71,6 +71,7 @@ CLAIM = Claim(
         Part("slows_wide_fused", "and with single-pass kernels", 0.01, "%", 100.0, decides=False),
         Part("gpu", "silu and gelu slow a training step of this network on a GPU", 0.01, "%", 100.0, decides=False),
     ),
+    main="needs_unit",
     alone=True,
 )
 

@@ -57,6 +57,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
+    main="straight",
 )
 
 STRAIGHT, CURVED = PIECEWISE_LINEAR, ("silu", "gelu")

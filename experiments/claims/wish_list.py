@@ -41,6 +41,7 @@ CLAIM = Claim(
         Part("at_8_bits", "hardgelu meets more wishes than any other at 8 bits", 0.0, "wishes", exact=True),
         Part("at_4_bits", "hardgelu meets more wishes than any other at 4 bits", 0.0, "wishes", exact=True),
     ),
+    main="at_8_bits",
     needs=(
         "dead_neurons",
         "special_functions",

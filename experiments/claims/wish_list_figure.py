@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.claims import wish_list as claim
 from quantstudy.activations.catalogue import BOUNDED, DEFAULT_ACTIVATIONS
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, Judged
 from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import (
     ALLOWED,
@@ -30,7 +30,7 @@ ROW, HEAD, NAMES, APART = 0.46, 1.02, 1.05, 0.12
 """Inches: an activation, what stands above the grid, their names, between the wishes and the counts."""
 COUNTS = 2 * 1.2
 """Inches: the two columns of counts."""
-KINDS = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
+KINDS = {SUPPORTED: BEST, NO_EFFECT: LEVELS, REVERSED: LEVELS}
 """Colours of the outcomes."""
 
 Words = Callable[[float], str]

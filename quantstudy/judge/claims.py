@@ -1,16 +1,20 @@
 """How a claim is decided: its parts, the smallest effect that matters for each, one rule for all of them.
 
 A part is a number per seed, counted so that the claim wants it high. With `smallest`, the smallest effect that matters,
-written down before anything is measured:
+written down before anything is measured, its outcome is
 
-- *supported*: the 95 % interval of the mean lies above `smallest`, and the paired permutation test, Holm-corrected over
-  the deciding parts of all claims that are judged together, says so too;
-- *contradicted*: the interval lies below `smallest`, and so says the test: there is no effect that matters, be it that
-  it is small or that it has the other sign;
+- *supported*: the 95 % interval of the mean lies above `smallest`;
+- *reversed*: it lies below −`smallest`, so that the opposite matters;
+- *no effect that matters*: it lies between the two;
 - *undecided*: anything else, a part that could not be measured here included.
 
-A claim is supported if all its deciding parts are, contradicted if one of them is, else undecided. An exact part (a
-count of instructions or bytes) has no error: its one value alone is compared with `smallest`.
+The first three hold only if the paired permutation tests of «the mean is `smallest`» and «the mean is −`smallest`» that
+the word rests on say so too, Holm-corrected over the tests of the deciding parts of all claims that are judged
+together. An exact part (a count of instructions or bytes) has no error: its one value alone is compared.
+
+A claim names its main part beforehand. It is *supported* if that part and all others that decide are, *in part* if only
+some of them are; if none is, its word is that of the main part. Where nothing is claimed (`main` is None) no part
+decides and the word is `beside`.
 """
 
 import math
@@ -22,7 +26,13 @@ import numpy as np
 from quantstudy.judge.statistics.bootstrap import CONFIDENCE, Floats, holm, paired_p
 from quantstudy.judge.statistics.intervals import interval
 
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+SUPPORTED, IN_PART, NO_EFFECT = "supported", "in part", "no effect that matters"
+REVERSED, UNDECIDED = "reversed", "undecided"
+WORDS = (SUPPORTED, IN_PART, NO_EFFECT, REVERSED, UNDECIDED)
+"""What a claim may come out as; a part as any of them but `in part`."""
+
+BESIDE = "beside"
+"""Stands for the word where nothing is claimed."""
 
 
 @dataclass(frozen=True)
@@ -50,23 +60,33 @@ class Part:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the article.
+    """One claim of the article, or, where `main` is None, what is measured beside the claims.
 
     Attributes:
         name: snake_case, the name of its file.
-        says: the claim in our words.
+        says: the claim in our words; what is asked, where nothing is claimed.
         measured: what is measured, in one or two sentences.
         parts: its single statements, in the order of the ledger.
+        main: name of the part that the claim stands or falls with; None where no part decides.
         alone: it measures times or peaks of memory, so that nothing else may run at the same time.
         needs: names of the claims whose tables it is made from.
+
+    Raises:
+        ValueError: the main part is none of the deciding ones, or parts decide without one.
     """
 
     name: str
     says: str
     measured: str
     parts: tuple[Part, ...]
+    main: str | None
     alone: bool = False
     needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        deciding = [part.name for part in self.parts if part.decides]
+        if (self.main is None and deciding) or (self.main is not None and self.main not in deciding):
+            raise ValueError(f"{self.name}: main part {self.main!r}; deciding parts: {', '.join(deciding) or 'none'}")
 
     def part(self, name: str) -> Part:
         """Return one part; KeyError if there is none of that name."""
@@ -83,8 +103,9 @@ class Outcome:
         low: lower end of its 95 % interval; NaN with one seed.
         high: upper end.
         seeds: number of values.
-        p: Holm-adjusted p-value of «the mean is `smallest`»; NaN for an exact or not deciding part.
-        verdict: `supported`, `contradicted` or `undecided`.
+        p: Holm-adjusted p-value that the word rests on: of the mean being `smallest` (or, where `reversed`, its
+            negative; for `no effect that matters` the larger of both); NaN for an exact or not deciding part.
+        verdict: `supported`, `no effect that matters`, `reversed` or `undecided`.
     """
 
     part: Part
@@ -110,11 +131,13 @@ class Judged:
 
     @property
     def verdict(self) -> str:
-        """`supported`, `contradicted` or `undecided`."""
+        """One of `WORDS`, or `beside` where nothing is claimed."""
+        if self.claim.main is None:
+            return BESIDE
         found = {outcome.verdict for outcome in self.outcomes if outcome.part.decides}
-        if CONTRADICTED in found:
-            return CONTRADICTED
-        return SUPPORTED if found == {SUPPORTED} else UNDECIDED
+        if found == {SUPPORTED}:
+            return SUPPORTED
+        return IN_PART if SUPPORTED in found else self.outcome(self.claim.main).verdict
 
     def outcome(self, name: str) -> Outcome:
         """Return the outcome of one part; KeyError if there is none of that name."""
@@ -122,34 +145,42 @@ class Judged:
 
 
 def judge_claims(found: Sequence[tuple[Claim, Mapping[str, Floats]]]) -> list[Judged]:
-    """Decide claims together: p-values are Holm-corrected over the deciding parts of all of them.
+    """Decide claims together: p-values are Holm-corrected over the tests of the deciding parts of all of them.
+
+    A deciding part has two tests, at `smallest` and at its negative; one where both are 0.
 
     Args:
         found: each claim and, per part, its values `[seeds]`; a part that is absent, has no values or has values that
             are not finite stays undecided.
 
-    >>> part = Part("lead", "it leads", smallest=0.02)
-    >>> claim = Claim("lead", "it leads by two points", "the lead", (part,))
-    >>> [judge_claims([(claim, {"lead": np.full(32, lead)})])[0].verdict for lead in (0.05, 0.01, 0.02)]
-    ['supported', 'contradicted', 'undecided']
+    >>> claim = Claim("lead", "it leads by two points", "the lead", (Part("lead", "it leads", smallest=0.02),), "lead")
+    >>> for lead in (0.05, 0.01, -0.05, 0.02):
+    ...     print(judge_claims([(claim, {"lead": np.full(32, lead)})])[0].verdict)
+    supported
+    no effect that matters
+    reversed
+    undecided
     """
     values = [
         [np.asarray(effects.get(part.name, ()), dtype=np.float64).ravel() for part in claim.parts]
         for claim, effects in found
     ]
     tests = [
-        (number, place)
+        (number, place, bound)
         for number, (claim, _) in enumerate(found)
         for place, part in enumerate(claim.parts)
         if part.decides and not part.exact and _usable(values[number][place])
+        for bound in sorted({part.smallest, -part.smallest})
     ]
-    raw = np.array([_p(values[number][place], found[number][0].parts[place]) for number, place in tests])
-    adjusted = dict(zip(tests, holm(raw), strict=True))
+    raw = np.array([paired_p(values[number][place] - bound) for number, place, bound in tests])
+    adjusted: dict[tuple[int, int], dict[float, float]] = {}
+    for (number, place, bound), p in zip(tests, holm(raw).tolist(), strict=True):
+        adjusted.setdefault((number, place), {})[bound] = p
     return [
         Judged(
             claim,
             tuple(
-                _outcome(part, values[number][place], float(adjusted.get((number, place), math.nan)))
+                _outcome(part, values[number][place], adjusted.get((number, place), {}))
                 for place, part in enumerate(claim.parts)
             ),
         )
@@ -180,25 +211,35 @@ def _usable(values: Floats) -> bool:
     return len(values) > 0 and bool(np.isfinite(values).all())
 
 
-def _p(values: Floats, part: Part) -> float:
-    return paired_p(values - part.smallest)
-
-
-def _outcome(part: Part, values: Floats, p: float) -> Outcome:
+def _outcome(part: Part, values: Floats, p_at: Mapping[float, float]) -> Outcome:
+    """Return the outcome of one part; `p_at` are the adjusted p-values of a deciding part's mean being either bound."""
     if not _usable(values):
         return Outcome(part, math.nan, math.nan, math.nan, 0, math.nan, UNDECIDED)
     if part.exact:
         if len(values) != 1:
             raise ValueError(f"{part.name}: an exact part has one value, not {len(values)}")
         value = float(values[0])
-        return Outcome(part, value, value, value, 1, math.nan, _side(value, value, part.smallest))
+        inside = abs(value) <= part.smallest  # a count that is at the bound does not exceed it
+        verdict = NO_EFFECT if inside else _side(value, value, part.smallest)
+        return Outcome(part, value, value, value, 1, math.nan, verdict)
     mean, low, high = interval(values)
-    sure = p <= 1 - CONFIDENCE if part.decides else True
-    verdict = _side(low, high, part.smallest) if sure else UNDECIDED
+    verdict, p = _side(low, high, part.smallest), math.nan
+    if part.decides:
+        p = max(p_at[bound] for bound in _rests_on(verdict, mean, part.smallest))
+        verdict = verdict if p <= 1 - CONFIDENCE else UNDECIDED
     return Outcome(part, mean, low, high, len(values), p, verdict)
 
 
 def _side(low: float, high: float, smallest: float) -> str:
     if low > smallest:
         return SUPPORTED
-    return CONTRADICTED if high < smallest else UNDECIDED
+    if high < -smallest:
+        return REVERSED
+    return NO_EFFECT if -smallest < low and high < smallest else UNDECIDED
+
+
+def _rests_on(verdict: str, mean: float, smallest: float) -> tuple[float, ...]:
+    """Return the bounds that the mean must differ from for a verdict; where it is open, the nearer one."""
+    if verdict == NO_EFFECT:
+        return smallest, -smallest
+    return (math.copysign(smallest, mean),) if smallest else (smallest,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, Judged
+from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, Judged
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.marks import interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
@@ -33,7 +33,7 @@ __all__ = [
 ROW, HEAD = 0.27, 0.3
 """Inches: a line of the table, what stands above the first."""
 
-OUTCOMES = {SUPPORTED: BEST, CONTRADICTED: LEVELS}
+OUTCOMES = {SUPPORTED: BEST, NO_EFFECT: LEVELS, REVERSED: LEVELS}
 """Colours of the verdicts; undecided is MUTED."""
 
 SMOOTH, HARD = "#C2410C", "#0072B2"
