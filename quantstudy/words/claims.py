@@ -1,8 +1,16 @@
-"""Effects of claims in words: numbers to three digits, with interval and unit."""
+"""What became of a claim in words: effects to three digits with interval and unit, and which part carries the verdict."""
 
 import math
 
-from quantstudy.judge.claims import Outcome, Part
+from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, Judged, Outcome, Part
+
+SHOWN = {
+    SUPPORTED: "holds",
+    NO_EFFECT: "shows no effect that matters",
+    REVERSED: "is reversed",
+    UNDECIDED: "is undecided",
+}
+"""Outcome of a part → what the sentence of its claim says of it."""
 
 
 def amounts(part: Part, *values: float) -> list[str]:
@@ -37,3 +45,21 @@ def bound(part: Part) -> str:
     ('2.00 points', 'above 0')
     """
     return f"{amounts(part, part.smallest)[0]} {part.unit}".strip() if part.smallest else "above 0"
+
+
+def sentence(result: Judged) -> str:
+    """Return which deciding parts carry the verdict on a claim and which do not, in one sentence; '' if none decides.
+
+    The main part comes first, then the others in the order of `SHOWN`.
+    """
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
+    main = [outcome for outcome in deciding if outcome.part.name == result.claim.main]
+    others = [outcome for verdict in SHOWN for outcome in deciding if outcome.verdict == verdict]
+    told = [f"{_clause(outcome)}, the main part" for outcome in main]
+    told += [_clause(outcome) for outcome in others if outcome not in main]
+    return f"{'; '.join(told)}." if told else ""
+
+
+def _clause(outcome: Outcome) -> str:
+    says = f"«{outcome.part.says}»"
+    return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} was not measured here"
