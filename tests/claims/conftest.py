@@ -47,8 +47,8 @@ from quantstudy.claims.experiment import Derived
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
-CLAIM = Claim("wish_list", "b is counted.", "A count.", (Part("count", "b has some", 0.0, "things", exact=True),), "count",
-              needs=("dead_neurons",))
+PARTS = (Part("count", "b has some", 0.0, "things", exact=True),)
+CLAIM = Claim("wish_list", "b is counted.", "A count.", PARTS, "count", needs=("dead_neurons",))
 
 def combine(tables):
     table = tables["dead_neurons"]
