@@ -1,4 +1,4 @@
-"""What became of a claim in words: effects to three digits with interval and unit, and which part carries the verdict."""
+"""What became of a claim in words: effects to three digits, and which part carries the verdict."""
 
 import math
 

@@ -175,6 +175,21 @@ def test_exact_parts_do_not_weaken_the_others():
     assert judge_claims(many)[0].outcomes[0].p == judge_claims(few)[0].outcomes[0].p
 
 
+@pytest.mark.parametrize(
+    ("lead", "low", "high", "verdict"),
+    [(2.0, 1.0, 3.0, SUPPORTED), (1.0, 0.0, 2.0, UNDECIDED), (0.0, 0.0, 0.0, UNDECIDED), (-1.0, -2.0, -1.0, REVERSED)],
+)
+def test_a_resampled_part_brings_its_interval(lead, low, high, verdict):
+    count = Part("count", "it has more", smallest=0.0, resampled=True)
+    found = [(claim(count), {"count": np.array([lead, low, high, 16.0])}), (claim(LEAD), {"lead": spread(0.05)})]
+    judged, other = judge_claims(found)
+    (outcome,) = judged.outcomes
+    assert judged.verdict == verdict
+    assert (outcome.mean, outcome.low, outcome.high, outcome.seeds) == (lead, low, high, 16)
+    assert math.isnan(outcome.p)
+    assert other.outcomes[0].p == adjusted(spread(0.05), 0.02)  # it takes no part in Holm's correction
+
+
 def test_equal_values_decide_with_enough_seeds():
     verdicts = [judge_claims([(claim(LEAD), {"lead": np.full(n, 0.05)})])[0].verdict for n in (2, 5, 32)]
     assert verdicts == [UNDECIDED, UNDECIDED, SUPPORTED]
