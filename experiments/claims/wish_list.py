@@ -119,7 +119,7 @@ def combine(tables: Mapping[str, pd.DataFrame]) -> pa.Table:
     """Return which activation meets which wish, the number behind it, how many it meets.
 
     Metrics, per activation: a wish (1 met, 0 not) and `WISH_measured`, case `both`, for `robust` (share of networks
-    that pass) `8 bits` and `4 bits`; of every case of `CASES` `wishes`, how many are met; `most` and `most_or_tied`, the
+    that pass) `8 bits` and `4 bits`; of every case of `CASES` `wishes`, how many are met; `most`, `most_or_tied`, the
     share of bootstrap resamples of the seeds (the same in all tables) in which it meets the most alone, or as many as
     any; `lead`, `lead_low`, `lead_high`, how many more than the best other, with the ends of its 95 % interval over
     them (`x` of all five: how many seeds).
