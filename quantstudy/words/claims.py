@@ -3,6 +3,7 @@
 import math
 
 from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, Judged, Outcome, Part
+from quantstudy.words.numbers import listed
 
 SHOWN = {
     SUPPORTED: "holds",
@@ -63,3 +64,32 @@ def sentence(result: Judged) -> str:
 def _clause(outcome: Outcome) -> str:
     says = f"«{outcome.part.says}»"
     return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} was not measured here"
+
+
+def short(result: Judged) -> str:
+    """Return how many deciding parts carry the verdict on a claim, in one sentence; '' if none decides.
+
+    >>> from quantstudy.judge.claims import Claim, judge_claims
+    >>> parts = tuple(Part(name, "", 0.0, exact=True) for name in "abc")
+    >>> values = {name: [value] for name, value in (("a", 1.0), ("b", 1.0), ("c", -1.0))}
+    >>> short(judge_claims([(Claim("claim", "", "", parts, "a"), values)])[0])
+    'In part: the main part holds; of the 2 others 1 holds and 1 is reversed.'
+    """
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
+    if not deciding:
+        return ""
+    (main,) = (outcome for outcome in deciding if outcome.part.name == result.claim.main)
+    verdicts = [outcome.verdict for outcome in deciding if outcome is not main]
+    counts = [f"{verdicts.count(one)} {_verb(one, verdicts.count(one))}" for one in SHOWN if one in verdicts]
+    others = f"; of the {len(verdicts)} others {listed(counts)}" if len(verdicts) > 1 else ""
+    if len(verdicts) == 1:
+        others = f"; the other {SHOWN[verdicts[0]]}"
+    if {main.verdict, *verdicts} == {SUPPORTED} and verdicts:
+        all_of_them = "all others" if len(verdicts) > 1 else "the other"
+        return f"{result.verdict.capitalize()}: the main part and {all_of_them} hold."
+    return f"{result.verdict.capitalize()}: the main part {SHOWN[main.verdict]}{others}."
+
+
+def _verb(verdict: str, number: int) -> str:
+    one = SHOWN[verdict]
+    return one if number == 1 else one.replace("is ", "are ").replace("holds", "hold").replace("shows", "show")

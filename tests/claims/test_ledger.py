@@ -14,7 +14,7 @@ from quantstudy.claims.ledger import judged, ledger
 from quantstudy.claims.run import run_claim
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.judge.claims import Claim, Part, judge_claims
-from quantstudy.words.claims import amounts, bound, effect, sentence
+from quantstudy.words.claims import amounts, bound, effect, sentence, short
 
 COMMITTED = checkout.root() / "results" / "claims"
 
@@ -93,6 +93,26 @@ def test_the_sentence_says_what_carries_the_verdict_and_what_does_not():
     )
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1.0], "Supported: the main part holds."),
+        ([1.0, 1.0], "Supported: the main part and the other hold."),
+        ([1.0, 1.0, 1.0], "Supported: the main part and all others hold."),
+        ([-1.0, 1.0], "In part: the main part is reversed; the other holds."),
+        ([0.0, -1.0, -1.0], "No effect that matters: the main part shows no effect that matters; "
+         "of the 2 others 2 are reversed."),
+        ([1.0, 0.0, 0.0, 1.0, 1.0], "In part: the main part holds; of the 4 others 2 hold and "
+         "2 show no effect that matters."),
+    ],
+)  # fmt: skip
+def test_how_many_parts_carry_the_verdict(values, told):
+    parts = tuple(Part(f"p{place}", "it is so", 0.0, exact=True) for place in range(len(values)))
+    claim = Claim("c", "says", "measured", parts, "p0")
+    (judged,) = judge_claims([(claim, {part.name: [value] for part, value in zip(parts, values, strict=True)})])
+    assert short(judged) == told
+
+
 def test_what_stands_beside_is_listed_apart_and_not_counted(folder):
     name = "dead_neurons"
     result, table, about = judged(folder)[name]
@@ -141,7 +161,15 @@ def test_the_committed_ledger_is_what_the_committed_tables_say():
 def test_every_number_of_the_committed_ledger_comes_from_its_tables():
     text = (COMMITTED / "README.md").read_text()
     found = judged(COMMITTED)
+    number = r"-?[\d.]+ \[[^\]]*\]"
     told = {effect(outcome) for result, _, _ in found.values() for outcome in result.outcomes}
-    shown = re.findall(r"-?[\d.]+ \[[^\]]*\][^|<]*", text)
-    assert len(shown) > 20
-    assert {cell.strip() for cell in shown} <= told
+    shown = re.findall(number, text)
+    assert len(shown) > 60
+    assert set(shown) <= {one for effect_ in told for one in re.findall(number, effect_)}
+
+
+def test_the_committed_tables_were_measured_at_commits():
+    """The rule was there before its numbers: what was measured from files that were not committed says so."""
+    for name, (_, _, about) in judged(COMMITTED).items():
+        assert about["commit"], name
+        assert "dirty" not in about["commit"], name
