@@ -54,7 +54,7 @@ BUMP_STEPS = 2000
 """Steps of training on a bump."""
 
 POINTS: dict[str, Any] = {"unit": "points", "scale": 100.0}
-HEIGHT: dict[str, Any] = {"unit": "% of its height", "scale": 100.0}
+HEIGHT: dict[str, Any] = {"unit": "% of height", "scale": 100.0}
 BESIDE: dict[str, Any] = {"decides": False}
 
 CLAIM = Claim(
@@ -79,9 +79,12 @@ CLAIM = Claim(
             "nets_cancel", "more of what flows into a neuron cancels in leaky_relu networks than in relu networks", 0.02
         ),
         Part(
-            "costs_small", "relu networks of 4,4,4 are more accurate than leaky ones (0.01, 0.1, 0.3)", 0.01, **POINTS
+            "costs_small",
+            "relu networks of 4,4,4 are more accurate than leaky ones (slopes 0.01, 0.1, 0.3)",
+            0.01,
+            **POINTS,
         ),
-        Part("cut", "leaky networks of 8,8,8 lose more accuracy than relu ones when one neuron is cut", 0.02, **POINTS),
+        Part("cut", "one cut neuron costs leaky networks of 8,8,8 more accuracy than relu ones", 0.02, **POINTS),
         Part("bump_leaks", "around a bump in a flat plane leaky networks of 4,4,4 leak more than relu", 0.02, **HEIGHT),
         Part("costs_faded", "relu that begins as leaky is more accurate than leaky at 4,4,4", 0.01, **POINTS, **BESIDE),
         Part("costs_001", "relu is more accurate at 4,4,4 than a slope of 0.01", 0.01, **POINTS, **BESIDE),
@@ -89,7 +92,7 @@ CLAIM = Claim(
         Part("costs_8", "relu is more accurate than leaky ones at 8,8,8", 0.01, **POINTS, **BESIDE),
         Part("costs_hardgelu", "hardgelu is more accurate than leaky ones at 4,4,4", 0.01, **POINTS, **BESIDE),
         Part("cut_001", "a slope of 0.01 loses more by one cut neuron than relu", 0.02, **POINTS, **BESIDE),
-        Part("cut_mean", "leaky ones lose more when a neuron is set to its mean, not to 0", 0.02, **POINTS, **BESIDE),
+        Part("cut_mean", "leaky ones lose more than relu when a neuron is set to its mean", 0.02, **POINTS, **BESIDE),
         Part("cut_leak", "leaky ones lose accuracy when one neuron is 0 left of its bend", 0.02, **POINTS, **BESIDE),
         Part("bump_001", "around a bump a slope of 0.01 leaks more than relu", 0.02, **HEIGHT, **BESIDE),
         Part("bump_hardgelu", "around a bump leaky ones leak more than hardgelu", 0.02, **HEIGHT, **BESIDE),
