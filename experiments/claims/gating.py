@@ -80,7 +80,7 @@ CLAIM = Claim(
         ),
         Part(
             "costs_small",
-            "relu networks of 4,4,4 are more accurate than leaky ones (slopes 0.01, 0.1, 0.3)",
+            "relu networks of 4,4,4 are more accurate than leaky ones (0.01, 0.1, 0.3)",
             0.01,
             **POINTS,
         ),

@@ -1,26 +1,57 @@
 """The figure of `gating`: what one neuron and two make of a gate, what trained networks do, and what that costs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.claims import gating as claim
-from experiments.claims.gating_panels import Column, block, colour_of, height_of_block
 from experiments.measures.gate_fits import BUMP, GAP, STEP, draw_gate
 from experiments.measures.gated_networks import FUNCTIONS
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import ALLOWED, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, present
+from quantstudy.show.figures.claims import findings, height_of, names_width, present, strips
 from quantstudy.words.numbers import number, plural
 
-APART, CURVE, TICKS, HEADING = 0.3, 1.15, 0.35, 0.3
-"""Inches: between blocks, a fit, numbers left of a plot, the line above a block."""
+APART, CURVE, TICKS = 0.3, 1.15, 0.35
+"""Inches: between blocks, a fit, numbers left of a plot."""
 
-ONE, PAIR = INK, BEST
-"""Colours of one neuron and of two."""
+HEADING, HEAD, LINE, FOOT, GUTTER = 0.3, 0.5, 0.36, 0.5, 0.25
+"""Inches: the line above a block, heads of its columns, a function's row, numbers and unit below, between columns."""
+
+ACCUSED, ONE, PAIR = "#C2410C", INK, BEST
+"""Colours of leaky_relu, of whatever slope, of one neuron and of two."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure as a column: which it is, its heading and unit, what values are multiplied by, and its ends.
+
+    Attributes:
+        case: of its rows.
+        x: likewise; None if they have none.
+        metric: likewise.
+        head: heading, of two lines.
+        unit: what stands below.
+        scale: what values are multiplied by.
+        ends: of the axis; the upper one is None where the largest value of all columns of its unit is.
+    """
+
+    case: str
+    x: float | None
+    metric: str
+    head: str
+    unit: str
+    scale: float
+    ends: tuple[float, float | None]
+
 
 SHARE, CUT = "share of the gate's value", "points of accuracy lost"
 
@@ -90,9 +121,9 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     functions = present(table[table["case"].isin([claim.ISLANDS, claim.FLAT])], FUNCTIONS)
     fits = height_of(judged) + APART
     there = fits + 0.5 + CURVE + 0.35 + APART
-    costs = there + height_of_block(names) + APART + HEADING
+    costs = there + HEAD + LINE * len(names) + FOOT + APART + HEADING
     page = Page(
-        costs + height_of_block(functions),
+        costs + HEAD + LINE * len(functions) + FOOT,
         f"Can LeakyReLU not gate with one neuron, and does it need pairs that cancel? {judged.verdict.capitalize()}",
         "A gate has a value on one side (1, green) and is 0 on the other. Middle: the best that one neuron and two "
         "make of one step; grey is not scored. Below: the networks of the study, and errors (RMS) of the best fits to "
@@ -111,13 +142,18 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     findings(page, judged, "what it says")
     _heading(page, table, fits)
     _fits(page, table, names, fits + 0.5)
-    block(page, table, there, names, THERE)
+    _block(page, table, there, names, THERE)
     words = (
         "What it costs: networks of the same shape, first draw and minibatches; leaky_relu's slope is 0.01 unless said"
     )
     page.write(0.0, costs - HEADING, words, size=SMALL, weight="bold")
-    block(page, table, costs, functions, COSTS)
+    _block(page, table, costs, functions, COSTS)
     return page.figure
+
+
+def _colour(name: str) -> str:
+    """Return the colour that a function's name and values are written in."""
+    return ACCUSED if name.startswith("leaky_relu") else INK
 
 
 def _heading(page: Page, table: pd.DataFrame, top: float) -> None:
@@ -139,7 +175,7 @@ def _fits(page: Page, table: pd.DataFrame, names: Sequence[str], top: float) -> 
     width = (BODY - TICKS - gap * (len(names) - 1)) / len(names)
     for column, name in enumerate(names):
         left = TICKS + (width + gap) * column
-        page.write(left + width / 2, top - 0.2, name, ha="center", size=SMALL, color=colour_of(name))
+        page.write(left + width / 2, top - 0.2, name, ha="center", size=SMALL, color=_colour(name))
         ax = page.axes(left, top, width, CURVE)
         ax.set(xlim=(-1.0, 1.0), ylim=(-0.5, 1.6))
         ax.tick_params(axis="both", length=2, labelsize=SMALL, labelleft=not column)
@@ -150,11 +186,66 @@ def _fits(page: Page, table: pd.DataFrame, names: Sequence[str], top: float) -> 
             ax.axvspan(edge - GAP, edge + GAP, color=MISSING, linewidth=0.0)
         ax.axhline(0.0, color=RULE, linewidth=0.8)
         for neurons, colour in ((1, ONE), (2, PAIR)):
-            curve = by_curve(table, name, f"{claim.CURVE} {neurons}")
+            curve = _by_curve(table, name, f"{claim.CURVE} {neurons}")
             ax.plot(curve.index, curve.to_numpy(), color=colour, linewidth=1.6)
 
 
-def by_curve(table: pd.DataFrame, name: str, case: str) -> pd.Series:
+def _by_curve(table: pd.DataFrame, name: str, case: str) -> pd.Series:
     """Return a drawn fit: output by place, ascending; empty where there is none."""
     found = table[(table["activation"] == name) & (table["case"] == case)]
     return found.set_index("x")["value"].sort_index()
+
+
+def _block(page: Page, table: pd.DataFrame, top: float, names: Sequence[str], columns: Sequence[Column]) -> None:
+    """Draw seeds, mean and interval of every function in every column, and write the means.
+
+    Args:
+        page: where to.
+        table: of the claim.
+        top: inches from the top of the body.
+        names: the functions, from the top.
+        columns: from the left.
+    """
+    labels = names_width(names)
+    width = (BODY - labels - GUTTER * (len(columns) - 1)) / len(columns)
+    for row, name in enumerate(names):
+        place = top + HEAD + LINE * (row + 0.5)
+        page.write(labels - 0.15, place, name, ha="right", va="center", color=_colour(name))
+    values = [_values(table, column).reindex(columns=names) for column in columns]
+    for at, (column, wide) in enumerate(zip(columns, values, strict=True)):
+        alike = [one for one, other in zip(values, columns, strict=True) if other.unit == column.unit]
+        high = _largest(alike) if column.ends[1] is None else column.ends[1]
+        left = labels + (width + GUTTER) * at
+        page.write(left, top, column.head, weight="bold", size=SMALL, va="top")
+        ax = page.axes(left, top + HEAD, width, LINE * len(names))
+        _strips(ax, wide, names, (column.ends[0], high), 3 if column.scale == 1.0 else 1)
+        foot = top + HEAD + LINE * len(names) + FOOT - 0.1
+        page.write(left + width / 2, foot, column.unit, ha="center", size=SMALL, color=MUTED)
+
+
+def _values(table: pd.DataFrame, column: Column) -> pd.DataFrame:
+    """Return what a column shows, seeds x functions."""
+    where = {"case": column.case} if column.x is None else {"case": column.case, "x": column.x}
+    return column.scale * by_seed(table, column.metric, **where)
+
+
+def _largest(tables: Sequence[pd.DataFrame]) -> float:
+    """Return the largest finite value, at least 0.1."""
+    values = np.concatenate([wide.to_numpy(np.float64).ravel() for wide in tables])
+    return float(np.max(values, initial=0.1, where=np.isfinite(values)))
+
+
+def _strips(ax: Axes, wide: pd.DataFrame, names: Sequence[str], ends: tuple[float, float], digits: int) -> None:
+    """Draw every function's strip between two ends and write its mean at the right."""
+    low, high = ends
+    strips(ax, wide, names, colours={name: _colour(name) for name in names})
+    far = high - low
+    ax.set_xlim(low - 0.07 * far, high + 0.4 * far)  # room for the numbers
+    ax.set_xticks(
+        [tick for tick in MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high) if low <= tick <= high]
+    )
+    across = ax.get_yaxis_transform()
+    for row, name in enumerate(names):
+        mean, _, _ = interval(wide[name].dropna().to_numpy(np.float64))
+        said = number(mean, digits)
+        ax.text(0.99, row + 0.5, said, transform=across, ha="right", va="center", size=SMALL, color=_colour(name))
