@@ -7,7 +7,6 @@ may fade to 0 on the way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +39,7 @@ def with_slopes(slopes: Sequence[float], seeds: Sequence[int], hidden: Sequence[
     weights, biases = (tuple(part.repeat(len(slopes), 1, 1) for part in kind) for kind in (one.weights, one.biases))
     each = torch.tensor(slopes, dtype=torch.float32).repeat_interleave(len(seeds))[:, None, None]
     return Stack(
-        replace(parse_activation("prelu"), learned_slope=False),
+        parse_activation("prelu"),
         weights,
         biases,
         tuple(each.expand(-1, neurons, 1).contiguous() for neurons in hidden),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from experiments.claims import gating as claim
-from experiments.claims.gating_figure import draw
+from experiments.claims.gating_figure import ACCUSED, draw
 from experiments.measures import gate_fits
 from experiments.measures.gated_networks import FUNCTIONS, LEAKY
 from quantstudy.activations.catalogue import parse_activation
@@ -306,6 +306,8 @@ def test_a_whole_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert judged.verdict in figure.get_label().lower()
     said = [text.get_text() for text in figure.texts]
     assert {"leaky_relu 0.1", "leaky_relu 0.3", "relu from 0.3"} <= set(said)
+    orange = {text.get_text() for text in figure.texts if text.get_color() == ACCUSED}
+    assert orange == {"leaky_relu", "leaky_relu 0.1", "leaky_relu 0.3"}
     assert len(figure.axes) >= 7 + 5 + 5
 
 

@@ -71,20 +71,19 @@ def test_losses_against_loops(hidden: tuple[int, ...]) -> None:
 
 
 def test_a_network_that_hangs_on_one_neuron() -> None:
-    """Two neurons of relu: the first finds all islands alone, the second is dead."""
-    stack = with_slopes([0.0], [2000], (2,))
+    """Of relu's three neurons the first finds all islands, the second is dead, the third the same everywhere."""
+    stack = with_slopes([0.0], [2000], (3,))
     for tensor, value in (
-        (stack.weights[0], [[[1.0, 0.0], [0.0, 0.0]]]),
-        (stack.biases[0], [[[0.0], [-1.0]]]),
-        (stack.weights[1], [[[1.0, 1.0]]]),
-        (stack.biases[1], [[[-0.1]]]),
+        (stack.weights[0], [[[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]]]),
+        (stack.biases[0], [[[0.0], [-1.0], [1.0]]]),
+        (stack.weights[1], [[[1.0, 1.0, -0.3]]]),
     ):
         tensor.copy_(torch.tensor(value))
-    masks = np.broadcast_to(plane(8)[0].reshape(8, 8) > 0.1, (1, 8, 8))
+    masks = np.broadcast_to(plane(8)[0].reshape(8, 8) > 0.3, (1, 8, 8))  # three of eight columns
     found = {name: values.tolist() for name, values in cut_losses(stack, masks).items()}
     assert found == {
-        **{"accuracy": [1.0], "alive": [0.5], "cut_zero": [0.5], "cut_all": [0.25], "cut_leak": [0.0]},
-        "cut_mean": [0.5],  # all is island, then
+        **{"accuracy": [1.0], "alive": [1 / 3], "cut_zero": [0.375], "cut_mean": [0.375], "cut_leak": [0.0]},
+        "cut_all": [pytest.approx((0.375 + 0.0 + 0.125) / 3)],  # without the third a fourth column is island
     }
 
 
