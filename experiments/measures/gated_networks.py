@@ -23,7 +23,8 @@ FADED = "relu from 0.3"
 """Which begins as leaky_relu and ends as relu, so that hardly any of its neurons dies on the way: what relu's networks
 lack beside it comes of training, and not of what a gate is good for."""
 
-LEAKY = {"leaky_relu": 0.01, "leaky_relu 0.1": 0.1, "leaky_relu 0.3": 0.3}
+LEAKIER = {"leaky_relu 0.1": 0.1, "leaky_relu 0.3": 0.3}
+LEAKY = {"leaky_relu": 0.01, **LEAKIER}
 """Rectifiers that are never off, by name, and their slopes left of 0."""
 
 SLOPES = {"relu": 0.0, **LEAKY, FADED: 0.3}
