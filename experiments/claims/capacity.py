@@ -51,7 +51,7 @@ from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig(bits=(4, 8))
 
-MORE, MORE_UNIT = 0.1, "% of their points"
+MORE = 0.1
 """The smallest lead in points that matters, a share of the others' points."""
 
 DIMENSIONS, BITS = 0.25, 0.02
@@ -70,42 +70,38 @@ CLAIM = Claim(
             "points",
             "silu and gelu memorize more random labels than the mean of the other five",
             MORE,
-            MORE_UNIT,
+            "%",
             100.0,
         ),
-        Part(
-            "points_bounded", "silu and gelu memorize more random labels than hardgelu", MORE, "% of its points", 100.0
-        ),
+        Part("points_bounded", "silu and gelu memorize more random labels than hardgelu", MORE, "%", 100.0),
         Part(
             "points_narrow",
             "with half the neurons silu and gelu memorize more than the mean of the other five",
             MORE,
-            MORE_UNIT,
+            "%",
             100.0,
         ),
         Part(
             "points_wide",
             "with twice the neurons silu and gelu memorize more than the mean of the other five",
             MORE,
-            MORE_UNIT,
+            "%",
             100.0,
         ),
         Part(
             "points_kinked",
             "silu and gelu memorize more than relu, leaky_relu and prelu",
             MORE,
-            MORE_UNIT,
+            "%",
             100.0,
             decides=False,
         ),
-        Part(
-            "points_hard", "silu and gelu memorize more than hardswish", MORE, "% of its points", 100.0, decides=False
-        ),
+        Part("points_hard", "silu and gelu memorize more than hardswish", MORE, "%", 100.0, decides=False),
         Part(
             "points_bound",
             "hardgelu memorizes more without its cap than with it",
             MORE,
-            "% of its points",
+            "%",
             100.0,
             decides=False,
         ),
@@ -113,7 +109,7 @@ CLAIM = Claim(
             "bits",
             "silu and gelu keep more bits of random labels than the other five",
             MORE,
-            "% of theirs",
+            "%",
             100.0,
             decides=False,
         ),
