@@ -67,9 +67,9 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "blue hardgelu, the bounded one. In brackets: does not decide.",
         f"Labels are fair coins on a square lattice; {claim.LESSON.steps} steps of Adam at each of three rates; a "
         "network counts as fitted where one of them does it. Points memorized: the steps of its ladder that it has "
-        "fitted, added up. Effective rank: exponential of the entropy of the normalized singular values of the centred outputs "
-        "(Roy & Vetterli 2007); participation ratio: (Σλ)² / Σλ² of the covariance's eigenvalues. Information: mean of "
-        "the hidden neurons, codes with min-max ranges per layer, entropies corrected after Miller and Madow.",
+        "fitted, added up. Effective rank: exponential of the entropy of the normalized singular values of the centred "
+        "outputs (Roy & Vetterli 2007); participation ratio: (Σλ)² / Σλ² of the covariance's eigenvalues. Information: "
+        "mean of the hidden neurons, codes with min-max ranges per layer, entropies corrected after Miller and Madow.",
     )
     findings(page, judged, f"three layers of {claim.OWN} neurons, where no others are named")
     labels = names_width(names)
