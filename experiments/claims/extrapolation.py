@@ -275,12 +275,13 @@ def picture(activation: str, islands: NDArray[np.bool_]) -> pa.Table:
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
     """Return the value of every part per seed, as fractions."""
     free, frozen, scratch = (by_seed(table, "enlarged", case=case, x=EASY) for case in (FREE, FROZEN, SCRATCH))
+    steps = by_seed(table, "steps_95", case=FREE, x=EASY)
     ring, ece = by_seed(table, "accuracy", case=RING), by_seed(table, "ece", case=RING)
     base_rate = by_seed(table, "base_rate", case=RING)
     return {
         "free": contrast(free, SMOOTH, [BOUNDED]),
         "frozen": contrast(frozen, SMOOTH, [BOUNDED]),
-        "steps": share_more(by_seed(table, "steps_95", case=FREE, x=EASY), [BOUNDED], SMOOTH),
+        "steps": share_more(steps[BOUNDED].to_numpy(), steps[list(SMOOTH)].mean(axis=1).to_numpy()),
         "bound": contrast(free, [UNBOUNDED], [BOUNDED]),
         "bound_frozen": contrast(frozen, [UNBOUNDED], [BOUNDED]),
         "free_hard": contrast(free, SMOOTH, ["hardswish"]),

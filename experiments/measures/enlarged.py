@@ -68,7 +68,8 @@ def steps_to(accuracies: Floats, looks: Sequence[int], level: "float | Floats") 
     reached = accuracies >= np.broadcast_to(level, accuracies.shape[:1])[:, None]
     ever = reached.any(axis=1)
     steps = np.array(looks, dtype=np.float64)
-    return np.where(ever, steps[reached.argmax(axis=1)], steps[-1]), (~ever).astype(np.float64)
+    first = np.where(ever, steps[reached.argmax(axis=1)], steps[-1])
+    return first, np.asarray(~ever, dtype=np.float64)
 
 
 def with_a_new_last_layer(stack: "Stack", masks: NDArray[np.bool_]) -> Floats:

@@ -65,7 +65,7 @@ def recalled(activation: str, seeds: Sequence[int], width: int, side: int, lesso
     for rate in lesson.rates:
         left = np.flatnonzero(best < FITTED)
         if len(left):
-            found = _taught(activation, [seeds[place] for place in left], width, side, rate, lesson)
+            found = _taught(activation, [seeds[place] for place in left.tolist()], width, side, rate, lesson)
             best[left] = np.maximum(best[left], found)
     return best
 

@@ -1,30 +1,28 @@
-"""How much more one group of activations has than another, as a share: a number per seed."""
-
-from collections.abc import Sequence
+"""How much more one thing is than another in the mean, as a share: a number per seed."""
 
 import numpy as np
-import pandas as pd
 
-from quantstudy.judge.claims import jackknife
-from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.drift.arrays import Floats
 
 
-def share_more(wide: pd.DataFrame, group: Sequence[str], others: Sequence[str]) -> Floats:
-    """Return (mean of the group − mean of the others) / mean of the others as jackknife pseudo-values, `[seeds]`.
+def share_more(one: Floats, other: Floats) -> Floats:
+    """Return mean(one) / mean(other) − 1 as jackknife pseudo-values, `[seeds]`: their mean estimates it.
 
-    They carry the error of the denominator too. Of one seed it is the ratio itself; NaN where the others have nothing.
+    They carry the error of the denominator too: n·T − (n − 1)·T₋ᵢ, T₋ᵢ being the ratio without seed i (Tukey, Bias and
+    confidence in not quite large samples, 1958; `judge.claims.jackknife`). Of one seed it is the ratio itself; not
+    finite where the others have nothing.
 
     Args:
-        wide: seeds × activations (`judge.statistics.contrasts.by_seed`).
-        group: names.
-        others: names.
+        one: a value per seed, `[seeds]`.
+        other: of the same seeds.
 
-    >>> wide = pd.DataFrame({"a": [12.0, 12.0], "b": [10.0, 10.0]})
-    >>> share_more(wide, ["a"], ["b"]).round(6).tolist(), share_more(wide, ["b"], ["a"]).round(3).tolist()
-    ([0.2, 0.2], [-0.167, -0.167])
+    >>> share_more(np.array([12.0, 12.0]), np.array([10.0, 10.0])).round(6).tolist()
+    [0.2, 0.2]
     """
-    one, other = (wide[list(names)].mean(axis=1).to_numpy(np.float64) for names in (group, others))
+    seeds = len(one)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if len(one) < 2:
-            return np.asarray(one / other - 1.0)
-        return jackknife(lambda a, b: float(a.mean() / b.mean() - 1.0), one, other)
+        whole = one.sum() / other.sum() - 1.0
+        if seeds < 2:
+            return np.array([whole])
+        without = (one.sum() - one) / (other.sum() - other) - 1.0
+        return np.asarray(seeds * whole - (seeds - 1) * without)
