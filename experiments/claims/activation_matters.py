@@ -9,7 +9,7 @@ and in bad luck the worst of them (`regret_worst`). A point matters, as of accur
 The best of seven means is too good by chance, even where all are equal, and so would every regret be. So the best of a
 setting (and the worst over all) is found on three quarters of the seeds and judged on the fourth, each in turn
 (`measures.regrets`): where all are equal, nothing is regretted in the mean. The best that so many seeds can tell is at
-times not the very best; simulated with 32 seeds that takes off at most a tenth of a seed's standard deviation.
+times not the very best; simulated with 32 seeds that takes off up to a tenth of a seed's standard deviation.
 
 Components of variance of the float accuracy: between activations (without what seeds explain) and between seeds, at one
 shared learning rate and at each activation's own. `shared` and `tuned` ask whether activations differ less than seeds.
@@ -47,14 +47,17 @@ CLAIM = Claim(
     parts=(
         Part(
             "regret_any",
-            "always taking one activation, no matter which, costs less than a point in the mean (1 minus the cost)",
+            (
+                "always taking one activation, drawn by lot, costs less than a point of accuracy in the mean of five "
+                "settings (1 minus the cost)"
+            ),
             0.0,
             "points",
             100.0,
         ),
         Part(
             "regret_worst",
-            "always taking the worst one for it costs less than a point (1 minus the cost)",
+            "always taking the one that does worst costs less than a point (likewise)",
             0.0,
             "points",
             100.0,
@@ -147,7 +150,7 @@ def units(seeds: int) -> list[dict[str, Any]]:
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:
-    """Return the float accuracy in every setting, and accuracy and loss of accuracy of the shared rate's when quantized.
+    """Return the float accuracy in every setting, and accuracy and drop of the shared rate's when quantized.
 
     On the plane: `accuracy_float`, `accuracy_quantized`, `accuracy_drop`; at the held-out points, of the shared rate's
     alone: `heldout_accuracy_float`, `heldout_drop` (float less quantized).

@@ -68,7 +68,8 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "hardgelu. In brackets: does not decide.",
         f"Three-dimensional Perlin noise, {PACE:g} cells of time per step. Every activation at its own learning "
         f"rate, tuned for each number of training steps on {len(claim.TUNING)} other seeds for accuracy after "
-        f"fine-tuning (out of {', '.join(f'{rate:g}' for rate in claim.RATES)}; {_ends_of_rates(table)}). Half-way: weights in the middle between those "
+        f"fine-tuning (out of {', '.join(f'{rate:g}' for rate in claim.RATES)}; {_ends_of_rates(table)}). "
+        "Half-way: weights in the middle between those "
         f"{claim.APART} steps apart, on the islands half-way in time and level; the end points themselves are "
         f"{_ends(table)} right there. Path: sum of the steps of all parameters, as a share of their norm at the start.",
     )
@@ -176,7 +177,7 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
 
 
 def _beside(page: Page, top: float, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """Write each activation's own rate, how right it is with fewer steps at the rates for those, and at a shared rate."""
+    """Write each activation's own rate, and how right it is with fewer steps and at the shared rate."""
     columns: tuple[tuple[str, str, str, Callable[[float], str]], ...] = (
         ("own\nrate", "rate", claim.OWN, lambda value: f"{value:g}"),
         (f"right,\n{claim.STEPS[claim.SHORT]} steps", "tracks", claim.SHORT, percent),

@@ -7,8 +7,8 @@ choice and assessment of statistical predictions (JRSS B 36, 1974): the seeds wh
 FOLDS are judged together, the best is the one with the highest mean over all others.
 
 Where all are equal the expected regret is 0, however many there are. Else it is at most the true one, by what those
-seeds cannot tell apart: simulated with 32 seeds, seven activations and five settings at most 0.11 standard deviations
-of a seed, and the 95 % interval of the seeds' mean holds the truth in 84 … 94 % of tables where the best stands apart
+seeds cannot tell apart: simulated with 32 seeds, seven activations and five settings up to 0.11 standard deviations of
+a seed, and the 95 % interval of the seeds' mean holds the truth in 84 … 94 % of tables where the best stands apart
 or all are equal, in 64 … 86 % where many are close; where it misses, it mostly lies below.
 """
 
