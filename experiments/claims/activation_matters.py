@@ -57,7 +57,7 @@ CLAIM = Claim(
         ),
         Part(
             "regret_worst",
-            "always taking the one that does worst costs less than a point (likewise)",
+            "always taking the one that does worst costs less than a point (1 minus the cost)",
             0.0,
             "points",
             100.0,

@@ -66,4 +66,4 @@ def _best(values: Floats) -> Floats:
 def _apart(seeds: int) -> NDArray[np.float64]:
     """Return which seeds (columns) choose for which (rows), 1 or 0: those of the other folds."""
     fold = np.arange(seeds) % FOLDS
-    return (fold[:, None] != fold).astype(np.float64)
+    return np.asarray(fold[:, None] != fold, dtype=np.float64)

@@ -87,6 +87,7 @@ def change(table, case, metric, name, value):
 def test_the_fastest_is_that_of_the_tuning_seeds_at_its_best_rate():
     """Not the one that is fastest on the judged seeds, nor hardgelu without its cap."""
     table = made(700.0, quick={"gelu": 400.0, "silu": 500.0, "hardgelu_uncapped": 100.0, "hardgelu": 100.0})
+    table = change(table, claim.TRIED, "steps_95", "silu", 450.0)  # fast at every rate, not fastest at its best
     assert claim.fastest(table) == "gelu"
     for name, steps in (("gelu", 500.0), ("relu", 300.0)):
         table = change(table, claim.TUNED, "steps_95", name, steps)
