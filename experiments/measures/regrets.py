@@ -15,7 +15,7 @@ or all are equal, in 64 … 86 % where many are close; where it misses, it mostl
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.drift.arrays import Floats
 
 FOLDS = 4
 """In how many parts the seeds are judged."""
