@@ -12,6 +12,7 @@ from experiments.claims.drawing import OTHERS, group_means
 from experiments.measures.moving_islands import MOVES, PACE, time_and_level
 from experiments.measures.pictures import classes
 from quantstudy.activations.catalogue import BOUNDED
+from quantstudy.claims.tuning import at_an_end
 from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.show.canvas.page import BODY, Page, text_width
@@ -34,7 +35,7 @@ from quantstudy.words.numbers import number, percent, plural
 APART, HEAD, LINE, GAP, FOOT = 0.25, 0.5, 0.36, 0.1, 0.95
 """Inches: between blocks, above a plot, an activation's row, between pictures, below the plots."""
 
-CURVES, STRIP, NUMBERS = 3.3, 1.4, 1.55
+CURVES, STRIP, NUMBERS = 3.1, 1.3, 2.15
 """Inches across: the curves with their numbers, a strip, the columns of numbers."""
 
 
@@ -66,8 +67,9 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         f"Grey dots: {plural(seeds, 'seed')}; bars and bands: 95 % intervals of the mean. Orange: silu and gelu; blue: "
         "hardgelu. In brackets: does not decide.",
         f"Three-dimensional Perlin noise, {PACE:g} cells of time per step. Every activation at its own learning "
-        f"rate, tuned on {len(claim.TUNING)} other seeds for accuracy after fine-tuning (out of "
-        f"{', '.join(f'{rate:g}' for rate in claim.RATES)}). Half-way: weights in the middle between those "
+        f"rate, tuned for each number of training steps on {len(claim.TUNING)} other seeds for accuracy after "
+        f"fine-tuning (out of {', '.join(f'{rate:g}' for rate in claim.RATES)}; {_ends_of_rates(table)}). "
+        "Half-way: weights in the middle between those "
         f"{claim.APART} steps apart, on the islands half-way in time and level; the end points themselves are "
         f"{_ends(table)} right there. Path: sum of the steps of all parameters, as a share of their norm at the start.",
     )
@@ -94,6 +96,13 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
 
 def _ends(table: pd.DataFrame) -> str:
     return percent(float(by_seed(table, f"ends_{claim.APART}", case=claim.OWN).mean(axis=1).mean()))
+
+
+def _ends_of_rates(table: pd.DataFrame) -> str:
+    """Say whether a better rate may lie beyond those tried."""
+    rates = table[(table["metric"] == "rate") & (table["case"] != claim.ALIKE)]
+    beyond = sorted({str(row.activation) for row in rates.itertuples() if at_an_end(float(row.value), claim.RATES)})
+    return f"at an end of these: {', '.join(beyond)}" if beyond else "none is at an end"
 
 
 def _said(table: pd.DataFrame) -> str:
@@ -168,13 +177,14 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
 
 
 def _beside(page: Page, top: float, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """Write each activation's own rate, and how right it is with fewer steps and at a shared rate."""
+    """Write each activation's own rate, and how right it is with fewer steps and at the shared rate."""
     columns: tuple[tuple[str, str, str, Callable[[float], str]], ...] = (
         ("own\nrate", "rate", claim.OWN, lambda value: f"{value:g}"),
         (f"right,\n{claim.STEPS[claim.SHORT]} steps", "tracks", claim.SHORT, percent),
+        (f"right,\n{claim.STEPS[claim.SHORTEST]} steps", "tracks", claim.SHORTEST, percent),
         (f"right, at\n{claim.SHARED:g}", "tracks", claim.ALIKE, percent),
     )
-    widths = np.cumsum([0.35, 0.6, 0.6])
+    widths = np.cumsum([0.35, 0.6, 0.6, 0.6])
     for (head, metric, case, say), width in zip(columns, widths, strict=True):
         right = BODY - NUMBERS + width
         page.write(right, top + 0.25, head, size=SMALL, color=MUTED, ha="right", va="center")

@@ -1,7 +1,21 @@
 """Do bounded, hard activations converge faster?
 
-Steps until a network first reaches 90, 95 and 97 % accuracy on the plane, each activation at its own best learning
-rate, tuned on other seeds. A run that never gets there is censored at the last step, not dropped.
+Two measures of speed, each with a rate tuned for it. `steps_L`: training steps until a network is first L % accurate on
+the plane; one that never is counts as all 3000 (restricted mean), it is not dropped. `area`: mean accuracy over all
+steps of training, the area under the curve of accuracy divided by its length, which also counts how a network gets on
+before and after any one level. A network that has diverged counts as a coin there, 0.5.
+
+Rates. Every activation has its own, the best of the same RATES on 16 seeds that are never judged: for the steps the one
+with the fewest steps to 95 %, for the area the one with the largest area. So each is tuned for what it is judged by. A
+trial on those seeds alone showed that from 0.5 on all are slower, so that no best rate lies at an end of RATES.
+
+Decided beforehand. hardgelu, the bounded one, must need a tenth fewer steps than the mean of the six others (the main
+part), than itself without its cap (else it is not the bound), and than the fastest of the six by name: that with the
+fewest steps on the tuning seeds, so that no judged seed chooses it. Beside it stands each of the six. A tenth is
+the article's own: a tenth slower «starts to matter» for a large job. Of the area a point of accuracy matters, as of
+accuracy everywhere in these claims. That is much: on the tuning seeds the six lose some four points of area in all, and
+a curve that is run through a tenth faster gains a tenth of what it loses. So `error_area`, the same areas as shares (a
+tenth again), stands beside, and tells a small lead from none.
 """
 
 from collections.abc import Sequence
@@ -14,77 +28,69 @@ import pandas as pd
 import pyarrow as pa
 
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
-from quantstudy.claims.experiment import Measured
+from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part, jackknife
 from quantstudy.judge.statistics.bootstrap import Floats
-from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
 
 STUDY = StudyConfig()
-RATES = (0.01, 0.03, 0.1, 0.2, 0.3)
-"""Peak learning rates to choose from, per activation, by the mean accuracy after the last step."""
+RATES = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+"""Peak learning rates to choose from, the same for every activation."""
 TUNING_SEEDS = (1000, 1016)
 """Seeds that the rates are chosen on, first and last + 1: none of those that are compared."""
+SIX = tuple(name for name in STUDY.activations if name != BOUNDED)
+"""The unbounded ones of the study."""
+
+
+def _steps(name: str, says: str, decides: bool = False, of: str = "their") -> Part:
+    """Return a part about steps, `of` whom the others are."""
+    return Part(name, says, 0.1, f"% of {of} steps", 100.0, decides=decides)
+
 
 CLAIM = Claim(
     name="fast_convergence",
     says="Bounded (hard) activations converge faster.",
     measured=(
         "Restricted mean number of steps to 90, 95 and 97 % accuracy (runs that never get there count as the whole "
-        "3000 steps) at each activation's own rate; how much shorter hardgelu's is, as a share of the others' mean."
+        "3000 steps), and mean accuracy over the training, each at the rate that is best for it on other seeds; "
+        "hardgelu against the six unbounded ones, against itself without its cap, and against each by name."
     ),
     parts=(
+        _steps("steps_95", "hardgelu reaches 95 % in fewer steps than the mean of the six unbounded ones", True),
         Part(
-            "steps_95",
-            "hardgelu reaches 95 % in fewer steps than the mean of the six unbounded ones",
-            0.1,
-            "% of their steps",
+            "area",
+            "hardgelu is more accurate in the mean over all training steps than the six",
+            0.01,
+            "points",
             100.0,
         ),
-        Part(
-            "bound_95", "hardgelu reaches 95 % in fewer steps than itself without its cap", 0.1, "% of its steps", 100.0
+        _steps("bound_95", "hardgelu reaches 95 % in fewer steps than itself without its cap", True, "its"),
+        _steps(
+            "against_fastest",
+            "hardgelu reaches 95 % in fewer steps than that one of the six that is fastest on the tuning seeds",
+            True,
+            "its",
         ),
         Part(
-            "steps_90",
-            "hardgelu reaches 90 % in fewer steps than the six",
+            "error_area",
+            "hardgelu's mean error over all training steps is smaller than that of the six",
             0.1,
-            "% of their steps",
-            100.0,
-            decides=False,
-        ),
-        Part(
-            "steps_97",
-            "hardgelu reaches 97 % in fewer steps than the six",
-            0.1,
-            "% of their steps",
+            "% of their error",
             100.0,
             decides=False,
         ),
-        Part(
-            "hard_95",
-            "hardswish and hardgelu reach 95 % in fewer steps than silu and gelu",
-            0.1,
-            "% of their steps",
-            100.0,
-            decides=False,
-        ),
-        Part(
-            "shared_95",
-            "at the shared rate hardgelu reaches 95 % in fewer steps than the six",
-            0.1,
-            "% of their steps",
-            100.0,
-            decides=False,
-        ),
-        Part(
+        *(_steps(f"against_{name}", f"hardgelu reaches 95 % in fewer steps than {name}", of="its") for name in SIX),
+        _steps("steps_90", "hardgelu reaches 90 % in fewer steps than the six"),
+        _steps("steps_97", "hardgelu reaches 97 % in fewer steps than the six"),
+        _steps("hard_95", "hardswish and hardgelu reach 95 % in fewer steps than silu and gelu"),
+        _steps("shared_95", "at the shared rate hardgelu reaches 95 % in fewer steps than the six"),
+        _steps(
             "bound_shared_95",
             "at the shared rate hardgelu reaches 95 % in fewer steps than itself without its cap",
-            0.1,
-            "% of its steps",
-            100.0,
-            decides=False,
+            of="its",
         ),
     ),
     main="steps_95",
@@ -99,8 +105,15 @@ HARD, SMOOTH = ("hardswish", "hardgelu"), ("silu", "gelu")
 LEVELS = (90, 95, 97)
 """Accuracies to reach, in per cent."""
 
-TUNED, SHARED = "tuned", "shared"
-"""Cases: every activation at its own rate, or all at that of the study; `x` is the rate."""
+TUNED, TUNED_AREA, SHARED = "tuned", "tuned for area", "shared"
+"""Cases: every activation at the rate with the fewest steps to 95 %, at that with the largest area, or all at the rate
+of the study; `x` is the rate."""
+
+TRIED = "tuning"
+"""Case of the tuning seeds: `steps_95` and `area` at every rate (`x`)."""
+
+UNTOLD = 0.5
+"""Accuracy of a network that has diverged: half the plane is island."""
 
 LOOKS = ((0.2, 1 / 300), (1 / 3, 1 / 120), (1.0, 1 / 60))
 """Until which share of the steps networks are looked at every how many of them: of 3000 every 10 until 600, every 25
@@ -126,35 +139,45 @@ def looks(steps: int) -> list[int]:
 
 
 def units(seeds: int) -> list[dict[str, Any]]:
-    """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.engine.trained import pieces
+    """Return the pieces of work: an activation, tuned once for all seeds of a piece."""
+    from quantstudy.claims.tuning import whole_pieces
 
-    return pieces(ACTIVATIONS, seeds)
+    return whole_pieces(ACTIVATIONS, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:
-    """Return the steps to each accuracy and whether it was never reached, at the tuned and at the shared rate.
+    """Return the steps to each accuracy, whether it was never reached, and the area, at both tuned and the shared rate.
 
     `steps_L` is the number of steps at the first look with an accuracy of at least L %, of all steps where there is
-    none (`censored_L` is 1). A network may fall below again; it has been there.
+    none (`censored_L` is 1). A network may fall below again; it has been there. `area` is the mean accuracy over the
+    steps, 0 … 1. The piece that begins with seed 0 also holds what the rates were chosen by (case `tuning`).
 
     Args:
         activation: its name.
         first: first seed.
         last: the one after the last.
     """
-    from quantstudy.claims.tuning import tuned_rate
+    from quantstudy.claims.tuning import best_rate
 
-    rates = {TUNED: tuned_rate(STUDY, activation, RATES, TUNING_SEEDS), SHARED: STUDY.lr}
-    found = {
-        rate: first_steps(watched(replace(STUDY, lr=rate), activation, first, last)) for rate in set(rates.values())
+    tried = {rate: speed(watched(replace(STUDY, lr=rate), activation, *TUNING_SEEDS)) for rate in RATES}
+    rates = {
+        TUNED: best_rate(RATES, [-tried[rate]["steps_95"].mean() for rate in RATES]),
+        TUNED_AREA: best_rate(RATES, [tried[rate]["area"].mean() for rate in RATES]),
+        SHARED: STUDY.lr,
     }
-    variants = [({"case": case, "x": rate}, found[rate]) for case, rate in rates.items()]
-    return variant_rows(SCHEMA, activation, range(first, last), variants)
+    found = {rate: speed(watched(replace(STUDY, lr=rate), activation, first, last)) for rate in set(rates.values())}
+    variants: Variants = [({"case": case, "x": rate}, found[rate]) for case, rate in rates.items()]
+    tables = [variant_rows(SCHEMA, activation, range(first, last), variants)]
+    if first == 0:
+        kept: Variants = [
+            ({"case": TRIED, "x": rate}, {name: tried[rate][name] for name in ("steps_95", "area")}) for rate in RATES
+        ]
+        tables.append(variant_rows(SCHEMA, activation, range(*TUNING_SEEDS), kept))
+    return pa.concat_tables(tables).unify_dictionaries()
 
 
 def watched(config: StudyConfig, activation: str, first: int, last: int) -> Floats:
-    """Return the accuracy over the whole plane at every look, `[seeds, looks]`."""
+    """Return the accuracy over the whole plane before the first step and at every look, `[seeds, 1 + looks]`."""
     from quantstudy.activations.catalogue import parse_activation
     from quantstudy.networks.stack import initial_stack
     from quantstudy.networks.watched import watched_accuracy
@@ -163,9 +186,24 @@ def watched(config: StudyConfig, activation: str, first: int, last: int) -> Floa
     seeds = range(first, last)
     start = initial_stack(parse_activation(activation), seeds, config.hidden)
     masks = island_masks(seeds, config.grid, config.frequency)
-    return watched_accuracy(
-        start, seeds, masks, looks(config.steps), steps=config.steps, batch=config.batch, lr=config.lr
-    )
+    after = [0, *looks(config.steps)]
+    return watched_accuracy(start, seeds, masks, after, steps=config.steps, batch=config.batch, lr=config.lr)
+
+
+def speed(accuracies: Floats) -> dict[str, Floats]:
+    """Return all measures of speed, each `[seeds]`; `accuracies` as `watched` returns them."""
+    return first_steps(accuracies[:, 1:]) | {"area": area(accuracies)}
+
+
+def area(accuracies: Floats) -> Floats:
+    """Return the mean accuracy over the steps of training, `[seeds]`, 0 … 1, by the trapezoidal rule over the looks.
+
+    Args:
+        accuracies: before the first step and at every look, `[seeds, 1 + looks]`; NaN of diverged networks is UNTOLD.
+    """
+    after = np.array([0, *looks(STUDY.steps)], dtype=np.float64)
+    heights = np.where(np.isnan(accuracies), UNTOLD, accuracies)
+    return np.asarray(((heights[:, 1:] + heights[:, :-1]) / 2) @ np.diff(after) / after[-1])
 
 
 def first_steps(accuracies: Floats) -> dict[str, Floats]:
@@ -184,19 +222,31 @@ def first_steps(accuracies: Floats) -> dict[str, Floats]:
 
 
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
-    """Return per part and seed how many fewer steps the one group takes, as a share of the other's mean."""
-    others = [name for name in STUDY.activations if name != BOUNDED]
+    """Return per part and seed how many fewer steps the one group takes, as a share of the other's mean; the areas."""
     steps = {level: by_seed(table, f"steps_{level}", case=TUNED) for level in LEVELS}
     shared = by_seed(table, "steps_95", case=SHARED)
+    areas = by_seed(table, "area", case=TUNED_AREA)
     return {
-        "shared_95": fewer(shared, [BOUNDED], others),
-        "bound_shared_95": fewer(shared, [BOUNDED], [UNBOUNDED]),
-        "steps_95": fewer(steps[95], [BOUNDED], others),
+        "steps_95": fewer(steps[95], [BOUNDED], SIX),
+        "area": contrast(areas, [BOUNDED], SIX),
         "bound_95": fewer(steps[95], [BOUNDED], [UNBOUNDED]),
-        "steps_90": fewer(steps[90], [BOUNDED], others),
-        "steps_97": fewer(steps[97], [BOUNDED], others),
+        "against_fastest": fewer(steps[95], [BOUNDED], [fastest(table)]),
+        "error_area": fewer(1.0 - areas, [BOUNDED], SIX),
+        **{f"against_{name}": fewer(steps[95], [BOUNDED], [name]) for name in SIX},
+        "steps_90": fewer(steps[90], [BOUNDED], SIX),
+        "steps_97": fewer(steps[97], [BOUNDED], SIX),
         "hard_95": fewer(steps[95], HARD, SMOOTH),
+        "shared_95": fewer(shared, [BOUNDED], SIX),
+        "bound_shared_95": fewer(shared, [BOUNDED], [UNBOUNDED]),
     }
+
+
+def fastest(table: pd.DataFrame) -> str:
+    """Return which of the six takes the fewest steps to 95 % on the tuning seeds, each at its best rate there."""
+    tried = table[(table["case"] == TRIED) & (table["metric"] == "steps_95") & table["activation"].isin(SIX)]
+    means = tried.astype({"activation": str}).groupby(["activation", "x"])["value"].mean()
+    best = means.groupby("activation").min()
+    return min(SIX, key=lambda name: float(best[name]))
 
 
 def fewer(steps: pd.DataFrame, group: Sequence[str], others: Sequence[str]) -> Floats:
@@ -206,7 +256,7 @@ def fewer(steps: pd.DataFrame, group: Sequence[str], others: Sequence[str]) -> F
     pseudo-values carry the error of the denominator too. Of one seed it is the ratio itself.
 
     Args:
-        steps: seeds × activations.
+        steps: seeds × activations; or any positive measure of which less is better.
         group: names.
         others: names.
     """

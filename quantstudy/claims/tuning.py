@@ -2,11 +2,49 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.statistics.bootstrap import Floats
+
+TOGETHER = 64
+"""Seeds of one piece of a claim that tunes in every piece: as many as a study usually has."""
+
+
+def best_rate(rates: Sequence[float], scores: ArrayLike) -> float:
+    """Return the rate with the highest score; of equal ones the lowest, and one whose score is NaN only if all are.
+
+    Args:
+        rates: peak learning rates, in any order.
+        scores: of each rate, higher is better.
+
+    >>> best_rate((0.3, 0.1, 0.03), [0.9, 0.9, 0.8]), best_rate((0.1, 0.3), [0.6, float("nan")])
+    (0.1, 0.1)
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(rates)
+    return float(rates[order[int(np.argmax(np.where(np.isnan(values), -np.inf, values)[order]))]])
+
+
+def at_an_end(rate: float, rates: Sequence[float]) -> bool:
+    """Return whether a rate is the lowest or the highest of those tried, so that a better one may lie beyond."""
+    return rate in {min(rates), max(rates)}
+
+
+def whole_pieces(activations: Sequence[str], seeds: int) -> list[dict[str, Any]]:
+    """Return the arguments of a claim's jobs that each tune their activation: as few per activation as can be.
+
+    >>> whole_pieces(["relu"], 70)
+    [{'activation': 'relu', 'first': 0, 'last': 64}, {'activation': 'relu', 'first': 64, 'last': 70}]
+    """
+    return [
+        {"activation": activation, "first": first, "last": min(first + TOGETHER, seeds)}
+        for first in range(0, seeds, TOGETHER)
+        for activation in activations
+    ]
 
 
 def tuned_rate(config: StudyConfig, activation: str, rates: Sequence[float], seeds: tuple[int, int]) -> float:
@@ -20,9 +58,7 @@ def tuned_rate(config: StudyConfig, activation: str, rates: Sequence[float], see
         rates: peak learning rates to choose from.
         seeds: that it is chosen on, first and last + 1.
     """
-    ascending = sorted(rates)
-    means = rate_accuracies(config, activation, ascending, seeds)
-    return float(ascending[int(np.argmax(np.where(np.isnan(means), -1.0, means)))])
+    return best_rate(rates, rate_accuracies(config, activation, rates, seeds))
 
 
 def rate_accuracies(config: StudyConfig, activation: str, rates: Sequence[float], seeds: tuple[int, int]) -> Floats:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.claims.tuning import rate_accuracies, tuned_rate
+from quantstudy.claims.tuning import at_an_end, best_rate, rate_accuracies, tuned_rate, whole_pieces
 from quantstudy.config.study import StudyConfig
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
@@ -82,3 +82,30 @@ def test_the_networks_are_those_that_training_makes(monkeypatch):
 
     monkeypatch.setattr("quantstudy.engine.trained.train", untrained)
     assert (rate_accuracies(TINY, "gelu", (0.001, 0.05), (3, 5)) == found).all()  # from the cache
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2)])
+def test_the_best_rate_is_that_of_the_highest_score(order):
+    """Scores below 0 too, as those of steps are; of equal ones the lowest rate."""
+
+    def best(*scores):
+        rates, ordered = (0.01, 0.1, 0.2, 1.0), list(scores)
+        return best_rate([rates[place] for place in order], [ordered[place] for place in order])
+
+    assert best(-3000.0, -500.0, -400.0, -900.0) == 0.2
+    assert best(-3000.0, -400.0, -400.0, -900.0) == 0.1
+    assert best(-3000.0, np.nan, np.nan, np.nan) == 0.01
+    assert best(np.nan, np.nan, np.nan, -2.0) == 1.0
+    assert best(np.nan, np.nan, np.nan, np.nan) == 0.01
+
+
+def test_a_rate_is_at_an_end_where_none_beyond_was_tried():
+    assert [at_an_end(rate, (0.3, 0.01, 0.1)) for rate in (0.01, 0.1, 0.3)] == [True, False, True]
+    assert at_an_end(0.1, (0.1,))
+
+
+def test_the_pieces_cover_every_seed_once():
+    for seeds in (1, 64, 65, 200):
+        found = [piece for piece in whole_pieces(["relu", "silu"], seeds) if piece["activation"] == "silu"]
+        assert [seed for piece in found for seed in range(piece["first"], piece["last"])] == list(range(seeds))
+        assert len(found) == -(-seeds // 64)

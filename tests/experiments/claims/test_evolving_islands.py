@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.text import Text
 
 from experiments.claims import evolving_islands as claim
 from experiments.claims.evolving_islands_figure import draw
@@ -56,7 +57,10 @@ def judged(table):
     return judge_claims([(claim.CLAIM, claim.effects(table))])[0]
 
 
-@pytest.mark.parametrize(("lead", "verdict"), [(3.0, "supported"), (0.0, "contradicted"), (1.0, "undecided")])
+@pytest.mark.parametrize(
+    ("lead", "verdict"),
+    [(3.0, "supported"), (0.0, "no effect that matters"), (1.0, "undecided"), (-3.0, "reversed")],
+)
 def test_each_verdict_can_come_out(lead, verdict):
     table = made(lead)
     found = judged(table)
@@ -66,6 +70,21 @@ def test_each_verdict_can_come_out(lead, verdict):
         assert outcome.mean == pytest.approx(lead * outcome.part.smallest, abs=0.02 * outcome.part.smallest)
     if verdict == "undecided":
         assert png(draw(table, found))[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("case", [claim.SHORT, claim.SHORTEST])
+def test_with_fewer_steps_it_can_come_out_the_other_way(case):
+    """The claim then stands in part, as it does with many."""
+    table = made(3.0)
+    rows = (table["case"] == case) & (table["metric"] == "tracks") & table["activation"].isin(claim.SMOOTH)
+    table.loc[rows, "value"] -= 0.06
+    found = judged(table)
+    part = {claim.SHORT: "tracks_20", claim.SHORTEST: "tracks_5"}[case]
+    assert found.outcome(part).verdict == "reversed"
+    assert {outcome.verdict for outcome in found.outcomes if outcome.part.name != part} == {"supported"}
+    assert found.verdict == "in part"
+    table.loc[rows, "value"] += 0.03
+    assert judged(table).outcome(part).verdict == "no effect that matters"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +97,11 @@ def test_each_verdict_can_come_out(lead, verdict):
         (claim.OWN, "halfway_4", "hardgelu", {"interpolates": -1.0}),
         (claim.OWN, "path_length", "silu", {"shorter_path": -0.25}),
         (claim.OWN, "path_length", "hardgelu", {"shorter_path": 1.0 / 3.0}),
-        (claim.SHORT, "tracks", "silu", {}),
+        (claim.SHORT, "tracks", "silu", {"tracks_20": 0.5}),
+        (claim.SHORTEST, "tracks", "gelu", {"tracks_5": 0.5}),
+        (claim.SHORTEST, "tracks", "hardgelu", {"tracks_5": -1.0}),
+        (claim.SHORT, "halfway_4", "silu", {}),
+        (claim.ALIKE, "tracks", "silu", {}),
         (claim.ALIKE, "halfway_4", "silu", {}),
     ],
 )
@@ -95,7 +118,7 @@ def test_every_part_looks_at_its_own_rows(case, metric, name, moved):
 def tiny(monkeypatch):
     monkeypatch.setattr(claim, "STUDY", replace(claim.STUDY, steps=80, batch=64, grid=16))
     monkeypatch.setattr(claim, "TUNING", range(1000, 1002))
-    monkeypatch.setattr(claim, "STEPS", {claim.OWN: 12, claim.SHORT: 4, claim.ALIKE: 12})
+    monkeypatch.setattr(claim, "STEPS", {claim.OWN: 12, claim.SHORT: 4, claim.SHORTEST: 1, claim.ALIKE: 12})
     caches = (moving_islands.masks_at, claim.tuning, claim._tuning_start)
     for cache in caches:
         cache.cache_clear()
@@ -107,6 +130,7 @@ def tiny(monkeypatch):
 
 def test_from_the_units_to_the_figure_with_one_seed(tiny):
     units = claim.units(1)
+    assert len(claim.units(64)) == 8  # each tunes once
     assert [unit["activation"] for unit in units] == [*claim.STUDY.activations, "hardgelu_uncapped"]
     table = text(pd.concat([claim.measure(**unit).to_pandas() for unit in units], ignore_index=True))
     found = judged(table)
@@ -165,17 +189,20 @@ def test_the_measures_are_those_of_a_slow_journey(tiny):
 
 
 def test_the_rate_is_the_best_of_the_tuning_seeds_and_none_of_the_claim_s(tiny, monkeypatch):
-    asked = []
+    asked, best = [], {12: 2, 4: 1, 1: 5}
 
     def scores(activation, steps):
         asked.append(steps)
-        return np.array([[0.1, 0.2], [0.3, 0.1], [0.9, 0.8] if steps == 12 else [0.0, 0.0], [0.2, 0.2]])
+        found = np.linspace(0.3, 0.1, 2 * len(claim.RATES)).reshape(-1, 2)
+        found[best[steps]] = [0.2, 0.5]  # best in the mean
+        return found
 
     monkeypatch.setattr(claim, "tuning", scores)
     table = text(claim.measure("relu", 0, 1).to_pandas())
     rates = table[table["metric"] == "rate"].set_index("case")["value"].to_dict()
-    assert rates == {claim.OWN: claim.RATES[2], claim.SHORT: claim.RATES[1], claim.ALIKE: 0.01}
-    assert sorted(asked) == [4, 12]
+    own = {claim.OWN: claim.RATES[2], claim.SHORT: claim.RATES[1], claim.SHORTEST: claim.RATES[5]}
+    assert rates == {**own, claim.ALIKE: 0.01}
+    assert sorted(asked) == [1, 4, 12]
     tuned = table[table["case"] == claim.TUNED]
     assert set(tuned["seed"]) == {1000, 1001}
     assert min(range(1000, 1008)) > 512  # no study has so many seeds
@@ -213,6 +240,16 @@ def test_small_steps_and_the_water_rises_and_falls():
     assert levels[0] == pytest.approx(levels[-1]) == pytest.approx(0.5)
     assert np.abs(np.diff(levels)).max() < 0.08
     assert moving_islands.halfway(2, 4) == pytest.approx((0.32, (levels[2] + levels[6]) / 2))
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.07, 0.3])
+def test_the_figure_says_whether_a_rate_is_at_an_end(rate):
+    table = made(0.0, seeds=2)
+    table.loc[(table["metric"] == "rate") & (table["case"] == claim.SHORTEST), "value"] = rate
+    table.loc[(table["metric"] == "rate") & (table["case"] == claim.ALIKE), "value"] = 0.01  # is not its own
+    words = " ".join(" ".join(mark.get_text().split()) for mark in draw(table, judged(table)).findobj(Text))
+    assert ("; none is at an end)" in words) == (rate == 0.07)
+    assert (f"; at an end of these: {', '.join(sorted(claim.ACTIVATIONS))})" in words) == (rate != 0.07)
 
 
 def test_the_figure_draws_what_is_all_the_same_and_what_is_missing():
