@@ -103,7 +103,9 @@ def test_a_lead_in_steps_alone_is_not_one_in_area():
     for name in claim.ACTIVATIONS:
         table = change(table, claim.TUNED_AREA, "area", name, 0.95)
     found = judged(table)
-    assert [found.outcome(part).verdict for part in ("steps_95", "area")] == ["supported", "no effect that matters"]
+    parts = ("steps_95", "error_area", "area")
+    assert [found.outcome(part).verdict for part in parts] == ["supported", *["no effect that matters"] * 2]
+    assert found.verdict == "in part"
     assert found.verdict == "in part"
 
 
