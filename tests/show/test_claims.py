@@ -1,5 +1,7 @@
 """What the figures of the claims share: every part is told, nothing is cut off, and nothing breaks without values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,13 +20,19 @@ PARTS = (
         0.0,
     ),
     Part("beside", "measured beside", 0.0, decides=False),
+    Part("none", "where nothing shows", 1.5, "points", decides=False),
     Part("missing", "not measured", 0.0, decides=False),
 )
 
 
 def judged(first=0.05, second=-0.1):
-    effects = {"first": np.full(16, first), "second": np.full(16, second), "beside": np.full(16, 1.0)}
-    return judge_claims([(Claim("c", "It is so.", "By this.", PARTS), effects)])[0]
+    effects = {
+        "first": np.full(16, first),
+        "second": np.full(16, second),
+        "beside": np.full(16, 1.0),
+        "none": np.zeros(16),
+    }
+    return judge_claims([(Claim("c", "It is so.", "By this.", PARTS, "first"), effects)])[0]
 
 
 @styled
@@ -38,15 +46,17 @@ def test_every_part_is_told_with_effect_and_outcome():
     page, height = page_of(found)
     texts = [text.get_text() for text in page.figure.texts]
     assert height == pytest.approx(height_of(found))
-    for words in ("the first thing is so", "5.00 [5.00, 5.00] points", "supported", "contradicted", "(supported)"):
-        assert words in texts
+    words = ("the first thing is so (main part)", "5.00 [5.00, 5.00] points", "supported", "reversed", "(supported)")
+    assert set(words) <= set(texts)
+    assert "(no effect that matters)" in texts
+    assert "In part: the main part holds; the other is reversed." in texts
     assert "not measured here" in texts
     assert "(undecided)" in texts
     second = [text for text in texts if "second one" in text or "must wrap" in text]
     assert len(second) == 2  # wrapped
     colours = {text.get_text(): text.get_color() for text in page.figure.texts}
     assert colours["supported"] == BEST
-    assert colours["contradicted"] == LEVELS
+    assert colours["reversed"] == colours["(no effect that matters)"] == LEVELS
 
 
 def test_nothing_lies_on_anything_else():
@@ -64,8 +74,18 @@ def test_nothing_lies_on_anything_else():
 
 
 def test_the_title_ends_in_the_verdict():
-    assert title("Is it so?", judged()) == "Is it so? Contradicted"
+    assert title("Is it so?", judged()) == "Is it so? In part"
     assert title("Is it so?", judged(second=0.1)) == "Is it so? Supported"
+    assert title("Is it so?", judged(first=0.0)) == "Is it so? No effect that matters"
+
+
+def test_where_nothing_is_claimed_neither_title_nor_table_give_a_verdict():
+    parts = tuple(replace(part, decides=False) for part in PARTS)
+    (found,) = judge_claims([(Claim("c", "What is it?", "By this.", parts, None), {"first": np.full(16, 0.05)})])
+    assert title("What is it?", found) == "What is it?"
+    page, height = page_of(found)
+    assert height == pytest.approx(height_of(found))
+    assert not any("main part" in text.get_text() for text in page.figure.texts)
 
 
 @styled
