@@ -47,7 +47,7 @@ CLAIM = Claim(
         "share of the variance between seeds, and its root in points; mean of the seven activations."
     ),
     parts=(
-        Part("share_float", "rounding makes a part of the variance between seeds in float", 0.1, decides=False),
+        Part("share_float", "rounding makes a part that matters of the variance between seeds in float", 0.1, decides=False),
         Part("share_8", "the same at w8a8", 0.1, decides=False),
         Part("share_4", "the same at w4a4", 0.1, decides=False),
         Part(
@@ -161,7 +161,9 @@ def layout(table: pd.DataFrame, metric: str, case: str, networks: range) -> Floa
 def mean_share(values: Floats) -> float:
     """Return the mean over activations of the share of variance within seeds; values `[activations, networks, seeds]`.
 
-    Coverage of the interval of its pseudo-values: `tests/experiments/claims/test_noise_floor.py` simulates it.
+    The interval of its pseudo-values, simulated with 32 seeds and shares 0.1 … 0.8 (250 tables each), holds the truth in
+    95 … 96 % of tables with normal, in 90 … 94 % with exponential and in 86 … 93 % with lognormal values (σ = 0.8); of
+    one activation alone in 94 %, 88 … 92 % and 76 … 82 %. Linearized values hold it less often in nearly all of these.
     """
     return float(share_within(values).mean())
 
