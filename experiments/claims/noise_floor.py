@@ -18,7 +18,7 @@ without it the latter would be 5 % smaller); a spread from 0.2 points on in floa
 deployed network may lose) and from two points on at w4a4 (all that it may lose).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from quantstudy.judge.claims import Claim, Part, jackknife
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
+
+if TYPE_CHECKING:
+    from quantstudy.networks.stack import Stack
 
 STUDY = StudyConfig()
 REPLICAS = 3
@@ -47,7 +50,12 @@ CLAIM = Claim(
         "share of the variance between seeds, and its root in points; mean of the seven activations."
     ),
     parts=(
-        Part("share_float", "rounding makes a part that matters of the variance between seeds in float", 0.1, decides=False),
+        Part(
+            "share_float",
+            "rounding makes a part that matters of the variance between seeds in float",
+            0.1,
+            decides=False,
+        ),
         Part("share_8", "the same at w8a8", 0.1, decides=False),
         Part("share_4", "the same at w4a4", 0.1, decides=False),
         Part(
@@ -120,7 +128,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     return variant_rows(SCHEMA, activation, seeds, variants)
 
 
-def trained_replicas(activation: str, first: int, last: int) -> "Any":
+def trained_replicas(activation: str, first: int, last: int) -> "Stack":
     """Return the trained networks that differ from the study's in one last bit before training, replica by replica."""
     from quantstudy.activations.catalogue import parse_activation
     from quantstudy.networks.stack import initial_stack
@@ -161,9 +169,9 @@ def layout(table: pd.DataFrame, metric: str, case: str, networks: range) -> Floa
 def mean_share(values: Floats) -> float:
     """Return the mean over activations of the share of variance within seeds; values `[activations, networks, seeds]`.
 
-    The interval of its pseudo-values, simulated with 32 seeds and shares 0.1 … 0.8 (250 tables each), holds the truth in
-    95 … 96 % of tables with normal, in 90 … 94 % with exponential and in 86 … 93 % with lognormal values (σ = 0.8); of
-    one activation alone in 94 %, 88 … 92 % and 76 … 82 %. Linearized values hold it less often in nearly all of these.
+    The interval of its pseudo-values, simulated with 32 seeds and shares 0.1 … 0.8 (250 tables each), holds the truth
+    in 95 … 96 % of tables with normal, in 90 … 94 % with exponential and in 86 … 93 % with lognormal values (σ = 0.8);
+    of one activation alone in 94 %, 88 … 92 % and 76 … 82 %. Linearized values hold it less often in nearly all cases.
     """
     return float(share_within(values).mean())
 

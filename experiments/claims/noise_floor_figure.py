@@ -111,8 +111,8 @@ def _how_far(page: Page, table: pd.DataFrame, top: float) -> None:
         right = BODY - 0.75 * (1 - column)
         found = claim.layout(table, metric, claim.FLOAT, range(1, claim.REPLICAS + 1))
         page.write(right, top + 0.12, head, ha="right", weight="bold", size=SMALL)
-        for row, values in enumerate(found):
-            values = values[np.isfinite(values)]
+        for row, each in enumerate(found):
+            values = each[np.isfinite(each)]
             middle = np.mean if metric == "equal" else np.median
             text = f"{number(scale * float(middle(values)), digits)}{unit}" if len(values) else "n/a"
             page.write(right, top + HEAD + ROW * (row + 0.5), text, ha="right", va="center", size=SMALL)

@@ -44,3 +44,18 @@ def censored(losses: Numbers, allowed: float) -> Ints:
     """
     too_much = np.asarray(losses) > allowed
     return np.asarray(too_much[..., -1].astype(np.int64) - ~too_much.any(axis=-1))
+
+
+def slope(bits: Floats, promise: Floats) -> float:
+    """Slope of the least-squares line through 0, over all pairs that are finite; NaN if there are none.
+
+    Args:
+        bits: what is saved, of any shape.
+        promise: what was promised, of the same.
+
+    >>> slope(np.array([1.0, 2.0, np.nan]), np.array([2.0, 4.0, 1.0]))
+    0.5
+    """
+    both = np.isfinite(bits) & np.isfinite(promise)
+    across, square = (float(values[both].sum()) for values in (bits * promise, promise * promise))
+    return across / square if square else float("nan")

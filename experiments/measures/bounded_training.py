@@ -8,7 +8,7 @@ of the reference trainer, bit for bit.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,9 +122,11 @@ def train_restrained(
     points = torch.from_numpy(plane(masks.shape[1]))
     target = torch.from_numpy(masks.reshape(len(seeds), -1).astype(np.float32))
     for step, (inputs, labels) in enumerate(_minibatches(seeds, points, target, batch, steps)):
+        now = moving
         if restraint.cap_at is not None:
-            caps.fill_(restraint.cap_at(step, steps))
-        parts, of_caps = restrained_gradients(moving, caps, inputs, labels, restraint.penalty)
+            now = moving.with_activation(replace(stack.activation, cap=restraint.cap_at(step, steps)))
+        own = None if learned is None else caps
+        parts, of_caps = restrained_gradients(now, own, inputs, labels, restraint.penalty)
         if learned is not None:
             parts.append(of_caps.add_(caps, alpha=2.0 * learned.decay / stack.hidden))
         torch.cat([part.flatten(1) for part in parts], dim=1, out=gradient)
@@ -139,7 +141,7 @@ def train_restrained(
 
 
 def restrained_gradients(
-    stack: "Stack", caps: "Tensor", inputs: "Tensor", target: "Tensor", penalty: float = 0.0
+    stack: "Stack", caps: "Tensor | None", inputs: "Tensor", target: "Tensor", penalty: float = 0.0
 ) -> tuple[list["Tensor"], "Tensor"]:
     """Return the gradients of each model's loss, with the penalty, by its parameters and by its caps.
 
@@ -149,23 +151,22 @@ def restrained_gradients(
 
     Args:
         stack: the networks, of an activation without learned slopes.
-        caps: [models, hidden layers].
+        caps: [models, hidden layers]; None for none but the activation's own.
         inputs: [models, 2, points].
         target: [models, 1, points], 0 or 1.
         penalty: factor of the mean over the hidden layers of their outputs' range, 0 included.
 
     Returns:
         Gradients of the weights of all layers, then of the biases, as `Stack.parameters`; of the caps, [models, hidden
-        layers].
+        layers], 0 without caps.
     """
     import torch
 
-    capped = bool(caps.isfinite().any())
     values, derivatives, above = [inputs], [], []
     for layer in range(stack.hidden):
         z = torch.baddbmm(stack.biases[layer], stack.weights[layer], values[-1])
         value, derivative = stack.activation.with_derivative(z, None)
-        if capped:
+        if caps is not None:
             cap = caps[:, layer, None, None]
             above.append(value > cap)
             value = torch.minimum(value, cap)
@@ -176,7 +177,7 @@ def restrained_gradients(
     gradient = torch.sigmoid(logit).sub_(target).mul_(1.0 / target.shape[-1])
     weights: list[Tensor] = []
     biases: list[Tensor] = []
-    of_caps = torch.zeros_like(caps)
+    of_caps = torch.zeros(stack.models, stack.hidden)
     for layer in range(stack.hidden, -1, -1):
         weights.append(torch.bmm(gradient, values[layer].transpose(1, 2)))
         biases.append(gradient.sum(-1, keepdim=True))
@@ -184,7 +185,7 @@ def restrained_gradients(
             gradient = torch.bmm(stack.weights[layer].transpose(1, 2), gradient)
             if penalty:
                 _pull_ends(gradient, values[layer], penalty / stack.hidden)
-            if capped:
+            if caps is not None:
                 of_caps[:, layer - 1] = (gradient * above[layer - 1]).sum((1, 2))
             gradient.mul_(derivatives[layer - 1])
     return [*weights[::-1], *biases[::-1]], of_caps
@@ -192,10 +193,10 @@ def restrained_gradients(
 
 def _pull_ends(gradient: "Tensor", outputs: "Tensor", weight: float) -> None:
     """Add the gradient of `weight` times the range of the outputs [models, neurons, points], 0 included, in place."""
-    flat, onto = outputs.flatten(1), gradient.flatten(1)  # both contiguous: views
-    for extreme, sign in ((flat.max(dim=1, keepdim=True), 1.0), (flat.min(dim=1, keepdim=True), -1.0)):
-        pulled = (sign * extreme.values > 0).to(flat.dtype) * (sign * weight)
-        onto.scatter_add_(1, extreme.indices, pulled)
+    flat, onto = outputs.flatten(1).numpy(), gradient.flatten(1).numpy()  # both contiguous: views
+    models = np.arange(len(flat))
+    for places, sign in ((flat.argmax(axis=1), 1.0), (flat.argmin(axis=1), -1.0)):  # ten times as fast as torch's
+        onto[models, places] += sign * weight * (sign * flat[models, places] > 0)
 
 
 def _minibatches(

@@ -7,6 +7,7 @@ import torch
 
 from experiments.claims import bound_doses as claim
 from experiments.claims.bound_doses_figure import draw
+from experiments.measures.bits_needed import slope
 from experiments.measures.bounded_training import Restraint
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.trained import trained_stack
@@ -80,9 +81,7 @@ def test_gains_at_w4a4_come_out_each_way(part, gain, word):
     assert words(made(at_four={**at_four, more: 0.7 + gain}))[part] == word
 
 
-@pytest.mark.parametrize(
-    ("cost", "word"), [(0.02, "supported"), (0.0, "no effect that matters"), (-0.02, "reversed")]
-)
+@pytest.mark.parametrize(("cost", "word"), [(0.02, "supported"), (0.0, "no effect that matters"), (-0.02, "reversed")])
 def test_the_cost_in_float_comes_out_each_way(cost, word):
     assert words(made(in_float={claim.DOSES[0]: -cost}))["float_cost"] == word
 
@@ -96,7 +95,9 @@ def test_a_habit_that_stays_and_one_that_goes():
 
 
 def test_effects_against_a_walk_through_the_table():
-    table = made(0.7, at_four={BEST: 0.85, claim.PENALTY: 0.9, claim.TRAINED: 0.75, "@3": 0.77}, in_float={BEST: -0.01}, seeds=3)
+    table = made(
+        0.7, at_four={BEST: 0.85, claim.PENALTY: 0.9, claim.TRAINED: 0.75, "@3": 0.77}, in_float={BEST: -0.01}, seeds=3
+    )
     values = {tuple(row[:5]): row[5] for row in table.fillna(-1.0).itertuples(index=False)}
 
     def bits(name, seed, variant):
@@ -120,7 +121,7 @@ def test_effects_against_a_walk_through_the_table():
     promise, saved = np.array(pairs).T
     only = claim.saved(claim.needed(table, claim.ONLY))
     doses = slice(0, len(claim.DOSES))
-    assert claim.slope(only[:, doses], claim.promised(table)[:, doses]) == pytest.approx(
+    assert slope(only[:, doses], claim.promised(table)[:, doses]) == pytest.approx(
         (promise * saved).sum() / (promise**2).sum()
     )
     found = claim.effects(table)

@@ -50,9 +50,7 @@ def test_it_decides_nothing_and_asks_a_question():
     assert "?" in claim.__doc__.splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    ("share", "word"), [(0.6, "supported"), (0.01, "no effect that matters"), (1.0, "supported")]
-)
+@pytest.mark.parametrize(("share", "word"), [(0.6, "supported"), (0.01, "no effect that matters"), (1.0, "supported")])
 def test_shares_come_out_each_way(share, word):
     found = words(made(share))
     assert {found[part] for part in ("share_float", "share_8", "share_4")} == {word}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.measures.bits_needed import bits_needed, censored
+from experiments.measures.bits_needed import bits_needed, censored, slope
 
 WIDTHS = np.arange(2, 9)
 
@@ -38,3 +38,14 @@ def test_ends_and_what_is_not_finite():
 def test_one_width():
     assert bits_needed(np.array([[0.5], [0.0]]), np.array([4]), 0.02).tolist() == [4.0, 4.0]
     assert censored(np.array([[0.5], [0.0]]), 0.02).tolist() == [1, -1]
+
+
+def test_slope_against_least_squares_and_without_pairs():
+    promise, noise = np.random.default_rng(1).normal(size=(2, 4, 6, 9))
+    bits = 0.7 * promise + 0.1 * noise
+    expected = np.linalg.lstsq(promise.reshape(-1, 1), bits.ravel())[0][0]
+    assert slope(bits, promise) == pytest.approx(expected)
+    bits[0, 0, 0], promise[1, 0, 0] = np.nan, np.inf
+    assert slope(bits, promise) == pytest.approx(0.7, abs=0.05)
+    for nothing in (np.zeros((2, 0)), np.full((2, 2), np.nan), np.zeros((2, 2))):
+        assert np.isnan(slope(nothing, nothing))

@@ -59,7 +59,7 @@ def test_with_a_cap_that_stays_it_is_the_reference_trainer_of_the_capped_activat
     found, _ = train_restrained(start(name)[0], SEEDS, masks, Restraint(cap_at=lambda step, steps: 1.0), **SETTINGS)
     free, _ = train_restrained(start(name)[0], SEEDS, masks, Restraint(), **SETTINGS)
     for one, other, without in zip(found.parameters(), expected.parameters(), free.parameters(), strict=True):
-        assert torch.allclose(one, other, atol=1e-4)
+        assert torch.equal(one, other)
         assert not torch.allclose(without, other, atol=1e-2)
 
 
@@ -95,6 +95,19 @@ def test_gradients_are_those_of_autograd(name, penalty):
     models = slice(0, 3) if not penalty else slice(1, 3)
     for part, expected in zip(found, leaves, strict=True):
         assert torch.allclose(part[models], expected.grad[models], atol=2e-6)
+
+
+def test_a_learned_cap_that_binds_gives_the_gradients_of_the_capped_activation():
+    plain, _ = start("silu")
+    capped, _ = start("silu@0.25")
+    random = np.random.default_rng(3)
+    inputs = torch.from_numpy(random.uniform(-2, 2, (3, 2, 33)).astype(np.float32))
+    target = torch.from_numpy(random.integers(0, 2, (3, 1, 33)).astype(np.float32))
+    expected, none = restrained_gradients(capped, None, inputs, target)
+    found, of_caps = restrained_gradients(plain, torch.full((3, 3), 0.25), inputs, target)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(found, expected, strict=True))
+    assert not none.any()
+    assert of_caps.any()
 
 
 def test_a_penalty_makes_the_range_smaller_and_the_more_so_the_larger_it_is():
