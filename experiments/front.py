@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED
+from quantstudy.judge.claims import BESIDE, NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, WORDS
 from quantstudy.words.claims import effect
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,7 +49,7 @@ FINDINGS: tuple[Finding, ...] = (
         "at w4a4, by "
         "plain rounding, they overdraw: {bounded_little_4}.",
         "smooth_suffers",
-        {"bounded_little_8": SUPPORTED, "bounded_little_4": CONTRADICTED},
+        {"bounded_little_8": SUPPORTED, "bounded_little_4": REVERSED},
     ),
     Finding(
         "**hardgelu gets there first.** To 95 % accuracy it saves {steps_95} against the mean of the six "
@@ -63,26 +63,33 @@ FINDINGS: tuple[Finding, ...] = (
         "{slows_small} on "
         "a CPU, and one of a 4096-wide network by {slows_wide}.",
         "special_functions",
-        {"slows_small": SUPPORTED, "up_to_a_tenth": CONTRADICTED},
+        {"slows_small": SUPPORTED, "slows_wide": UNDECIDED},
     ),
     Finding(
         "**None goes on outside its data.** In the ring around the trained plane the accuracy of silu and gelu is that "
         "of always naming the more frequent class plus {useful}, and that of hardgelu plus {accuracy}, which 32 seeds "
         "do not tell from a difference that matters.",
         "extrapolation",
-        {"accuracy": UNDECIDED, "useful": CONTRADICTED},
+        {"accuracy": NO_EFFECT, "useful": UNDECIDED},
     ),
 )
 
 
 def block(found: Mapping[str, Found]) -> str:
-    """Return what the README says: the findings, each with its command.
+    """Return what the README says: the findings, each with its command, and which claims came out as what.
 
     Raises:
         StudyFailure: a part came out another way than its sentence says.
     """
-    lines = [_line(finding, found) for finding in FINDINGS]
-    return "\n".join(lines)
+    return "\n".join([*(_line(finding, found) for finding in FINDINGS), f"\n{words(found)}"])
+
+
+def words(found: Mapping[str, Found]) -> str:
+    """Return which claims came out as what, in one paragraph, the five words in their order."""
+    named = {word: [name for name, (result, _, _) in found.items() if result.verdict == word] for word in WORDS}
+    told = [f"**{word}** {', '.join(names)}" for word, names in named.items() if names]
+    claims = sum(result.verdict != BESIDE for result, _, _ in found.values())
+    return f"All {claims} claims of the article: {'; '.join(told)}."
 
 
 def _line(finding: Finding, found: Mapping[str, Found]) -> str:

@@ -13,7 +13,7 @@ from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.judge.claims import Judged
 from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import BASE, BEST, DEPLOYABLE, INK, LEVELS, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of, title
 from quantstudy.words.numbers import MINUS, NO_BREAK, listed
 
 ROW, APART, HEAD, AXIS = 0.27, 0.33, 0.62, 0.25
@@ -47,8 +47,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     top_told = top_bars + HEAD + ROW * len(bars) + AXIS + APART
     page = Page(
         top_told + sum(map(_height, notes)),
-        "Do monotonic activations need only their output for the gradient, and does that save memory? Taken together: "
-        f"{judged.verdict}",
+        title("Do monotonic activations need only their output for the gradient, and does that save memory?", judged),
         f"One training step (forward and backward) of a {claim.LAYERS}-layer MLP, {claim.WIDTH} wide, "
         f"{claim.BATCH} rows a batch. Left: what waits for the backward pass. A linear layer keeps its input, which is "
         "the activation's output, in any case (grey); an activation that goes by its output adds nothing, one that "

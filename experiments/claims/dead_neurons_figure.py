@@ -25,8 +25,8 @@ ACCUSED = "#C2410C"
 MEASURES = {
     "dead": ("exactly 0 on\nthe whole plane", "% of neurons", 100.0),
     "mostly_off": ("exactly 0 on\n≥ 90 % of it", "% of neurons", 100.0),
-    "r2_own": ("recovered by a line\nfrom its own output", "R²", 1.0),
-    "r2_function": ("by the best function\nof its own output", "R²", 1.0),
+    "r2_function": ("recovered by the best\nfunction of its output", "R²", 1.0),
+    "r2_own": ("by a line\nfrom its own output", "R²", 1.0),
     "r2_layer": ("by a linear regression\nfrom its whole layer", "R²", 1.0),
 }
 """The columns of the figure: heading, unit, what values are multiplied by."""
@@ -50,11 +50,10 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "(its pre-activation) can be recovered from what comes out (R²: 1 all, 0 nothing). Below: the neurons of all "
         f"seeds by the R² of their own line. Grey dots: {plural(table['seed'].nunique(), 'seed')}, large dots and "
         "numbers their mean, bars its 95 % interval; relu is orange. In brackets: does not decide.",
-        "Line and linear regression: least squares over the plane; a neuron that is constant has 0. The best function, "
-        "of any form, stands beside the rule and decides nothing. It shows what is gone and not just bent: "
-        "leaky_relu's output can be turned back exactly, if not by a line; functions that fall and rise again give "
-        "one output to two inputs. It counts every difference that float numbers show. Zeros are those of float32: "
-        "gelu is rounded to exactly 0 below −5.5.",
+        "The best function, of any form, shows what is gone and not just bent: leaky_relu's output can be turned back "
+        "exactly, if not by a line; functions that fall and rise again give one output to two inputs. It counts every "
+        "difference that float numbers show. Line and linear regression (beside): least squares over the plane; a "
+        "neuron that is constant has 0. Zeros are those of float32: gelu is rounded to exactly 0 below −5.5.",
     )
     findings(page, judged, "relu against the mean of the other six")
     labels = names_width(names)

@@ -1,119 +1,226 @@
 """Do bounded and hard activations fail outside the plane that they were trained on?
 
-Networks trained on [−1, 1]², asked about the ring out to [−2, 2]², where the same Perlin field goes on. The distance of
-a point from the plane is that of its larger coordinate: max(|x|, |y|) − 1. A pixel of the ring is island where the
+The article says that they «will fail to construct a representation space that is expandable/formable beyond the task at
+hand». So networks trained on [−1, 1]² are asked to learn [−2, 2]² too, the old plane included (`measures.enlarged`):
+once with all weights free, 1000 steps of Adam, a third of what they were trained for; once with the body frozen, where
+only the last layer is fitted anew, as well as can be: what the representation alone allows.
+
+Which islands. Those of the study have 3 noise cells a side, and enlarged 6, which networks of this size cannot learn
+even from scratch (76 to 92 %): how much they hold would be measured, not what they can be made into. So those that
+decide are trained on 1.5 cells a side; enlarged they have 3, the study's own difficulty. The study's stand beside.
+
+Steps. Nobody ever gets back to the accuracy that it had on the smaller plane, free or frozen, which is an easier
+one: that was so for each of 64 networks on other seeds (1000 and above), where all this was tried; `censored_old` tells
+the share. So steps are counted to 95 %, as `fast_convergence` does; a run that never gets there counts as all 1000.
+
+Fair to all. Islands, first draw, minibatches of a seed are the same for every activation. Each has its own rate, the
+one out of RATES at which eight further seeds (1000 … 1007) are most accurate in the end; for none it is an end of
+RATES. A frozen body needs no rate: that fit is convex, and is solved.
+
+What decides, fixed before the seeds of the claim were looked at: silu and gelu against hardgelu, the one that is
+bounded and hard. Main: accuracy with all weights free, since who must enlarge a plane would train all of them; then the
+frozen body, which asks the representation alone; then the steps. The smallest effects that matter: one point of
+accuracy, half of what the study allows a network to lose by being quantized, and a tenth of the steps, as in
+`fast_convergence`.
+
+Beside: hardgelu without its cap (the bound alone), hardswish, the kinked ones, and `head_start`: what the network that
+knows the smaller plane has over one that begins anew with as many steps, which tells an activation that grows from one
+that is good at everything.
+
+Beside, too, the ring without any further training, out to [−2, 2]², where the same Perlin field goes on. The distance
+of a point from the plane is that of its larger coordinate: max(|x|, |y|) − 1. A pixel of the ring is island where the
 field exceeds the same water level as within the plane, the median there. Perlin noise forgets what it was within a cell
-or two, and the ring is 1.5 cells wide: nobody could draw all of it. Beside the networks stands the coast drawn on
-outwards: every point of the ring is what the nearest point of the plane is.
+or two, and the ring is 1.5 cells wide: nobody could draw all of it, and even the coast drawn on outwards (every point
+of the ring is what the nearest point of the plane is) is right no more often than a coin. So it decides nothing.
 
 Far out: along 64 rays, up to 1000 times the plane's half side, does the decision still change, and how does |logit|
 grow? A network of relu and its kin is linear on every ray in the end (exponent 1 or, where all its neurons are off, 0),
 a bounded one is constant (0).
 """
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from experiments.measures.calibration import confidence, cross_entropy, expected_calibration_error
-from experiments.measures.level_sets import in_float64
+from experiments.measures.beyond import NEAR, PLANE, RING, coast_drawn_on, drawn, far_out, places
+from experiments.measures.enlarged import doubled, enlarged_masks, steps_to, with_a_new_last_layer
+from experiments.measures.enlarging import beginning, best_rate, learned, rate_scores
 from experiments.measures.pictures import class_changes
+from experiments.measures.ratios import share_more
+from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
-from quantstudy.drift.arrays import defined, where_defined
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import rows, variant_rows
 
-if TYPE_CHECKING:
-    from quantstudy.networks.stack import Stack
-
 STUDY = StudyConfig()
+
+POINT, TENTH, RING_POINTS = 0.01, 0.1, 0.02
+"""The smallest effects that matter: accuracy on the enlarged plane, share of the steps; accuracy in the ring."""
+
+
+def _beside(name: str, says: str, smallest: float = POINT) -> Part:
+    return Part(name, says, smallest, "points", 100.0, decides=False)
+
 
 CLAIM = Claim(
     name="extrapolation",
     says="Bounded and hard activations fail outside the trained plane, where smooth unbounded ones go on.",
-    measured="Accuracy and calibration (expected calibration error, cross-entropy) in the ring between [−1, 1]² and "
-    "[−2, 2]², by distance from the plane: mean of silu and gelu minus hardgelu; behaviour far out.",
+    measured="Networks of [−1, 1]² learn [−2, 2]² too, with all weights free and with a frozen body: accuracy and "
+    "steps to 95 %, silu and gelu against hardgelu; beside, the ring around the plane without training, and far out.",
     parts=(
-        Part("accuracy", "silu and gelu are more accurate in the ring than hardgelu", 0.02, "points", 100.0),
         Part(
-            "calibration",
-            "hardgelu's calibration error in the ring is larger than that of silu and gelu",
-            0.02,
+            "free",
+            "fine-tuned to the larger plane, silu and gelu are more accurate than hardgelu",
+            POINT,
             "points",
             100.0,
         ),
         Part(
-            "useful",
-            "silu and gelu are better in the ring than always naming the more frequent class",
-            0.02,
+            "frozen",
+            "with only the last layer fitted anew, silu and gelu are more accurate there than hardgelu",
+            POINT,
             "points",
             100.0,
         ),
         Part(
-            "hard", "silu and gelu are more accurate in the ring than hardswish", 0.02, "points", 100.0, decides=False
-        ),
-        Part(
-            "near",
-            "silu and gelu are more accurate than hardgelu within 0.25 of the plane",
-            0.02,
-            "points",
+            "steps",
+            "hardgelu needs more steps to be 95 % right on the larger plane than silu and gelu",
+            TENTH,
+            "%",
             100.0,
-            decides=False,
         ),
+        _beside("bound", "fine-tuned, hardgelu is more accurate without its cap than with it"),
+        _beside("bound_frozen", "with only the last layer fitted anew, hardgelu is more accurate without its cap"),
+        _beside("free_hard", "fine-tuned, silu and gelu are more accurate than hardswish"),
+        _beside("free_kinked", "fine-tuned, silu and gelu are more accurate than relu, leaky_relu and prelu"),
+        _beside("head_start", "knowing the smaller plane helps silu and gelu more than hardgelu"),
+        _beside("free_study", "from 3 to 6 cells a side, fine-tuned, silu and gelu are more accurate than hardgelu"),
+        _beside("frozen_study", "from 3 to 6 cells a side, with a frozen body, they are more accurate than hardgelu"),
+        _beside("accuracy", "untrained there, silu and gelu are more accurate in the ring than hardgelu", RING_POINTS),
+        _beside("calibration", "hardgelu's calibration error in the ring is larger than theirs", RING_POINTS),
+        _beside("useful", "in the ring they are better than always naming the more frequent class", RING_POINTS),
+        _beside("hard", "silu and gelu are more accurate in the ring than hardswish", RING_POINTS),
+        _beside("near", "they are more accurate than hardgelu within 0.25 of the plane", RING_POINTS),
     ),
-    main="accuracy",
+    main="free",
 )
 
 SMOOTH = ("silu", "gelu")
 """The smooth, unbounded ones of the article."""
 
+KINKED = ("relu", "leaky_relu", "prelu")
+"""Those with a kink at 0 that are linear on either side."""
+
+ACTIVATIONS = (*STUDY.activations, UNBOUNDED)
+"""The seven, and hardgelu without its cap."""
+
+EASY, HARDER = 1.5, STUDY.frequency
+"""Noise cells along a side of the old plane: of the networks that decide, and of those of the study."""
+
+STEPS, LOOK = 1000, 20
+"""Of fine-tuning, and of how many there is a look at the accuracy."""
+
+RATES = (0.03, 0.1, 0.2, 0.4, 0.8)
+"""Peak learning rates of fine-tuning that are tried."""
+
+TUNING = range(1000, 1008)
+"""Seeds that the rates are tuned on; no others are ever looked at for it."""
+
+FREE, FROZEN, SCRATCH = "free", "frozen", "from scratch"
+"""Cases on the enlarged plane, `x` is the cells of the old one: all weights, the last layer alone, a new network."""
+
+ON_THE_WAY, TUNED = {FREE: "free by step", SCRATCH: "from scratch by step"}, "tuning"
+"""Further cases: accuracy at the looks, `x` is the step; the tuning, `x` is the rate."""
+
 TARGET = "target"
 """What stands as the activation where the islands themselves are meant."""
 
-PLANE, RING, NEAR, AT, FAR, MAP = "plane", "ring", "near", "at", "far", "map"
-"""Cases: the trained plane, the ring, its part within 0.25 of the plane, one bin of distance (`x` is its centre), the
-rays, the picture of seed 0."""
-
-BINS = 8
-"""Bins of distance in the ring, each an eighth of the plane's half side wide."""
-
-RAYS, REACH, STEPS = 64, 1000.0, 400
-"""Rays from the centre, where they end (as the larger coordinate), places on each beyond the ring."""
-
-FLAT = 0.01
-"""Exponents of growth below this, in size, count as constant."""
+FAR, MAP = "far", "map"
+"""Further cases, besides those of `measures.beyond`: the rays, the picture of seed 0."""
 
 
 def units(seeds: int) -> list[dict[str, Any]]:
     """Return the pieces of work: the seeds of one activation that are trained together."""
     from quantstudy.engine.trained import pieces
 
-    return pieces(STUDY.activations, seeds)
+    return pieces(ACTIVATIONS, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:
-    """Return accuracy and calibration by distance, and what the networks do far out.
+    """Return how one activation's networks learn the enlarged plane, and what they do outside theirs.
 
-    Metrics: `accuracy`, `cross_entropy` (nats), `confidence` (mean) of the plane, the ring, the part near the plane,
-    every bin of distance; `ece` and `base_rate` (share of the more frequent class) of the ring and the plane; `changes`
-    and `changes_late` (share of rays on which the decision changes beyond the ring, beyond ten times the plane),
-    `growth` (median over the rays of the exponent of |logit| in the last decade) and `constant` (share of rays on which
-    |logit| is constant there). Under the activation `target` stands `drawn_on`: the accuracy of the coast drawn on.
-
-    Of seed 0 the pictures are kept as the places at which the class changes (`changes_class`, pixel numbers in `x`,
-    row-major, beginning as sea).
+    Metrics on the enlarged plane (`x`: cells of the old one), per case: `enlarged` (accuracy in the end), and but for
+    the frozen body `rate`, `steps_95` and `censored_95`; of the fine-tuned ones `before` (accuracy there before it),
+    `old` (on the old plane), `steps_old` and `censored_old`. Those of the ring stand at `_ring`.
 
     Args:
         activation: its name.
         first: first seed.
         last: the one after the last.
+    """
+    seeds = range(first, last)
+    learning = _enlarged(activation, seeds, EASY) + _enlarged(activation, seeds, HARDER)
+    tables = [variant_rows(SCHEMA, activation, seeds, learning)]
+    if activation in STUDY.activations:
+        tables += _ring(activation, first, last)
+    if first == 0:
+        tried = ((EASY, FREE), (HARDER, FREE), (EASY, SCRATCH))
+        tables += [_tuning_rows(activation, cells, case) for cells, case in tried]
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _enlarged(activation: str, seeds: range, cells: float) -> Variants:
+    from quantstudy.engine.trained import trained_stack
+    from quantstudy.networks.watched import watched_accuracy
+
+    config = replace(STUDY, frequency=cells)
+    stack, small = trained_stack(config, activation, seeds.start, seeds.stop)
+    masks = enlarged_masks(seeds, STUDY.grid, cells)
+    old = watched_accuracy(stack, seeds, small, [0], steps=1, batch=STUDY.batch, lr=STUDY.lr)[:, 0]
+    variants: Variants = [({"case": FROZEN, "x": cells}, {"enlarged": with_a_new_last_layer(doubled(stack), masks)})]
+    looks = [*range(0, STEPS, LOOK), STEPS]
+    for case in (FREE, SCRATCH) if cells == EASY else (FREE,):
+        rate = best_rate(_scores(activation, cells, case), RATES)
+        right = learned(STUDY, beginning(config, activation, seeds, case == SCRATCH), seeds, masks, looks, rate)
+        found = {"enlarged": right[:, -1], "rate": np.full(len(seeds), rate)}
+        found["steps_95"], found["censored_95"] = steps_to(right, looks, 0.95)
+        if case == FREE:
+            found |= {"before": right[:, 0], "old": old}
+            found["steps_old"], found["censored_old"] = steps_to(right, looks, old)
+        variants.append(({"case": case, "x": cells}, found))
+        if cells == EASY:
+            ways = zip(looks, right.T, strict=True)
+            variants += [({"case": ON_THE_WAY[case], "x": float(step)}, {"enlarged": now}) for step, now in ways]
+    return variants
+
+
+def _scores(activation: str, cells: float, case: str) -> Floats:
+    return rate_scores(replace(STUDY, frequency=cells), activation, TUNING, STEPS, RATES, case == SCRATCH)
+
+
+def _tuning_rows(activation: str, cells: float, case: str) -> pa.Table:
+    scores = zip(RATES, _scores(activation, cells, case), strict=True)
+    variants: Variants = [({"case": TUNED, "x": rate}, {f"{case} {cells:g}": found}) for rate, found in scores]
+    return variant_rows(SCHEMA, activation, TUNING, variants)
+
+
+def _ring(activation: str, first: int, last: int) -> list[pa.Table]:
+    """Return accuracy and calibration by distance, and what the networks do far out.
+
+    Metrics: `accuracy`, `cross_entropy` (nats), `confidence` (mean) of the plane, the ring, the part near the plane,
+    every bin of distance; `ece` and `base_rate` (share of the more frequent class) of the ring and the plane; those of
+    `measures.beyond.far_out`. Under the activation `target` stands `drawn_on`: the accuracy of the coast drawn on.
+
+    Of seed 0 the pictures are kept as the places at which the class changes (`changes_class`, pixel numbers in `x`,
+    row-major, beginning as sea).
     """
     import torch
 
@@ -129,18 +236,10 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         logits = float_maps(stack, torch.from_numpy(points)).logit[:, 0].numpy()
         far = far_out(stack)
     distance = np.abs(points).max(axis=0) - 1.0
-    variants: Variants = []
-    for case, places in {PLANE: distance < 0.0, RING: distance > 0.0}.items():
-        ours, theirs = logits[:, places], target[:, places]
-        islands = theirs.mean(axis=-1)
-        whole = {"ece": expected_calibration_error(ours, theirs), "base_rate": np.maximum(islands, 1.0 - islands)}
-        variants.append(({"case": case}, {**_measures(ours, theirs), **whole}))
-    for number in range(BINS):
-        places = (distance > number / BINS) & (distance < (number + 1) / BINS)
-        where = {"case": AT, "x": (number + 0.5) / BINS}
-        variants.append((where, _measures(logits[:, places], target[:, places])))
-    near = (distance > 0.0) & (distance < 0.25)
-    variants += [({"case": NEAR}, _measures(logits[:, near], target[:, near])), ({"case": FAR}, far)]
+    variants: Variants = [({"case": FAR}, far)]
+    for (case, centre), chosen in places(distance).items():
+        whole = case in (PLANE, RING)
+        variants.append(({"case": case, "x": centre}, drawn(logits[:, chosen], target[:, chosen], whole=whole)))
     tables = [variant_rows(SCHEMA, activation, seeds, variants)]
     if activation == STUDY.activations[0]:
         tables.append(variant_rows(SCHEMA, TARGET, seeds, drawn_on(target, distance)))
@@ -148,53 +247,22 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         tables.append(picture(activation, logits[0] > 0))
         if activation == STUDY.activations[0]:
             tables.append(picture(TARGET, target[0]))
-    return pa.concat_tables(tables).unify_dictionaries()
+    return tables
 
 
 def drawn_on(target: NDArray[np.bool_], distance: NDArray[Any]) -> Variants:
-    """Return how right it is to call every point of the ring what the nearest pixel of the plane is: cases, `drawn_on`.
+    """Return how right it is to call every point of the ring what the nearest point of the plane is: `drawn_on`.
 
     Args:
         target: `[seeds, pixels]`, as far as the ring goes.
         distance: of the pixels from the plane.
     """
-    side, margin = round(distance.size**0.5), STUDY.grid // 2
-    nearest = np.clip(np.arange(side), margin, margin + STUDY.grid - 1)
-    maps = target.reshape(-1, side, side)
-    right = (maps[:, nearest[:, None], nearest] == maps).reshape(target.shape)
-    places = {RING: distance > 0.0, NEAR: (distance > 0.0) & (distance < 0.25)}
-    found: Variants = [
-        ({"case": case}, {"drawn_on": right[:, chosen].mean(axis=-1)}) for case, chosen in places.items()
+    right = coast_drawn_on(target, STUDY.grid // 2)
+    return [
+        ({"case": case, "x": centre}, {"drawn_on": right[:, chosen].mean(axis=-1)})
+        for (case, centre), chosen in places(distance).items()
+        if case != PLANE
     ]
-    for number in range(BINS):
-        chosen = (distance > number / BINS) & (distance < (number + 1) / BINS)
-        found.append(({"case": AT, "x": (number + 0.5) / BINS}, {"drawn_on": right[:, chosen].mean(axis=-1)}))
-    return found
-
-
-def far_out(stack: "Stack") -> dict[str, Floats]:
-    """Return what networks do on rays beyond the ring, in double precision, each `[models]`: see `measure`."""
-    import torch
-
-    from quantstudy.quantize.plan import float_maps
-
-    angles = 2.0 * np.pi * (np.arange(RAYS) + 0.5) / RAYS
-    directions = np.stack([np.cos(angles), np.sin(angles)])
-    directions /= np.abs(directions).max(axis=0)
-    radii = np.geomspace(2.0, REACH, STEPS)
-    points = (directions[:, :, None] * radii).reshape(2, -1)
-    logits = float_maps(in_float64(stack), torch.from_numpy(points)).logit.numpy().reshape(-1, RAYS, STEPS)
-    changes = np.diff(logits > 0, axis=-1)
-    last = radii >= REACH / 10.0
-    across = np.log(radii[last]) - np.log(radii[last]).mean()
-    with np.errstate(divide="ignore", invalid="ignore"):  # a logit of exactly 0 has no exponent
-        growth = (np.log(np.abs(logits[..., last])) * across).sum(axis=-1) / np.square(across).sum()
-    return {
-        "changes": changes.any(axis=-1).mean(axis=-1),
-        "changes_late": changes[..., radii[:-1] >= 10.0].any(axis=-1).mean(axis=-1),
-        "growth": np.median(growth, axis=-1),
-        "constant": (np.abs(growth) < FLAT).mean(axis=-1),
-    }
 
 
 def picture(activation: str, islands: NDArray[np.bool_]) -> pa.Table:
@@ -204,24 +272,28 @@ def picture(activation: str, islands: NDArray[np.bool_]) -> pa.Table:
     return rows(SCHEMA, len(changes), x=changes, value=1.0, **where)
 
 
-def _measures(logits: NDArray[Any], target: NDArray[np.bool_]) -> dict[str, Floats]:
-    return {
-        "accuracy": where_defined(defined(logits), ((logits > 0) == target).mean(axis=-1)),
-        "cross_entropy": cross_entropy(logits, target),
-        "confidence": confidence(logits).mean(axis=-1),
-    }
-
-
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
     """Return the value of every part per seed, as fractions."""
+    free, frozen, scratch = (by_seed(table, "enlarged", case=case, x=EASY) for case in (FREE, FROZEN, SCRATCH))
+    steps = by_seed(table, "steps_95", case=FREE, x=EASY)
     ring, ece = by_seed(table, "accuracy", case=RING), by_seed(table, "ece", case=RING)
     base_rate = by_seed(table, "base_rate", case=RING)
     return {
-        "accuracy": contrast(ring, SMOOTH, ["hardgelu"]),
-        "calibration": contrast(ece, ["hardgelu"], SMOOTH),
+        "free": contrast(free, SMOOTH, [BOUNDED]),
+        "frozen": contrast(frozen, SMOOTH, [BOUNDED]),
+        "steps": share_more(steps[BOUNDED].to_numpy(), steps[list(SMOOTH)].mean(axis=1).to_numpy()),
+        "bound": contrast(free, [UNBOUNDED], [BOUNDED]),
+        "bound_frozen": contrast(frozen, [UNBOUNDED], [BOUNDED]),
+        "free_hard": contrast(free, SMOOTH, ["hardswish"]),
+        "free_kinked": contrast(free, SMOOTH, KINKED),
+        "head_start": contrast(free - scratch, SMOOTH, [BOUNDED]),
+        "free_study": contrast(by_seed(table, "enlarged", case=FREE, x=HARDER), SMOOTH, [BOUNDED]),
+        "frozen_study": contrast(by_seed(table, "enlarged", case=FROZEN, x=HARDER), SMOOTH, [BOUNDED]),
+        "accuracy": contrast(ring, SMOOTH, [BOUNDED]),
+        "calibration": contrast(ece, [BOUNDED], SMOOTH),
         "useful": np.asarray((ring - base_rate)[list(SMOOTH)].mean(axis=1), dtype=np.float64),
         "hard": contrast(ring, SMOOTH, ["hardswish"]),
-        "near": contrast(by_seed(table, "accuracy", case=NEAR), SMOOTH, ["hardgelu"]),
+        "near": contrast(by_seed(table, "accuracy", case=NEAR), SMOOTH, [BOUNDED]),
     }
 
 

@@ -1,4 +1,4 @@
-"""The figure of `extrapolation`: what the networks draw around their plane, how right and how sure they are there."""
+"""The figure of `extrapolation`: how networks learn a larger plane, and what they draw around theirs without that."""
 
 import math
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from experiments.claims import extrapolation as claim
 from experiments.claims.drawing import OTHERS, group_means
+from experiments.measures.beyond import AT, BINS, RING
 from experiments.measures.pictures import classes
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.judge.claims import Judged
@@ -38,6 +39,13 @@ APART, HEAD, LINE, GAP, FOOT = 0.25, 0.45, 0.36, 0.1, 0.95
 CURVES, STRIP = 3.55, 1.25
 """Inches across: the curves with their numbers, a strip."""
 
+LEARNED = {
+    (claim.FREE, "enlarged"): ("right, all weights free, %", 100.0),
+    (claim.FROZEN, "enlarged"): ("right, frozen body, %", 100.0),
+    (claim.FREE, "steps_95"): ("steps to 95 %, free", 1.0),
+}
+"""Of the enlarged plane, by case and metric."""
+
 
 @styled
 def draw(table: pd.DataFrame, judged: Judged) -> Figure:
@@ -49,16 +57,20 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     """
     names = present(table, claim.STUDY.activations)
     tile = (BODY - GAP * len(names)) / (len(names) + 1)
-    pictures = height_of(judged) + APART
-    below = pictures + 0.3 + tile + 0.45 + APART
     height = LINE * len(names)
+    learned = height_of(judged) + APART
+    pictures = learned + HEAD + height + FOOT
+    below = pictures + 0.3 + tile + 0.45 + APART
     page = Page(
         below + HEAD + height + FOOT,
         title("Do bounded and hard activations fail outside the plane that they learned?", judged),
-        "Networks are trained within the white frame, [−1, 1]², and asked about the ring around it, out to [−2, 2]², "
-        f"where the islands go on. {_said(table)} Grey dots: {plural(_seeds(table), 'seed')}; bars and bands: 95 % "
-        "intervals of the mean. Orange: silu and gelu; blue: hardgelu, the bounded one. In brackets: does not decide.",
-        "Distance: max(|x|, |y|) − 1, in units of the plane's half side; the ring is 1.5 noise cells wide. Coast drawn "
+        f"First: networks of [−1, 1]² learn [−2, 2]² too, in {claim.STEPS} steps, or with all but the last layer "
+        f"frozen. {_learned_said(table)} Then, without any learning there: the white frame is [−1, 1]², around it the "
+        f"islands go on. {_said(table)} Grey dots: {plural(_seeds(table), 'seed')}; bars and bands: 95 % intervals of "
+        "the mean. Orange: silu and gelu; blue: hardgelu, the bounded one. In brackets: does not decide.",
+        f"Learned: islands of {claim.EASY:g} noise cells a side of the old plane, each activation at its own rate; a "
+        f"run that never gets to 95 % counts as {claim.STEPS} steps. Around the plane: the study's islands, "
+        f"{claim.HARDER:g} cells a side; distance: max(|x|, |y|) − 1. Coast drawn "
         "on: every point is what the nearest point of the plane is; it is right less often than a coin where the noise "
         "has swung to the other side. Calibration error: expected calibration error in points, 15 bins (Guo et al. "
         "2017); cross-entropy in nats (a coin: 0.69). Far out: 64 rays from the ring to 1000 times the plane; decision "
@@ -67,6 +79,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "where it is below 0.01.",
     )
     findings(page, judged, "what the claim says")
+    _learned(page, learned, height, table, names)
     _pictures(page, pictures, tile, table, names)
     _curves(page, below, height, table, names)
     left = CURVES + 0.1 + names_width(names)
@@ -80,10 +93,10 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         start = left + (STRIP + 0.2) * column
         page.write(start, below + 0.1, head, weight="bold", size=SMALL)
         ax = page.axes(start, below + HEAD, STRIP, height)
-        strips(ax, by_seed(table, metric, case=claim.RING), names, scale=scale)
+        strips(ax, by_seed(table, metric, case=RING), names, scale=scale)
         ax.locator_params(axis="x", nbins=4)
         if metric == "accuracy":
-            usual = 100.0 * float(by_seed(table, "base_rate", case=claim.RING).mean(axis=1).mean())
+            usual = 100.0 * float(by_seed(table, "base_rate", case=RING).mean(axis=1).mean())
             ax.axvline(usual, color=INK, linewidth=1.0, linestyle=(0, (4, 3)), zorder=0)
             note = f"– –  always the more frequent class: {number(usual)} %"
             page.write(start, below + HEAD + height + 0.4, note, size=SMALL, color=MUTED)
@@ -92,13 +105,52 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
 
 
 def _seeds(table: pd.DataFrame) -> int:
-    return len(by_seed(table, "accuracy", case=claim.RING))
+    return len(by_seed(table, "accuracy", case=RING))
+
+
+def _learned_said(table: pd.DataFrame) -> str:
+    """Say in a sentence how right the two groups get, and whether anyone is back at the accuracy of the old plane."""
+    free = by_seed(table, "enlarged", case=claim.FREE, x=claim.EASY).mean()
+    never = by_seed(table, "censored_old", case=claim.FREE, x=claim.EASY).to_numpy().mean()
+    return (
+        f"All weights free, silu and gelu are right {percent(free[list(claim.SMOOTH)].mean())} of the time, hardgelu "
+        f"{percent(free[BOUNDED])}; {percent(never, 0)} of all networks never get back to the accuracy that they had "
+        "on the smaller plane."
+    )
+
+
+def _learned(page: Page, top: float, height: float, table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Draw how right networks are on the enlarged plane: by step, and in the end, free and frozen; steps to 95 %."""
+    page.write(0.0, top + 0.1, "right on the larger plane, by step, %", weight="bold", size=SMALL)
+    ax = page.axes(0.4, top + HEAD - 0.1, CURVES - 0.6, height + 0.1)
+    plain_axes(ax, grid="y")
+    steps = [*range(0, claim.STEPS, claim.LOOK), claim.STEPS]
+    rest = [name for name in names if name not in COLOURS]
+    groups = ((rest, OTHERS), (list(claim.SMOOTH), SMOOTH), ([BOUNDED], HARD))
+    for group, colour in groups:
+        for case, line in ((claim.SCRATCH, (0, (2, 1.5))), (claim.FREE, "-")):
+            place, mean, low, high = group_means(table, "enlarged", group, claim.ON_THE_WAY[case], steps)
+            ax.plot(place, mean, color=colour, linewidth=1.8, linestyle=line)
+            if case == claim.FREE:
+                ax.fill_between(place, low, high, color=colour, alpha=0.18, linewidth=0.0)
+    ax.set(xlim=(0.0, claim.STEPS), ylim=(75.0, 100.0), xlabel="steps")
+    said = "lines: fine-tuned, all weights free; dashes: from scratch; grey: the other four"
+    page.write(0.0, top + HEAD + height + 0.55, said, size=SMALL, color=MUTED)
+    left = CURVES + 0.1 + names_width(names)
+    write_names(page, names, left, top + HEAD, LINE)
+    width = (BODY - left - 0.25 * (len(LEARNED) - 1)) / len(LEARNED)
+    for (case, metric), (head, scale) in LEARNED.items():
+        page.write(left, top + 0.1, head, weight="bold", size=SMALL)
+        ax = page.axes(left, top + HEAD, width, height)
+        strips(ax, by_seed(table, metric, case=case, x=claim.EASY), names, scale=scale)
+        ax.locator_params(axis="x", nbins=4)
+        left += width + 0.25
 
 
 def _said(table: pd.DataFrame) -> str:
     """Say in a sentence how right the two groups are in the ring, and how surprised by it."""
-    right = by_seed(table, "accuracy", case=claim.RING).mean()
-    nats = by_seed(table, "cross_entropy", case=claim.RING).mean()
+    right = by_seed(table, "accuracy", case=RING).mean()
+    nats = by_seed(table, "cross_entropy", case=RING).mean()
     smooth = list(claim.SMOOTH)
     return (
         f"In the ring silu and gelu are right {percent(right[smooth].mean())} of the time, hardgelu "
@@ -111,7 +163,7 @@ def _pictures(page: Page, top: float, tile: float, table: pd.DataFrame, names: S
     """Draw the islands and every activation's decisions of seed 0."""
     said = "Seed 0: islands (red), sea (blue), and what networks that know the inside of the frame make of the rest"
     page.write(0.0, top + 0.1, said, weight="bold", size=SMALL)
-    accuracy = by_seed(table, "accuracy", case=claim.RING)
+    accuracy = by_seed(table, "accuracy", case=RING)
     for place, name in enumerate([claim.TARGET, *names]):
         left, under = (tile + GAP) * place, top + 0.3 + tile
         _picture(page.axes(left, top + 0.3, tile, tile), table, name)
@@ -144,15 +196,15 @@ def _curves(page: Page, top: float, height: float, table: pd.DataFrame, names: S
         ([name for name in names if name in claim.SMOOTH], SMOOTH),
         ([name for name in names if name == BOUNDED], HARD),
     )
-    bins = (np.arange(claim.BINS) + 0.5) / claim.BINS
+    bins = (np.arange(BINS) + 0.5) / BINS
     for group, colour in groups:
-        sure = group_means(table, "confidence", group, claim.AT, bins)
+        sure = group_means(table, "confidence", group, AT, bins)
         ax.plot(*sure[:2], color=colour, linewidth=1.8, linestyle=(0, (2, 1.5)))
-        place, mean, low, high = group_means(table, "accuracy", group, claim.AT, bins)
+        place, mean, low, high = group_means(table, "accuracy", group, AT, bins)
         ax.plot(place, mean, color=colour, linewidth=1.8)
         ax.fill_between(place, low, high, color=colour, alpha=0.18, linewidth=0.0)
     ax.plot(
-        *group_means(table, "drawn_on", [claim.TARGET], claim.AT, bins)[:2],
+        *group_means(table, "drawn_on", [claim.TARGET], AT, bins)[:2],
         color=INK,
         linewidth=1.4,
         linestyle=(0, (1, 1)),

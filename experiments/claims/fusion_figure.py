@@ -15,13 +15,13 @@ from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of
+from quantstudy.show.figures.claims import findings, height_of, title
 from quantstudy.words.numbers import MINUS, NO_BREAK, number, plural
 
-APART, LEGEND, HEAD, LINE, AXIS = 0.3, 0.75, 0.35, 0.46, 0.3
+APART, LEGEND, HEAD, LINE, AXIS = 0.3, 0.75, 0.35, 0.66, 0.3
 """Inches: between blocks, the legend, above a panel, an activation's row, the numbers below."""
-GAP, NUMBERS, SIDE = 0.3, 0.62, 0.55
-"""Inches: between panels, the means at the right of the times, the words «eager» and «fused»."""
+GAP, NUMBERS, SIDE = 0.3, 0.62, 0.6
+"""Inches: between panels, the means at the right of the times, the words of `BARS`."""
 COLOURS = {
     "linear layers": "#8FA6BF",
     "activations": "#D55E00",
@@ -58,15 +58,17 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     rounds = table[table["metric"].isin(times)]["seed"].nunique()
     page = Page(
         bottom + (0.3 + 0.185 * note.count("\n") if note else 0.0),
-        "Does fusing the activation into the layer before it remove the memory traffic? "
-        f"Taken together: {judged.verdict}",
-        f"Bytes read and written per point, one 2-8-8-8-1 network, batch {claim.STUDY.batch}. Upper bar: eager torch, "
-        "every tensor that an operation reads or writes. Lower bar: all loads and stores of the fused Triton kernel, "
-        "and of torch's operations around it; after it the share saved. Right: the share of time saved against eager "
-        f"torch in the same round; right of 0 is faster. Grey dots: {plural(rounds, 'round')}, bars: 95 % intervals. "
-        "In brackets: does not decide.",
+        title("Does fusing the activation into the layer before it remove the memory traffic?", judged),
+        f"Bytes read and written per point, one 2-8-8-8-1 network, batch {claim.STUDY.batch}. Eager: torch, every "
+        "tensor that an operation reads or writes. Alone: the same with each activation fused into the layer before "
+        "it. Whole: all loads and stores of the Triton kernel of the whole network, and of torch's operations around "
+        "it. Behind a bar: the share saved. Right: the share of time saved against eager torch in the same round; "
+        f"right of 0 is faster. Grey dots: {plural(rounds, 'round')}, bars: 95 % intervals. In brackets: does not "
+        "decide.",
         "Bytes are exact counts. Eager is torch.nn.functional (hardgelu: the article's own where/clamp), autograd, "
-        "Adam; what an operation moves inside itself is not seen, so its bars are never too long. The kernel's loads "
+        "Adam; what an operation moves inside itself is not seen, so its bars are never too long. "
+        "Alone leaves of the activations' bytes what the gradient needs. "
+        "The kernel's loads "
         "and stores are counted in Triton's interpreter, the parameters anew for every block of 64 points, so its bars "
         "are never too short. The fused forward pass writes the same maps as the eager one, and reads none back; the "
         "fused step keeps them in registers. Bytes are those asked for: caches serve small tensors. "
@@ -80,7 +82,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         middle = first + HEAD + LINE * (row + 0.5)
         page.canvas.plot([0.0, BODY], [middle - LINE / 2] * 2, color=RULE, linewidth=0.6)
         page.write(0.0, middle, name, va="center", weight="bold")
-        for words, shift in (("eager", -0.11), ("fused", 0.11)):
+        for words, shift in BARS.values():
             page.write(labels, middle + shift, words, size=SMALL, color=MUTED, va="center")
     page.write(0.0, bottom + 0.1, note, va="top", linespacing=1.25)
     columns = 2 + max(len(times), 1)
@@ -98,6 +100,8 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     return page.figure
 
 
+BARS = {claim.EAGER: ("eager", -0.2), claim.ALONE: ("alone", 0.0), claim.FUSED: ("whole", 0.2)}
+"""Of each case that is counted its name and how far below the middle of its row it stands, in inches."""
 PARTS = {"forward_bytes": "forward pass, bytes per point", "step_bytes": "training step, bytes per point"}
 TIMES = {"forward_seconds": "time saved, forward, CPU, %", "gpu_step_seconds": "time saved, step, GPU, %"}
 """Headings of the panels."""
@@ -121,7 +125,7 @@ def _note(table: pd.DataFrame) -> str:
 def _legend(page: Page, table: pd.DataFrame, top: float) -> None:
     """Name the colours: eager's kinds, then the kernels', then the ways whose times are drawn."""
     kernels = [kind for kind in COLOURS if kind not in BY_OPERATION]
-    lines = [("eager, by operation:", [*BY_OPERATION, "Adam"]), ("fused, by tensor:", kernels)]
+    lines = [("eager, alone, by operation:", [*BY_OPERATION, "Adam"]), ("whole, by tensor:", kernels)]
     start = max(text_width(words, SMALL) for words, _ in lines) + 0.2
     for place, (words, kinds) in enumerate(lines):
         middle, left = top + 0.05 + 0.24 * place, start
@@ -142,7 +146,7 @@ def _legend(page: Page, table: pd.DataFrame, top: float) -> None:
 
 
 def _bars(ax: Axes, table: pd.DataFrame, part: str, names: Sequence[str]) -> None:
-    """Draw the stacked bars of all activations, eager above fused, the total behind each."""
+    """Draw the stacked bars of all activations, one per case of `BARS`, the total behind each."""
     found = table.astype({"activation": str, "case": str, "metric": str})
     found = found[found["metric"].str.startswith(f"{part}.")]
     if not len(found):
@@ -162,13 +166,13 @@ def _bars(ax: Axes, table: pd.DataFrame, part: str, names: Sequence[str]) -> Non
     ax.tick_params(axis="x", length=2)
     ax.locator_params(axis="x", nbins=5)
     for row, name in enumerate(names):
-        for case, shift in (("eager", 0.5 - 0.11 / LINE), ("fused", 0.5 + 0.11 / LINE)):
+        for case, (_, below) in BARS.items():
             if (name, case) not in wide.index:
                 continue
-            end = 0.0
+            end, shift = 0.0, 0.5 + below / LINE
             for kind in (kind for kind in COLOURS if kind in wide.columns):
                 value = float(wide.loc[(name, case), kind])
-                ax.barh(row + shift, value, 0.34, left=end, color=COLOURS[kind])
+                ax.barh(row + shift, value, 0.16 / LINE, left=end, color=COLOURS[kind])
                 end += value
             saved = "" if case == "eager" else f"  {MINUS}{100.0 * (1.0 - end / totals[name, 'eager']):.0f}{NO_BREAK}%"
             style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "size": SMALL}

@@ -1,7 +1,12 @@
-"""Do Swish and GELU need the special-function unit, and do they slow a job by up to 10 %?
+"""Do Swish and GELU need the special-function unit, and does that slow a job?
 
 Instructions counted in machine code, and end-to-end training steps timed as ratios to relu in the same round: the
 study's network by the fused trainer, and a 4096-wide MLP in plain torch and with single-pass kernels.
+
+The special-function unit is a part of GPUs, and so is what the article says of it: whether it slows a job is decided by
+a GPU, and open where there is none. The times of a CPU, where exp is computed like everything else, stand beside. The
+first reading let them decide, and asked for «by at most 10 %» too, which the article nowhere says: its 10 % is an
+example of a slower function.
 
 A «seed» of the times is a round: everything takes its turn in it, in another order every time, and relu takes two, so
 that its ratio to itself says how noisy the machine is. The wide MLP is 2→4096→4096→1 on a batch of 64, float32,
@@ -48,11 +53,11 @@ AGAIN = "again"
 
 CLAIM = Claim(
     name="special_functions",
-    says="Swish and GELU need the special-function unit and slow a job, by up to 10 %.",
+    says="Swish and GELU need the GPU's special-function unit, and that slows a job a little.",
     measured=(
-        "Special-function (MUFU) instructions per element in code compiled for a GPU; time of a whole training step"
-        " on this CPU over relu's in the same round: this network fused, a 4096-wide MLP plain and with single-pass"
-        " kernels."
+        "Special-function (MUFU) instructions per element in code compiled for a GPU; time of a whole training step "
+        "over relu's in the same round, on a GPU where one is there; on this CPU beside: this network fused, a "
+        "4096-wide MLP plain and with single-pass kernels."
     ),
     parts=(
         Part(
@@ -63,13 +68,24 @@ CLAIM = Claim(
             "instructions",
             exact=True,
         ),
-        Part("slows_small", "silu and gelu slow a training step of this network, fused", 0.01, "%", 100.0),
-        Part("slows_wide", "silu and gelu slow a training step of a 4096-wide MLP in plain torch", 0.01, "%", 100.0),
+        Part("gpu", "silu and gelu slow a training step of this network on a GPU", 0.01, "%", 100.0),
         Part(
-            "up_to_a_tenth", "by at most 10 % in all three (0.10 minus the worst slow-down of the two)", 0.0, "%", 100.0
+            "slows_small",
+            "silu and gelu slow a training step of this network on a CPU, fused",
+            0.01,
+            "%",
+            100.0,
+            decides=False,
+        ),
+        Part(
+            "slows_wide",
+            "silu and gelu slow a training step of a 4096-wide MLP on a CPU, in plain torch",
+            0.01,
+            "%",
+            100.0,
+            decides=False,
         ),
         Part("slows_wide_fused", "and with single-pass kernels", 0.01, "%", 100.0, decides=False),
-        Part("gpu", "silu and gelu slow a training step of this network on a GPU", 0.01, "%", 100.0, decides=False),
     ),
     main="needs_unit",
     alone=True,
@@ -110,10 +126,6 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
         found["needs_unit"] = np.array([special["value"][smooth].min() - special["value"][~smooth].max()])
     slow = {part: slowdowns(table, case)[list(SMOOTH)] for part, case in SETTINGS.items() if timed(table, case)}
     found |= {part: each.mean(axis=1).to_numpy(np.float64) for part, each in slow.items()}
-    claimed = [each for part, each in slow.items() if part != GPU]
-    if len(claimed) == len(SETTINGS) - 1:
-        together = pd.concat(claimed, axis=1, keys=range(len(claimed)))
-        found["up_to_a_tenth"] = 0.10 - together[together.mean().idxmax()].to_numpy(np.float64)
     return found
 
 
@@ -123,10 +135,7 @@ def timed(table: pd.DataFrame, case: str) -> bool:
 
 
 def slowdowns(table: pd.DataFrame, case: str) -> pd.DataFrame:
-    """Return rounds × activations: the time of a step over relu's in the same round, minus 1; NaN if not in it.
-
-    The worst slow-down of `up_to_a_tenth` is that whose mean is largest: the largest of noisy ones would be biased.
-    """
+    """Return rounds × activations: the time of a step over relu's in the same round, minus 1; NaN if not in it."""
     seconds = by_seed(table, "seconds", case=case)
     return seconds.div(seconds[REFERENCE], axis=0) - 1.0
 

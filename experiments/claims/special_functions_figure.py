@@ -15,7 +15,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import INK, LEVELS, MUTED, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import SMOOTH, findings, height_of, names_width
+from quantstudy.show.figures.claims import SMOOTH, findings, height_of, names_width, title
 from quantstudy.words.numbers import NO_BREAK, number, plural
 
 APART, HEAD, LINE, AXIS = 0.3, 0.66, 0.36, 0.3
@@ -42,11 +42,10 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     rounds = table[table["metric"] == "seconds"]["seed"].nunique()
     page = Page(
         top + HEAD + LINE * (len(names) + 1) + AXIS,
-        "Do Swish (silu) and GELU need the special-function unit, and do they slow a job by up to 10 %? "
-        f"Taken together: {judged.verdict}",
+        title("Do Swish (silu) and GELU need the special-function unit, and does that slow a job?", judged),
         "Left: instructions per element in code compiled for a GPU (sm_90), red those of the special-function unit. "
         "Right: how much longer a whole training step takes than with relu in the same round; further right is "
-        f"slower, the lines stand at 0, 1 and 10 %. Grey dots: {plural(rounds, 'round')}; bars: 95 % intervals of the "
+        f"slower, the lines stand at 0 and 1 %. Grey dots: {plural(rounds, 'round')}; bars: 95 % intervals of the "
         "mean; orange are silu and gelu. In brackets: does not decide.",
         f"This network: 2-8-8-8-1, {claim.MODELS} at once, batch {claim.STUDY.batch}, compiled training loop. Wide: "
         f"{'→'.join(map(str, claim.WIDTHS))}, batch {claim.BATCH}, float32, autograd, fused Adam; plain torch "
@@ -124,7 +123,7 @@ def _slowdowns(ax: Axes, wide: pd.DataFrame, names: Sequence[str], smooth: Seque
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="x", length=2)
     ax.locator_params(axis="x", nbins=5)
-    for at, style in ((0.0, "solid"), (1.0, (0, (1.5, 1.5))), (10.0, (0, (4, 3)))):
+    for at, style in ((0.0, "solid"), (1.0, (0, (1.5, 1.5)))):
         ax.axvline(at, color=INK if at == 0.0 else LEVELS, linewidth=0.8, linestyle=style, zorder=1)
     for row, name in enumerate(names):
         if name not in found:

@@ -2,6 +2,11 @@
 
 Curvature of the decision boundary between its vertices, exact from the network's derivatives in float64, and the
 accuracy that the straight ones give away, by width and depth; beside them the number of linear regions.
+
+«Can be a limitation, depending on size and depth» decides as it is worded: whether the straight ones give accuracy away
+in a small network, and less in a large one. And whether it is their straightness: prelu is as straight as relu and has
+no dead neurons, so silu and gelu must lead it too. (The first reading let 8,8,8 alone decide, and that silu and gelu
+are curved, which nobody doubts.)
 """
 
 from collections.abc import Sequence
@@ -33,16 +38,35 @@ CLAIM = Claim(
     says="ReLU and its kin draw straight lines only, and that can be a limitation.",
     measured=(
         "Share of points of the decision boundary whose curvature is 0 (below 1e-6 per plane half-width), for relu,"
-        " leaky_relu, prelu; float accuracy of silu and gelu minus that of those three at 8,8,8, and by width and "
-        "depth."
+        " leaky_relu, prelu; float accuracy of silu and gelu minus that of those three, and of prelu alone, by width "
+        "and depth."
     ),
     parts=(
         Part("straight", "nearly all of the boundary of relu, leaky_relu and prelu is straight (share)", 0.99),
-        Part("curved", "nearly all of the boundary of silu and gelu is curved (share)", 0.99),
-        Part("limits", "silu and gelu are more accurate than the straight ones at 8,8,8", 0.01, "points", 100.0),
         Part(
             "limits_small",
-            "silu and gelu are more accurate than the straight ones at 4,4",
+            "silu and gelu are more accurate than the straight ones in a small network (4,4)",
+            0.01,
+            "points",
+            100.0,
+        ),
+        Part(
+            "limits_prelu",
+            "and more accurate than prelu alone, the straight one that has no dead neurons (4,4)",
+            0.01,
+            "points",
+            100.0,
+        ),
+        Part(
+            "depends",
+            "their lead is larger in a small network than in a large one (4,4 minus 32,32,32)",
+            0.01,
+            "points",
+            100.0,
+        ),
+        Part(
+            "limits",
+            "silu and gelu are more accurate than the straight ones at 8,8,8",
             0.01,
             "points",
             100.0,
@@ -56,6 +80,7 @@ CLAIM = Claim(
             100.0,
             decides=False,
         ),
+        Part("curved", "nearly all of the boundary of silu and gelu is curved (share)", 0.99, decides=False),
     ),
     main="straight",
 )
@@ -201,9 +226,12 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
         "curved": by_seed(table, "curved", case=own)[list(CURVED)],
     }
     accuracy = {part: by_seed(table, "accuracy", case=size_name(hidden)) for part, hidden in COMPARED.items()}
+    lead = {part: contrast(wide, CURVED, STRAIGHT) for part, wide in accuracy.items()}
     return {
         **{part: wide.mean(axis=1).to_numpy() for part, wide in share.items()},
-        **{part: contrast(wide, CURVED, STRAIGHT) for part, wide in accuracy.items()},
+        **lead,
+        "limits_prelu": contrast(accuracy["limits_small"], CURVED, ["prelu"]),
+        "depends": lead["limits_small"] - lead["limits_wide"],
     }
 
 

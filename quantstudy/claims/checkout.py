@@ -29,8 +29,13 @@ CLAIMS = (
 )
 """The claims in the article's order; one that needs others' tables stands after them."""
 
+BESIDE = ("bound_doses", "noise_floor")
+"""What is measured beside the article's claims, for what they rest on; nothing is claimed."""
+
+NAMES = (*CLAIMS, *BESIDE)
+
 PACKAGE = "experiments"
-"""The package of the checkout whose `claims` hold a module of each name above, and beside it `NAME_figure`."""
+"""The package of the checkout whose `claims` hold a module of each of `NAMES`, and beside it `NAME_figure`."""
 
 
 def root() -> Path:
@@ -46,7 +51,7 @@ def root() -> Path:
 
 
 def known(name: str) -> str:
-    """Return the name of a claim; hyphens count as underscores.
+    """Return the name of a claim or of what is measured beside them; hyphens count as underscores.
 
     Raises:
         BadInput: there is none of that name.
@@ -55,8 +60,8 @@ def known(name: str) -> str:
     'dead_neurons'
     """
     plain = name.strip().lower().replace("-", "_")
-    if plain not in CLAIMS:
-        raise BadInput("claim", name, choices(plain, CLAIMS))
+    if plain not in NAMES:
+        raise BadInput("claim", name, choices(plain, NAMES))
     return plain
 
 

@@ -196,7 +196,7 @@ def claim(
     fresh: _Again = False,
     as_json: _Json = False,
 ) -> None:
-    """Measure one claim of the article and say whether it is supported, contradicted or undecided."""
+    """Measure one claim of the article: supported, in part, no effect that matters, reversed or undecided."""
     from quantstudy.claims.checkout import known
 
     _claims([known(name)], seeds, out, jobs, fresh=fresh, as_json=as_json)
@@ -206,10 +206,10 @@ def claim(
 def claims(
     seeds: _Seeds = None, out: _Folder = None, jobs: _Jobs = None, fresh: _Again = False, as_json: _Json = False
 ) -> None:
-    """Measure every claim of the article (some minutes); goes on where it was stopped."""
-    from quantstudy.claims.checkout import CLAIMS
+    """Measure every claim of the article and what stands beside (minutes); goes on where it was stopped."""
+    from quantstudy.claims.checkout import NAMES
 
-    _claims(CLAIMS, seeds, out, jobs, fresh=fresh, as_json=as_json)
+    _claims(NAMES, seeds, out, jobs, fresh=fresh, as_json=as_json)
 
 
 def _claims(

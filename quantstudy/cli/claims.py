@@ -16,6 +16,7 @@ from quantstudy.errors import BadInput
 from quantstudy.judge.claims import Judged
 from quantstudy.records.files import locked, write_atomically
 from quantstudy.records.folders import is_folder
+from quantstudy.words.claims import sentence
 
 
 def do_claims(names: Sequence[str], seeds: int, out: Path | None, jobs: int, *, fresh: bool, as_json: bool) -> None:
@@ -79,6 +80,8 @@ def _told(result: Judged) -> dict[str, Any]:
     return {
         "says": result.claim.says,
         "verdict": result.verdict,
+        "sentence": sentence(result),
+        "main": result.claim.main,
         "parts": [
             {
                 "part": outcome.part.name,

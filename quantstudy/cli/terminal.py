@@ -188,13 +188,14 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
 
 def print_claim(result: Judged, folder: Path) -> None:
     """Print one claim, its verdict and what became of its parts: 95 % intervals stand in brackets."""
-    from quantstudy.words.claims import effect
+    from quantstudy.words.claims import effect, sentence
 
-    for line in (result.claim.says, f"{result.claim.name}: {result.verdict}"):
+    for line in (result.claim.says, f"{result.claim.name}: {result.verdict}", sentence(result)):
         say(line)
     for outcome in result.outcomes:
         p = f", p (Holm) {outcome.p:.4f}" if math.isfinite(outcome.p) else ""
-        beside = "" if outcome.part.decides else " (beside)"
+        beside = ", the main part" if outcome.part.name == result.claim.main else ""
+        beside = beside if outcome.part.decides else " (beside)"
         say(f"- {outcome.part.says}: {effect(outcome)}{p}: {outcome.verdict}{beside}")
     print(f"ledger and figure: {folder / 'README.md'}, figures/{result.claim.name}.png")
 

@@ -10,7 +10,8 @@ written down before anything is measured, its outcome is
 
 The first three hold only if the paired permutation tests of «the mean is `smallest`» and «the mean is −`smallest`» that
 the word rests on say so too, Holm-corrected over the tests of the deciding parts of all claims that are judged
-together. An exact part (a count of instructions or bytes) has no error: its one value alone is compared.
+together. An exact part (a count of instructions or bytes) has no error: its one value alone is compared. A part that is
+no mean over seeds, but was computed from resampled seeds, brings its interval along.
 
 A claim names its main part beforehand. It is *supported* if that part and all others that decide are, *in part* if only
 some of them are; if none is, its word is that of the main part. Where nothing is claimed (`main` is None) no part
@@ -46,6 +47,7 @@ class Part:
         unit: unit of the values multiplied by `scale`: `points`, `bits`, `%`, `dB`, …; empty for a plain number.
         scale: factor by which a value is multiplied when it is shown.
         exact: a count, the same on every machine: one value without error.
+        resampled: its values are four: the effect, the ends of its 95 % interval over resampled seeds, their number.
         decides: whether the verdict on the claim depends on it; else it is measured and reported only.
     """
 
@@ -55,6 +57,7 @@ class Part:
     unit: str = ""
     scale: float = 1.0
     exact: bool = False
+    resampled: bool = False
     decides: bool = True
 
 
@@ -104,7 +107,7 @@ class Outcome:
         high: upper end.
         seeds: number of values.
         p: Holm-adjusted p-value that the word rests on: of the mean being `smallest` (or, where `reversed`, its
-            negative; for `no effect that matters` the larger of both); NaN for an exact or not deciding part.
+            negative; for `no effect that matters` the larger of both); NaN where nothing was tested.
         verdict: `supported`, `no effect that matters`, `reversed` or `undecided`.
     """
 
@@ -169,7 +172,7 @@ def judge_claims(found: Sequence[tuple[Claim, Mapping[str, Floats]]]) -> list[Ju
         (number, place, bound)
         for number, (claim, _) in enumerate(found)
         for place, part in enumerate(claim.parts)
-        if part.decides and not part.exact and _usable(values[number][place])
+        if part.decides and not (part.exact or part.resampled) and _usable(values[number][place])
         for bound in sorted({part.smallest, -part.smallest})
     ]
     raw = np.array([paired_p(values[number][place] - bound) for number, place, bound in tests])
@@ -222,6 +225,9 @@ def _outcome(part: Part, values: Floats, p_at: Mapping[float, float]) -> Outcome
         inside = abs(value) <= part.smallest  # a count that is at the bound does not exceed it
         verdict = NO_EFFECT if inside else _side(value, value, part.smallest)
         return Outcome(part, value, value, value, 1, math.nan, verdict)
+    if part.resampled:
+        mean, low, high, seeds = values.tolist()
+        return Outcome(part, mean, low, high, int(seeds), math.nan, _side(low, high, part.smallest))
     mean, low, high = interval(values)
     verdict, p = _side(low, high, part.smallest), math.nan
     if part.decides:

@@ -25,6 +25,9 @@ PACKAGES = (
     "llvmlite",
 )
 
+SOURCES = ("quantstudy", "kernels", "experiments", "pyproject.toml", "constraints.txt")
+"""Of a checkout, what numbers depend on."""
+
 INSTRUCTION_SETS = frozenset(
     (
         *("sse41", "sse42", "avx", "avx2", "avxvnni", "bmi2", "f16c", "fma"),
@@ -119,10 +122,14 @@ def _features() -> list[str]:
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that this package runs from (with `-dirty` if changed), None without one."""
+    """Return the commit of the checkout that this package runs from, None without one.
+
+    `-dirty` is added where something that numbers depend on (`SOURCES`) is changed or new since: results that are
+    written meanwhile are not, or of several that one command makes all but the first would be called so.
+    """
     try:
         _git("ls-files", "--error-unmatch", __file__)
-        changed = _git("status", "--porcelain", "--untracked-files=no")
+        changed = _git("status", "--porcelain", "--", *(f":/{place}" for place in SOURCES))
         return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,8 +1,17 @@
-"""Effects of claims in words: numbers to three digits, with interval and unit."""
+"""What became of a claim in words: effects to three digits, and which part carries the verdict."""
 
 import math
 
-from quantstudy.judge.claims import Outcome, Part
+from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, Judged, Outcome, Part
+from quantstudy.words.numbers import listed
+
+SHOWN = {
+    SUPPORTED: "holds",
+    NO_EFFECT: "shows no effect that matters",
+    REVERSED: "is reversed",
+    UNDECIDED: "is undecided",
+}
+"""Outcome of a part → what the sentence of its claim says of it."""
 
 
 def amounts(part: Part, *values: float) -> list[str]:
@@ -37,3 +46,50 @@ def bound(part: Part) -> str:
     ('2.00 points', 'above 0')
     """
     return f"{amounts(part, part.smallest)[0]} {part.unit}".strip() if part.smallest else "above 0"
+
+
+def sentence(result: Judged) -> str:
+    """Return which deciding parts carry the verdict on a claim and which do not, in one sentence; '' if none decides.
+
+    The main part comes first, then the others in the order of `SHOWN`.
+    """
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
+    main = [outcome for outcome in deciding if outcome.part.name == result.claim.main]
+    others = [outcome for verdict in SHOWN for outcome in deciding if outcome.verdict == verdict]
+    told = [f"{_clause(outcome)}, the main part" for outcome in main]
+    told += [_clause(outcome) for outcome in others if outcome not in main]
+    return f"{'; '.join(told)}." if told else ""
+
+
+def _clause(outcome: Outcome) -> str:
+    says = f"«{outcome.part.says}»"
+    return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} was not measured here"
+
+
+def short(result: Judged) -> str:
+    """Return how many deciding parts carry the verdict on a claim, in one sentence; '' if none decides.
+
+    >>> from quantstudy.judge.claims import Claim, judge_claims
+    >>> parts = tuple(Part(name, "", 0.0, exact=True) for name in "abc")
+    >>> values = {name: [value] for name, value in (("a", 1.0), ("b", 1.0), ("c", -1.0))}
+    >>> short(judge_claims([(Claim("claim", "", "", parts, "a"), values)])[0])
+    'In part: the main part holds; of the 2 others 1 holds and 1 is reversed.'
+    """
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
+    if not deciding:
+        return ""
+    (main,) = (outcome for outcome in deciding if outcome.part.name == result.claim.main)
+    verdicts = [outcome.verdict for outcome in deciding if outcome is not main]
+    counts = [f"{verdicts.count(one)} {_verb(one, verdicts.count(one))}" for one in SHOWN if one in verdicts]
+    others = f"; of the {len(verdicts)} others {listed(counts)}" if len(verdicts) > 1 else ""
+    if len(verdicts) == 1:
+        others = f"; the other {SHOWN[verdicts[0]]}"
+    if {main.verdict, *verdicts} == {SUPPORTED} and verdicts:
+        all_of_them = "all others" if len(verdicts) > 1 else "the other"
+        return f"{result.verdict.capitalize()}: the main part and {all_of_them} hold."
+    return f"{result.verdict.capitalize()}: the main part {SHOWN[main.verdict]}{others}."
+
+
+def _verb(verdict: str, number: int) -> str:
+    one = SHOWN[verdict]
+    return one if number == 1 else one.replace("is ", "are ").replace("holds", "hold").replace("shows", "show")

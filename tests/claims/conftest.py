@@ -17,7 +17,7 @@ from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
-CLAIM = Claim("dead_neurons", "a | leads.", "The lead.", (Part("lead", "a leads", 0.02, "points", 100.0),))
+CLAIM = Claim("dead_neurons", "a | leads.", "The lead.", (Part("lead", "a leads", 0.02, "points", 100.0),), "lead")
 
 def units(seeds):
     return [{"activation": name, "seeds": seeds} for name in ("a", "b", "c")]
@@ -47,8 +47,8 @@ from quantstudy.claims.experiment import Derived
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.records.schemas import CLAIM as SCHEMA, rows
 
-CLAIM = Claim("wish_list", "b is counted.", "A count.", (Part("count", "b has some", 0.0, "things", exact=True),),
-              needs=("dead_neurons",))
+PARTS = (Part("count", "b has some", 0.0, "things", exact=True),)
+CLAIM = Claim("wish_list", "b is counted.", "A count.", PARTS, "count", needs=("dead_neurons",))
 
 def combine(tables):
     table = tables["dead_neurons"]

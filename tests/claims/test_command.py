@@ -43,7 +43,10 @@ def test_one_claim_is_judged_together_with_those_that_are_there(small, tmp_path,
     do_claims(["dead_neurons"], 4, out, 1, fresh=False, as_json=False)
     do_claims(["wish_list"], 4, out, 1, fresh=False, as_json=False)
     assert "b has some" in capsys.readouterr().out
-    assert "2 claims: 1 supported, 0 contradicted, 1 undecided" in (out / "README.md").read_text()
+    assert (
+        "2 claims: 1 supported, 0 in part, 0 no effect that matters, 0 reversed, 1 undecided"
+        in (out / "README.md").read_text()
+    )
 
 
 def test_a_failed_claim_leaves_the_ledger_as_it_was(small, tmp_path):

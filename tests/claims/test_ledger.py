@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from quantstudy.claims.ledger import judged, ledger
 from quantstudy.claims.run import run_claim
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.judge.claims import Claim, Part, judge_claims
-from quantstudy.words.claims import amounts, bound, effect
+from quantstudy.words.claims import amounts, bound, effect, sentence, short
 
 COMMITTED = checkout.root() / "results" / "claims"
 
@@ -30,12 +31,13 @@ def folder(small, tmp_path):
 def test_it_tells_claim_effect_seeds_verdict_figure_and_command(folder):
     text = ledger(judged(folder))
     row = next(line for line in text.splitlines() if line.startswith("| a \\| leads."))
-    assert "lead: 10.0 [10.0, 10.0] points" in row
+    assert "| «a leads» holds: 10.0 [10.0, 10.0] points, the main part. |" in row
     end = "| **supported** | [dead_neurons.png](figures/dead_neurons.png) | `quantstudy claim dead_neurons` |"
     assert row.endswith(f"| 32 seeds {end}")
-    assert "count: 96 things (counted)" in text
-    assert "2 claims: 2 supported, 0 contradicted, 0 undecided" in text
-    assert "the 1 tested parts" in text
+    assert "«b has some» holds: 96 things (counted), the main part." in text
+    assert "2 claims: 2 supported, 0 in part, 0 no effect that matters, 0 reversed, 0 undecided" in text
+    assert "the tests of the 1 tested parts" in text
+    assert "| a leads **(main part)** | 10.0 [10.0, 10.0] points | 2.00 points |" in text
     assert "A trial" not in text
 
 
@@ -49,7 +51,7 @@ def test_it_is_the_same_again(folder):
 
 
 def outcome(values, **part):
-    claim = Claim("c", "says", "measured", (Part("p", "it is so", **{"smallest": 0.0, **part}),))
+    claim = Claim("c", "says", "measured", (Part("p", "it is so", **{"smallest": 0.0, **part}),), "p")
     return judge_claims([(claim, {"p": np.array(values)})])[0].outcomes[0]
 
 
@@ -77,7 +79,56 @@ def test_effects_in_words():
     assert bound(Part("p", "", 0.05)) == "0.050"
 
 
-@pytest.mark.parametrize("name", checkout.CLAIMS)
+def test_the_sentence_says_what_carries_the_verdict_and_what_does_not():
+    parts = tuple(Part(name, f"{name} is so", 0.1) for name in ("one", "two", "three", "four", "five"))
+    beside = Part("six", "six is so", 0.1, decides=False)
+    values = {"one": 0.0, "two": 0.5, "three": -0.5, "four": 0.1, "six": 0.5}
+    claim = Claim("c", "says", "measured", (*parts, beside), "one")
+    (judged,) = judge_claims([(claim, {name: np.full(32, value) for name, value in values.items()})])
+    assert judged.verdict == "in part"
+    assert sentence(judged) == (
+        "«one is so» shows no effect that matters: 0.000 [0.000, 0.000], the main part; "
+        "«two is so» holds: 0.500 [0.500, 0.500]; «three is so» is reversed: -0.500 [-0.500, -0.500]; "
+        "«four is so» is undecided: 0.100 [0.100, 0.100]; «five is so» was not measured here."
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1.0], "Supported: the main part holds."),
+        ([1.0, 1.0], "Supported: the main part and the other hold."),
+        ([1.0, 1.0, 1.0], "Supported: the main part and all others hold."),
+        ([-1.0, 1.0], "In part: the main part is reversed; the other holds."),
+        ([0.0, -1.0, -1.0], "No effect that matters: the main part shows no effect that matters; "
+         "of the 2 others 2 are reversed."),
+        ([1.0, 0.0, 0.0, 1.0, 1.0], "In part: the main part holds; of the 4 others 2 hold and "
+         "2 show no effect that matters."),
+    ],
+)  # fmt: skip
+def test_how_many_parts_carry_the_verdict(values, told):
+    parts = tuple(Part(f"p{place}", "it is so", 0.0, exact=True) for place in range(len(values)))
+    claim = Claim("c", "says", "measured", parts, "p0")
+    (judged,) = judge_claims([(claim, {part.name: [value] for part, value in zip(parts, values, strict=True)})])
+    assert short(judged) == told
+
+
+def test_what_stands_beside_is_listed_apart_and_not_counted(folder):
+    name = "dead_neurons"
+    result, table, about = judged(folder)[name]
+    nothing = replace(result.claim, parts=(replace(result.claim.parts[0], decides=False),), main=None)
+    (beside,) = judge_claims([(nothing, {"lead": np.full(32, 0.1)})])
+    text = ledger({**judged(folder), name: (beside, table, about)})
+    assert "1 claims: 1 supported, 0 in part" in text
+    assert "the tests of the 0 tested parts" in text
+    row = next(line for line in text.splitlines() if line.startswith("| a \\| leads."))
+    assert "a leads: 10.0 [10.0, 10.0] points | 32 seeds | **beside** |" in row
+    assert text.index("Beside the claims") < text.index(row)
+    assert "## dead_neurons: beside" in text
+    assert sentence(beside) == ""
+
+
+@pytest.mark.parametrize("name", checkout.NAMES)
 def test_every_claim_has_what_it_takes(name):
     found = checkout.experiment(name)
     claim = found.claim
@@ -89,8 +140,9 @@ def test_every_claim_has_what_it_takes(name):
     assert claim.measured.endswith(".")
     names = [part.name for part in claim.parts]
     assert len(set(names)) == len(names)
-    assert any(part.decides for part in claim.parts)
-    assert set(claim.needs) <= set(checkout.CLAIMS[: checkout.CLAIMS.index(name)])
+    assert (claim.main is None) == (name in checkout.BESIDE)
+    assert any(part.decides for part in claim.parts) == (name in checkout.CLAIMS)
+    assert set(claim.needs) <= set(checkout.NAMES[: checkout.NAMES.index(name)])
     assert callable(found.effects)
     assert isinstance(found, Derived if claim.needs else Measured)
     assert callable(found.combine if isinstance(found, Derived) else found.measure)
@@ -99,7 +151,7 @@ def test_every_claim_has_what_it_takes(name):
 
 def test_the_committed_ledger_is_what_the_committed_tables_say():
     found = judged(COMMITTED)
-    assert list(found) == list(checkout.CLAIMS)
+    assert list(found) == list(checkout.NAMES)
     assert (COMMITTED / "README.md").read_text() == ledger(found)
     assert all(about["seeds"] >= 32 for _, _, about in found.values())
     for name in found:
@@ -109,7 +161,15 @@ def test_the_committed_ledger_is_what_the_committed_tables_say():
 def test_every_number_of_the_committed_ledger_comes_from_its_tables():
     text = (COMMITTED / "README.md").read_text()
     found = judged(COMMITTED)
+    number = r"-?[\d.]+ \[[^\]]*\]"
     told = {effect(outcome) for result, _, _ in found.values() for outcome in result.outcomes}
-    shown = re.findall(r"-?[\d.]+ \[[^\]]*\][^|<]*", text)
-    assert len(shown) > 20
-    assert {cell.strip() for cell in shown} <= told
+    shown = re.findall(number, text)
+    assert len(shown) > 60
+    assert set(shown) <= {one for effect_ in told for one in re.findall(number, effect_)}
+
+
+def test_the_committed_tables_were_measured_at_commits():
+    """The rule was there before its numbers: what was measured from files that were not committed says so."""
+    for name, (_, _, about) in judged(COMMITTED).items():
+        assert about["commit"], name
+        assert "dirty" not in about["commit"], name

@@ -1,17 +1,28 @@
-"""One rule for all claims: it comes out each of its three ways, and the correction counts all that is tested."""
+"""One rule for all claims: it comes out each of its five ways, and the correction counts all that is tested."""
 
 import math
 
 import numpy as np
 import pytest
 
-from quantstudy.judge.claims import CONTRADICTED, SUPPORTED, UNDECIDED, Claim, Part, jackknife, judge_claims
+from quantstudy.judge.claims import (
+    BESIDE,
+    IN_PART,
+    NO_EFFECT,
+    REVERSED,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    Part,
+    jackknife,
+    judge_claims,
+)
 from quantstudy.judge.statistics.bootstrap import holm, paired_p
 from quantstudy.judge.statistics.intervals import interval
 
 
 def claim(*parts: Part, name: str = "claim") -> Claim:
-    return Claim(name, "says", "measured", parts)
+    return Claim(name, "says", "measured", parts, next((part.name for part in parts if part.decides), None))
 
 
 LEAD = Part("lead", "it leads", smallest=0.02)
@@ -22,17 +33,53 @@ def spread(mean: float, seeds: int = 32, by: float = 0.01) -> np.ndarray:
     return mean + by * (around - around.mean()) / around.std()
 
 
+def adjusted(values: np.ndarray, *bounds: float) -> float:
+    """The twin of the p-value: the largest of those at `bounds` after Holm over both bounds of LEAD."""
+    both = dict(zip((-0.02, 0.02), holm(np.array([paired_p(values - bound) for bound in (-0.02, 0.02)])), strict=True))
+    return max(both[bound] for bound in bounds)
+
+
 @pytest.mark.parametrize(
-    ("mean", "verdict"),
-    [(0.05, SUPPORTED), (0.02, UNDECIDED), (0.023, UNDECIDED), (0.0, CONTRADICTED), (-0.4, CONTRADICTED)],
+    ("mean", "verdict", "bounds"),
+    [
+        (0.05, SUPPORTED, [0.02]),
+        (0.02, UNDECIDED, [0.02]),
+        (0.023, UNDECIDED, [0.02]),
+        (0.0, NO_EFFECT, [-0.02, 0.02]),
+        (0.013, NO_EFFECT, [-0.02, 0.02]),
+        (-0.018, UNDECIDED, [-0.02]),
+        (-0.4, REVERSED, [-0.02]),
+    ],
 )
-def test_each_way(mean, verdict):
+def test_each_way(mean, verdict, bounds):
     (judged,) = judge_claims([(claim(LEAD), {"lead": spread(mean)})])
     assert judged.verdict == verdict
     outcome = judged.outcome("lead")
     assert (outcome.mean, outcome.low, outcome.high) == interval(spread(mean))
-    assert outcome.p == paired_p(spread(mean) - 0.02)
+    assert outcome.p == adjusted(spread(mean), *bounds)
     assert outcome.seeds == 32
+
+
+def test_what_is_too_small_but_may_be_reversed_is_undecided():
+    """The interval lies below the smallest effect, and reaches below its negative: neither word is true of it."""
+    values = spread(-0.02, by=0.04)
+    _, low, high = interval(values)
+    assert low < -0.02 < high < 0.02
+    assert judge_claims([(claim(LEAD), {"lead": values})])[0].verdict == UNDECIDED
+
+
+def test_an_interval_alone_is_not_enough():
+    """Five seeds: the interval lies above, but no permutation test of five can say so."""
+    values = spread(0.05, seeds=5, by=0.001)
+    assert interval(values)[1] > 0.02
+    assert judge_claims([(claim(LEAD), {"lead": values})])[0].verdict == UNDECIDED
+
+
+def test_where_the_bound_is_zero_there_is_one_test():
+    none = Part("none", "it is more", smallest=0.0)
+    (judged,) = judge_claims([(claim(none), {"none": spread(0.01)})])
+    assert judged.outcomes[0].p == paired_p(spread(0.01))
+    assert judge_claims([(claim(none), {"none": spread(-0.01)})])[0].verdict == REVERSED
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, math.nan], [0.5, math.inf, 0.5]])
@@ -47,16 +94,46 @@ def test_a_part_that_was_not_measured_is_undecided():
     assert judged.outcomes[0].seeds == 0
 
 
-def test_all_deciding_parts_must_be_supported_and_one_contradicted_is_enough():
-    two = claim(LEAD, Part("other", "and more", smallest=0.0))
+@pytest.mark.parametrize(
+    ("main", "other", "verdict"),
+    [
+        (0.05, 0.05, SUPPORTED),
+        (0.05, -0.05, IN_PART),
+        (0.05, 0.0, IN_PART),
+        (0.05, None, IN_PART),
+        (-0.05, 0.05, IN_PART),
+        (0.02, 0.05, IN_PART),
+        (None, 0.05, IN_PART),
+        (0.0, -0.05, NO_EFFECT),
+        (-0.05, 0.0, REVERSED),
+        (0.02, 0.0, UNDECIDED),
+        (None, -0.05, UNDECIDED),
+    ],
+)
+def test_the_word_is_that_of_all_of_some_or_of_the_main_part(main, other, verdict):
+    two = claim(LEAD, Part("other", "and more", smallest=0.02))
+    values = {name: spread(mean) for name, mean in (("lead", main), ("other", other)) if mean is not None}
+    assert judge_claims([(two, values)])[0].verdict == verdict
+
+
+def test_a_part_beside_carries_nothing():
     beside = claim(LEAD, Part("other", "and more", smallest=0.0, decides=False))
-    high, low, near = spread(0.05), spread(-0.05), spread(0.02)
-    assert judge_claims([(two, {"lead": high, "other": high})])[0].verdict == SUPPORTED
-    assert judge_claims([(two, {"lead": high, "other": low})])[0].verdict == CONTRADICTED
-    assert judge_claims([(two, {"lead": near, "other": low})])[0].verdict == CONTRADICTED
-    assert judge_claims([(two, {"lead": near, "other": high})])[0].verdict == UNDECIDED
-    assert judge_claims([(two, {"lead": high})])[0].verdict == UNDECIDED
-    assert judge_claims([(beside, {"lead": high, "other": low})])[0].verdict == SUPPORTED
+    assert judge_claims([(beside, {"lead": spread(0.05), "other": spread(-0.05)})])[0].verdict == SUPPORTED
+    assert judge_claims([(beside, {"lead": spread(0.0), "other": spread(0.05)})])[0].verdict == NO_EFFECT
+
+
+def test_where_nothing_is_claimed_nothing_is_decided():
+    nothing = claim(Part("other", "and more", smallest=0.0, decides=False))
+    (judged,) = judge_claims([(nothing, {"other": spread(0.05)})])
+    assert judged.verdict == BESIDE
+    assert judged.outcomes[0].verdict == SUPPORTED
+
+
+@pytest.mark.parametrize("main", ["nothing", "other", None])
+def test_the_main_part_must_be_one_that_decides(main):
+    other = Part("other", "and more", smallest=0.0, decides=False)
+    with pytest.raises(ValueError, match="deciding parts: lead"):
+        Claim("claim", "says", "measured", (LEAD, other), main)
 
 
 def test_a_part_beside_is_judged_by_its_interval_and_not_corrected_for():
@@ -64,15 +141,16 @@ def test_a_part_beside_is_judged_by_its_interval_and_not_corrected_for():
     (judged,) = judge_claims([(claim(LEAD, beside), {"lead": spread(0.026), "other": spread(0.1)})])
     assert math.isnan(judged.outcome("other").p)
     assert judged.outcome("other").verdict == SUPPORTED
-    assert judged.outcome("lead").p == paired_p(spread(0.026) - 0.02)
+    assert judged.outcome("lead").p == adjusted(spread(0.026), 0.02)
 
 
 def test_holm_counts_the_deciding_parts_of_all_claims():
     means = [0.0245, 0.05, 0.03, 0.026, 0.0]
     found = [(claim(LEAD, name=f"claim{place}"), {"lead": spread(mean)}) for place, mean in enumerate(means)]
     together = [judged.outcomes[0].p for judged in judge_claims(found)]
-    expected = holm(np.array([paired_p(spread(mean) - 0.02) for mean in means]))
-    assert together == expected.tolist()
+    raw = [[paired_p(spread(mean) - bound) for bound in (-0.02, 0.02)] for mean in means]
+    expected = holm(np.array(raw).ravel()).reshape(5, 2)
+    assert together == [*expected[:4, 1], expected[4].max()]
     alone = judge_claims(found[:1])[0]
     many = judge_claims([found[0]] * 40)[0]
     assert alone.verdict == SUPPORTED
@@ -82,7 +160,10 @@ def test_holm_counts_the_deciding_parts_of_all_claims():
 def test_an_exact_part_is_compared_without_error():
     count = Part("count", "it takes none", smallest=0.0, exact=True)
     verdicts = [judge_claims([(claim(count), {"count": np.array([v])})])[0].verdict for v in (1.0, 0.0, -1.0)]
-    assert verdicts == [SUPPORTED, UNDECIDED, CONTRADICTED]
+    assert verdicts == [SUPPORTED, NO_EFFECT, REVERSED]
+    share = Part("share", "it saves some", smallest=0.25, exact=True)
+    verdicts = [judge_claims([(claim(share), {"share": np.array([v])})])[0].verdict for v in (0.3, 0.25, -0.25, -0.3)]
+    assert verdicts == [SUPPORTED, NO_EFFECT, NO_EFFECT, REVERSED]
     with pytest.raises(ValueError, match="one value"):
         judge_claims([(claim(count), {"count": np.array([1.0, 1.0])})])
 
@@ -92,6 +173,21 @@ def test_exact_parts_do_not_weaken_the_others():
     few = [(claim(LEAD), {"lead": spread(0.05)})]
     many = [*few, *((claim(count, name=f"c{k}"), {"count": np.array([1.0])}) for k in range(50))]
     assert judge_claims(many)[0].outcomes[0].p == judge_claims(few)[0].outcomes[0].p
+
+
+@pytest.mark.parametrize(
+    ("lead", "low", "high", "verdict"),
+    [(2.0, 1.0, 3.0, SUPPORTED), (1.0, 0.0, 2.0, UNDECIDED), (0.0, 0.0, 0.0, UNDECIDED), (-1.0, -2.0, -1.0, REVERSED)],
+)
+def test_a_resampled_part_brings_its_interval(lead, low, high, verdict):
+    count = Part("count", "it has more", smallest=0.0, resampled=True)
+    found = [(claim(count), {"count": np.array([lead, low, high, 16.0])}), (claim(LEAD), {"lead": spread(0.05)})]
+    judged, other = judge_claims(found)
+    (outcome,) = judged.outcomes
+    assert judged.verdict == verdict
+    assert (outcome.mean, outcome.low, outcome.high, outcome.seeds) == (lead, low, high, 16)
+    assert math.isnan(outcome.p)
+    assert other.outcomes[0].p == adjusted(spread(0.05), 0.02)  # it takes no part in Holm's correction
 
 
 def test_equal_values_decide_with_enough_seeds():

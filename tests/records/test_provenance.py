@@ -122,6 +122,17 @@ def test_the_commit_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     index = (tmp_path / ".git" / "index").read_bytes()
     assert provenance.commit() == clean
     assert (tmp_path / ".git" / "index").read_bytes() == index
+    table = tmp_path / "results" / "claims" / "one.parquet"
+    table.parent.mkdir(parents=True)
+    table.write_text("what was measured")
+    git(tmp_path, "add", ".")
+    assert provenance.commit() == clean
+    new = tmp_path / "experiments" / "claims" / "new.py"
+    new.parent.mkdir(parents=True)
+    new.write_text("y = 1\n")  # never added
+    assert provenance.commit() == f"{clean}-dirty"
+    new.unlink()
+    assert provenance.commit() == clean
     source.write_text("x = 2\n")
     assert provenance.commit() == f"{clean}-dirty"
 

@@ -12,7 +12,7 @@ from quantstudy.claims.records import read_claim
 
 pytestmark = pytest.mark.slow
 
-ASKED = ("claim", "capacity", "--seeds", "3", "--jobs", "2", "--out", "claims")
+ASKED = ("claim", "even_buckets", "--seeds", "3", "--jobs", "2", "--out", "claims")
 
 
 def pieces(cache: Path) -> dict[Path, int]:
@@ -33,7 +33,7 @@ def test_a_stopped_claim_goes_on(tmp_path: Path, start: Callable[..., Any], numb
     if number == signal.SIGINT:
         assert session.process.returncode == 130
         assert err == f"quantstudy: interrupted; go on with: quantstudy {' '.join(ASKED)}\n"
-    assert not (tmp_path / "claims" / "capacity.parquet").exists()
+    assert not (tmp_path / "claims" / "even_buckets.parquet").exists()
     kept = pieces(cut)
     assert 0 < len(kept) < len(pieces(calm))
 
@@ -41,7 +41,7 @@ def test_a_stopped_claim_goes_on(tmp_path: Path, start: Callable[..., Any], numb
     _, err = again.process.communicate(timeout=300)
     assert (again.process.returncode, err) == (0, "")
     assert {path: stamp for path, stamp in pieces(cut).items() if path in kept} == kept  # nothing was done twice
-    one, other = (read_claim(tmp_path / name, "capacity") for name in ("undisturbed", "claims"))
+    one, other = (read_claim(tmp_path / name, "even_buckets") for name in ("undisturbed", "claims"))
     assert one is not None
     assert other is not None
     assert one[0].equals(other[0])

@@ -12,8 +12,8 @@ from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.marks import interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, INK, LEVELS, MUTED, RULE, SEED_DOT, SMALL
-from quantstudy.words.claims import bound, effect
-from quantstudy.words.figures.claims import HEADS, title, verdict_on
+from quantstudy.words.claims import bound, effect, short
+from quantstudy.words.figures.claims import HEADS, says, title, verdict_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,11 @@ __all__ = [
     "write_names",
 ]
 
-ROW, HEAD = 0.27, 0.3
-"""Inches: a line of the table, what stands above the first."""
+ROW, HEAD, SENTENCE = 0.27, 0.3, 0.34
+"""Inches: a line of the table, what stands above the first, what carries the verdict."""
+
+EFFECTS = BODY - 5.6
+"""Inches from the left at which the effects stand, beside what the parts say."""
 
 OUTCOMES = {SUPPORTED: BEST, NO_EFFECT: LEVELS, REVERSED: LEVELS}
 """Colours of the verdicts; undecided is MUTED."""
@@ -43,7 +46,7 @@ COLOURS = {"silu": SMOOTH, "gelu": SMOOTH, "hardgelu": HARD}
 
 
 def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
-    """Write every part with its effect, the smallest effect that matters and its outcome; return the height in inches.
+    """Write what carries the verdict, and every part with effect, smallest effect that matters, outcome; return inches.
 
     Args:
         page: where to.
@@ -51,30 +54,34 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
         head: what stands above the parts.
         top: inches from the top of the body.
     """
-    columns = (0.0, BODY - 5.0, BODY - 2.5, BODY - 1.05)
+    start = top
+    if told := short(judged):
+        page.write(0.0, top + 0.02, told, weight="bold")
+        top += SENTENCE
+    columns = (0.0, EFFECTS, BODY - 3.1, BODY - 1.75)
     for left, text in zip(columns, (head, *HEADS), strict=True):
         page.note(left, top + 0.02, text)
     below = top + HEAD
     for outcome in judged.outcomes:
         part = outcome.part
-        says = wrap(part.says, columns[1] - 0.45, SMALL, "bold")
-        lines = says.count("\n") + 1
+        words = wrap(says(outcome, judged), EFFECTS - 0.45, SMALL, "bold")
+        lines = words.count("\n") + 1
         colour = OUTCOMES.get(outcome.verdict, MUTED) if outcome.seeds else MUTED
         style = {"weight": "bold" if part.decides else "normal", "size": SMALL}
         page.canvas.plot([0.0, BODY], [below - ROW / 2] * 2, color=RULE, linewidth=0.6)
-        for place, line in enumerate(says.split("\n")):
+        for place, line in enumerate(words.split("\n")):
             page.write(columns[0], below + place * 0.17, line, **style)
         page.write(columns[1], below, effect(outcome), color=colour, **style)
         page.note(columns[2], below, bound(part))
         page.write(columns[3], below, verdict_on(outcome), color=colour, **style)
         below += ROW + 0.17 * (lines - 1)
-    return below - top
+    return below - start
 
 
 def height_of(judged: Judged) -> float:
     """Return the height in inches of what `findings` writes."""
-    lines = [wrap(outcome.part.says, BODY - 5.45, SMALL, "bold").count("\n") for outcome in judged.outcomes]
-    return HEAD + sum(ROW + 0.17 * more for more in lines)
+    lines = [wrap(says(outcome, judged), EFFECTS - 0.45, SMALL, "bold").count("\n") for outcome in judged.outcomes]
+    return HEAD + sum(ROW + 0.17 * more for more in lines) + (SENTENCE if short(judged) else 0.0)
 
 
 def present(table: "pd.DataFrame", names: Sequence[str]) -> list[str]:

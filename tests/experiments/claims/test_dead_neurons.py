@@ -40,15 +40,23 @@ def made(seeds: int = 32, dead: float = 0.0, r2: float = 0.0, noise: float = 0.0
     ("table", "verdict"),
     [
         (made(dead=0.2, r2=0.2, noise=0.01), "supported"),
-        (made(dead=0.2, r2=-0.2, noise=0.01), "contradicted"),  # tells more
-        (made(dead=0.2, r2=0.02, noise=0.01), "contradicted"),  # too little to matter
-        (made(dead=0.02, r2=0.2, noise=0.01), "contradicted"),
-        (made(dead=0.06, r2=0.2, noise=0.1), "undecided"),
+        (made(dead=0.2, r2=-0.2, noise=0.01), "in part"),  # tells more
+        (made(dead=0.2, r2=0.02, noise=0.01), "in part"),  # too little to matter
+        (made(dead=0.002, r2=0.2, noise=0.01), "in part"),
+        (made(dead=0.002, r2=0.02, noise=0.01), "no effect that matters"),
+        (made(dead=-0.1, r2=-0.2, noise=0.01), "reversed"),
+        (made(dead=0.03, r2=0.02, noise=0.1), "undecided"),
         (made(seeds=1, dead=0.2, r2=0.2), "undecided"),
     ],
 )
 def test_the_rule_can_come_out_each_way(table: pd.DataFrame, verdict: str) -> None:
     assert judge_claims([(claim.CLAIM, claim.effects(table))])[0].verdict == verdict
+
+
+def test_the_line_decides_nothing() -> None:
+    table = made(dead=0.2, r2=0.2, noise=0.01)
+    table.loc[table["metric"].isin(["r2_own", "r2_layer"]) & (table["activation"] == "relu"), "value"] = 1.0
+    assert judge_claims([(claim.CLAIM, claim.effects(table))])[0].verdict == "supported"
 
 
 def test_effects_are_relu_against_the_mean_of_the_other_six() -> None:

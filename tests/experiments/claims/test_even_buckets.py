@@ -35,9 +35,20 @@ def judged(table):
     return judge_claims([(claim.CLAIM, claim.effects(table))])[0]
 
 
-@pytest.mark.parametrize(("ahead", "verdict"), [(0.3, "supported"), (0.1, "undecided"), (-0.2, "contradicted")])
+WAYS = [(0.3, "supported"), (0.1, "undecided"), (0.0, "no effect that matters"), (-0.2, "reversed")]
+
+
+@pytest.mark.parametrize(("ahead", "verdict"), WAYS)
 def test_the_rule_comes_out_each_way(ahead, verdict):
     assert judged(made(ahead)).verdict == verdict
+
+
+def test_4_bits_without_8_are_a_part():
+    table = made(0.3)
+    table.loc[(table["case"] == "a8") & (table["activation"] == "hardgelu"), "value"] -= 0.4
+    found = judged(table)
+    assert found.verdict == "in part"
+    assert [outcome.verdict for outcome in found.outcomes[:2]] == ["supported", "undecided"]
 
 
 def test_each_part_compares_what_it_says():
@@ -50,7 +61,15 @@ def test_each_part_compares_what_it_says():
     found = claim.effects(table)
     means = {part: values.mean() for part, values in found.items()}
     assert means == pytest.approx(
-        {"entropy_4": 0, "entropy_8": -1, "cap_4": 0, "cap_8": -1, "occupancy_8": 0, "negative_8": 0.1}
+        {
+            "entropy_4": 0,
+            "entropy_8": -1,
+            "cap_4": 0,
+            "cap_8": -1,
+            "others_8": -1.2,
+            "occupancy_8": 0,
+            "negative_8": 0.1,
+        }
     )
     assert {part.name for part in claim.CLAIM.parts} == set(found)
 

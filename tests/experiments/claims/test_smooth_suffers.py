@@ -39,13 +39,29 @@ WORSE = {("smooth", "unbounded"): 0.2, **dict.fromkeys(CELLS[1:], 0.01)}
     ("losses", "verdict"),
     [
         (WORSE, "supported"),
-        ({**WORSE, ("smooth", "bounded"): 0.2, ("kinked", "bounded"): 0.2}, "contradicted"),  # the bounded lose much
-        (dict.fromkeys(CELLS, 0.01), "contradicted"),  # all alike
-        ({**WORSE, ("smooth", "unbounded"): 0.03}, "undecided"),  # by just what matters
+        ({**WORSE, ("smooth", "bounded"): 0.2, ("kinked", "bounded"): 0.2}, "in part"),  # the bounded lose much
+        ({**WORSE, ("kinked", "unbounded"): 0.19}, "in part"),  # the bound, not the curve
+        ({**WORSE, ("smooth", "bounded"): 0.2}, "in part"),  # the curve, not the bound
+        (dict.fromkeys(CELLS, 0.5), "no effect that matters"),  # all alike and much
+        ({**dict.fromkeys(CELLS, 0.9), ("smooth", "unbounded"): 0.5}, "reversed"),
     ],
 )
 def test_the_rule_comes_out_each_way(losses, verdict):
     assert judged(made(losses, at_8=0.5)).verdict == verdict
+
+
+def test_by_just_what_matters_is_undecided():
+    found = judged(made({**dict.fromkeys(CELLS, 0.5), ("smooth", "unbounded"): 0.52}, at_8=0.05))
+    assert found.verdict == found.outcome("smooth_unbounded_4").verdict == "undecided"
+
+
+def test_relu_takes_no_part_in_the_curve():
+    table, other = made(WORSE), made(WORSE)
+    table.loc[table["activation"].isin(["relu", "relu@3"]), "value"] += 0.3
+    before, after = (claim.effects(one) for one in (other, table))
+    assert before["smooth_4"].tolist() == after["smooth_4"].tolist()
+    assert before["bound_4"].tolist() == pytest.approx(after["bound_4"].tolist())
+    assert before["smooth_unbounded_4"].mean() > after["smooth_unbounded_4"].mean() + 0.05
 
 
 def test_cells_give_the_main_effects():

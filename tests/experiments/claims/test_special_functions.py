@@ -48,48 +48,45 @@ def judge(table: pd.DataFrame) -> Any:
 NEEDED = dict.fromkeys(DEFAULT_ACTIVATIONS, 0.0) | {"silu": 2.0, "gelu": 1.0}
 
 
+ON_GPU = (*ALL, "gpu")
+
+
 @pytest.mark.parametrize(
     ("table", "verdict", "against"),
     [
-        (made(NEEDED), "supported", None),
-        (made(NEEDED | {"hardswish": 3.0}), "contradicted", "needs_unit"),
-        (made(NEEDED | {"gelu": -1.0}), "contradicted", "needs_unit"),
-        (made(NEEDED, silu=0.0, gelu=0.0), "contradicted", "slows_small"),
-        (made(NEEDED, wide__silu=0.0, wide__gelu=0.0), "contradicted", "slows_wide"),
-        (made(NEEDED, small__gelu=0.3), "contradicted", "up_to_a_tenth"),
-        (made(NEEDED, wide_fused__silu=0.3), "contradicted", "up_to_a_tenth"),
-        (made(NEEDED, gelu=-0.03), "undecided", None),  # the mean of the two is at 1 %
-        (made(), "undecided", None),  # no Triton
-        (made(NEEDED).iloc[:0], "undecided", None),
+        (made(NEEDED, ON_GPU), "supported", {}),
+        (made(NEEDED), "in part", {"gpu": "undecided"}),  # no GPU
+        (made(NEEDED | {"hardswish": 3.0}), "reversed", {"needs_unit": "reversed"}),
+        (made(NEEDED | {"gelu": 0.0}), "no effect that matters", {"needs_unit": "no effect that matters"}),
+        (made(NEEDED, ON_GPU, silu=0.0, gelu=0.0), "in part", {"gpu": "no effect that matters"}),
+        (made(NEEDED, ON_GPU, gpu__silu=-0.1, gpu__gelu=-0.1), "in part", {"gpu": "reversed"}),
+        (made(NEEDED, ON_GPU, gelu=-0.03), "in part", {"gpu": "undecided"}),  # the mean of the two is at 1 %
+        (made(cases=ON_GPU), "in part", {"needs_unit": "undecided", "gpu": "supported"}),  # no Triton
+        (made(), "undecided", {"needs_unit": "undecided"}),
+        (made(NEEDED).iloc[:0], "undecided", {}),
     ],
 )
-def test_the_rule_can_come_out_each_way(table: pd.DataFrame, verdict: str, against: str | None) -> None:
+def test_the_rule_can_come_out_each_way(table: pd.DataFrame, verdict: str, against: dict[str, str]) -> None:
     judged = judge(table)
     assert judged.verdict == verdict
-    if against:
-        assert judged.outcome(against).verdict == "contradicted"
+    assert {part: judged.outcome(part).verdict for part in against} == against
+
+
+def test_a_cpu_decides_nothing() -> None:
+    slow = made(NEEDED, ON_GPU, small__silu=-0.5, small__gelu=-0.5, wide__silu=0.9, wide__gelu=0.9)
+    assert judge(slow).verdict == "supported"
+    assert judge(slow).outcome("slows_small").verdict == "reversed"
 
 
 def test_the_fewest_of_both_directions_count() -> None:
     assert claim.effects(made(NEEDED | {"relu": 0.5}, ()))["needs_unit"].tolist() == [0.5]
 
 
-def test_the_worst_is_that_of_the_largest_mean_not_the_largest_of_each_round() -> None:
-    table = made(NEEDED, silu=0.05, gelu=0.05)
-    found = claim.effects(table)["up_to_a_tenth"]
-    means = {(case, name): claim.slowdowns(table, case)[name].mean() for case in ALL for name in ("silu", "gelu")}
-    worst = max(means, key=lambda key: means[key])
-    np.testing.assert_allclose(found, 0.10 - claim.slowdowns(table, worst[0])[worst[1]])
-    largest = np.max([claim.slowdowns(table, case)[name] for case, name in means], axis=0)
-    assert found.mean() > (0.10 - largest).mean() + 0.002
-
-
-def test_slowdowns_are_taken_within_a_round_and_a_gpu_counts_beside() -> None:
-    table = made(NEEDED, (*ALL, "gpu"), silu=0.02, gelu=0.06, gpu__silu=0.5, gpu__gelu=0.5)
+def test_slowdowns_are_taken_within_a_round() -> None:
+    table = made(NEEDED, ON_GPU, silu=0.02, gelu=0.06, gpu__silu=0.5, gpu__gelu=0.5)
     judged = judge(table)
     assert judged.outcome("slows_small").mean == pytest.approx(0.04, abs=0.003)
     assert judged.outcome("gpu").mean == pytest.approx(0.5, abs=0.003)
-    assert judged.verdict == "supported"  # 10 % are of the three that decide
     assert claim.slowdowns(table, "wide")["prelu"].notna().sum() == 3  # of twelve rounds
 
 
@@ -162,9 +159,9 @@ def test_a_whole_run(rounds: int, narrow: None, monkeypatch: pytest.MonkeyPatch,
     assert (seconds["wide"]["relu"], seconds["wide_fused"]["hardgelu"]) == (rounds, -(-rounds // 4))
     assert (table["metric"] == "control").sum() == 3 * rounds
     judged = judge(table)
-    assert judged.outcome("needs_unit").verdict == "contradicted"  # made up: relu takes two
-    assert {judged.outcome(name).seeds for name in ("slows_small", "slows_wide", "up_to_a_tenth")} == {rounds}
-    assert judged.verdict in draw(table, judged).get_label()
+    assert judged.outcome("needs_unit").verdict == "reversed"  # made up: relu takes two
+    assert {judged.outcome(name).seeds for name in ("slows_small", "slows_wide")} == {rounds}
+    assert judged.verdict in draw(table, judged).get_label().lower()
 
 
 def test_without_triton_nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,18 +19,21 @@ from quantstudy.show.canvas.page import png
 GRID = claim.STUDY.grid
 
 
-def made(lead, straight=1.0, curved=1.0, seeds=32):
-    """A table in which the curved ones lead by `lead` and the shares are as given."""
+def made(lead, straight=1.0, curved=1.0, seeds=32, wide=0.0, prelu=None):
+    """A table in which the curved ones lead by `lead`, at 32,32,32 by `wide`; prelu by `prelu` less than they."""
     tables = []
     for number, name in enumerate((*claim.STRAIGHT, *claim.CURVED)):
         noise = 1e-4 * np.random.default_rng(number).standard_normal(seeds)
+        behind = 0.0 if name in claim.CURVED else lead if prelu is None or name != "prelu" else prelu
         measures = {
-            "accuracy": 0.9 + lead * (name in claim.CURVED) + noise,
+            "accuracy": 0.9 - behind + noise,
             "straight": straight + noise,
             "curved": curved + noise,
             **({"regions": 90.0 + noise, "pieces": 9.0 + noise} if name in claim.STRAIGHT else {}),
         }
-        cases = [({"case": claim.size_name(size)}, measures) for size in claim.SIZES]
+        cases = [({"case": claim.size_name(size)}, measures) for size in claim.SIZES if size != (32, 32, 32)]
+        far = measures | {"accuracy": 0.9 - wide * (name in claim.STRAIGHT) + noise}
+        cases.append(({"case": claim.size_name((32, 32, 32))}, far))
         tables.append(variant_rows(CLAIM, name, range(seeds), cases).to_pandas())
     return pd.concat([table.astype({"activation": str, "case": str, "metric": str}) for table in tables])
 
@@ -40,18 +43,23 @@ def judged(table):
 
 
 @pytest.mark.parametrize(
-    ("table", "verdict", "part"),
+    ("table", "verdict", "parts"),
     [
-        (made(0.03), "supported", "limits"),
-        (made(-0.03), "contradicted", "limits"),
-        (made(0.01), "undecided", "limits"),
-        (made(0.03, straight=0.9), "contradicted", "straight"),
-        (made(0.03, curved=0.9), "contradicted", "curved"),
+        (made(0.03), "supported", {}),
+        (made(0.03, wide=0.03), "in part", {"depends": "no effect that matters"}),
+        (made(0.03, prelu=0.0), "in part", {"limits_prelu": "no effect that matters"}),
+        (made(-0.03), "in part", {"limits_small": "reversed", "limits_prelu": "reversed", "straight": "supported"}),
+        (made(0.01), "in part", {"limits_small": "undecided"}),
+        (made(0.03, straight=0.9), "in part", {"straight": "no effect that matters"}),
+        (made(0.0, straight=0.9), "no effect that matters", {"straight": "no effect that matters"}),
+        (made(0.03, curved=0.9), "supported", {"curved": "no effect that matters"}),
+        (made(0.03, seeds=1), "undecided", {}),
     ],
 )
-def test_each_verdict_can_come_out(table, verdict, part):
+def test_each_verdict_can_come_out(table, verdict, parts):
     found = judged(table)
-    assert (found.verdict, found.outcome(part).verdict) == (verdict, verdict)
+    assert found.verdict == verdict
+    assert {part: found.outcome(part).verdict for part in parts} == parts
     assert png(draw(table, found))[:4] == b"\x89PNG"
 
 
@@ -63,6 +71,9 @@ def test_every_part_looks_at_its_own_rows():
         at = (changed["case"] == size) & (changed["metric"] == "accuracy") & (changed["activation"] == "relu")
         changed.loc[at, "value"] -= 0.3
         found = claim.effects(changed)
+        sign = {"4,4": 0.1, "32,32,32": -0.1}.get(size, 0.0)
+        assert found["depends"].mean() == pytest.approx(sign, abs=1e-3)
+        assert found["limits_prelu"].mean() == pytest.approx(0.0, abs=1e-3)
         assert {name for name in parts if found[name].mean() > 0.05} == {part}
         assert found[part].mean() == pytest.approx(0.1, abs=1e-3)
 

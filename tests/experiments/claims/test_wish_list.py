@@ -17,12 +17,13 @@ from quantstudy.judge.claims import Judged, judge_claims
 COLUMNS = ["activation", "seed", "case", "x", "metric", "value"]
 
 NOT = {"in_place": 1.0, "cheap": 2.0, "gating": 0.0, "smooth": 1.0, "no_dead": 0.5, "fast": 2900.0, "robust": 0.3}
+NOT |= {"learned": 0.99}  # no wish of its own: what is robust has also learned
 MET = {"in_place": 0.0, "cheap": 0.0, "gating": 1.0, "smooth": 0.0, "no_dead": 0.0, "fast": 300.0, "robust": 0.01}
 """Numbers behind a wish that is not met, and one that is."""
 
 
-def tables(wishes: Mapping[str, Mapping[str, Any]], seeds: int = 4) -> dict[str, pd.DataFrame]:
-    """All seven tables: per activation the numbers that differ from «no wish is met», a number or one per seed."""
+def tables(wishes: Mapping[str, Mapping[str, Any]], seeds: int = 16) -> dict[str, pd.DataFrame]:
+    """All tables: per activation the numbers that differ from «no wish is met», a number or one per seed."""
     found: dict[str, list[tuple[Any, ...]]] = {claim: [] for claim in claim.CLAIM.needs}
     for name in DEFAULT_ACTIVATIONS:
         numbers = NOT | dict(wishes.get(name, {}))
@@ -45,22 +46,40 @@ def judged(found: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, Judged]:
 ALL_BUT_ONE = {wish: value for wish, value in MET.items() if wish != "smooth"}
 
 
+HALF = np.tile([300.0, 2900.0], 8)
+"""Steps of an activation that is fast only in some resamples."""
+
+
 @pytest.mark.parametrize(
     ("wishes", "at_8", "at_4", "verdict"),
     [
         ({"hardgelu": MET}, 7, 7, "supported"),
         ({"hardgelu": MET, "relu": ALL_BUT_ONE}, 1, 1, "supported"),
-        ({"hardgelu": ALL_BUT_ONE, "relu": MET}, -1, -1, "contradicted"),
+        ({"hardgelu": ALL_BUT_ONE, "relu": MET}, -1, -1, "reversed"),
         ({"hardgelu": MET, "relu": MET}, 0, 0, "undecided"),
-        ({"hardgelu": MET, "relu": MET | {"8 bits": 0.2}}, 1, 0, "undecided"),
-        ({"hardgelu": MET | {"4 bits": 0.2}, "relu": ALL_BUT_ONE | {"8 bits": 0.2}}, 2, 0, "undecided"),
-        ({"hardgelu": MET | {"4 bits": 0.2, "gating": 0.0}, "relu": ALL_BUT_ONE}, 0, -1, "contradicted"),
+        ({"hardgelu": MET, "relu": MET | {"8 bits": 0.2}}, 1, 0, "in part"),
+        ({"hardgelu": MET | {"4 bits": 0.2}, "relu": ALL_BUT_ONE | {"8 bits": 0.2}}, 2, 0, "in part"),
+        ({"hardgelu": MET | {"4 bits": 0.2, "gating": 0.0}, "relu": ALL_BUT_ONE}, 0, -1, "undecided"),
+        ({"hardgelu": MET, "relu": ALL_BUT_ONE | {"fast": HALF}}, 2, 2, "supported"),
     ],
 )
 def test_the_rule_can_come_out_each_way(wishes: Any, at_8: float, at_4: float, verdict: str) -> None:
     _, result = judged(tables(wishes))
     assert (result.outcome("at_8_bits").mean, result.outcome("at_4_bits").mean) == (at_8, at_4)
     assert result.verdict == verdict
+    assert result.outcome("at_8_bits").seeds == 16
+
+
+def test_a_lead_that_hangs_on_the_seeds_is_undecided() -> None:
+    """hardgelu leads by «fast» alone: it is the fastest of the two by a little, in many resamples not."""
+    steps = np.tile([300.0, 500.0, 700.0, 900.0], 4)
+    six = {wish: value for wish, value in MET.items() if wish != "fast"}
+    found = tables({"hardgelu": six | {"fast": steps}, "relu": six | {"fast": np.roll(1.12 * steps, 1)}})
+    table, result = judged(found)
+    outcome = result.outcome("at_8_bits")
+    assert (outcome.mean, outcome.low, outcome.verdict) == (1, -1, "undecided")
+    assert result.outcome("without_fast").mean == 0
+    assert 0.4 < claim.met_by(table, "most", "8 bits")["hardgelu"] < 0.95
 
 
 @pytest.mark.parametrize("wish", list(claim.WISHES))
@@ -80,27 +99,37 @@ def test_each_wish_counts_once(wish: str) -> None:
         ("no_dead", 0.01, 0.0101),
         ("fast", 330.0, 330.1),  # silu's 300 is the fewest
         ("robust", 0.02, 0.0201),
+        ("robust", [0.0] * 16, [0.0] * 15 + [0.3]),  # of 16 networks all must pass
         ("smooth", 0.00099, 0.001),
         ("in_place", 1e-6, 1e-5),
         ("cheap", 0.0, 1.0),
     ],
 )
-def test_bounds(wish: str, just: float, beyond: float) -> None:
-    fewest = MET | {"robust": -0.01}  # nobody loses: the first of the two bounds of `robust`
-    table = claim.combine(tables({"relu": {wish: just}, "gelu": {wish: beyond}, "silu": fewest})).to_pandas()
+def test_bounds(wish: str, just: Any, beyond: Any) -> None:
+    table = claim.combine(tables({"relu": {wish: just}, "gelu": {wish: beyond}, "silu": MET})).to_pandas()
     met = claim.met_by(table, wish, "4 bits" if wish == "robust" else "both")
     assert (met["relu"], met["gelu"], met["silu"]) == (1, 0, 1)
     behind = claim.met_by(table, f"{wish}_measured", "4 bits" if wish == "robust" else "both")
-    assert behind["gelu"] == pytest.approx(beyond)
+    passing = np.mean(np.broadcast_to(beyond, 16) <= 0.02)
+    assert behind["gelu"] == pytest.approx(passing if wish == "robust" else beyond)
 
 
-def test_where_all_lose_much_the_least_of_the_seven_is_the_measure() -> None:
-    table = claim.combine(tables({"silu": {"4 bits": 0.25}, "relu": {"4 bits": 0.2699}})).to_pandas()
-    met = claim.met_by(table, "robust", "4 bits")
-    assert [name for name in met.index if met[name]] == ["relu", "silu"]
-    assert claim.met_by(table, "robust", "8 bits").all()  # all lose the same
-    assert claim.met_by(table, "robust_measured", "4 bits")["relu"] == pytest.approx(0.2699)
-    assert claim.met_by(table, "robust_measured", "8 bits")["relu"] == pytest.approx(0.3)
+def test_losing_least_of_all_is_not_robust() -> None:
+    table = claim.combine(tables({"silu": {"4 bits": 0.03}})).to_pandas()
+    assert not claim.met_by(table, "robust", "4 bits").any()
+
+
+def test_what_has_not_learned_is_not_robust() -> None:
+    low = {"relu": MET | {"learned": 0.8}, "silu": MET | {"learned": 0.9}}
+    table = claim.combine(tables(low)).to_pandas()
+    met = claim.met_by(table, "robust", "8 bits")
+    assert [name for name in met.index if met[name]] == ["silu"]
+
+
+def test_with_few_networks_nobody_is_robust() -> None:
+    table = claim.combine(tables({"hardgelu": MET}, seeds=13)).to_pandas()
+    assert not claim.met_by(table, "robust", "8 bits").any()
+    assert claim.met_by(table, "robust_measured", "8 bits")["hardgelu"] == 1.0
 
 
 @pytest.mark.parametrize("wish", [wish for wish in claim.TRAITS if wish != "gating"])
@@ -120,35 +149,40 @@ def test_the_worst_of_several_numbers_counts(wish: str) -> None:
 
 
 def test_bounds_are_on_means_over_seeds() -> None:
-    table = claim.combine(tables({"relu": {"8 bits": [0.0, 0.0, 0.0, 0.07]}, "silu": {"robust": 0.0}})).to_pandas()
-    assert claim.met_by(table, "robust", "8 bits")["relu"] == 1
-    assert claim.met_by(table, "robust_measured", "8 bits")["relu"] == pytest.approx(0.0175)
+    table = claim.combine(tables({"relu": {"no_dead": [0.0] * 15 + [0.15]}})).to_pandas()
+    assert claim.met_by(table, "no_dead", "both")["relu"] == 1
+    assert claim.met_by(table, "no_dead_measured", "both")["relu"] == pytest.approx(0.009375)
 
 
 def test_resamples_against_a_slow_count() -> None:
-    """hardgelu has a wish more than relu where the resampled mean loss is at most 2 points, else as many."""
-    loss = np.array([0.0, 0.01, 0.02, 0.06])
+    """hardgelu has a wish more than relu where its resampled mean of dead neurons is at most 1 %, else as many."""
+    dead = np.array([0.0, 0.01, 0.02, 0.0] * 4)
     six = MET | {"smooth": 1.0}
-    found = tables(
-        {"hardgelu": six | {"8 bits": loss, "4 bits": 0.3}, "relu": six | {"robust": 0.3}, "silu": {"robust": 0.0}}
-    )
+    found = tables({"hardgelu": six | {"no_dead": dead}, "relu": six | {"no_dead": 0.3}})
     table = claim.combine(found).to_pandas()
-    resamples = np.random.default_rng(1).choice(loss, size=(20_000, 4)).mean(axis=1)
-    assert claim.met_by(table, "most", "8 bits")["hardgelu"] == pytest.approx(
-        (resamples <= 0.02 + 1e-9).mean(), abs=0.02
-    )
+    resamples = np.random.default_rng(1).choice(dead, size=(20_000, 16)).mean(axis=1)
+    expected = (resamples <= 0.01 + 1e-9).mean()
+    assert 0.5 < expected < 0.97
+    assert claim.met_by(table, "most", "8 bits")["hardgelu"] == pytest.approx(expected, abs=0.02)
     assert claim.met_by(table, "most_or_tied", "8 bits")["hardgelu"] == 1
-    assert claim.met_by(table, "most", "4 bits")["hardgelu"] == 0
-    assert claim.met_by(table, "most_or_tied", "4 bits")["relu"] == 1
+    assert claim.met_by(table, "lead_low", "8 bits")["hardgelu"] == 0
+    assert claim.met_by(table, "lead_high", "8 bits")["hardgelu"] == 1
+
+
+def test_the_lead_is_over_the_best_of_the_others() -> None:
+    counts = np.array([[3.0, 5.0, 2.0], [4.0, 4.0, 1.0], [2.0, 2.0, 2.0]])
+    assert claim._lead(counts).tolist() == [[-2, 2, -3], [0, 0, -3], [0, 0, 0]]
 
 
 def test_the_same_seeds_are_drawn_in_all_tables() -> None:
-    """relu is robust and has no dead neurons with the same seed: both wishes come and go together."""
+    """relu is fast and has no dead neurons with the same seed: both wishes come and go together."""
     bad = np.array([1.0, 0.0])
-    found = tables({"hardgelu": {"robust": 0.0, "cheap": 0.0}, "relu": {"no_dead": bad, "robust": bad}}, seeds=2)
+    found = tables(
+        {"hardgelu": {"gating": 1.0, "cheap": 0.0}, "relu": {"no_dead": bad, "fast": 3e3 * bad + 1}}, seeds=2
+    )
     table = claim.combine(found).to_pandas()
     first = claim.met_by(table, "most_or_tied", "8 bits")
-    assert first["relu"] == pytest.approx(0.25, abs=0.02)  # two wishes with seed 1 twice, else none
+    assert first["relu"] == pytest.approx(0.25, abs=0.02)  # two wishes with seed 1 twice, else one
 
 
 def test_only_seeds_that_all_tables_have() -> None:
@@ -187,17 +221,11 @@ def test_it_reads_what_it_says_it_needs() -> None:
     assert all(CLAIMS.index(name) < CLAIMS.index("wish_list") for name in claim.CLAIM.needs)
 
 
-@pytest.mark.parametrize("seeds", [1, 4])
+@pytest.mark.parametrize("seeds", [1, 16])
 @pytest.mark.parametrize("wishes", [{}, {"hardgelu": MET}, {"relu": MET, "silu": MET}])
 def test_drawing(wishes: Any, seeds: int) -> None:
     table, result = judged(tables(wishes, seeds))
     figure = draw(table, result)
-    assert result.verdict in figure.get_label()
-    assert sum(text.get_text() == "✓" for text in figure.texts) == 8 * len(wishes) + (2 * 7 + 7 if not wishes else 0)
-
-
-@pytest.mark.parametrize(("loss", "said"), [(0.25, True), (0.015, False)])
-def test_the_figure_says_who_is_robust_only_beside_the_others(loss: float, said: bool) -> None:
-    table, result = judged(tables({"hardgelu": MET | {"4 bits": loss}}))
-    texts = [" ".join(text.get_text().split()) for text in draw(table, result).figure.texts]
-    assert any("hardgelu counts as robust only beside the others: 25.0 points lost" in text for text in texts) == said
+    assert result.verdict in figure.get_label().lower()
+    met = (8 if seeds == 16 else 6) * len(wishes)  # with one seed nobody is robust
+    assert sum(text.get_text() == "✓" for text in figure.texts) == met + (0 if wishes else 7)  # all are as slow
