@@ -86,7 +86,7 @@ def _asked(name: str, says: str, matters: tuple[float, str, float]) -> Part:
 
 CLAIM = Claim(
     name="bound_doses",
-    says="How much of a bound does quantization need, and what does it save and cost?",
+    says="How much of a bound quantization needs, what it saves and what it costs.",
     measured=(
         "Activation bits needed to stay within two points, accuracy at w4a4 and in float of four activations with "
         "caps 1 … 10, without, with learned caps, with a penalty on the range, and with a cap that goes away; bits "

@@ -1,25 +1,28 @@
 """The figure of `noise_floor`: which share of the variance between seeds is rounding, and both spreads in points."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.claims import noise_floor as claim
-from experiments.measures.last_bit import share_within, variances
-from quantstudy.judge.claims import Judged, jackknife
+from experiments.measures.last_bit import variances
+from quantstudy.judge.claims import Judged
 from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.show.canvas.marks import interval_mark, unknown
 from quantstudy.show.canvas.page import BODY, Page
-from quantstudy.show.canvas.style import INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import HARD, findings, height_of, mean_mark, names_width, title, write_names
+from quantstudy.show.canvas.style import BASE, INK, MUTED, RULE, SEED_DOT, SMALL, styled
+from quantstudy.show.figures.claims import HARD, findings, height_of, names_width, title, write_names
 from quantstudy.words.numbers import number, plural
 
 ROW, HEAD, AXIS, GAP, NUMBERS = 0.36, 0.42, 0.62, 0.45, 1.7
 """Inches: an activation, what stands above a plot, numbers and unit below it, between plots, the columns on the right.
 """
 
-BEYOND = 0.3
-"""How far the plots of shares reach beyond 0 and 1; a longer interval runs off the plot."""
+MOST = 1.5
+"""The largest share that is drawn; more than 1 is chance, and a longer interval runs off the plot."""
 
 HEADS = {claim.FLOAT: "float", claim.EIGHT: "w8a8", claim.FOUR: "w4a4"}
 
@@ -45,9 +48,9 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "deviations, in points; a difference between two single networks that is no larger than about 1.4 times that "
         "within a seed may be rounding alone. In brackets: does not decide.",
         "Share: mean variance within a seed over the variance between single networks of different seeds, each "
-        "unbiased; the intervals are of jackknife pseudo-values. Dashed: the share from which it matters. Equal: share "
-        "of replicas whose logits on the plane are those of the study's network, bit for bit. Apart: median over the "
-        "replicas of the largest difference of a logit.",
+        "unbiased; intervals in the plots over resampled seeds, those in the table of jackknife pseudo-values. Dashed: "
+        "the share from which it matters. Equal: share of replicas whose logits on the plane are those of the study's "
+        "network, bit for bit. Apart: median over the replicas of the largest difference of a logit.",
     )
     findings(page, judged, "what the last bit of one weight changes, mean of the seven activations")
     labels = names_width(names)
@@ -80,13 +83,13 @@ def _shares(ax: Axes, values: Floats) -> None:
     """Draw the share of every activation, of values `[activations, networks, seeds]`, with its interval."""
     ends = [0.0, 1.0]
     for row, each in enumerate(values):
-        pseudo = jackknife(lambda some: float(share_within(some)), each)
-        pseudo = pseudo[np.isfinite(pseudo)]
-        mean_mark(ax, pseudo, row + 0.5, INK)
-    for line in ax.lines:
-        ends += [float(end) for end in np.asarray(line.get_xdata(), dtype=np.float64) if np.isfinite(end)]
+        found = claim.share_interval(each) if np.isfinite(each).all() else (math.nan,) * 3
+        if math.isnan(found[0]):
+            unknown(ax, row + 0.5, size=BASE, color=MUTED)
+        interval_mark(ax, row + 0.5, found, INK, size=5.0, width=2.4, solid_capstyle="butt")
+        ends += [end for end in found if math.isfinite(end)]
     _rows(ax, len(values))
-    ax.set_xlim(max(min(ends), -BEYOND) - 0.03, min(max(ends), 1.0 + BEYOND) + 0.03)
+    ax.set_xlim(-0.03, min(max(ends), MOST) + 0.03)
     ax.axvline(0.0, color=RULE, linewidth=0.8)
     ax.axvline(claim.CLAIM.part("share_float").smallest, color=MUTED, linewidth=1.0, linestyle=(0, (4, 3)))
 

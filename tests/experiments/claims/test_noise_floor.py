@@ -7,10 +7,12 @@ import torch
 
 from experiments.claims import noise_floor as claim
 from experiments.claims.noise_floor_figure import draw
-from experiments.measures.last_bit import last_bit_changed
+from experiments.measures.last_bit import last_bit_changed, share_within
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import judge_claims
+from quantstudy.judge.statistics.bootstrap import resample_indices
+from quantstudy.judge.statistics.intervals import tail
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
 from quantstudy.targets.islands import island_masks
@@ -78,7 +80,7 @@ def test_the_mean_of_the_pseudo_values_is_near_the_truth_and_the_interval_holds_
     for trial in range(24):
         random = np.random.default_rng(trial)
         own = random.exponential(size=(7, 1, 32)) ** 1.2  # skewed, as accuracies are
-        values = own * np.sqrt(0.6 / own.var()) + np.sqrt(0.4) * random.normal(size=(7, 4, 32))
+        values = own * np.sqrt(0.6 / own.var()) + np.sqrt(0.4) * random.normal(size=(7, claim.REPLICAS + 1, 32))
         table = made(0.4)
         rows = table["metric"] == "accuracy_float"
         order = table[rows].sort_values(["activation", "x", "seed"], kind="stable").index
@@ -140,7 +142,11 @@ def test_replicas_differ_a_little_and_most_do(measured):
 
 def test_cases_are_those_of_the_schemes(measured):
     counts = measured.groupby(["case", "metric"], observed=True).size()
-    assert counts[claim.FLOAT, "accuracy_float"] == counts[claim.FOUR, "accuracy_quantized"] == 7 * 3 * 4
+    assert (
+        counts[claim.FLOAT, "accuracy_float"]
+        == counts[claim.FOUR, "accuracy_quantized"]
+        == 7 * 3 * (claim.REPLICAS + 1)
+    )
     wide = measured[(measured["metric"] == "accuracy_quantized")].groupby("case", observed=True)["value"].mean()
     assert wide[claim.FOUR] < wide[claim.EIGHT]
 
@@ -164,3 +170,23 @@ def test_it_is_drawn_where_all_is_equal_or_unknown():
 def test_units_cover_every_seed_once():
     units = claim.units(40)
     assert sum(unit["last"] - unit["first"] for unit in units) == 7 * 40
+
+
+def test_the_interval_is_that_of_a_loop_over_resamples():
+    own = 0.02 * np.random.default_rng(4).normal(size=12)
+    values = 0.9 + own + 0.01 * np.random.default_rng(3).normal(size=(3, 12))
+    share, low, high = claim.share_interval(values)
+    found = []
+    for drawn in resample_indices(12):
+        some = values[:, drawn]
+        found.append(some.var(axis=0, ddof=1).mean() / (some.var(axis=1, ddof=1).mean() * 12 / 11))
+    assert share == pytest.approx(float(share_within(values)))
+    assert (low, high) == pytest.approx(np.quantile(found, [tail(12), 1 - tail(12)]).tolist(), rel=1e-3)
+    assert low < share < high
+    assert claim.share_interval(100.0 * values - 7.0) == pytest.approx((share, low, high))
+
+
+def test_an_interval_of_too_little():
+    for values in (np.ones((3, 5)), np.ones((1, 5)), np.ones((3, 1))):
+        assert np.isnan(claim.share_interval(values)).all()
+    assert np.isfinite(claim.share_interval(np.array([[0.1, 0.4], [0.2, 0.3]]))).all()
