@@ -87,4 +87,4 @@ def test_help_of_the_commands_loads_no_torch():
 
 def test_claims_stand_in_the_articles_order():
     files = {path.stem for path in (Path(checkout.root()) / "experiments" / "claims").glob("*.py")}
-    assert files - {"__init__", "drawing"} == {*checkout.CLAIMS, *(f"{name}_figure" for name in checkout.CLAIMS)}
+    assert files - {"__init__", "drawing"} == {*checkout.NAMES, *(f"{name}_figure" for name in checkout.NAMES)}
