@@ -9,7 +9,10 @@ and the output 6 of relu6 says 0, as on the plateaus that begin there.
 
 Memory is saved against silu and gelu, which keep their input beside the output that the next layer keeps anyway: that
 is what the article compares. relu in place against relu as torch has it stands beside: torch's relu keeps only its
-output already, so working in place has nothing left to save at the peak. (In the first reading that decided too.)
+output already, so working in place has nothing left to save at the peak. (In the first reading that decided too, and
+came out as 0.) The main part is the memory: that the output tells the derivative where a function is monotonic, and not
+where it falls and rises over the same outputs, could be proved; it is checked here for every function there is. Less
+than 5 % of a peak would not decide what fits into a memory.
 """
 
 from collections.abc import Callable
@@ -47,11 +50,11 @@ CLAIM = Claim(
     parts=(
         Part(
             "monotonic_suffices",
-            "every monotonic activation has a derivative that its output tells (1 yes, 0 no)",
+            "every monotonic activation has a derivative that its output tells (1 yes, −1 no)",
             0.5,
             exact=True,
         ),
-        Part("others_do_not", "no other one does (1 yes, 0 no)", 0.5, exact=True),
+        Part("others_do_not", "no other one does (1 yes, −1 no)", 0.5, exact=True),
         Part(
             "in_place_saves",
             "relu in place has a lower peak than relu plain (share of the plain peak)",
@@ -79,7 +82,7 @@ CLAIM = Claim(
             decides=False,
         ),
     ),
-    main="monotonic_suffices",
+    main="saves_against_smooth",
     alone=True,
 )
 
@@ -113,8 +116,8 @@ def effects(table: pd.DataFrame) -> dict[str, np.ndarray]:
     effects = {}
     if len(found):
         monotonic = found["monotonic"] == 1
-        effects["monotonic_suffices"] = float((found["told"][monotonic] == 1).all()) if monotonic.any() else np.nan
-        effects["others_do_not"] = float((found["told"][~monotonic] == 0).all()) if (~monotonic).any() else np.nan
+        effects["monotonic_suffices"] = _yes(found["told"][monotonic] == 1)
+        effects["others_do_not"] = _yes(found["told"][~monotonic] == 0)
     peak = peaks(table)
     smooth = min(peak.get((name, "plain"), np.nan) for name in ("silu", "gelu"))
     plain, in_place = peak.get(("relu", "plain"), np.nan), peak.get(("relu", "in_place"), np.nan)
@@ -124,6 +127,13 @@ def effects(table: pd.DataFrame) -> dict[str, np.ndarray]:
         "plain_differs": 1 - plain / smooth,
     }
     return {part: np.array([value]) for part, value in effects.items() if np.isfinite(value)}
+
+
+def _yes(all_of_them: "pd.Series[bool]") -> float:
+    """Return 1 where all of them are so, −1 where one is not, NaN where there is none."""
+    if not len(all_of_them):
+        return np.nan
+    return 1.0 if all_of_them.all() else -1.0
 
 
 def peaks(table: pd.DataFrame, metric: str = "peak_bytes") -> dict[tuple[str, str], float]:

@@ -31,7 +31,8 @@ Beside, too, the ring without any further training, out to [−2, 2]², where th
 of a point from the plane is that of its larger coordinate: max(|x|, |y|) − 1. A pixel of the ring is island where the
 field exceeds the same water level as within the plane, the median there. Perlin noise forgets what it was within a cell
 or two, and the ring is 1.5 cells wide: nobody could draw all of it, and even the coast drawn on outwards (every point
-of the ring is what the nearest point of the plane is) is right no more often than a coin. So it decides nothing.
+of the ring is what the nearest point of the plane is) is right no more often than a coin. So it decides nothing. (In
+the first reading it did: accuracy 0.26 [−1.00, 1.55] points, calibration −1.57, better than naming one class −1.10.)
 
 Far out: along 64 rays, up to 1000 times the plane's half side, does the decision still change, and how does |logit|
 grow? A network of relu and its kin is linear on every ray in the end (exponent 1 or, where all its neurons are off, 0),
@@ -72,7 +73,7 @@ def _beside(name: str, says: str, smallest: float = POINT) -> Part:
 
 CLAIM = Claim(
     name="extrapolation",
-    says="Bounded and hard activations fail outside the trained plane, where smooth unbounded ones go on.",
+    says="What bounded and hard activations represent expands less beyond the task than with smooth unbounded ones.",
     measured="Networks of [−1, 1]² learn [−2, 2]² too, with all weights free and with a frozen body: accuracy and "
     "steps to 95 %, silu and gelu against hardgelu; beside, the ring around the plane without training, and far out.",
     parts=(
@@ -127,6 +128,9 @@ EASY, HARDER = 1.5, STUDY.frequency
 
 STEPS, LOOK = 1000, 20
 """Of fine-tuning, and of how many there is a look at the accuracy."""
+
+MOST_CENSORED = 0.5
+"""Where more of either side never get there, all count as the same number of steps, which says nothing."""
 
 RATES = (0.03, 0.1, 0.2, 0.4, 0.8)
 """Peak learning rates of fine-tuning that are tried."""
@@ -251,12 +255,7 @@ def _ring(activation: str, first: int, last: int) -> list[pa.Table]:
 
 
 def drawn_on(target: NDArray[np.bool_], distance: NDArray[Any]) -> Variants:
-    """Return how right it is to call every point of the ring what the nearest point of the plane is: `drawn_on`.
-
-    Args:
-        target: `[seeds, pixels]`, as far as the ring goes.
-        distance: of the pixels from the plane.
-    """
+    """Return `drawn_on` of islands `[seeds, pixels]` as far as the ring goes, by the pixels' distance to the plane."""
     right = coast_drawn_on(target, STUDY.grid // 2)
     return [
         ({"case": case, "x": centre}, {"drawn_on": right[:, chosen].mean(axis=-1)})
@@ -267,21 +266,22 @@ def drawn_on(target: NDArray[np.bool_], distance: NDArray[Any]) -> Variants:
 
 def picture(activation: str, islands: NDArray[np.bool_]) -> pa.Table:
     """Return the rows of one picture, `islands` flattened row by row."""
-    changes = class_changes(islands)
-    where = {"activation": activation, "seed": 0, "case": MAP, "metric": "changes_class"}
-    return rows(SCHEMA, len(changes), x=changes, value=1.0, **where)
+    found, where = class_changes(islands), {"activation": activation, "case": MAP, "metric": "changes_class"}
+    return rows(SCHEMA, len(found), seed=0, x=found, value=1.0, **where)
 
 
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
     """Return the value of every part per seed, as fractions."""
     free, frozen, scratch = (by_seed(table, "enlarged", case=case, x=EASY) for case in (FREE, FROZEN, SCRATCH))
-    steps = by_seed(table, "steps_95", case=FREE, x=EASY)
+    steps, never = (by_seed(table, f"{what}_95", case=FREE, x=EASY) for what in ("steps", "censored"))
+    open_yet = max(never[BOUNDED].mean(), never[list(SMOOTH)].mean(axis=1).mean()) > MOST_CENSORED
+    slower = share_more(steps[BOUNDED].to_numpy(), steps[list(SMOOTH)].mean(axis=1).to_numpy())
     ring, ece = by_seed(table, "accuracy", case=RING), by_seed(table, "ece", case=RING)
     base_rate = by_seed(table, "base_rate", case=RING)
     return {
         "free": contrast(free, SMOOTH, [BOUNDED]),
         "frozen": contrast(frozen, SMOOTH, [BOUNDED]),
-        "steps": share_more(steps[BOUNDED].to_numpy(), steps[list(SMOOTH)].mean(axis=1).to_numpy()),
+        "steps": slower[:0] if open_yet else slower,
         "bound": contrast(free, [UNBOUNDED], [BOUNDED]),
         "bound_frozen": contrast(frozen, [UNBOUNDED], [BOUNDED]),
         "free_hard": contrast(free, SMOOTH, ["hardswish"]),

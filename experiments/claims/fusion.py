@@ -48,10 +48,10 @@ one kernel of ours; all layers in one kernel."""
 
 CLAIM = Claim(
     name="fusion",
-    says="Fusing the activation into the computation before it (as Triton can) removes much of the memory traffic.",
+    says="Fusing the activation into the computation before it (as Triton can) removes some of the memory traffic.",
     measured=(
-        "Bytes read and written per point by the operations of eager torch, and what is left of them with each "
-        "activation fused into the layer before it, in a training step and in the forward pass; beside, the fused "
+        "Bytes read and written per point by the operations of eager torch, and what is left of them, worked out, with "
+        "each activation fused into the layer before it, in a training step and in the forward pass; beside, the fused "
         "Triton kernels of the whole network, and times on a GPU where one is there and on this CPU."
     ),
     parts=(

@@ -41,7 +41,7 @@ WISHES = {
 
 CLAIM = Claim(
     name="wish_list",
-    says="Among all wishes a bounded, hard one such as HardGELU is the best compromise for quantized inference.",
+    says="Of the article's wishes a bounded, hard one such as HardGELU meets the most, for quantized inference.",
     measured=(
         "Number of wishes met out of seven (in-place gradient, cheap, gating, no dead neurons, smooth, fast, "
         "robust), each by a bound on what the other claims measured: hardgelu minus the best of the other six, with "

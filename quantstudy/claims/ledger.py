@@ -79,11 +79,14 @@ def _introduction(claimed: Mapping[str, Found], beside: Mapping[str, Found]) -> 
         *(["", f"**A trial**: fewer than {FEW} seeds."] if few else []),
         "",
         "Each claim is split into parts, each a number per seed that the claim wants high, and each with the smallest "
-        "effect that matters, written down in its file before it was measured. A part is **supported** where the 95 % "
+        "effect that matters, written down in its file before it was measured. This is the second reading: parts and "
+        "bounds were revised knowing the first one's numbers, which the same seeds gave, and each file says what "
+        "changed; what is new was committed before it was measured. A part is **supported** where the 95 % "
         "interval lies above that, **reversed** where it lies below its negative, shows **no effect that matters** "
         "where it lies between the two, and is **undecided** otherwise; the first three only if a paired permutation "
         f"test agrees (p ≤ {1 - CONFIDENCE:.2f} after Holm's correction over the tests of the {tested} tested parts of "
-        "all claims, two a part). Each claim names its main part. It is **supported** if that part and all others that "
+        "all claims, two a part); counts that were resampled bring their interval, without a test. Each claim "
+        "names its main part. It is **supported** if that part and all others that "
         "decide are, and holds **in part** if only some of them are; where none is, the main part's word stands. All "
         "differences are paired by seed; the intervals are those of the verdict (README, «How sure»).",
     ]

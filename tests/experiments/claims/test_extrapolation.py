@@ -36,6 +36,7 @@ def made(lead, seeds=32, noise=0.0025, ahead=claim.SMOOTH):
         cases = []
         for cells in (claim.EASY, claim.HARDER):
             learned = {"enlarged": 0.9 + 0.01 * better[0], "censored_old": np.ones(seeds)}
+            learned["censored_95"] = np.zeros(seeds)
             learned["steps_95"] = 500.0 / (1.0 + 0.1 * better[1])
             cases.append(({"case": claim.FREE, "x": cells}, learned))
             cases.append(({"case": claim.FROZEN, "x": cells}, {"enlarged": 0.7 + 0.01 * better[2]}))
@@ -132,6 +133,20 @@ def test_steps_are_a_share_of_those_of_the_smooth_ones():
     assert claim.effects(table)["steps"] == pytest.approx(np.zeros(3), abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["hardgelu", "silu"])
+def test_steps_that_most_never_take_say_nothing(name):
+    table = made(3.0)
+    never = (table["case"] == claim.FREE) & (table["x"] == claim.EASY) & (table["metric"] == "censored_95")
+    names = claim.SMOOTH if name in claim.SMOOTH else (name,)
+    never &= table["activation"].isin(names)
+    table.loc[never & (table["seed"] < 16), "value"] = 1.0  # half of them
+    assert judged(table).outcome("steps").verdict == "supported"
+    table.loc[never & (table["seed"] < 17), "value"] = 1.0
+    found = judged(table)
+    assert (found.outcome("steps").seeds, found.outcome("steps").verdict) == (0, "undecided")
+    assert found.verdict == "in part"
+
+
 @pytest.mark.parametrize(
     ("case", "metric", "name", "moved"),
     [
@@ -169,7 +184,8 @@ def test_from_the_units_to_the_figure_with_one_seed(tiny):
     table = text(pd.concat([claim.measure(**unit).to_pandas() for unit in units], ignore_index=True))
     found = judged(table)
     assert found.verdict == "undecided"
-    assert all(outcome.seeds == 1 for outcome in found.outcomes)
+    assert all(outcome.seeds == 1 for outcome in found.outcomes if outcome.part.name != "steps")
+    assert found.outcome("steps").seeds == 0  # nobody gets there in so few steps
     tuned = table[table["case"] == claim.TUNED]
     assert len(tuned) == 8 * 3 * len(claim.RATES) * 2
     assert png(draw(table, found))[:4] == b"\x89PNG"
