@@ -26,7 +26,7 @@ PACKAGES = (
 )
 
 SOURCES = ("quantstudy", "kernels", "experiments", "pyproject.toml", "constraints.txt")
-"""Of a checkout, what numbers depend on."""
+"""Of a checkout, what numbers depend on, but for notes (`.md`)."""
 
 INSTRUCTION_SETS = frozenset(
     (
@@ -129,7 +129,7 @@ def commit() -> str | None:
     """
     try:
         _git("ls-files", "--error-unmatch", __file__)
-        changed = _git("status", "--porcelain", "--", *(f":/{place}" for place in SOURCES))
+        changed = _git("status", "--porcelain", "--", *(f":/{place}" for place in SOURCES), ":(top,exclude)*.md")
         return _git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

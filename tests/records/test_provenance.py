@@ -132,6 +132,7 @@ def test_the_commit_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     new.write_text("y = 1\n")  # never added
     assert provenance.commit() == f"{clean}-dirty"
     new.unlink()
+    (tmp_path / "experiments" / "LOG.md").write_text("a note")
     assert provenance.commit() == clean
     source.write_text("x = 2\n")
     assert provenance.commit() == f"{clean}-dirty"
