@@ -77,7 +77,7 @@ ARTICLES = 3
 DOUBLINGS = 6.0
 """By how many doublings the annealed cap rises before it is gone."""
 
-_TWO_POINTS, _PER_BIT = (ALLOWED, "points", 100.0), (0.5, "bits per bit", 1.0)
+_TWO_POINTS, _HALF_A_POINT, _PER_BIT = (ALLOWED, "points", 100.0), (0.005, "points", 100.0), (0.5, "bits per bit", 1.0)
 
 
 def _asked(name: str, says: str, matters: tuple[float, str, float]) -> Part:
@@ -105,7 +105,8 @@ CLAIM = Claim(
             f"a cap at {CHOSEN['cap']} leaves more accuracy at w4a4 than one at {ARTICLES}",
             _TWO_POINTS,
         ),
-        _asked("float_cost", f"the lowest cap, {CAPS[0]}, costs float accuracy", (0.005, "points", 100.0)),
+        _asked("float_cost", f"the lowest cap, {CAPS[0]}, costs float accuracy against none", _HALF_A_POINT),
+        _asked("lower_cost", f"a cap at {CHOSEN['cap']} costs float accuracy against one at {ARTICLES}", _HALF_A_POINT),
         _asked(
             "penalty_gain",
             f"a penalty on the range leaves more accuracy at w4a4 than a cap at {CHOSEN['cap']}",
@@ -269,6 +270,7 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
         "cap_gain": at_four[f"@{ARTICLES}"] - at_four[NONE],
         "lower_gain": best - at_four[f"@{ARTICLES}"],
         "float_cost": at_float[NONE] - at_float[DOSES[0]],
+        "lower_cost": at_float[f"@{ARTICLES}"] - at_float[f"@{CHOSEN['cap']}"],
         "penalty_gain": at_four[PENALTY] - best,
         "trained_gain": at_four[TRAINED] - best,
         "annealed_keeps": only[:, VARIANTS.index(ANNEALED)].mean(axis=0),

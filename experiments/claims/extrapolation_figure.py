@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     below = pictures + 0.3 + tile + 0.45 + APART
     page = Page(
         below + HEAD + height + FOOT,
-        title("Do bounded and hard activations fail outside the plane that they learned?", judged),
+        title("Do bounded and hard activations expand less beyond the plane that they learned?", judged),
         f"First: networks of [−1, 1]² learn [−2, 2]² too, in {claim.STEPS} steps, or with all but the last layer "
         f"frozen. {_learned_said(table)} Then, without any learning there: the white frame is [−1, 1]², around it the "
         f"islands go on. {_said(table)} Grey dots: {plural(_seeds(table), 'seed')}; bars and bands: 95 % intervals of "
@@ -85,7 +85,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     left = CURVES + 0.1 + names_width(names)
     write_names(page, names, left, below + HEAD, LINE)
     shown = {
-        "accuracy": ("right in the ring, %", 100.0),
+        "accuracy": ("in the ring, %", 100.0),
         "ece": ("calibration error", 100.0),
         "cross_entropy": ("cross-entropy", 1.0),
     }

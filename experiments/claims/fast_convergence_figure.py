@@ -149,7 +149,7 @@ def _forests(page: Page, table: pd.DataFrame, against: Sequence[str], top: float
     tuned, shared = (by_seed(table, "steps_95", case=case) for case in (claim.TUNED, claim.SHARED))
     plots: tuple[tuple[str, str, str, Callable[[list[str]], Floats]], ...] = (
         ("Fewer steps to 95 % than …", "% of the other's steps", "steps_95", partial(claim.fewer, tuned, [BOUNDED])),
-        ("More area than …", "points of accuracy", "area", partial(contrast, areas, [BOUNDED])),
+        ("More area than … (beside)", "points of accuracy", "area", partial(contrast, areas, [BOUNDED])),
         (
             f"Fewer steps, all at the rate {claim.STUDY.lr:g} (beside)",
             "% of the other's steps",

@@ -58,7 +58,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     rounds = table[table["metric"].isin(times)]["seed"].nunique()
     page = Page(
         bottom + (0.3 + 0.185 * note.count("\n") if note else 0.0),
-        title("Does fusing the activation into the layer before it remove the memory traffic?", judged),
+        title("Does fusing the activation into the layer before it remove memory traffic?", judged),
         f"Bytes read and written per point, one 2-8-8-8-1 network, batch {claim.STUDY.batch}. Eager: torch, every "
         "tensor that an operation reads or writes. Alone: the same with each activation fused into the layer before "
         "it. Whole: all loads and stores of the Triton kernel of the whole network, and of torch's operations around "

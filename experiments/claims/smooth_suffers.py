@@ -81,7 +81,7 @@ CLAIM = Claim(
         ),
         Part(
             "bound_4",
-            "the bound: unbounded ones lose more than bounded ones at w4a4, smooth and kinked alike",
+            "the bound: unbounded ones lose more than bounded ones at w4a4, mean of smooth and kinked ones",
             0.02,
             "points",
             100.0,
@@ -92,6 +92,22 @@ CLAIM = Claim(
             0.02,
             "points",
             100.0,
+        ),
+        Part(
+            "bound_relu_4",
+            "the bound for relu alone: relu loses more than relu@3 at w4a4",
+            0.02,
+            "points",
+            100.0,
+            decides=False,
+        ),
+        Part(
+            "unbounded_4",
+            "without a bound silu and gelu lose more than their kinked twins at w4a4",
+            0.02,
+            "points",
+            100.0,
+            decides=False,
         ),
         Part(
             "bound_8",
@@ -176,6 +192,9 @@ def effects(table: pd.DataFrame) -> dict[str, Floats]:
         found[f"bound_{bits}"] = _mean((smooth - smooth_bounded, kinked - kinked_bounded))
         wide = by_seed(table, "accuracy_drop", case=f"w{bits}a{bits}")
         found[f"smooth_{bits}"] = contrast(wide, list(TWINS), list(TWINS.values()))
+    at_4 = by_seed(table, "accuracy_drop", case="w4a4")
+    found["bound_relu_4"] = contrast(at_4, ["relu"], ["relu@3"])
+    found["unbounded_4"] = contrast(at_4, ["silu", "gelu"], [TWINS["silu"], TWINS["gelu"]])
     return found
 
 

@@ -44,7 +44,11 @@ CLAIM = Claim(
         "and depth."
     ),
     parts=(
-        Part("straight", "nearly all of the boundary of relu, leaky_relu and prelu is straight (share)", 0.99),
+        Part(
+            "straight",
+            "nearly all of the boundary of relu, leaky_relu and prelu is straight, as their formulas have it (share)",
+            0.99,
+        ),
         Part(
             "limits_small",
             "silu and gelu are more accurate than the straight ones in a small network (4,4)",

@@ -56,7 +56,8 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
         "Middle: the decision boundary of two networks (seed 0), point by point, coloured by how strongly it bends; "
         "the frame is enlarged beside it. Below: what the curved ones (silu, gelu) are ahead by in float "
         "accuracy, how accurate each group is, and into how many linear pieces the straight ones cut the plane, by the "
-        f"widths of the hidden layers. {counted}; dots are seeds, bars 95 % intervals of the mean.",
+        f"widths of the hidden layers. {counted}; dots are seeds, bars 95 % intervals of the mean. In brackets: "
+        "does not decide.",
         "Curvature is that of the level set logit = 0, exact from the network's first and second derivatives in "
         "float64, in 1 / half a side of the plane; between creases a piecewise-linear network has none at all. Regions "
         f"are the different patterns of active neurons among {claim.REGIONS_GRID} × {claim.REGIONS_GRID} points, so "

@@ -121,8 +121,8 @@ def combine(tables: Mapping[str, pd.DataFrame]) -> pa.Table:
     Metrics, per activation: a wish (1 met, 0 not) and `WISH_measured`, case `both`, for `robust` (share of networks
     that pass) `8 bits` and `4 bits`; of every case of `CASES` `wishes`, how many are met; `most`, `most_or_tied`, the
     share of bootstrap resamples of the seeds (the same in all tables) in which it meets the most alone, or as many as
-    any; `lead`, `lead_low`, `lead_high`, how many more than the best other, with the ends of its 95 % interval over
-    them (`x` of all five: how many seeds).
+    any; `lead`, `lead_low`, `lead_high`, `lead_p`, how many more than the best other, the ends of its 95 % interval
+    over them and twice the smaller share of them that lie on either side of 0 (`x` of all six: how many seeds).
 
     Args:
         tables: of the claims in `CLAIM.needs`, by name.
@@ -169,9 +169,12 @@ def _standing(counts: Floats, drawn: Floats) -> dict[str, Floats]:
     """
     most = drawn == drawn.max(axis=1, keepdims=True)
     alone = most & (most.sum(axis=1, keepdims=True) == 1)
-    low, high = np.quantile(_lead(drawn), [ERROR / 2, 1.0 - ERROR / 2], axis=0, method="inverted_cdf")
+    leads = _lead(drawn)
+    low, high = np.quantile(leads, [ERROR / 2, 1.0 - ERROR / 2], axis=0, method="inverted_cdf")
+    p = 2.0 * np.minimum((leads <= 0).mean(axis=0), (leads >= 0).mean(axis=0))
     shares = {"most": alone.mean(axis=0), "most_or_tied": most.mean(axis=0)}
-    return shares | {"lead": _lead(counts[None])[0], "lead_low": low, "lead_high": high}
+    lead = {"lead": _lead(counts[None])[0], "lead_low": low, "lead_high": high}
+    return shares | lead | {"lead_p": np.clip(p, 2.0 / RESAMPLES, 1.0)}
 
 
 def _lead(counts: Floats) -> Floats:
@@ -182,10 +185,10 @@ def _lead(counts: Floats) -> Floats:
 
 
 def effects(table: pd.DataFrame) -> dict[str, Floats]:
-    """Return of every part hardgelu's lead, the ends of its interval over resamples and the number of seeds."""
+    """Return of every part hardgelu's lead, its interval over resamples and p-value, and the number of seeds."""
     found = {}
     for part, case in PARTS.items():
-        lead = [met_by(table, metric, case)[BOUNDED] for metric in ("lead", "lead_low", "lead_high")]
+        lead = [met_by(table, metric, case)[BOUNDED] for metric in ("lead", "lead_low", "lead_high", "lead_p")]
         found[part] = np.array([*lead, seeds_of(table)], dtype=np.float64)
     return found
 

@@ -39,11 +39,12 @@ def judged(folder: Path) -> dict[str, Found]:
 
 
 def seeds_of(result: Judged) -> str:
-    """Return how many values the parts have: `32 seeds`, `counted`, or both; what is timed has rounds."""
-    counts = sorted({outcome.seeds for outcome in result.outcomes if outcome.seeds and not outcome.part.exact})
+    """Return how many values the deciding parts have: `32 seeds`, `counted`, or both; what is timed has rounds."""
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides] or result.outcomes
+    counts = sorted({outcome.seeds for outcome in deciding if outcome.seeds and not outcome.part.exact})
     called = "rounds" if result.claim.alone else "seeds"
     words = [f"{', '.join(str(count) for count in counts)} {called}"] if counts else []
-    if any(outcome.part.exact for outcome in result.outcomes):
+    if any(outcome.part.exact for outcome in deciding):
         words.append("counted")
     return ", ".join(words) or "none"
 
@@ -72,20 +73,21 @@ def counts(found: Mapping[str, Found]) -> str:
 
 def _introduction(claimed: Mapping[str, Found], beside: Mapping[str, Found]) -> Sequence[str]:
     everything = {**claimed, **beside}
-    tested = sum(math.isfinite(outcome.p) for result, _, _ in claimed.values() for outcome in result.outcomes)
+    bounds = [o.part.smallest for result, _, _ in claimed.values() for o in result.outcomes if math.isfinite(o.p)]
+    tested, tests = len(bounds), sum(1 + (bound != 0) for bound in bounds)
     few = min((about["seeds"] for _, _, about in everything.values()), default=0) < FEW
     return [
         f"{counts(claimed)}. Made by `quantstudy claims` from the tables beside this page; do not edit.",
         *(["", f"**A trial**: fewer than {FEW} seeds."] if few else []),
         "",
         "Each claim is split into parts, each a number per seed that the claim wants high, and each with the smallest "
-        "effect that matters, written down in its file before it was measured. This is the second reading: parts and "
-        "bounds were revised knowing the first one's numbers, which the same seeds gave, and each file says what "
-        "changed; what is new was committed before it was measured. A part is **supported** where the 95 % "
+        "effect that matters, which its file gives a reason for. This is the second reading: parts and bounds were "
+        "revised knowing the first one's numbers, which the same seeds gave, and each file says what changed; what is "
+        "new was committed before it was measured. A part is **supported** where the 95 % "
         "interval lies above that, **reversed** where it lies below its negative, shows **no effect that matters** "
         "where it lies between the two, and is **undecided** otherwise; the first three only if a paired permutation "
-        f"test agrees (p ≤ {1 - CONFIDENCE:.2f} after Holm's correction over the tests of the {tested} tested parts of "
-        "all claims, two a part); counts that were resampled bring their interval, without a test. Each claim "
+        f"test agrees (p ≤ {1 - CONFIDENCE:.2f} after Holm's correction over the {tests} tests of the {tested} tested "
+        "parts of all claims, two a part, one where the bound is 0). Parts beside go by the interval alone. Each claim "
         "names its main part. It is **supported** if that part and all others that "
         "decide are, and holds **in part** if only some of them are; where none is, the main part's word stands. All "
         "differences are paired by seed; the intervals are those of the verdict (README, «How sure»).",

@@ -1,7 +1,7 @@
 """How a claim is decided: its parts, the smallest effect that matters for each, one rule for all of them.
 
 A part is a number per seed, counted so that the claim wants it high. With `smallest`, the smallest effect that matters,
-written down before anything is measured, its outcome is
+written down in its file with a reason, its outcome is
 
 - *supported*: the 95 % interval of the mean lies above `smallest`;
 - *reversed*: it lies below −`smallest`, so that the opposite matters;
@@ -11,7 +11,7 @@ written down before anything is measured, its outcome is
 The first three hold only if the paired permutation tests of «the mean is `smallest`» and «the mean is −`smallest`» that
 the word rests on say so too, Holm-corrected over the tests of the deciding parts of all claims that are judged
 together. An exact part (a count of instructions or bytes) has no error: its one value alone is compared. A part that is
-no mean over seeds, but was computed from resampled seeds, brings its interval along.
+no mean over seeds, but was computed from resampled seeds, brings its interval and its p-value of 0 along.
 
 A claim names its main part beforehand. It is *supported* if that part and all others that decide are, *in part* if only
 some of them are; if none is, its word is that of the main part. Where nothing is claimed (`main` is None) no part
@@ -47,7 +47,8 @@ class Part:
         unit: unit of the values multiplied by `scale`: `points`, `bits`, `%`, `dB`, …; empty for a plain number.
         scale: factor by which a value is multiplied when it is shown.
         exact: a count, the same on every machine: one value without error.
-        resampled: its values are four: the effect, the ends of its 95 % interval over resampled seeds, their number.
+        resampled: its values are five: the effect, the ends of its 95 % interval over resampled seeds, its p-value (for
+            `smallest` = 0: twice the smaller share of resamples on either side of it), the number of seeds.
         decides: whether the verdict on the claim depends on it; else it is measured and reported only.
     """
 
@@ -172,10 +173,10 @@ def judge_claims(found: Sequence[tuple[Claim, Mapping[str, Floats]]]) -> list[Ju
         (number, place, bound)
         for number, (claim, _) in enumerate(found)
         for place, part in enumerate(claim.parts)
-        if part.decides and not (part.exact or part.resampled) and _usable(values[number][place])
+        if part.decides and not part.exact and _usable(values[number][place])
         for bound in sorted({part.smallest, -part.smallest})
     ]
-    raw = np.array([paired_p(values[number][place] - bound) for number, place, bound in tests])
+    raw = np.array([_p(found[number][0].parts[place], values[number][place], bound) for number, place, bound in tests])
     adjusted: dict[tuple[int, int], dict[float, float]] = {}
     for (number, place, bound), p in zip(tests, holm(raw).tolist(), strict=True):
         adjusted.setdefault((number, place), {})[bound] = p
@@ -225,15 +226,17 @@ def _outcome(part: Part, values: Floats, p_at: Mapping[float, float]) -> Outcome
         inside = abs(value) <= part.smallest  # a count that is at the bound does not exceed it
         verdict = NO_EFFECT if inside else _side(value, value, part.smallest)
         return Outcome(part, value, value, value, 1, math.nan, verdict)
-    if part.resampled:
-        mean, low, high, seeds = values.tolist()
-        return Outcome(part, mean, low, high, int(seeds), math.nan, _side(low, high, part.smallest))
-    mean, low, high = interval(values)
+    seeds = int(values[-1]) if part.resampled else len(values)
+    mean, low, high = values[:3].tolist() if part.resampled else interval(values)
     verdict, p = _side(low, high, part.smallest), math.nan
     if part.decides:
         p = max(p_at[bound] for bound in _rests_on(verdict, mean, part.smallest))
         verdict = verdict if p <= 1 - CONFIDENCE else UNDECIDED
-    return Outcome(part, mean, low, high, len(values), p, verdict)
+    return Outcome(part, mean, low, high, seeds, p, verdict)
+
+
+def _p(part: Part, values: Floats, bound: float) -> float:
+    return float(values[3]) if part.resampled else paired_p(values - bound)
 
 
 def _side(low: float, high: float, smallest: float) -> str:

@@ -13,6 +13,10 @@ SHOWN = {
 }
 """Outcome of a part → what the sentence of its claim says of it."""
 
+UNMEASURED = "unmeasured"
+TOLD = {**SHOWN, UNMEASURED: "was not measured here"}
+"""The same, and of a part that could not be measured."""
+
 
 def amounts(part: Part, *values: float) -> list[str]:
     """Return values in the unit of a part, to about three digits of the largest, all with as many decimals.
@@ -63,7 +67,7 @@ def sentence(result: Judged) -> str:
 
 def _clause(outcome: Outcome) -> str:
     says = f"«{outcome.part.says}»"
-    return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} was not measured here"
+    return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} {TOLD[UNMEASURED]}"
 
 
 def short(result: Judged) -> str:
@@ -79,11 +83,11 @@ def short(result: Judged) -> str:
     if not deciding:
         return ""
     (main,) = (outcome for outcome in deciding if outcome.part.name == result.claim.main)
-    verdicts = [outcome.verdict for outcome in deciding if outcome is not main]
-    counts = [f"{verdicts.count(one)} {_verb(one, verdicts.count(one))}" for one in SHOWN if one in verdicts]
+    verdicts = [outcome.verdict if outcome.seeds else UNMEASURED for outcome in deciding if outcome is not main]
+    counts = [f"{verdicts.count(one)} {_verb(one, verdicts.count(one))}" for one in TOLD if one in verdicts]
     others = f"; of the {len(verdicts)} others {listed(counts)}" if len(verdicts) > 1 else ""
     if len(verdicts) == 1:
-        others = f"; the other {SHOWN[verdicts[0]]}"
+        others = f"; the other {TOLD[verdicts[0]]}"
     if {main.verdict, *verdicts} == {SUPPORTED} and verdicts:
         all_of_them = "all others" if len(verdicts) > 1 else "the other"
         return f"{result.verdict.capitalize()}: the main part and {all_of_them} hold."
@@ -91,5 +95,9 @@ def short(result: Judged) -> str:
 
 
 def _verb(verdict: str, number: int) -> str:
-    one = SHOWN[verdict]
-    return one if number == 1 else one.replace("is ", "are ").replace("holds", "hold").replace("shows", "show")
+    one = TOLD[verdict]
+    return (
+        one
+        if number == 1
+        else one.replace("is ", "are ").replace("was ", "were ").replace("holds", "hold").replace("shows", "show")
+    )

@@ -36,7 +36,7 @@ def test_it_tells_claim_effect_seeds_verdict_figure_and_command(folder):
     assert row.endswith(f"| 32 seeds {end}")
     assert "«b has some» holds: 96 things (counted), the main part." in text
     assert "2 claims: 2 supported, 0 in part, 0 no effect that matters, 0 reversed, 0 undecided" in text
-    assert "the tests of the 1 tested parts" in text
+    assert "over the 2 tests of the 1 tested parts" in text
     assert "| a leads **(main part)** | 10.0 [10.0, 10.0] points | 2.00 points |" in text
     assert "A trial" not in text
 
@@ -113,6 +113,14 @@ def test_how_many_parts_carry_the_verdict(values, told):
     assert short(judged) == told
 
 
+def test_a_part_that_was_not_measured_is_said_so_and_not_called_undecided():
+    parts = tuple(Part(name, "it is so", 0.0, exact=True) for name in ("one", "two", "three"))
+    claim = Claim("c", "says", "measured", parts, "one")
+    judged = [judge_claims([(replace(claim, parts=parts[:n]), {"one": [1.0]})])[0] for n in (2, 3)]
+    assert short(judged[0]) == "In part: the main part holds; the other was not measured here."
+    assert short(judged[1]) == "In part: the main part holds; of the 2 others 2 were not measured here."
+
+
 def test_what_stands_beside_is_listed_apart_and_not_counted(folder):
     name = "dead_neurons"
     result, table, about = judged(folder)[name]
@@ -120,7 +128,7 @@ def test_what_stands_beside_is_listed_apart_and_not_counted(folder):
     (beside,) = judge_claims([(nothing, {"lead": np.full(32, 0.1)})])
     text = ledger({**judged(folder), name: (beside, table, about)})
     assert "1 claims: 1 supported, 0 in part" in text
-    assert "the tests of the 0 tested parts" in text
+    assert "over the 0 tests of the 0 tested parts" in text
     row = next(line for line in text.splitlines() if line.startswith("| a \\| leads."))
     assert "a leads: 10.0 [10.0, 10.0] points | 32 seeds | **beside** |" in row
     assert text.index("Beside the claims") < text.index(row)

@@ -176,18 +176,24 @@ def test_exact_parts_do_not_weaken_the_others():
 
 
 @pytest.mark.parametrize(
-    ("lead", "low", "high", "verdict"),
-    [(2.0, 1.0, 3.0, SUPPORTED), (1.0, 0.0, 2.0, UNDECIDED), (0.0, 0.0, 0.0, UNDECIDED), (-1.0, -2.0, -1.0, REVERSED)],
+    ("lead", "low", "high", "p", "verdict"),
+    [
+        (2.0, 1.0, 3.0, 0.001, SUPPORTED),
+        (2.0, 1.0, 3.0, 0.06, UNDECIDED),  # the interval alone is not enough
+        (1.0, 0.0, 2.0, 0.001, UNDECIDED),
+        (0.0, 0.0, 0.0, 1.0, UNDECIDED),
+        (-1.0, -2.0, -1.0, 0.001, REVERSED),
+    ],
 )
-def test_a_resampled_part_brings_its_interval(lead, low, high, verdict):
+def test_a_resampled_part_brings_its_interval_and_p_value(lead, low, high, p, verdict):
     count = Part("count", "it has more", smallest=0.0, resampled=True)
-    found = [(claim(count), {"count": np.array([lead, low, high, 16.0])}), (claim(LEAD), {"lead": spread(0.05)})]
+    found = [(claim(count), {"count": np.array([lead, low, high, p, 16.0])}), (claim(LEAD), {"lead": spread(0.0245)})]
     judged, other = judge_claims(found)
     (outcome,) = judged.outcomes
     assert judged.verdict == verdict
     assert (outcome.mean, outcome.low, outcome.high, outcome.seeds) == (lead, low, high, 16)
-    assert math.isnan(outcome.p)
-    assert other.outcomes[0].p == adjusted(spread(0.05), 0.02)  # it takes no part in Holm's correction
+    raw = [p, *(paired_p(spread(0.0245) - bound) for bound in (-0.02, 0.02))]
+    assert [outcome.p, other.outcomes[0].p] == holm(np.array(raw))[[0, 2]].tolist()
 
 
 def test_equal_values_decide_with_enough_seeds():

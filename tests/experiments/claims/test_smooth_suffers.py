@@ -80,6 +80,8 @@ def test_cells_give_the_main_effects():
             "bounded_little_4": 0.02 - 0.125,
             "bound_4": (0.25 + 0.2) / 2,
             "smooth_4": (0.1 + 0.05) / 2,
+            "bound_relu_4": 0.3 - 0.1,
+            "unbounded_4": 0.4 - 0.3,
             "smooth_unbounded_8": 0.04 - 0.055 / 3,
             "bounded_little_8": 0.02 - 0.0125,
             "bound_8": 0.0225,
