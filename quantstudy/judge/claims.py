@@ -120,6 +120,11 @@ class Outcome:
     p: float
     verdict: str
 
+    @property
+    def held_back(self) -> bool:
+        """Whether the interval alone says more than the tests, corrected for all that are tested, allow."""
+        return self.verdict == UNDECIDED and _side(self.low, self.high, self.part.smallest) != UNDECIDED
+
 
 @dataclass(frozen=True)
 class Judged:

@@ -67,7 +67,8 @@ def sentence(result: Judged) -> str:
 
 def _clause(outcome: Outcome) -> str:
     says = f"«{outcome.part.says}»"
-    return f"{says} {SHOWN[outcome.verdict]}: {effect(outcome)}" if outcome.seeds else f"{says} {TOLD[UNMEASURED]}"
+    why = " after the correction for all tests" if outcome.held_back else ""
+    return f"{says} {SHOWN[outcome.verdict]}{why}: {effect(outcome)}" if outcome.seeds else f"{says} {TOLD[UNMEASURED]}"
 
 
 def short(result: Judged) -> str:

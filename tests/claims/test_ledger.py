@@ -113,6 +113,15 @@ def test_how_many_parts_carry_the_verdict(values, told):
     assert short(judged) == told
 
 
+def test_what_the_correction_holds_back_is_said_so():
+    """The interval lies above the smallest effect, and five seeds are too few for the test."""
+    claim = Claim("c", "says", "measured", (Part("one", "one is so", 0.1),), "one")
+    (judged,) = judge_claims([(claim, {"one": np.array([0.5, 0.51, 0.52, 0.53, 0.54])})])
+    assert sentence(judged).startswith("«one is so» is undecided after the correction for all tests: 0.520 [")
+    about = {"seeds": 5, "seconds": 1.0, "processor": "one", "commit": "abc"}
+    assert "| undecided after the correction |" in ledger({"c": (judged, None, about)})
+
+
 def test_a_part_that_was_not_measured_is_said_so_and_not_called_undecided():
     parts = tuple(Part(name, "it is so", 0.0, exact=True) for name in ("one", "two", "three"))
     claim = Claim("c", "says", "measured", parts, "one")

@@ -155,6 +155,10 @@ def test_holm_counts_the_deciding_parts_of_all_claims():
     many = judge_claims([found[0]] * 40)[0]
     assert alone.verdict == SUPPORTED
     assert many.verdict == UNDECIDED  # the same data, but one of forty
+    assert many.outcomes[0].held_back
+    assert not alone.outcomes[0].held_back
+    assert not judge_claims([(claim(LEAD), {"lead": spread(0.02)})])[0].outcomes[0].held_back
+    assert not judge_claims([(claim(LEAD), {})])[0].outcomes[0].held_back
 
 
 def test_an_exact_part_is_compared_without_error():
