@@ -17,5 +17,7 @@ def says(outcome: Outcome, judged: Judged) -> str:
 
 
 def verdict_on(outcome: Outcome) -> str:
-    """Return the outcome of a part; in brackets where it does not decide."""
+    """Return the outcome of a part, and if only the correction keeps it open; in brackets if it does not decide."""
+    if outcome.held_back:
+        return f"{outcome.verdict}, corrected"
     return outcome.verdict if outcome.part.decides else f"({outcome.verdict})"
