@@ -26,9 +26,10 @@ import pyarrow as pa
 from experiments.measures.regrets import regrets, worst_regret
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
-from quantstudy.judge.claims import Claim, Part, jackknife
+from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed
+from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows

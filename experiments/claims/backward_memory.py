@@ -50,7 +50,7 @@ CLAIM = Claim(
     parts=(
         Part(
             "monotonic_suffices",
-            "every monotonic activation has a derivative that its output tells (1 yes, −1 no)",
+            "every monotonic activation has a derivative that its output tells, as can be proved (1 yes, −1 no)",
             0.5,
             exact=True,
         ),

@@ -36,8 +36,9 @@ from experiments.measures.bounded_training import Learned, Restraint, annealed, 
 from quantstudy.activations.catalogue import CAPPED_BASES
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
-from quantstudy.judge.claims import Claim, Part, jackknife
+from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
 

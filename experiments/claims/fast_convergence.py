@@ -31,9 +31,10 @@ import pyarrow as pa
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
-from quantstudy.judge.claims import Claim, Part, jackknife
+from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast
+from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
 

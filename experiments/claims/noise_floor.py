@@ -28,9 +28,10 @@ from experiments.measures.last_bit import last_bit_changed, share_within, varian
 from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import ratio
-from quantstudy.judge.claims import Claim, Part, jackknife
+from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats, resampled_means
 from quantstudy.judge.statistics.intervals import tail, tails
+from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
 

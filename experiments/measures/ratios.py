@@ -9,7 +9,7 @@ def share_more(one: Floats, other: Floats) -> Floats:
     """Return mean(one) / mean(other) − 1 as jackknife pseudo-values, `[seeds]`: their mean estimates it.
 
     They carry the error of the denominator too: n·T − (n − 1)·T₋ᵢ, T₋ᵢ being the ratio without seed i (Tukey, Bias and
-    confidence in not quite large samples, 1958; `judge.claims.jackknife`). Of one seed it is the ratio itself; not
+    confidence in not quite large samples, 1958; `judge.statistics.jackknife`). Of one seed it is the ratio itself; not
     finite where the others have nothing.
 
     Args:

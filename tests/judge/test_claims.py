@@ -14,11 +14,11 @@ from quantstudy.judge.claims import (
     UNDECIDED,
     Claim,
     Part,
-    jackknife,
     judge_claims,
 )
 from quantstudy.judge.statistics.bootstrap import holm, paired_p
 from quantstudy.judge.statistics.intervals import interval
+from quantstudy.judge.statistics.jackknife import jackknife
 
 
 def claim(*parts: Part, name: str = "claim") -> Claim:

@@ -11,7 +11,8 @@ from matplotlib.text import Text
 from experiments.claims import activation_matters as claim
 from experiments.claims.activation_matters_figure import draw
 from quantstudy.engine.trained import trained_stack
-from quantstudy.judge.claims import jackknife, judge_claims
+from quantstudy.judge.claims import judge_claims
+from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM, variant_rows
 from quantstudy.show.canvas.page import png
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.measures.ratios import share_more
-from quantstudy.judge.claims import jackknife
+from quantstudy.judge.statistics.jackknife import jackknife
 
 
 def test_of_one_seed_it_is_the_ratio():
