@@ -60,7 +60,6 @@ def test_each_verdict_can_come_out(table, verdict, parts):
     found = judged(table)
     assert found.verdict == verdict
     assert {part: found.outcome(part).verdict for part in parts} == parts
-    assert png(draw(table, found))[:4] == b"\x89PNG"
 
 
 def test_every_part_looks_at_its_own_rows():
