@@ -172,6 +172,20 @@ def test_an_exact_part_is_compared_without_error():
         judge_claims([(claim(count), {"count": np.array([1.0, 1.0])})])
 
 
+def test_an_exact_part_has_one_value():
+    count = Part("count", "it takes none", smallest=0.0, exact=True)
+    (judged,) = judge_claims([(claim(count), {"count": np.array([3.0])})])
+    (outcome,) = judged.outcomes
+    assert (outcome.mean, outcome.low, outcome.high, outcome.seeds) == (3.0, 3.0, 3.0, 1)
+
+
+@pytest.mark.parametrize("mean", [-0.02, 0.02])
+def test_exactly_at_the_bound_is_undecided_also_beside(mean):
+    beside = Part("other", "and more", smallest=0.02, decides=False)
+    (judged,) = judge_claims([(claim(LEAD, beside), {"lead": spread(0.05), "other": np.full(32, mean)})])
+    assert judged.outcome("other").verdict == UNDECIDED
+
+
 def test_exact_parts_do_not_weaken_the_others():
     count = Part("count", "it takes none", smallest=0.0, exact=True)
     few = [(claim(LEAD), {"lead": spread(0.05)})]
