@@ -38,6 +38,7 @@ from quantstudy.claims.experiment import Measured, Variants
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
+from quantstudy.judge.statistics.contrasts import stacked
 from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM as SCHEMA
 from quantstudy.records.schemas import variant_rows
@@ -220,13 +221,8 @@ def cube(table: pd.DataFrame, metric: str) -> Floats:
     >>> found.shape, found[0, VARIANTS.index("none"), 0].tolist()
     ((4, 10, 1, 2), [0.5, 0.6])
     """
-    seeds = sorted(table["seed"].unique())
-    kept = table[table["metric"] == metric].astype({"activation": str, "case": str}).fillna({"x": -1.0})
-    places = sorted(kept["x"].unique())
-    wide = kept.pivot(index=["activation", "case", "x"], columns="seed", values="value")
-    index = pd.MultiIndex.from_product([ACTIVATIONS, VARIANTS, places])
-    found = wide.reindex(index=index, columns=seeds).to_numpy(np.float64)
-    return np.asarray(found.reshape(len(ACTIVATIONS), len(VARIANTS), len(places), len(seeds)))
+    kept = table[table["metric"] == metric].astype({"case": str}).fillna({"x": -1.0})
+    return stacked(kept, activation=ACTIVATIONS, case=VARIANTS, x=sorted(kept["x"].unique()))
 
 
 def losses(table: pd.DataFrame, part: str) -> Floats:

@@ -13,7 +13,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
 from quantstudy.show.canvas.style import BARS, INK, MUTED, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, names_width, plain_axes, present, strips
+from quantstudy.show.figures.claims import findings, height_of, names_width, plain_axes, present, strips, title
 from quantstudy.words.numbers import number, plural
 
 APART, HEAD, LINE, BARS_HIGH, TICKS = 0.25, 0.6, 0.36, 0.95, 0.4
@@ -45,7 +45,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     below = top + HEAD + LINE * len(names) + 0.55 + APART
     page = Page(
         below + 0.55 + BARS_HIGH + 0.45,
-        f"Does ReLU kill neurons and lose what the negative was? {judged.verdict.capitalize()}",
+        title("Does ReLU kill neurons and lose what the negative was?", judged),
         "Middle: how many of the hidden neurons are exactly 0 on the plane, and how much of what goes into a neuron "
         "(its pre-activation) can be recovered from what comes out (R²: 1 all, 0 nothing). Below: the neurons of all "
         f"seeds by the R² of their own line. Grey dots: {plural(table['seed'].nunique(), 'seed')}, large dots and "

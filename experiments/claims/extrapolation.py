@@ -49,11 +49,12 @@ from numpy.typing import NDArray
 
 from experiments.measures.beyond import NEAR, PLANE, RING, coast_drawn_on, drawn, far_out, places
 from experiments.measures.enlarged import doubled, enlarged_masks, steps_to, with_a_new_last_layer
-from experiments.measures.enlarging import beginning, best_rate, learned, rate_scores
+from experiments.measures.enlarging import beginning, learned, rate_scores
 from experiments.measures.pictures import class_changes
 from experiments.measures.ratios import share_more
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.claims.experiment import Measured, Variants
+from quantstudy.claims.tuning import best_rate, whole_pieces
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
@@ -152,10 +153,8 @@ FAR, MAP = "far", "map"
 
 
 def units(seeds: int) -> list[dict[str, Any]]:
-    """Return the pieces of work: the seeds of one activation that are trained together."""
-    from quantstudy.engine.trained import pieces
-
-    return pieces(ACTIVATIONS, seeds)
+    """Return the pieces of work: an activation, tuned once for all seeds of a piece."""
+    return whole_pieces(ACTIVATIONS, seeds)
 
 
 def measure(activation: str, first: int, last: int) -> pa.Table:
@@ -192,7 +191,7 @@ def _enlarged(activation: str, seeds: range, cells: float) -> Variants:
     variants: Variants = [({"case": FROZEN, "x": cells}, {"enlarged": with_a_new_last_layer(doubled(stack), masks)})]
     looks = [*range(0, STEPS, LOOK), STEPS]
     for case in (FREE, SCRATCH) if cells == EASY else (FREE,):
-        rate = best_rate(_scores(activation, cells, case), RATES)
+        rate = best_rate(RATES, _scores(activation, cells, case).mean(axis=1))
         right = learned(STUDY, beginning(config, activation, seeds, case == SCRATCH), seeds, masks, looks, rate)
         found = {"enlarged": right[:, -1], "rate": np.full(len(seeds), rate)}
         found["steps_95"], found["censored_95"] = steps_to(right, looks, 0.95)

@@ -17,7 +17,7 @@ from quantstudy.judge.statistics.contrasts import by_seed
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import ALLOWED, BEST, INK, MISSING, MUTED, RULE, SMALL, styled
-from quantstudy.show.figures.claims import findings, height_of, names_width, present, strips
+from quantstudy.show.figures.claims import findings, height_of, names_width, present, strips, title
 from quantstudy.words.numbers import number, plural
 
 APART, CURVE, TICKS = 0.3, 1.15, 0.35
@@ -124,7 +124,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     costs = there + HEAD + LINE * len(names) + FOOT + APART + HEADING
     page = Page(
         costs + HEAD + LINE * len(functions) + FOOT,
-        f"Can LeakyReLU not gate with one neuron, and does it need pairs that cancel? {judged.verdict.capitalize()}",
+        title("Can LeakyReLU not gate with one neuron, and does it need pairs that cancel?", judged),
         "A gate has a value on one side (1, green) and is 0 on the other. Middle: the best that one neuron and two "
         "make of one step; grey is not scored. Below: the networks of the study, and errors (RMS) of the best fits to "
         "random gates; then what it costs networks to have no exact zero. Grey dots: "

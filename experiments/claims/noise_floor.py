@@ -30,6 +30,7 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import ratio
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats, resampled_means
+from quantstudy.judge.statistics.contrasts import stacked
 from quantstudy.judge.statistics.intervals import tail, tails
 from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.records.schemas import CLAIM as SCHEMA
@@ -161,12 +162,8 @@ def accuracies(table: pd.DataFrame, case: str) -> Floats:
 
 def layout(table: pd.DataFrame, metric: str, case: str, networks: range) -> Floats:
     """Return one metric of some networks of every seed, `[activations, networks, seeds]`; NaN where there is no row."""
-    seeds = sorted(table["seed"].unique())
-    kept = table[(table["metric"] == metric) & (table["case"] == case)].astype({"activation": str})
-    wide = kept.pivot(index=["activation", "x"], columns="seed", values="value")
-    index = pd.MultiIndex.from_product([STUDY.activations, [float(network) for network in networks]])
-    found = wide.reindex(index=index, columns=seeds).to_numpy(np.float64)
-    return np.asarray(found.reshape(len(STUDY.activations), len(networks), len(seeds)))
+    kept = table[(table["metric"] == metric) & (table["case"] == case)]
+    return stacked(kept, activation=STUDY.activations, x=[float(network) for network in networks])
 
 
 def share_interval(values: Floats) -> tuple[float, float, float]:

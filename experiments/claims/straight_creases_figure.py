@@ -19,7 +19,7 @@ from quantstudy.judge.statistics.contrasts import by_seed, contrast
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page, text_width
 from quantstudy.show.canvas.style import BEST, HEADING, INK, MUTED, RULE, SEED_DOT, SMALL, styled
-from quantstudy.show.figures.claims import SMOOTH, findings, height_of, plain_axes
+from quantstudy.show.figures.claims import SMOOTH, findings, height_of, plain_axes, title
 from quantstudy.words.numbers import plural
 
 APART, PANEL, HEAD, CURVE, TICKS = 0.3, 2.62, 0.4, 2.5, 0.55
@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     top_curves = top_maps + 0.55 + PANEL + APART + 0.1
     page = Page(
         top_curves + HEAD + CURVE + 0.5,
-        f"Do ReLU and its kin draw straight lines only, and does that limit them? {judged.verdict.capitalize()}",
+        title("Do ReLU and its kin draw straight lines only, and does that limit them?", judged),
         "Middle: the decision boundary of two networks (seed 0), point by point, coloured by how strongly it bends; "
         "the frame is enlarged beside it. Below: what the curved ones (silu, gelu) are ahead by in float "
         "accuracy, how accurate each group is, and into how many linear pieces the straight ones cut the plane, by the "

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from experiments.claims import wish_list as claim
 from quantstudy.activations.catalogue import BOUNDED, DEFAULT_ACTIVATIONS
-from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, Judged
+from quantstudy.judge.claims import Judged
 from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import (
     ALLOWED,
@@ -16,7 +16,6 @@ from quantstudy.show.canvas.style import (
     DEPLOYABLE,
     HEADING,
     INK,
-    LEVELS,
     MUTED,
     RULE,
     SEED_DOT,
@@ -24,15 +23,13 @@ from quantstudy.show.canvas.style import (
     TIED_BAND,
     styled,
 )
-from quantstudy.show.figures.claims import title
+from quantstudy.show.figures.claims import OUTCOMES, title
 from quantstudy.words.numbers import NO_BREAK, listed, number, plural
 
 ROW, HEAD, NAMES, APART = 0.46, 1.02, 1.05, 0.12
 """Inches: an activation, what stands above the grid, their names, between the wishes and the counts."""
 COUNTS = 2 * 1.2
 """Inches: the two columns of counts."""
-KINDS = {SUPPORTED: BEST, NO_EFFECT: LEVELS, REVERSED: LEVELS}
-"""Colours of the outcomes."""
 
 Words = Callable[[float], str]
 
@@ -90,7 +87,7 @@ def draw(table: pd.DataFrame, judged: Judged) -> Figure:
     top = 0.02
     for sentence, width in zip(sentences, claim.WIDTHS, strict=True):
         outcome = judged.outcome(f"at_{width.replace(' ', '_')}")
-        colour = KINDS.get(outcome.verdict, INK) if outcome.seeds else MUTED
+        colour = OUTCOMES.get(outcome.verdict, INK) if outcome.seeds else MUTED
         page.write(0.0, top, sentence, va="top", weight="bold", color=colour, linespacing=1.3)
         top += 0.25 * (sentence.count("\n") + 1)
     _grid(page, table, grid)

@@ -7,7 +7,7 @@ of the reference trainer, bit for bit.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -106,8 +106,7 @@ def train_restrained(
     import torch
     from quantstudy_kernels.adam import adam_step
 
-    from quantstudy.networks.training import BETA1, BETA2, EPSILON, flattened, learning_rate, unflattened
-    from quantstudy.targets.islands import plane
+    from quantstudy.networks.training import BETA1, BETA2, EPSILON, flattened, learning_rate, minibatches, unflattened
 
     if stack.activation.learned_slope or math.isfinite(stack.activation.cap):
         raise ValueError(f"{stack.activation.name}: a cap or learned slopes of its own")
@@ -119,9 +118,7 @@ def train_restrained(
     if learned is not None:
         caps = flat[:, weights_end:]
     gradient, moments = torch.zeros_like(flat), (torch.zeros_like(flat), torch.zeros_like(flat))
-    points = torch.from_numpy(plane(masks.shape[1]))
-    target = torch.from_numpy(masks.reshape(len(seeds), -1).astype(np.float32))
-    for step, (inputs, labels) in enumerate(_minibatches(seeds, points, target, batch, steps)):
+    for step, (inputs, labels) in enumerate(minibatches(seeds, masks, batch, steps)):
         now = moving
         if restraint.cap_at is not None:
             now = moving.with_activation(replace(stack.activation, cap=restraint.cap_at(step, steps)))
@@ -197,21 +194,6 @@ def _pull_ends(gradient: "Tensor", outputs: "Tensor", weight: float) -> None:
     models = np.arange(len(flat))
     for places, sign in ((flat.argmax(axis=1), 1.0), (flat.argmin(axis=1), -1.0)):  # ten times as fast as torch's
         onto[models, places] += sign * weight * (sign * flat[models, places] > 0)
-
-
-def _minibatches(
-    seeds: Sequence[int], points: "Tensor", target: "Tensor", batch: int, steps: int
-) -> Iterator[tuple["Tensor", "Tensor"]]:
-    """Yield the inputs [models, 2, batch] and labels [models, 1, batch] of every step, those of the study."""
-    import torch
-
-    from quantstudy.networks.training import batches
-
-    grid = math.isqrt(points.shape[1])
-    for numbers in batches(seeds, grid, batch, steps):
-        chosen = torch.from_numpy(numbers)
-        inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)
-        yield inputs, target.gather(1, chosen.long()).unsqueeze(1)
 
 
 def capped_subject(stack: "Stack", caps: "Tensor", seeds: Sequence[int], masks: NDArray[np.bool_]) -> "Subject":

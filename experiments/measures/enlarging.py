@@ -76,15 +76,3 @@ def rate_scores(
     """
     start, masks = beginning(config, activation, seeds, fresh), enlarged_masks(seeds, config.grid, config.frequency)
     return np.array([learned(config, start, seeds, masks, [steps], rate)[:, 0] for rate in rates])
-
-
-def best_rate(scores: Floats, rates: Sequence[float]) -> float:
-    """Return the rate with the best mean of `scores` `[rates, seeds]`; of equal ones the first.
-
-    A rate at which a network diverges is taken only where one does at all of them.
-
-    >>> best_rate(np.array([[0.9], [0.95], [0.95], [np.nan]]), (0.1, 0.2, 0.4, 0.8))
-    0.2
-    """
-    means = scores.mean(axis=1)
-    return float(rates[int(np.argmax(np.where(np.isnan(means), -1.0, means)))])

@@ -6,13 +6,10 @@ them together). The trainer here is the reference trainer's loop, with two losse
 may fade to 0 on the way.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.drift.arrays import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,27 +51,6 @@ def cross_entropy(outputs: "Tensor", targets: "Tensor") -> "Tensor":
 def squared_error(outputs: "Tensor", targets: "Tensor") -> "Tensor":
     """The residual of the squared error."""
     return (outputs - targets).mul_(2.0)
-
-
-def minibatches(seeds: Sequence[int], targets: Numbers, batch: int, steps: int) -> "Iterator[tuple[Tensor, Tensor]]":
-    """Yield inputs `[seeds, 2, batch]` and targets `[seeds, 1, batch]` of every step: the pixels that a study draws.
-
-    Args:
-        seeds: the draws are theirs.
-        targets: at every pixel of the plane, `[seeds, grid, grid]`.
-        batch: pixels per step.
-        steps: number of steps.
-    """
-    import torch
-
-    from quantstudy.networks.training import batches
-    from quantstudy.targets.islands import plane
-
-    grid = targets.shape[1]
-    points, wanted = plane(grid), targets.reshape(len(seeds), -1).astype(np.float32)
-    for numbers in batches(seeds, grid, batch, steps):
-        chosen = np.take_along_axis(wanted, numbers, axis=1)
-        yield torch.from_numpy(points[:, numbers].swapaxes(0, 1).copy()), torch.from_numpy(chosen[:, None])
 
 
 def trained(
@@ -147,13 +123,10 @@ def gradients(stack: "Stack", inputs: "Tensor", targets: "Tensor", residual: Res
 
 def _in_one_buffer(stack: "Stack") -> "tuple[Tensor, Stack]":
     """Return weights and biases as `[models, parameters]`, and the stack of views of them, its slopes copied."""
-    import torch
-
     from quantstudy.networks.stack import Stack
+    from quantstudy.networks.training import flattened, unflattened
 
-    parts = [*stack.weights, *stack.biases]
-    flat = torch.cat([part.flatten(1) for part in parts], dim=1)
-    pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
-    views = [piece.view(part.shape) for piece, part in zip(pieces, parts, strict=True)]
-    layers, slopes = len(stack.weights), tuple(None if slope is None else slope.clone() for slope in stack.slopes)
-    return flat, Stack(stack.activation, tuple(views[:layers]), tuple(views[layers:]), slopes)
+    bare = Stack(stack.activation, stack.weights, stack.biases, (None,) * stack.hidden)
+    flat, slopes = flattened(bare), tuple(None if slope is None else slope.clone() for slope in stack.slopes)
+    moving = unflattened(bare, flat)
+    return flat, Stack(stack.activation, moving.weights, moving.biases, slopes)

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.measures.bump_targets import bump_measures, bumps, draw_bump
 from experiments.measures.cuts import cut_losses
-from experiments.measures.fixed_slopes import Residual, cross_entropy, minibatches, squared_error, trained, with_slopes
+from experiments.measures.fixed_slopes import Residual, cross_entropy, squared_error, trained, with_slopes
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats, Mask, Numbers
@@ -53,7 +53,7 @@ def fitted(
         residual: of its loss.
     """
     from quantstudy.networks.stack import initial_stack
-    from quantstudy.networks.training import learning_rate
+    from quantstudy.networks.training import learning_rate, minibatches
 
     hidden = (width,) * len(config.hidden)
     fading = list(SLOPES).index(FADED) * len(seeds)

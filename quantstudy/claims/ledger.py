@@ -119,8 +119,8 @@ def _section(name: str, result: Judged, about: Mapping[str, Any]) -> Sequence[st
     for outcome in result.outcomes:
         part = outcome.part
         p = f"{outcome.p:.4f}" if math.isfinite(outcome.p) else "–"
-        told = f"{outcome.verdict} after the correction" if outcome.held_back else outcome.verdict
-        verdict = told if part.decides else f"({outcome.verdict}, beside)"
+        open_still = " after the correction" if outcome.held_back else ""
+        verdict = f"{outcome.verdict}{open_still}" if part.decides else f"({outcome.verdict}, beside)"
         main = " **(main part)**" if part.name == result.claim.main else ""
         lines.append(_table_row(part.says + main, effect(outcome), bound(part), p, verdict))
     lines += [

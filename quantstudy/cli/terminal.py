@@ -194,9 +194,9 @@ def print_claim(result: Judged, folder: Path) -> None:
         say(line)
     for outcome in result.outcomes:
         p = f", p (Holm) {outcome.p:.4f}" if math.isfinite(outcome.p) else ""
-        beside = ", the main part" if outcome.part.name == result.claim.main else ""
-        beside = beside if outcome.part.decides else " (beside)"
-        say(f"- {outcome.part.says}: {effect(outcome)}{p}: {outcome.verdict}{beside}")
+        role = "" if outcome.part.decides else " (beside)"
+        role = ", the main part" if outcome.part.name == result.claim.main else role
+        say(f"- {outcome.part.says}: {effect(outcome)}{p}: {outcome.verdict}{role}")
     print(f"ledger and figure: {folder / 'README.md'}, figures/{result.claim.name}.png")
 
 

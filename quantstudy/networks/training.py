@@ -7,7 +7,7 @@ drift apart by rounding alone (`tests/networks/test_training.py` holds them toge
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ def train(
     if (trainer, device) == ("fused", "cpu"):
         return moving, _compiled(flat, moving, seeds, masks, rates, batch, threads)
     take_steps = {"fused": _on_gpu, "reference": _reference}[trainer]
-    return moving, take_steps(flat, moving, _minibatches(seeds, masks, batch, steps, device), rates)
+    return moving, take_steps(flat, moving, minibatches(seeds, masks, batch, steps, device), rates)
 
 
 def _compiled(
@@ -140,13 +140,21 @@ def _reference(
     return losses.cpu().numpy()
 
 
-def _minibatches(
-    seeds: Sequence[int], masks: NDArray[np.bool_], batch: int, steps: int, device: str
+def minibatches(
+    seeds: Sequence[int], targets: NDArray[Any], batch: int, steps: int, device: str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the inputs [models, 2, batch] and labels [models, 1, batch] of every step."""
-    grid = masks.shape[1]
+    """Yield the inputs [models, 2, batch] and targets [models, 1, batch], float32, of every step.
+
+    Args:
+        seeds: the models' seeds, which fix the draws.
+        targets: at every pixel of the plane, [seeds, grid, grid]: island masks, or numbers.
+        batch: pixels per step.
+        steps: number of steps.
+        device: torch device.
+    """
+    grid = targets.shape[1]
     points = torch.from_numpy(plane(grid)).to(device)
-    target = torch.from_numpy(masks.reshape(len(seeds), -1).astype(np.float32)).to(device)
+    target = torch.from_numpy(targets.reshape(len(seeds), -1).astype(np.float32)).to(device)
     for numbers in batches(seeds, grid, batch, steps):
         chosen = torch.from_numpy(numbers).to(device)
         inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)

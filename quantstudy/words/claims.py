@@ -5,17 +5,16 @@ import math
 from quantstudy.judge.claims import NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, Judged, Outcome, Part
 from quantstudy.words.numbers import listed
 
-SHOWN = {
-    SUPPORTED: "holds",
-    NO_EFFECT: "shows no effect that matters",
-    REVERSED: "is reversed",
-    UNDECIDED: "is undecided",
-}
-"""Outcome of a part → what the sentence of its claim says of it."""
-
 UNMEASURED = "unmeasured"
-TOLD = {**SHOWN, UNMEASURED: "was not measured here"}
-"""The same, and of a part that could not be measured."""
+
+SHOWN = {
+    SUPPORTED: ("holds", "hold"),
+    NO_EFFECT: ("shows no effect that matters", "show no effect that matters"),
+    REVERSED: ("is reversed", "are reversed"),
+    UNDECIDED: ("is undecided", "are undecided"),
+    UNMEASURED: ("was not measured here", "were not measured here"),
+}
+"""Outcome of a part → what is said of one such part, and of several."""
 
 
 def amounts(part: Part, *values: float) -> list[str]:
@@ -57,18 +56,10 @@ def sentence(result: Judged) -> str:
 
     The main part comes first, then the others in the order of `SHOWN`.
     """
-    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
-    main = [outcome for outcome in deciding if outcome.part.name == result.claim.main]
-    others = [outcome for verdict in SHOWN for outcome in deciding if outcome.verdict == verdict]
-    told = [f"{_clause(outcome)}, the main part" for outcome in main]
-    told += [_clause(outcome) for outcome in others if outcome not in main]
+    main, others = _deciding(result)
+    ranked = sorted(others, key=lambda outcome: list(SHOWN).index(_kind(outcome)))
+    told = [*(f"{_clause(outcome)}, the main part" for outcome in main), *map(_clause, ranked)]
     return f"{'; '.join(told)}." if told else ""
-
-
-def _clause(outcome: Outcome) -> str:
-    says = f"«{outcome.part.says}»"
-    why = " after the correction for all tests" if outcome.held_back else ""
-    return f"{says} {SHOWN[outcome.verdict]}{why}: {effect(outcome)}" if outcome.seeds else f"{says} {TOLD[UNMEASURED]}"
 
 
 def short(result: Judged) -> str:
@@ -80,25 +71,31 @@ def short(result: Judged) -> str:
     >>> short(judge_claims([(Claim("claim", "", "", parts, "a"), values)])[0])
     'In part: the main part holds; of the 2 others 1 holds and 1 is reversed.'
     """
-    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
-    if not deciding:
+    main, others = _deciding(result)
+    if not main:
         return ""
-    (main,) = (outcome for outcome in deciding if outcome.part.name == result.claim.main)
-    verdicts = [outcome.verdict if outcome.seeds else UNMEASURED for outcome in deciding if outcome is not main]
-    counts = [f"{verdicts.count(one)} {_verb(one, verdicts.count(one))}" for one in TOLD if one in verdicts]
-    others = f"; of the {len(verdicts)} others {listed(counts)}" if len(verdicts) > 1 else ""
-    if len(verdicts) == 1:
-        others = f"; the other {TOLD[verdicts[0]]}"
-    if {main.verdict, *verdicts} == {SUPPORTED} and verdicts:
-        all_of_them = "all others" if len(verdicts) > 1 else "the other"
-        return f"{result.verdict.capitalize()}: the main part and {all_of_them} hold."
-    return f"{result.verdict.capitalize()}: the main part {SHOWN[main.verdict]}{others}."
+    first, kinds = SHOWN[_kind(main[0])][0], [_kind(outcome) for outcome in others]
+    counts = [f"{number} {SHOWN[one][number > 1]}" for one in SHOWN if (number := kinds.count(one))]
+    word = f"{result.verdict.capitalize()}: the main part"
+    if others and result.verdict == SUPPORTED:
+        return f"{word} and {'all others' if len(others) > 1 else 'the other'} hold."
+    if len(others) == 1:
+        return f"{word} {first}; the other {SHOWN[kinds[0]][0]}."
+    return f"{word} {first}; of the {len(others)} others {listed(counts)}." if others else f"{word} {first}."
 
 
-def _verb(verdict: str, number: int) -> str:
-    one = TOLD[verdict]
-    return (
-        one
-        if number == 1
-        else one.replace("is ", "are ").replace("was ", "were ").replace("holds", "hold").replace("shows", "show")
-    )
+def _deciding(result: Judged) -> tuple[list[Outcome], list[Outcome]]:
+    """Return the outcome of the main part, if there is one, and those of the other parts that decide."""
+    deciding = [outcome for outcome in result.outcomes if outcome.part.decides]
+    main = [outcome for outcome in deciding if outcome.part.name == result.claim.main]
+    return main, [outcome for outcome in deciding if outcome not in main]
+
+
+def _kind(outcome: Outcome) -> str:
+    return outcome.verdict if outcome.seeds else UNMEASURED
+
+
+def _clause(outcome: Outcome) -> str:
+    told = f"«{outcome.part.says}» {SHOWN[_kind(outcome)][0]}"
+    why = " after the correction for all tests" if outcome.held_back else ""
+    return f"{told}{why}: {effect(outcome)}" if outcome.seeds else told

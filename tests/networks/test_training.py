@@ -121,7 +121,7 @@ def test_the_trainer_for_a_gpu_takes_the_same_steps(name, shaken):
     trained = []
     for take_steps in (training._on_gpu, training._reference):
         flat, moving = training._in_one_buffer(start)
-        drawn = training._minibatches(SEEDS, masks, 33, len(rates), "cpu")
+        drawn = training.minibatches(SEEDS, masks, 33, len(rates))
         trained.append((moving, take_steps(flat, moving, drawn, rates)))
     (gpu, losses), (reference, expected) = trained
     np.testing.assert_allclose(losses, expected, atol=1e-6)

@@ -85,4 +85,6 @@ def test_a_part_that_was_not_measured_is_said_so_and_not_called_undecided():
     claim = Claim("c", "says", "measured", parts, "one")
     judged = [judge_claims([(replace(claim, parts=parts[:n]), {"one": [1.0]})])[0] for n in (2, 3)]
     assert short(judged[0]) == "In part: the main part holds; the other was not measured here."
+    (nothing,) = judge_claims([(replace(claim, parts=parts[:1]), {})])
+    assert short(nothing) == "Undecided: the main part was not measured here."
     assert short(judged[1]) == "In part: the main part holds; of the 2 others 2 were not measured here."

@@ -33,6 +33,29 @@ def by_seed(table: pd.DataFrame, metric: str, **where: Any) -> pd.DataFrame:
     return wide
 
 
+def stacked(kept: pd.DataFrame, **levels: Sequence[Any]) -> Floats:
+    """Return the values of some rows as an array, an axis per column and its levels, then seeds (ascending).
+
+    NaN where there is no row.
+
+    Args:
+        kept: rows of one metric.
+        levels: of each column the values that its axis has, in order.
+
+    Raises:
+        ValueError: two rows for one place.
+
+    >>> kept = pd.DataFrame({"activation": ["relu", "relu"], "x": [1.0, 2.0], "seed": [0, 0], "value": [0.5, 0.6]})
+    >>> stacked(kept, activation=["relu", "silu"], x=[2.0, 1.0])[..., 0].tolist()
+    [[0.6, 0.5], [nan, nan]]
+    """
+    seeds = sorted(kept["seed"].unique())
+    wide = kept.astype({"activation": str, "seed": int}).pivot(index=list(levels), columns="seed", values="value")
+    index = pd.MultiIndex.from_product(levels.values(), names=list(levels))
+    found = wide.reindex(index=index, columns=seeds).to_numpy(np.float64)
+    return np.asarray(found.reshape(*(len(one) for one in levels.values()), len(seeds)))
+
+
 def contrast(wide: pd.DataFrame, group: Sequence[str], others: Sequence[str]) -> Floats:
     """Return per seed the mean of one group of activations minus the mean of the others, `[seeds]`.
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.measures.enlarged import doubled, enlarged_masks, linear_accuracy, steps_to, with_a_new_last_layer
-from experiments.measures.enlarging import best_rate, rate_scores
+from experiments.measures.enlarging import rate_scores
 from quantstudy.activations.catalogue import parse_activation
+from quantstudy.claims.tuning import best_rate
 from quantstudy.config.study import StudyConfig
 from quantstudy.networks.stack import initial_stack
 from quantstudy.quantize.plan import float_maps
@@ -110,6 +111,6 @@ def test_rates_are_chosen_by_the_accuracy_in_the_end():
         scores = rate_scores(config, "silu", range(2000, 2003), 200, rates, fresh)
         assert scores.shape == (2, 3)
         assert scores[1].mean() > scores[0].mean() + 0.05
-        assert best_rate(scores, rates) == 0.1
-    assert best_rate(np.array([[math.nan, 0.9], [0.6, 0.6]]), rates) == 0.1
-    assert best_rate(np.full((2, 1), math.nan), rates) == 0.0001
+        assert best_rate(rates, scores.mean(axis=1)) == 0.1
+    assert best_rate(rates, np.array([[math.nan, 0.9], [0.6, 0.6]]).mean(axis=1)) == 0.1
+    assert best_rate(rates, np.full((2, 1), math.nan).mean(axis=1)) == 0.0001

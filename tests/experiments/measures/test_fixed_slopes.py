@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from experiments.measures import fixed_slopes
-from experiments.measures.fixed_slopes import cross_entropy, gradients, minibatches, squared_error, trained, with_slopes
+from experiments.measures.fixed_slopes import cross_entropy, gradients, squared_error, trained, with_slopes
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.networks.stack import Stack, initial_stack
-from quantstudy.networks.training import batches, learning_rate, train
+from quantstudy.networks.training import batches, learning_rate, minibatches, train
 from quantstudy.targets.islands import island_masks, plane
 
 SEEDS = [2000, 2007, 2003]

@@ -9,10 +9,10 @@ import torch
 from experiments.measures import gated_networks
 from experiments.measures.bump_targets import bump_measures, bumps, draw_bump
 from experiments.measures.cuts import cut_losses
-from experiments.measures.fixed_slopes import cross_entropy, minibatches, squared_error, trained, with_slopes
+from experiments.measures.fixed_slopes import cross_entropy, squared_error, trained, with_slopes
 from experiments.measures.gated_networks import FUNCTIONS, SLOPES, bump_networks, fitted, island_networks
 from quantstudy.config.study import StudyConfig
-from quantstudy.networks.training import learning_rate
+from quantstudy.networks.training import learning_rate, minibatches
 from quantstudy.quantize.plan import float_maps
 from quantstudy.targets.islands import island_masks, plane
 
