@@ -92,7 +92,7 @@ def test_what_only_the_correction_keeps_open_is_marked():
     values = {"first": np.array([0.05, 0.051, 0.052, 0.053, 0.054])}  # too few for the test, not for the interval
     (found,) = judge_claims([(Claim("c", "It is so.", "By this.", PARTS[:1], "first"), values)])
     page, _ = page_of(found)
-    assert "undecided, corrected" in [text.get_text() for text in page.figure.texts]
+    assert "undecided after correction" in [text.get_text() for text in page.figure.texts]
 
 
 @styled

@@ -33,7 +33,7 @@ __all__ = [
 ROW, HEAD, SENTENCE = 0.27, 0.3, 0.34
 """Inches: a line of the table, what stands above the first, what carries the verdict."""
 
-EFFECTS = BODY - 5.75
+EFFECTS = BODY - 6.0
 """Inches from the left at which the effects stand, beside what the parts say."""
 
 OUTCOMES = {SUPPORTED: BEST, NO_EFFECT: LEVELS, REVERSED: LEVELS}
@@ -58,7 +58,7 @@ def findings(page: Page, judged: Judged, head: str, top: float = 0.0) -> float:
     if told := short(judged):
         page.write(0.0, top + 0.02, told, weight="bold")
         top += SENTENCE
-    columns = (0.0, EFFECTS, BODY - 3.25, BODY - 1.75)
+    columns = (0.0, EFFECTS, BODY - 3.5, BODY - 2.0)
     for left, text in zip(columns, (head, *HEADS), strict=True):
         page.note(left, top + 0.02, text)
     below = top + HEAD

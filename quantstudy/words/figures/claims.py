@@ -19,5 +19,5 @@ def says(outcome: Outcome, judged: Judged) -> str:
 def verdict_on(outcome: Outcome) -> str:
     """Return the outcome of a part, and if only the correction keeps it open; in brackets if it does not decide."""
     if outcome.held_back:
-        return f"{outcome.verdict}, corrected"
+        return f"{outcome.verdict} after correction"
     return outcome.verdict if outcome.part.decides else f"({outcome.verdict})"
