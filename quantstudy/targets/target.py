@@ -1,0 +1,102 @@
+"""What a target is: the data that networks of some seeds learn from, are measured on and are held out from."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and what should come out.
+
+    Attributes:
+        inputs: [1 or seeds, inputs, points] float32; 1: the same for every seed.
+        labels: [seeds, points]: bool for two classes, int32 numbers of classes for more; for regression
+            [seeds, outputs, points] float32.
+    """
+
+    inputs: Floats
+    labels: NDArray[Any]
+
+    def of(self, seeds: slice) -> "Examples":
+        """Return the examples of some of the seeds."""
+        return Examples(self.inputs if len(self.inputs) == 1 else self.inputs[seeds], self.labels[seeds])
+
+    def at(self, chosen: NDArray[np.int32]) -> "Examples":
+        """Return some of the examples: those whose numbers are given, [seeds, points]."""
+        inputs = np.broadcast_to(self.inputs, (len(chosen), *self.inputs.shape[1:]))
+        labels = self.labels if self.labels.ndim == 3 else self.labels[:, None]
+        picked = np.take_along_axis(labels, chosen[:, None], axis=2)
+        return Examples(
+            np.take_along_axis(inputs, chosen[:, None], axis=2), picked if self.labels.ndim == 3 else picked[:, 0]
+        )
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data of some seeds.
+
+    Attributes:
+        measured: where drift is measured: all points of the plane where there is one, else the training rows.
+        heldout: points that no network is trained on or calibrated with; they rank and decide.
+        outputs: of the network: 1 for two classes (its logit), the number of classes, or of numbers to be predicted.
+        trained: numbers of the measured points that are trained on and calibrated with, [seeds, points] int32; None:
+            all of them.
+        plane: (rows, columns) of the measured points, row-major, lowest y first; None where they are no plane.
+        inputs: names of the network's inputs.
+        classes: names of the classes, in the order of their numbers; empty for regression.
+        shift: what was subtracted from every input of a table, [seeds, inputs]; None where nothing was.
+        scale: what it was divided by then, likewise.
+    """
+
+    measured: Examples
+    heldout: Examples
+    outputs: int
+    trained: NDArray[np.int32] | None = None
+    plane: tuple[int, int] | None = None
+    inputs: tuple[str, ...] = ("x", "y")
+    classes: tuple[str, ...] = ()
+    shift: NDArray[np.float64] | None = None
+    scale: NDArray[np.float64] | None = None
+
+    @property
+    def training(self) -> Examples:
+        """The examples that networks are trained on and calibrated with."""
+        return self.measured if self.trained is None else self.measured.at(self.trained)
+
+
+class Maker(Protocol):
+    """Makes the data of some seeds; settings that a target does not need are ignored."""
+
+    def __call__(self, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+        """Return the data of these seeds.
+
+        Raises:
+            BadInput: what the user gave does not hold a study's data: one line, nothing written.
+        """
+
+
+@dataclass(frozen=True)
+class Target:
+    """An entry: a task, the settings that suit it, and how its data are made.
+
+    Attributes:
+        name: canonical; what `--target` takes.
+        task: `classes` or `regression`.
+        make: makes the data.
+        defaults: settings of a study that this target chooses unless the user does: field → value.
+        made_of: returns a digest of what the data depend on beside the settings, such as a file's bytes; "" for none.
+        about: what is learnt, a few words.
+    """
+
+    name: str
+    task: str
+    make: Maker
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    made_of: Callable[[], str] = lambda: ""
+    about: str = ""
