@@ -9,6 +9,7 @@ import typer
 
 from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
+from quantstudy.cli.streams import notify
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
@@ -30,6 +31,9 @@ def run(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY.toml]", help="A study file; options given here override it.")
     ] = None,
+    target: options.TargetName = None,
+    task: options.Task = None,
+    label: options.Label = None,
     bits: options.Bits = None,
     activations: options.Activations = None,
     seeds: options.Seeds = None,
@@ -38,6 +42,7 @@ def run(
     lr: options.Rate = None,
     grid: options.Grid = None,
     hidden: options.Hidden = None,
+    input_bits: options.InputBits = None,
     device: options.Device = None,
     trainer: options.Trainer = None,
     out: options.Out = None,
@@ -51,13 +56,14 @@ def run(
     """Train, quantize, measure, judge and draw; ends in figures, a page and a verdict.
 
     Weights and the outputs of hidden layers are quantized.
-    Biases, the logit and, but for coordinates = true, the inputs stay float.
+    Biases, the logit and, unless --input-bits says otherwise, the inputs stay float.
     What has not learned in float (see learned in a study file) is not deployable.
 
     The same command goes on where it was stopped and ends with the same numbers.
     """
-    asked = {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden, "device": device}
-    config = (read_toml(Path(study)) if study is not None else StudyConfig()).with_options(
+    asked = {"target": target, "task": task, "label": label, "input_bits": input_bits}
+    asked |= {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden, "device": device}
+    config = (read_toml(Path(study), notify=notify) if study is not None else StudyConfig()).with_options(
         **asked,
         bits=None if bits is None else ",".join(bits),
         activations=None if activations is None else names_in(activations),

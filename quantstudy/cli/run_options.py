@@ -6,9 +6,27 @@ import typer
 
 from quantstudy.cli.options import listed, option
 from quantstudy.config.study import StudyConfig
+from quantstudy.targets.catalogue import TARGETS
 
 _DEFAULT = StudyConfig()
 
+TargetName = Annotated[
+    str | None,
+    option(
+        f"What is learnt: {', '.join(TARGETS)}; IMAGE[:threshold]; TABLE.csv, .parquet or .npz; or module:function of x "
+        f"and y. Default {_DEFAULT.target}.",
+        "NAME",
+        "--target",
+    ),
+]
+Task = Annotated[
+    str | None,
+    option("classes or regression, of your own target: an image's light and dark or its colours. Default classes.", "NAME"),
+]
+Label = Annotated[str | None, option("Column of a table that is predicted. Default label.", "COLUMN")]
+InputBits = Annotated[
+    str | None, option("Bits of the network's inputs, 2 to 16, or none. Default none.", "B", "--input-bits")
+]
 Bits = Annotated[
     list[str] | None,
     option(

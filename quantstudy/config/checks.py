@@ -6,7 +6,7 @@ from typing import Any
 
 from quantstudy.activations.catalogue import canonical_name
 from quantstudy.errors import BadInput
-from quantstudy.quantize.scheme import MAX_BITS
+from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS
 
 
 def activation_names(given: Any) -> tuple[str, ...]:
@@ -43,13 +43,27 @@ def whole_number(field: str, given: Any, low: int, high: int) -> int:
     return given
 
 
-def real_number(field: str, given: Any, low: float, high: float) -> float:
-    """Return a finite number within limits, given as a number or as text.
+def input_bits(given: Any) -> int:
+    """Return the bits of the network's inputs, 0 for `none`.
+
+    Raises:
+        BadInput: neither `none` nor a whole number of bits that there are.
+    """
+    if given in ("none", 0, "0") and not isinstance(given, bool):
+        return 0
+    try:
+        return whole_number("input_bits", given, MIN_BITS, MAX_BITS)
+    except BadInput:
+        raise BadInput("input_bits", given, f"none, or whole numbers from {MIN_BITS} to {MAX_BITS}") from None
+
+
+def real_number(field: str, given: Any, low: float, high: float, instead: str = "") -> float:
+    """Return a finite number within limits, given as a number or as text; `instead`: what else would be allowed.
 
     Raises:
         BadInput: not a finite number, or outside the limits.
     """
-    allowed = f"numbers from {low:g} to {high:g}"
+    allowed = f"{instead}numbers from {low:g} to {high:g}"
     try:
         number = float(given)
     except (TypeError, ValueError, OverflowError):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -15,9 +15,12 @@ from quantstudy.activations.catalogue import (
     UNBOUNDED,
     canonical_name,
 )
-from quantstudy.config.checks import activation_names, real_number, whole_number, whole_numbers
+from quantstudy.config.checks import activation_names, input_bits, real_number, whole_number, whole_numbers
+from quantstudy.config.metrics import RANKED, Ranked
 from quantstudy.errors import BadInput, choices
 from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_bits, studied_schemes
+from quantstudy.targets.catalogue import parse_target
+from quantstudy.targets.target import Target
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
@@ -27,6 +30,20 @@ SEEDS_PER_LOOK = 16
 
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
+HALFWAY = "halfway"
+"""What `learned` is where the line lies halfway between the best constant answer and the best float network."""
+
+OWN_DEFAULTS: dict[str, Any] = {
+    "steps": 3000,
+    "batch": 1024,
+    "lr": 0.1,
+    "grid": 128,
+    "hidden": (8, 8, 8),
+    "learned": HALFWAY,
+}
+"""Settings that a target chooses, with what they are where it does not say."""
+
+_TARGETS: Any = None  # the target chooses
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,9 @@ class StudyConfig:
 
     Attributes:
         name: names the run folder; letters, digits, `_`, `-` and `.`.
+        target: what is learnt: an entry of `targets.catalogue.TARGETS`, a picture, a table, or `module:function`.
+        task: `classes` or `regression`; the target's own unless it may be either.
+        label: column of a table that is to be predicted; empty: `label`.
         bits: bit widths to study; 8 bits always run as well, as the reference.
         activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Users'
             functions are imported when the study is run (`origins.require_functions`), so that a finished one can be
@@ -43,18 +63,20 @@ class StudyConfig:
         steps: Adam steps of training.
         batch: pixels per step, drawn afresh with replacement.
         lr: peak learning rate (10 % warm-up, cosine decay).
-        grid: pixels along one side of the plane.
+        grid: pixels along one side of the plane, at most.
         hidden: neurons of each hidden layer.
         frequency: Perlin noise cells along one side of the plane.
         placement: where activations are quantized: after the activation function, before it, or both.
         observer: how static activation ranges are chosen from the float network's outputs.
         weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
-        coordinates: quantize the network's input too.
+        input_bits: bits that the network's inputs are quantized to wherever activations are, 0 for none.
         allowed_drop: largest drop of held-out accuracy (a fraction) that the network one ships may have.
+        allowed_psnr_drop: the same of the held-out peak signal-to-noise ratio, dB, for a target of numbers.
         assurance: least share of networks trained this way that must stay within `allowed_drop`, for an activation to
             be deployable; this much is shown with 95 % confidence.
         min_accuracy: least held-out accuracy (a fraction) after quantization of every single network; 0 asks for none.
-        learned: least mean held-out accuracy in float (a fraction) of an activation that may be deployable at all.
+        learned: least mean held-out accuracy in float (a fraction) or PSNR (dB) of an activation that may be deployable
+            at all; `halfway`: halfway between the best constant answer and the best float network of the study.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
         quick: leave out the questions beyond the schemes: sensitivity, placement, bit cliff, cause.
@@ -63,23 +85,27 @@ class StudyConfig:
     """
 
     name: str = "default"
+    target: str = "islands"
+    task: str = ""
+    label: str = ""
     bits: tuple[int, ...] = (4,)
     activations: tuple[str, ...] = DEFAULT_ACTIVATIONS
     seeds: int = 32
-    steps: int = 3000
-    batch: int = 1024
-    lr: float = 0.1
-    grid: int = 128
-    hidden: tuple[int, ...] = (8, 8, 8)
+    steps: int = _TARGETS
+    batch: int = _TARGETS
+    lr: float = _TARGETS
+    grid: int = _TARGETS
+    hidden: tuple[int, ...] = _TARGETS
     frequency: float = 3.0
     placement: str = "post"
     observer: str = "minmax"
     weight_observer: str = "symmetric"
-    coordinates: bool = False
+    input_bits: int = 0
     allowed_drop: float = 0.02
+    allowed_psnr_drop: float = 1.0
     assurance: float = 0.8
     min_accuracy: float = 0.0
-    learned: float = 0.9
+    learned: float | str = _TARGETS
     device: str = "auto"
     trainer: str = "fused"
     quick: bool = False
@@ -89,11 +115,24 @@ class StudyConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
             raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
+        for key in ("target", "task", "label"):
+            if not isinstance(getattr(self, key), str):
+                raise BadInput(key, getattr(self, key), "text is needed")
+        entry = self.entry
+        object.__setattr__(self, "target", entry.name)
+        object.__setattr__(self, "task", entry.task)
+        for key, usual in OWN_DEFAULTS.items():
+            if getattr(self, key) is None:
+                object.__setattr__(self, key, entry.defaults.get(key, usual))
         checked: dict[str, Any] = {
             "bits": whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
             "activations": activation_names(self.activations),
             "hidden": whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
+            "input_bits": input_bits(self.input_bits),
         }
+        if self.learned != HALFWAY:
+            highest = 1.0 if self.task == "classes" else 200.0
+            checked["learned"] = real_number("learned", self.learned, 0.0, highest, f"{HALFWAY}, or ")
         for key, (low, high) in WHOLE_NUMBERS.items():
             checked[key] = whole_number(key, getattr(self, key), low, high)
         for key, (lowest, highest) in REAL_NUMBERS.items():
@@ -101,13 +140,25 @@ class StudyConfig:
         for key, allowed in CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise BadInput(key, getattr(self, key), choices(str(getattr(self, key)), allowed))
-        for key in ("coordinates", "quick", "until_decided"):
+        for key in ("quick", "until_decided"):
             if not isinstance(getattr(self, key), bool):
                 raise BadInput(key, getattr(self, key), "true or false")
         if self.until_decided and checked["max_seeds"] < checked["seeds"]:
             raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
+        if self.task != "classes" and checked["min_accuracy"]:
+            raise BadInput("min_accuracy", self.min_accuracy, f"0 for {entry.name}, which has numbers and no classes")
         for key, value in checked.items():
             object.__setattr__(self, key, value)
+
+    @property
+    def entry(self) -> Target:
+        """The target; neither its data nor a file of the user's has been read."""
+        return parse_target(self.target, task=self.task or None, label=self.label or None)
+
+    @property
+    def ranked(self) -> Ranked:
+        """What activations are ranked and deployed by."""
+        return RANKED[self.task]
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -151,7 +202,7 @@ class StudyConfig:
     @property
     def quantizes_hidden_outputs_only(self) -> bool:
         """Whether activations are quantized exactly where torchao's configurations do so: the inputs of layers 1 …."""
-        return self.placement == "post" and not self.coordinates
+        return self.placement == "post" and not self.input_bits
 
     @property
     def focus_bits(self) -> int:
@@ -179,14 +230,25 @@ class StudyConfig:
         return f"{self.name}-{self.digest}"
 
     def with_options(self, **options: Any) -> "StudyConfig":
-        """Return a copy in which every option that is not None replaces the field of its name."""
-        return replace(self, **{key: value for key, value in options.items() if value is not None})
+        """Return a copy in which every option that is not None replaces the field of its name.
+
+        With another target come its own settings, in place of those that the old one chose.
+        """
+        given = {key: value for key, value in options.items() if value is not None}
+        if not given.keys() & {"target", "task", "label"}:
+            return replace(self, **given)
+        chosen = OWN_DEFAULTS | dict(self.entry.defaults)
+        old: dict[str, Any] = {key: None for key, value in chosen.items() if getattr(self, key) == value}
+        if "target" in given:
+            old |= {"task": "", "label": ""}
+        return replace(self, **{**old, **given})
 
     def to_toml(self) -> str:
         """Return the study as TOML; `from_mapping(tomllib.loads(...))` gives an equal study back."""
         import tomli_w
 
-        return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()})
+        values = asdict(self) | {"input_bits": self.input_bits or "none"}
+        return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in values.items()})
 
 
 WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
@@ -201,8 +263,8 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
     "frequency": (0.1, 64.0),
     "allowed_drop": (0.0, 1.0),
     "assurance": (0.01, 0.999),
+    "allowed_psnr_drop": (0.0, 100.0),
     "min_accuracy": (0.0, 1.0),
-    "learned": (0.0, 1.0),
 }
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -214,13 +276,22 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def from_mapping(values: Mapping[str, Any]) -> StudyConfig:
+def from_mapping(values: Mapping[str, Any], notify: Callable[[str], None] = lambda line: None) -> StudyConfig:
     """Return the study that flat key-value pairs describe; missing keys take their defaults.
+
+    Args:
+        values: field → value. `coordinates`, of an older file, is read as `input_bits`.
+        notify: called with each line for the user.
 
     Raises:
         BadInput: an unknown key (with the nearest known one) or a bad value.
     """
     known = [field.name for field in fields(StudyConfig)]
+    if isinstance(older := values.get("coordinates"), bool) and "input_bits" not in values:
+        values = {key: value for key, value in values.items() if key != "coordinates"}
+        values["input_bits"] = StudyConfig(bits=values.get("bits", (4,))).focus_bits if older else 0
+        means = values["input_bits"] or "none"
+        notify(f"coordinates = {str(older).lower()} is read as input_bits = {means}, its name and meaning today")
     for key in values:
         if key == "multiverse":
             raise BadInput(key, values[key], "there is no such key in a study; quantstudy multiverse takes this table")

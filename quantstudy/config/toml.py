@@ -1,6 +1,7 @@
 """Study files: TOML with flat keys."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,17 @@ from quantstudy.config.study import StudyConfig, from_mapping
 from quantstudy.errors import BadInput
 
 
-def read_toml(path: Path, field: str = "STUDY.toml") -> StudyConfig:
-    """Return the study in a TOML file.
+def read_toml(
+    path: Path, field: str = "STUDY.toml", notify: Callable[[str], None] = lambda line: None
+) -> StudyConfig:
+    """Return the study in a TOML file; `notify` is called with each line for the user.
 
     Raises:
         BadInput: no such file, a folder, not readable as TOML (with the line), or a bad key or value.
     """
     values = toml_values(path, field)
     try:
-        return from_mapping(values)
+        return from_mapping(values, notify)
     except BadInput as error:
         raise BadInput(f"{path}: {error.field}", error.value, error.allowed) from None
 

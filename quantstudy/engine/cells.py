@@ -9,7 +9,7 @@ from itertools import pairwise
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.config.study import StudyConfig
+from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.engine.portability import device_of, origin
 from quantstudy.records.folders import file_name
 from quantstudy.records.provenance import version
@@ -36,6 +36,7 @@ class Cell:
         trained: key of the `train` cell that trained its networks; its own key if it is a `train` cell itself.
         place: index of its first seed within that `train` cell.
         made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
+        data: the same of the target's data.
     """
 
     stage: str
@@ -46,6 +47,7 @@ class Cell:
     trained: str
     place: int
     made_of: str = ""
+    data: str = ""
 
     @property
     def seeds(self) -> range:
@@ -72,7 +74,7 @@ class CellStatus:
 
 CHANGE_NO_CELL = (
     *("name", "activations", "seeds", "quick", "until_decided", "max_seeds"),
-    *("allowed_drop", "assurance", "min_accuracy", "learned"),
+    *("allowed_drop", "allowed_psnr_drop", "assurance", "min_accuracy", "learned"),
 )
 """Settings that decide which cells exist or how they are judged; no cell's content depends on them."""
 
@@ -105,7 +107,7 @@ def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int
     trained = _key("train", config, activation, start, min(start + together, end))
     key = trained if stage == "train" else _key(stage, config, activation, first, last)
     made_of = parse_activation(activation).made_of
-    return Cell(stage, activation, first, last, key, trained, first - start, made_of)
+    return Cell(stage, activation, first, last, key, trained, first - start, made_of, config.entry.made_of())
 
 
 COMPUTE = ("quantstudy", "torch", "torchao", "numpy", "noise", "numba", "llvmlite")
@@ -124,6 +126,8 @@ def _key(stage: str, config: StudyConfig, activation: str, first: int, last: int
         "arithmetic": REVISION,
         "versions": {name: version(name) for name in COMPUTE},
         "function": parse_activation(activation).fingerprint,  # a user's function may change
+        "data": config.entry.made_of(),  # and so may a file
+        "halfway": config.learned == HALFWAY,  # then the best constant answer is measured, too
         **origin(activation, config.trainer, device_of(config.device)),
     }
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
-from quantstudy.drift.heldout import DROP, QUANTIZED
 from quantstudy.engine.cells import Cell, cells
+from quantstudy.engine.learnt import data_of, kept
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records.cells import load_cell
@@ -22,7 +22,6 @@ from quantstudy.records.folders import weights_file
 from quantstudy.records.run import Run
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.records.store import npz, write_records
-from quantstudy.targets.islands import island_masks
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that decide which seed is shown, and when there are enough seeds."""
@@ -31,10 +30,10 @@ RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
 def common_seed(run: Run) -> int:
     """Return the seed that the figures show of every activation, so that all are seen on the same islands.
 
-    It is the lower median of the flip rates at the focus scheme, averaged over the activations. Seeds at which the most
+    It is the lower median of the flip rates (for numbers: of the drops of PSNR) at the focus scheme, averaged over the activations. Seeds at which the most
     activations have a finite rate go before all others; if no activation has one anywhere, it is the first seed.
     """
-    rates = _focus(run, "flip_rate")
+    rates = _focus(run, run.config.ranked.disturbed)
     known = np.isfinite(rates)
     seeds = np.flatnonzero(known.sum(axis=0) == known.sum(axis=0).max())
     if not known[:, seeds].any():
@@ -44,11 +43,12 @@ def common_seed(run: Run) -> int:
 
 
 def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the held-out accuracy after quantization by the focus scheme, and its drop, as far as they are measured.
+    """Return what is ranked, after quantization by the focus scheme, and its drop, as far as they are measured.
 
     Both [activations, seeds]; activations without a finite value at any seed are left out.
     """
-    found, drop = _focus(run, QUANTIZED), _focus(run, DROP)
+    ranked = run.config.ranked
+    found, drop = _focus(run, ranked.quantized), _focus(run, ranked.drop)
     measured = np.isfinite(found).any(axis=1)
     return found[measured], drop[measured]
 
@@ -79,9 +79,9 @@ def gather(run: Run) -> dict[str, str]:
     if not config.quick:
         digests |= _joined(run, "vary", VARIATION_TABLES)
     histograms = [_table(_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)]
-    masks = island_masks(range(config.seeds), config.grid, config.frequency)
+    labels, arrays = kept(data_of(config, range(config.seeds)))
     files = {
-        "masks.npz": npz({"mask": masks}),
+        labels: npz(arrays),
         "histograms.parquet": to_parquet([_pooled(histograms)], HISTOGRAMS),
     }
     for activation in config.activations:

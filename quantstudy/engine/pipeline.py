@@ -14,6 +14,7 @@ from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.interrupts import as_they_finish
+from quantstudy.engine.learnt import about, data_of
 from quantstudy.engine.notices import LOGGER, Notify, log, once
 from quantstudy.engine.portability import notices
 from quantstudy.engine.simulated_only import simulated_only
@@ -61,6 +62,7 @@ def run_study(
     """
     executor, notify = executor or ThisProcess(), once(notify)
     require_functions(config)
+    data_of(config, (0,))  # what a user gave must hold a study's data before anything is written
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:
@@ -118,8 +120,9 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
         digests |= gather_maps(run, shown)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
-    about = {"state": "complete", "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
-    write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another processor
+    learnt = about(run.config, data_of(run.config, range(run.config.seeds)))
+    done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
+    write_manifest(run, run.manifest() | {"processor": processor()} | done)  # it may have begun on another processor
     return run
 
 

@@ -6,6 +6,10 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 
 
+NARROW = "inputs 1: torchao can't quantize layers of 1 input, only the simulated path runs"
+"""The notice that a user reads where a target has one input."""
+
+
 def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …).
 
@@ -39,6 +43,6 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
         )
     if not config.quantizes_hidden_outputs_only:
         yield (
-            f"placement {config.placement}, coordinates {str(config.coordinates).lower()}: torchao quantizes the "
+            f"placement {config.placement}, input_bits {config.input_bits or 'none'}: torchao quantizes the "
             "outputs of hidden layers and nothing else, only the simulated path runs"
         )

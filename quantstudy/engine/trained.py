@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import SEEDS_PER_CELL
+from quantstudy.engine.learnt import data_of
 from quantstudy.engine.portability import origin
 from quantstudy.networks.stack import Stack, from_arrays, initial_stack
 from quantstudy.networks.training import train
 from quantstudy.records import cache
 from quantstudy.targets.islands import island_masks
+from quantstudy.targets.target import Data, Examples
 
 Notify = Callable[[str], None]
 
-SETTINGS = ("steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
+SETTINGS = ("target", "task", "label", "steps", "batch", "lr", "grid", "hidden", "frequency", "trainer")
 """Settings of a study that the weights depend on, besides activation, seeds and device."""
 
 
@@ -43,6 +45,7 @@ def trained_arrays(
     function = parse_activation(activation)
     settings = {name: getattr(config, name) for name in SETTINGS}
     settings |= {"activation": activation, "first": seeds.start, "last": seeds.stop, "device": device}
+    settings |= {"made_of": config.entry.made_of()}
     settings |= origin(activation, config.trainer, device)
     if function.fingerprint:
         settings["fingerprint"] = function.fingerprint
@@ -51,12 +54,12 @@ def trained_arrays(
     if arrays is None:
         if function.kernel is None and config.trainer == "fused":
             notify(f"{activation} has no kernel: it is trained by the reference trainer, some ten times slower")
-        start = initial_stack(function, seeds, config.hidden)
-        masks = island_masks(seeds, config.grid, config.frequency)
+        data = data_of(config, seeds)
+        inputs = data.measured.inputs.shape[1]
         trained, _ = train(
-            start,
+            initial_stack(function, seeds, config.hidden, inputs, data.outputs),
             seeds,
-            masks,
+            _examples(data),
             steps=config.steps,
             batch=config.batch,
             lr=config.lr,
@@ -68,6 +71,14 @@ def trained_arrays(
         if not function.failed:  # not kept after a failure: next time it may work
             cache.store_stack(key, arrays, notify)
     return arrays
+
+
+def _examples(data: Data) -> Examples | NDArray[np.bool_]:
+    """Return what is learnt: two classes of all pixels of a square plane as masks, whose coordinates need no memory."""
+    learnt = data.training
+    if data.square is None or data.trained is not None or data.outputs != 1 or learnt.labels.ndim == 3:
+        return learnt
+    return learnt.labels.reshape(len(learnt.labels), *data.square)
 
 
 def trained_stack(config: StudyConfig, activation: str, first: int, last: int) -> tuple[Stack, NDArray[np.bool_]]:

@@ -8,24 +8,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.executors import available_cores, return_memory
+from quantstudy.engine.learnt import data_of
 from quantstudy.engine.portability import device_of
-from quantstudy.engine.simulated_only import runs_in_torchao
+from quantstudy.engine.simulated_only import NARROW, runs_in_torchao
 from quantstudy.engine.trained import trained_arrays
 from quantstudy.errors import StudyFailure
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.drift import ANALYSES, float_rows, histogram_rows
-from quantstudy.measure.evaluation import Effect, Subject, heldout_islands, subject
+from quantstudy.measure.evaluation import Effect, Subject, measured
 from quantstudy.measure.maps import pictures
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.parity import plan_rows
@@ -41,7 +40,7 @@ from quantstudy.quantize.torchao_backend import RealResult, run_torchao
 from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
 from quantstudy.records.store import npz
-from quantstudy.targets.islands import island_masks
+from quantstudy.targets.target import Data
 
 Files = dict[str, bytes]
 Notify = Callable[[str], None]
@@ -55,6 +54,8 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     with one_thread(), torch.no_grad():
         if parse_activation(unit.activation).made_of != unit.made_of:
             raise StudyFailure(f"{unit.activation} is another function now than when the run was begun; run again")
+        if config.entry.made_of() != unit.data:
+            raise StudyFailure(f"{config.target} holds other data now than when the run was begun; run again")
         try:
             files = STAGES[unit.stage](folder, config, unit, device, notices.append)
         except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
@@ -79,7 +80,7 @@ def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
 
 
 def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
-    metrics, plans = float_rows(on), []
+    metrics, plans = float_rows(on, config.learned), []
     for scheme in config.schemes:
         effect = quantize(on, config, scheme, notify=notify)
         for analysis in ANALYSES.values():
@@ -108,7 +109,7 @@ def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify
 
 def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Evaluate one seed of one stack for the figures; → maps.npz."""
-    on = subject(*_trained(folder, config, unit, device))
+    on = measured(*_trained(folder, config, unit, device), heldout=False)
     focus = IntFormat(config.focus_bits)
     shown = [scheme for bits in config.bits for scheme in schemes_for(bits)]
     effects = [quantize(on, config, scheme, with_torchao=False) for scheme in shown]
@@ -141,18 +142,17 @@ STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
 
 def _subject(folder: Path, config: StudyConfig, unit: Cell, device: str) -> Subject:
     """Return the trained stack of a cell's seeds as what is measured, held-out points included."""
-    heldout = heldout_islands(unit.seeds, config.grid, config.frequency, device)
-    return subject(*_trained(folder, config, unit, device), heldout)
+    return measured(*_trained(folder, config, unit, device))
 
 
-def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, NDArray[np.bool_]]:
-    """Return the trained stack of a cell's seeds, the seeds and their masks."""
+def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, Data]:
+    """Return the trained stack of a cell's seeds, the seeds and their data."""
     files = load_cell(folder, unit.trained)
     if files is None:
         raise StudyFailure(f"{folder / 'cells' / unit.trained} is gone or damaged; run again to train it")
     stack = from_arrays(parse_activation(unit.activation), load(files["weights.safetensors"]))
     chosen = stack.select(slice(unit.place, unit.place + len(unit.seeds)))
-    return chosen.to(device), unit.seeds, island_masks(unit.seeds, config.grid, config.frequency)
+    return chosen.to(device), unit.seeds, data_of(config, unit.seeds)
 
 
 def quantize(
@@ -164,20 +164,23 @@ def quantize(
     notify: Notify = lambda line: None,
 ) -> Effect:
     """Return the effect of one scheme on the subject, by the simulated path and, where torchao has it, by torchao."""
-    plan = plan_of(on.stack, on.maps, config, scheme)
+    plan = plan_of(on.stack, on.calibration, config, scheme)
     real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
     heldout = dict(zip(("simulated",), on.heldout_logits([plan]), strict=False))  # empty without held-out points
     if real is not None and on.heldout is not None:
-        pixels = on.maps.points.shape[1]
-        heldout["torchao"] = on.logit(real.logit[:, :, pixels:])
-        real = replace(real, logit=real.logit[:, :, :pixels])
+        points = on.maps.points.shape[-1]
+        heldout["torchao"] = on.heldout_answers(real.logit[:, :, points:])
+        real = replace(real, logit=real.logit[:, :, :points])
     maps = isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points)
     return Effect(plan, *maps, real, heldout)
 
 
 def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
-    """Return what torchao gives on the plane and then at the held-out points, None where it would give garbage."""
-    points = on.maps.points if on.heldout is None else torch.cat([on.maps.points, on.heldout.points], dim=1)
+    """Return what torchao gives where measured and then at the held-out points, None where it would give garbage."""
+    points = on.maps.points if on.heldout is None else torch.cat([on.maps.points, on.heldout.points], dim=-1)
+    if on.stack.inputs == 1:
+        notify(NARROW)
+        return None
     if multiplies_integers(plan.scheme) and not exact_products(on.stack, points):
         notify(INEXACT)
         return None
@@ -189,8 +192,7 @@ def prepare_to_measure() -> None:
     config = StudyConfig(activations=("hardgelu",), seeds=1, grid=9)
     stack = initial_stack(parse_activation("hardgelu"), (0,), config.hidden)
     with one_thread(), torch.no_grad():
-        islands = (0,), config.grid, config.frequency
-        _measured(subject(stack, (0,), island_masks(*islands), heldout_islands(*islands)), config, lambda line: None)
+        _measured(measured(stack, (0,), data_of(config, (0,))), config, lambda line: None)
 
 
 def _about_compiling() -> list[str]:

@@ -49,7 +49,8 @@ def judge_run(run: "Run") -> dict[str, Any]:
 def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
     names, seeds, limits = run.config.activations, run.config.seeds, limits_of(run.config)
     rule, schemes = rule_of(run.config), list(map(str, schemes_for(run.config.focus_bits)[:3]))
-    chosen = {key: getattr(run.config, key) for key in ("placement", "coordinates", "observer", "weight_observer")}
+    chosen = {key: getattr(run.config, key) for key in ("placement", "observer", "weight_observer")}
+    chosen["coordinates"] = bool(run.config.input_bits)
     return {
         "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes),
         "placement": judge_placement(

@@ -10,8 +10,6 @@ import pyarrow as pa
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED, capped
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
-from quantstudy.drift.decision import accuracy
-from quantstudy.drift.heldout import FLOAT
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, plan_of, static_schemes
 from quantstudy.networks.stack import Stack
@@ -33,11 +31,11 @@ def cause_rows(subject: Subject, config: StudyConfig) -> pa.Table:
 
 
 def _plain(subject: Subject, config: StudyConfig) -> list[Variant]:
-    variants = [_in_float(subject, "plain", subject.stack, subject.float_logits.accuracy)]
+    variants = [_in_float(subject, "plain", subject.stack, subject.score)]
     calibrated = subject.activation in (*CAPPED_BASES, BOUNDED)
     for variant, observer in (("plain", config.observer), *([("calibrated", "mse")] if calibrated else [])):
         settings = config.with_options(observer=observer)
-        variants += _quantized(subject, variant, settings, subject.stack, subject.maps)
+        variants += _quantized(subject, variant, settings, subject.stack, subject.calibration)
     return variants
 
 
@@ -45,15 +43,17 @@ def _capped(subject: Subject, config: StudyConfig) -> list[Variant]:
     """The same weights under the activation capped where the bounded one is, its ranges taken from that."""
     stack = subject.stack.with_activation(capped(subject.stack.activation, ACTIVATIONS[BOUNDED].cap))
     maps = float_maps(stack, subject.maps.points)
-    right = accuracy(subject.logit(maps.logit), subject.masks)
-    return [_in_float(subject, "capped", stack, right), *_quantized(subject, "capped", config, stack, maps)]
+    right = subject.answers.score(subject.logit(maps.logit), subject.asked)
+    quantized = _quantized(subject, "capped", config, stack, subject.calibration_of(maps))
+    return [_in_float(subject, "capped", stack, right), *quantized]
 
 
-def _in_float(subject: Subject, variant: str, stack: Stack, on_plane: Floats) -> Variant:
-    right = {"accuracy_float": on_plane}
+def _in_float(subject: Subject, variant: str, stack: Stack, score: Floats) -> Variant:
+    ranked = subject.answers.ranked
+    found = {ranked.float.removeprefix("heldout_"): score}
     if subject.heldout is not None:
-        right[FLOAT] = subject.heldout_accuracy_of(stack)
-    return {"variant": variant, "scheme": "float"}, right
+        found[ranked.float] = subject.heldout_score_of(stack)
+    return {"variant": variant, "scheme": "float"}, found
 
 
 def _quantized(subject: Subject, variant: str, config: StudyConfig, stack: Stack, maps: FloatMaps) -> list[Variant]:

@@ -15,6 +15,6 @@ def cliff_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of weights, activations and both quantized to every bit width, placed and calibrated as the study says."""
     schemes = [(part, bits, scheme) for bits in CLIFF_BITS for part, scheme in static_schemes(bits).items()]
     what = [{"quantized": part, "bits": bits, "scheme": str(scheme)} for part, bits, scheme in schemes]
-    plans = [plan_of(subject.stack, subject.maps, config, scheme) for _, _, scheme in schemes]
+    plans = [plan_of(subject.stack, subject.calibration, config, scheme) for _, _, scheme in schemes]
     variants = list(zip(what, effects_of(subject, plans), strict=True))
     return variant_rows(CLIFF, subject.activation, subject.seeds, variants)

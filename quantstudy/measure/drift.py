@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 from torch import Tensor
 
-from quantstudy.drift import complexity, contours, decision, folds, heldout, layers, ranges, topology
+from quantstudy.drift import complexity, contours, folds, layers, ranges, topology
+from quantstudy.config.study import HALFWAY
+from quantstudy.measure.answers import TWO_CLASSES, in_halves, trivial_score
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer
@@ -15,24 +17,25 @@ from quantstudy.records.schemas import HISTOGRAMS, metric_rows, rows
 
 
 def decision_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
-    """Rows of the decision's drift, on the plane and at the held-out points, scope `network`, for each backend."""
+    """Rows of the answers' drift, where measured and held out, scope `network`, for each backend.
+
+    The boundary and the islands are those of two classes on a plane.
+    """
     logits = {"simulated": effect.accumulated.logit}
     if effect.real is not None:
         logits["torchao"] = effect.real.logit
-    before = subject.float_logits
+    before, kind = subject.float_logits, subject.answers
     tables = []
     for backend, tensor in logits.items():
         after = subject.logit(tensor)
-        values = {
-            **decision.decision_drift(before, after),
-            **contours.boundary_measures(before.maps, after),
-            **topology.island_measures(before.maps, after),
-        }
-        del values["accuracy_float"], values["logit_margin"]  # they stand once, in `float_rows`
+        values = {name: value for name, value in kind.drift(before, after).items() if name not in ONCE}
+        if subject.plane and kind is TWO_CLASSES:
+            values |= contours.boundary_measures(before.maps, after)
+            values |= topology.island_measures(before.maps, after)
         if subject.heldout is not None:
-            beside, target = effect.heldout[backend], subject.heldout.target
-            values |= heldout.heldout_measures(subject.heldout_accuracy, beside, target)
-            values |= heldout.halves(beside, target)
+            beside = effect.heldout[backend]
+            values |= subject.heldout_measures(beside)
+            values |= in_halves(kind, beside, subject.heldout.asked)
         tables.append(_metric_rows(subject, values, effect.scheme, backend))
     return tables
 
@@ -50,7 +53,7 @@ def fold_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
                     **folds.fold_drift(
                         subject.folds(layer), subject.on_plane(maps.outputs[layer]), **_representable(quantizer)
                     ),
-                    **_crease_measures(subject, effect, layer, view),
+                    **(_crease_measures(subject, effect, layer, view) if subject.plane else {}),
                 }
             values |= {f"{name}_{view}": value for name, value in measured.items()}
             summary |= {f"{name}_{view}": value for name, value in layers.layer_measures(measured).items()}
@@ -73,21 +76,31 @@ def code_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     return tables
 
 
-def float_rows(subject: Subject) -> list[pa.Table]:
-    """Rows of the float networks: accuracy, logit margin, output ranges per layer, complexity per fold."""
-    network = {"accuracy_float": subject.float_logits.accuracy, "logit_margin": subject.float_logits.margin}
+def float_rows(subject: Subject, learned: float | str = HALFWAY) -> list[pa.Table]:
+    """Rows of the float networks: how good they are, logit margin, output ranges per layer, complexity per fold.
+
+    Beside them stands the best constant answer, but for the islands, whose line of what has learned is a number.
+    """
+    before, kind = subject.float_logits, subject.answers
+    if kind.ranked.unit == "dB":
+        network = {"psnr_float": subject.score}
+    else:
+        network = {"accuracy_float": subject.score, "logit_margin": before.margin}
     if subject.heldout is not None:
-        network[heldout.FLOAT] = subject.heldout_accuracy
+        network[kind.ranked.float] = subject.heldout_score
+        if learned == HALFWAY:
+            network[kind.ranked.trivial] = trivial_score(subject.data)
     tables = [_metric_rows(subject, network, "float", "float")]
     for layer, outputs in enumerate(subject.maps.outputs):
         maps = subject.on_plane(outputs)
         tables.append(_metric_rows(subject, ranges.range_measures(maps), "float", "float", layer))
-        tables.append(_metric_rows(subject, complexity.complexity_measures(maps), "float", "float", layer))
+        if subject.plane:
+            tables.append(_metric_rows(subject, complexity.complexity_measures(maps), "float", "float", layer))
     return tables
 
 
 def histogram_rows(subject: Subject) -> list[pa.Table]:
-    """Histogram of each hidden layer's float outputs, pooled over the models, their neurons and the plane."""
+    """Histogram of each hidden layer's float outputs, pooled over the models, their neurons and the points."""
     tables = []
     for layer, outputs in enumerate(subject.maps.outputs):
         left, right, count = ranges.histogram(subject.on_plane(outputs))
@@ -104,6 +117,9 @@ def histogram_rows(subject: Subject) -> list[pa.Table]:
         )
     return tables
 
+
+ONCE = ("accuracy_float", "logit_margin", "psnr_float")
+"""Measures of the float networks, which stand once, in `float_rows`."""
 
 Analysis = Callable[[Subject, Effect], list[pa.Table]]
 
@@ -143,7 +159,7 @@ def _crease_measures(subject: Subject, effect: Effect, layer: int, view: str) ->
 
 def _what_bends(effect: Effect, layer: int, view: str) -> Any:
     """What a layer's pre-activation depends on: the layer's own weights, and on the whole scheme if its inputs do."""
-    float_inputs = effect.plan.coordinates is None if layer == 0 else view == "isolated"
+    float_inputs = effect.plan.inputs is None if layer == 0 else view == "isolated"
     return effect.plan.scheme.weights if float_inputs else effect.scheme
 
 

@@ -1,4 +1,4 @@
-"""What the analyses look at: the float stack on its plane, and what one scheme did to it."""
+"""What the analyses look at: the float stack and its maps, and what one scheme did to it."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quantstudy.drift.arrays import Floats
 from quantstudy.drift.contours import Contours, contours, crease_measures
-from quantstudy.drift.decision import FloatLogits, accuracy, float_logits
 from quantstudy.drift.folds import FloatFolds, float_folds
+from quantstudy.measure.answers import TWO_CLASSES, Answers, Wanted, answers_of, wanted
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import QuantizedMaps, quantized_logits
 from quantstudy.quantize.plan import FloatMaps, Plan, float_maps
 from quantstudy.quantize.torchao_backend import RealResult
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane
+from quantstudy.targets.target import Data, Examples
 
 Maps = NDArray[np.float32]
 
@@ -27,17 +29,14 @@ class Heldout:
     """Points that the networks are neither trained on nor calibrated with.
 
     Attributes:
-        points: inputs [2, points].
-        target: what they should decide there, [seeds, grid, grid].
+        points: inputs [in, points], or [models, in, points] where each network has its own.
+        asked: what they should answer there.
+        plane: (rows, columns) of the points, None where they are no plane.
     """
 
     points: Tensor
-    target: NDArray[np.bool_]
-
-
-def heldout_islands(seeds: Sequence[int], grid: int, frequency: float, device: str = "cpu") -> Heldout:
-    """Return the held-out points of the islands: the plane's lattice shifted by half a pixel."""
-    return Heldout(torch.from_numpy(heldout_plane(grid)).to(device), heldout_masks(seeds, grid, frequency))
+    asked: Wanted
+    plane: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,16 @@ class Subject:
 
     Attributes:
         seeds: the models' seeds.
-        masks: targets [seeds, grid, grid].
         stack: the float networks.
-        maps: their maps over the plane.
-        whole: every parameter is finite, [seeds]; what other networks decide has no meaning, whatever comes out.
-        heldout: points beside those of the plane, None where nothing is measured there.
+        data: what they have learnt.
+        maps: their maps over the measured points.
+        whole: every parameter is finite, [seeds]; what other networks answer has no meaning, whatever comes out.
+        heldout: points beside the measured ones, None where nothing is measured there.
     """
 
     seeds: Sequence[int]
-    masks: NDArray[np.bool_]
     stack: Stack
+    data: Data
     maps: FloatMaps
     whole: NDArray[np.bool_]
     heldout: Heldout | None = None
@@ -66,28 +65,70 @@ class Subject:
         """Canonical name of the stack's activation."""
         return self.stack.activation.name
 
+    @property
+    def plane(self) -> tuple[int, int] | None:
+        """(rows, columns) of the measured points, None where they are no plane."""
+        return self.data.plane
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The kind of answers that are asked for."""
+        return answers_of(self.data)
+
+    @cached_property
+    def asked(self) -> Wanted:
+        """What should come out at the measured points."""
+        return wanted(self.data, self.data.measured, self.plane)
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """What two classes should be, [seeds, rows, columns]."""
+        return self.asked.labels
+
     def on_plane(self, tensor: Tensor) -> Maps:
-        """Return [models, neurons, points] as maps [models, neurons, grid, grid]."""
-        return tensor.cpu().numpy().reshape(*tensor.shape[:2], *self.masks.shape[1:])
+        """Return [models, neurons, points] as maps [models, neurons, rows, columns]; without a plane there is one row.
+        """
+        return tensor.cpu().numpy().reshape(*tensor.shape[:2], *(self.plane or (1, tensor.shape[2])))
 
     @cached_property
-    def float_logits(self) -> FloatLogits:
-        """The float logits and their target, to compare quantized ones with."""
-        return float_logits(self.logit(self.maps.logit), self.masks)
+    def calibration(self) -> FloatMaps:
+        """The float maps over the points that the networks were trained on: what ranges are taken from."""
+        return self.calibration_of(self.maps)
+
+    def calibration_of(self, maps: FloatMaps) -> FloatMaps:
+        """Return other networks' float maps over the points that these were trained on."""
+        trained = self.data.trained
+        return maps if trained is None else maps.at(torch.from_numpy(trained).long().to(maps.logit.device))
 
     @cached_property
-    def heldout_accuracy(self) -> NDArray[np.float64]:
-        """Accuracy of the float networks at the held-out points, [models]; NaN if there are none."""
-        return self.heldout_accuracy_of(self.stack)
+    def float_logits(self) -> Any:
+        """The float answers, to compare quantized ones with."""
+        return self.answers.reference(self.logit(self.maps.logit), self.asked)
 
-    def heldout_accuracy_of(self, stack: Stack) -> NDArray[np.float64]:
-        """Return the accuracy of other float networks at the held-out points, [models]; NaN if there are none."""
+    @property
+    def score(self) -> Floats:
+        """How good the float networks are where they are measured, [models]."""
+        return self.answers.score_of(self.float_logits)
+
+    @cached_property
+    def heldout_score(self) -> Floats:
+        """How good the float networks are at the held-out points, [models]; NaN if there are none."""
+        return self.heldout_score_of(self.stack)
+
+    @property
+    def heldout_accuracy(self) -> Floats:
+        """`heldout_score` by its name for classes."""
+        return self.heldout_score
+
+    def heldout_score_of(self, stack: Stack) -> Floats:
+        """Return how good other float networks are at the held-out points, [models]; NaN if there are none."""
         if self.heldout is None:
             return np.full(len(self.seeds), np.nan)
-        return accuracy(self.logit(float_maps(stack, self.heldout.points).logit), self.heldout.target)
+        found = float_maps(stack, self.heldout.points).logit
+        return self.answers.score(self._answers(found, self.heldout.plane), self.heldout.asked)
 
     def heldout_logits(self, plans: Sequence[Plan], stack: Stack | None = None) -> list[Maps]:
-        """Return the logits [models, grid, grid] at the held-out points by each of several plans; none without points.
+        """Return the answers at the held-out points by each of several plans; none without points.
 
         Args:
             plans: of one and the same stack.
@@ -95,7 +136,23 @@ class Subject:
         """
         if self.heldout is None:
             return []
-        return [self.logit(logit) for logit in quantized_logits(stack or self.stack, plans, self.heldout.points)]
+        found = quantized_logits(stack or self.stack, plans, self.heldout.points)
+        return [self.heldout_answers(logit) for logit in found]
+
+    def heldout_answers(self, logit: Tensor) -> Maps:
+        """Return what the last layer gives at the held-out points as answers, see `logit`."""
+        return self._answers(logit, None if self.heldout is None else self.heldout.plane)
+
+    def heldout_measures(self, answers: Maps) -> dict[str, Floats]:
+        """Return how good quantized answers at the held-out points are, and how much is lost.
+
+        Raises:
+            ValueError: there are no held-out points.
+        """
+        if self.heldout is None:
+            raise ValueError("heldout: there are no held-out points")
+        kind, after = self.answers, self.answers.score(answers, self.heldout.asked)
+        return {kind.ranked.quantized: after, kind.ranked.drop: kind.loss(self.heldout_score, after)}
 
     def folds(self, layer: int) -> FloatFolds:
         """Return the float folds of a layer, to compare quantized ones with."""
@@ -129,9 +186,17 @@ class Subject:
         return self._kept[key]
 
     def logit(self, tensor: Tensor) -> Maps:
-        """Return [models, 1, points] as maps [models, grid, grid], NaN for the networks that are not `whole`."""
-        maps = self.on_plane(tensor)[:, 0]
-        return maps if self.whole.all() else np.where(self.whole[:, None, None], maps, np.float32(np.nan))
+        """Return what the last layer gives, [models, outputs, points], as answers: NaN for networks not `whole`.
+
+        For two classes [models, rows, columns], else [models, outputs, points].
+        """
+        return self._answers(tensor, self.plane)
+
+    def _answers(self, tensor: Tensor, plane: tuple[int, int] | None) -> Maps:
+        found = tensor.cpu().numpy()
+        if self.answers is TWO_CLASSES:
+            found = found.reshape(len(found), *(plane or (1, found.shape[2])))
+        return found if self.whole.all() else np.where(self.whole[:, None, None], found, np.float32(np.nan))
 
 
 @dataclass(frozen=True)
@@ -143,7 +208,7 @@ class Effect:
         isolated: simulated maps, one layer quantized at a time.
         accumulated: simulated maps, the whole network quantized.
         real: what torchao gave, None where it has no such scheme.
-        heldout: backend → logits [models, grid, grid] at the held-out points; empty without such points.
+        heldout: backend → answers at the held-out points; empty without such points.
     """
 
     plan: Plan
@@ -158,9 +223,51 @@ class Effect:
         return str(self.plan.scheme)
 
 
-def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Heldout | None = None) -> Subject:
-    """Return the subject of a trained stack, its float maps evaluated over the masks' plane."""
-    points = torch.from_numpy(plane(masks.shape[1])).to(stack.weights[0].device)
+def measured(stack: Stack, seeds: Sequence[int], data: Data, *, heldout: bool = True) -> Subject:
+    """Return the subject of a trained stack, its float maps evaluated over the measured points.
+
+    Args:
+        stack: the networks.
+        seeds: theirs.
+        data: of these seeds.
+        heldout: measure at the held-out points, too.
+    """
+    device = stack.weights[0].device
     parameters = (part.flatten(1).isfinite().all(dim=1) for part in stack.parameters())
     whole = torch.stack(list(parameters)).all(dim=0).cpu().numpy()
-    return Subject(seeds, masks, stack, float_maps(stack, points), whole, heldout)
+    beside = None
+    if heldout:
+        # the held-out lattice of a plane is one, too; a part of its pixels is not
+        shape = data.plane if data.trained is None else None
+        asked = wanted(data, data.heldout, shape)
+        beside = Heldout(_tensor(data.heldout.inputs).to(device), asked, shape)
+    maps = float_maps(stack, _tensor(data.measured.inputs).to(device))
+    return Subject(seeds, stack, data, maps, whole, beside)
+
+
+def _tensor(inputs: NDArray[np.float32]) -> Tensor:
+    """Return inputs [1 or seeds, in, points], those of all networks alike as [in, points]."""
+    found = torch.from_numpy(np.array(inputs))  # a copy: cached arrays can't be written to, which torch warns of
+    return found[0] if len(found) == 1 else found
+
+
+def subject(
+    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Examples | None = None
+) -> Subject:
+    """Return the subject of networks that have learnt masks over the plane's pixels, see `measured`.
+
+    Args:
+        stack: the networks.
+        seeds: theirs.
+        masks: [seeds, grid, grid].
+        heldout: `heldout_islands` or None.
+    """
+    points = Examples(plane(masks.shape[1])[None], masks.reshape(len(masks), -1))
+    data = Data(points, heldout or points, 1, plane=masks.shape[1:], classes=("sea", "island"))
+    return measured(stack, seeds, data, heldout=heldout is not None)
+
+
+def heldout_islands(seeds: Sequence[int], grid: int, frequency: float) -> Examples:
+    """Return the held-out points of the islands: the plane's lattice shifted by half a pixel."""
+    masks = heldout_masks(seeds, grid, frequency)
+    return Examples(heldout_plane(grid)[None], masks.reshape(len(masks), -1))

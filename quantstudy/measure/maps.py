@@ -8,37 +8,66 @@ from numpy.typing import NDArray
 
 from quantstudy.drift.complexity import chain_of_folds
 from quantstudy.drift.ranges import histogram
+from quantstudy.measure.answers import MORE_CLASSES, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 
 
 def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict[str, NDArray[Any]]:
     """Return the arrays of maps.npz for one activation, named `ACTIVATION/…`.
 
+    Of every target histograms of the outputs; where there is a plane, or one input to draw over, its answers and the
+    most complex chain of folds, too.
+
     Args:
         subject: a stack of one model.
         effects: the schemes to show, simulated.
         folds_of: the scheme whose quantized folds are shown beside the float ones.
     """
+    before = [subject.on_plane(outputs)[0] for outputs in subject.maps.outputs]
+    bins = [histogram(outputs) for outputs in before]
     arrays: dict[str, NDArray[Any]] = {
         "seed": np.array(subject.seeds[0]),
-        "target": subject.masks[0],
-        "float/logit": subject.logit(subject.maps.logit)[0],
+        "histogram/layer": np.repeat(np.arange(len(bins)), [len(left) for left, _, _ in bins]),
+        "histogram/bin_left": np.concatenate([left for left, _, _ in bins]),
+        "histogram/count": np.concatenate([count for _, _, count in bins]),
     }
-    for effect in effects:
-        arrays[f"{effect.scheme}/logit"] = subject.logit(effect.accumulated.logit)[0]
-    before = [subject.on_plane(outputs)[0] for outputs in subject.maps.outputs]
-    (folded,) = (effect for effect in effects if effect.scheme == folds_of)
-    after = [subject.on_plane(outputs)[0] for outputs in folded.accumulated.outputs]
-    bins = [histogram(outputs) for outputs in before]
-    arrays["histogram/layer"] = np.repeat(np.arange(len(bins)), [len(left) for left, _, _ in bins])
-    arrays["histogram/bin_left"] = np.concatenate([left for left, _, _ in bins])
-    arrays["histogram/count"] = np.concatenate([count for _, _, count in bins])
-    chain = chain_of_folds(before, [w[0].cpu().numpy() for w in subject.stack.weights[1:-1]])
-    arrays["chain/layer"] = np.array([step.layer for step in chain.steps], dtype=np.int64)
-    arrays["chain/neuron"] = np.array([step.neuron for step in chain.steps], dtype=np.int64)
-    arrays["chain/share"] = np.array([step.share for step in chain.steps], dtype=np.float64)
-    shape = (len(chain.steps), *subject.masks.shape[1:])
-    for name, maps in (("float", before), ("quantized", after)):
-        picked = [maps[step.layer][step.neuron] for step in chain.steps]
-        arrays[f"chain/{name}"] = np.array(picked, dtype=np.float32).reshape(shape)
+    if subject.plane or subject.stack.inputs == 1:
+        (folded,) = (effect for effect in effects if effect.scheme == folds_of)
+        after = [subject.on_plane(outputs)[0] for outputs in folded.accumulated.outputs]
+        arrays |= _answers(subject, effects) | _chain(subject, before, after)
     return {f"{subject.activation}/{name}": array for name, array in arrays.items()}
+
+
+def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[Any]]:
+    """Target and answers: two classes `logit` [rows, columns]; more `class` [rows, columns]; numbers `output`.
+
+    The outputs are [rows, columns, outputs], in units of the labels; without a plane there is one row, over `x`.
+    """
+    tensors = {"float": subject.maps.logit} | {effect.scheme: effect.accumulated.logit for effect in effects}
+    answers = {name: subject.logit(tensor)[0] for name, tensor in tensors.items()}
+    shape, target = subject.plane or (1, subject.maps.logit.shape[2]), subject.asked.labels[0]
+    over = {} if subject.plane else {"x": subject.maps.inputs[0, 0].cpu().numpy()}
+    if subject.answers is TWO_CLASSES:
+        return over | {"target": target} | {f"{name}/logit": logit for name, logit in answers.items()}
+    if subject.answers is MORE_CLASSES:
+        found = {f"{name}/class": logits.argmax(axis=0).reshape(shape) for name, logits in answers.items()}
+        return over | {"target": target.reshape(shape)} | found
+    drawn = {"target": target} | {f"{name}/output": outputs for name, outputs in answers.items()}
+    return over | {name: outputs.T.reshape(*shape, -1) for name, outputs in drawn.items()}
+
+
+def _chain(
+    subject: Subject, before: Sequence[NDArray[np.float32]], after: Sequence[NDArray[np.float32]]
+) -> dict[str, NDArray[Any]]:
+    """The most complex chain of folds and its maps."""
+    steps = chain_of_folds(before, [w[0].cpu().numpy() for w in subject.stack.weights[1:-1]]).steps
+    arrays: dict[str, NDArray[Any]] = {
+        "chain/layer": np.array([step.layer for step in steps], dtype=np.int64),
+        "chain/neuron": np.array([step.neuron for step in steps], dtype=np.int64),
+        "chain/share": np.array([step.share for step in steps], dtype=np.float64),
+    }
+    shape = (len(steps), *(subject.plane or (1, subject.maps.logit.shape[2])))
+    for name, maps in (("float", before), ("quantized", after)):
+        picked = [maps[step.layer][step.neuron] for step in steps]
+        arrays[f"chain/{name}"] = np.array(picked, dtype=np.float32).reshape(shape)
+    return arrays

@@ -12,10 +12,10 @@ from quantstudy.records.schemas import MULTIVERSE, variant_rows
 def multiverse_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of every placement × observer, weights and activations quantized to the study's first bit width."""
     scheme = static_schemes(config.focus_bits)["both"]
-    choices = ways(PLACEMENTS, (config.coordinates,), OBSERVERS, ("channel",), config.weight_observer)
+    choices = ways(PLACEMENTS, (bool(config.input_bits),), OBSERVERS, ("channel",), config.weight_observer)
     trained = {"lr": config.lr, "frequency": config.frequency, "hidden": ",".join(map(str, config.hidden))}
     variants = [
         ({**trained, "scheme": str(scheme), **what}, values)
-        for what, values in settings(subject, [scheme], choices)[scheme]
+        for what, values in settings(subject, [scheme], choices, config.input_bits)[scheme]
     ]
     return variant_rows(MULTIVERSE, subject.activation, subject.seeds, variants)

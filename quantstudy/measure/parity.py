@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.fake_quant import quantized_stack
 from quantstudy.quantize.plan import ActivationQuantizer
@@ -15,7 +16,7 @@ from quantstudy.records.schemas import PLANS, rows
 def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     """The scheme's plan, a row per scale, and the parity of the two backends, a row per weight tensor and per logit."""
     plan = effect.plan
-    quantizers: dict[str, ActivationQuantizer] = {"coordinates": plan.coordinates}
+    quantizers: dict[str, ActivationQuantizer] = {"inputs": plan.inputs}
     quantizers |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
     quantizers |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
     quantizers |= {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
@@ -56,6 +57,7 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
     fake, true = subject.logit(effect.accumulated.logit), subject.logit(real.logit)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         apart = np.abs(fake - true).max(axis=(1, 2)).astype(np.float64)
+    decided = None if subject.answers is NUMBERS else _decisions(fake, subject) != _decisions(true, subject)
     tables.append(
         rows(
             PLANS,
@@ -63,13 +65,15 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
             seed=seeds,
             tensor="logit",
             max_abs_logit_difference=apart,
-            flips=(_classes(fake) != _classes(true)).sum(axis=(1, 2)),
+            flips=None if decided is None else decided.sum(axis=tuple(range(1, decided.ndim))),
             **common,
         )
     )
     return tables
 
 
-def _classes(logits: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Return 1 island, 0 sea, −1 neither: a pixel that has a class in one backend alone is decided differently."""
-    return np.where(np.isfinite(logits), logits > 0, -1).astype(np.int8)
+def _decisions(logits: NDArray[np.float32], subject: Subject) -> NDArray[np.int64]:
+    """Return the number of the class at every point, −1 for none: one that has a class in one backend alone differs."""
+    if subject.answers is TWO_CLASSES:
+        return np.where(np.isfinite(logits), logits > 0, -1).astype(np.int64)
+    return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)

@@ -11,7 +11,7 @@ from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers
 from quantstudy.quantize.quantizer import Quantizer
-from quantstudy.quantize.scheme import Scheme
+from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records.schemas import PLACEMENT, variant_rows
 
 Choice = Mapping[str, Any]
@@ -26,9 +26,9 @@ def placement_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     schemes = [static_schemes(bits)["both"] for bits in config.bit_widths]
     choices = [
         *ways(PLACEMENTS, (False, True), OBSERVERS, GRANULARITIES),
-        *ways((config.placement,), (config.coordinates,), (config.observer,), GRANULARITIES, "no_clipping"),
+        *ways((config.placement,), (bool(config.input_bits),), (config.observer,), GRANULARITIES, "no_clipping"),
     ]
-    found = settings(subject, schemes, choices)
+    found = settings(subject, schemes, choices, config.input_bits)
     variants = [({"scheme": str(s), **what}, values) for s, own in found.items() for what, values in own]
     return variant_rows(PLACEMENT, subject.activation, subject.seeds, variants)
 
@@ -53,17 +53,26 @@ def ways(
     ]
 
 
-def settings(subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choice]) -> dict[Scheme, list[Variant]]:
+def settings(
+    subject: Subject, schemes: Sequence[Scheme], choices: Sequence[Choice], input_bits: int = 0
+) -> dict[Scheme, list[Variant]]:
     """Return what every way to quantize does, scheme by scheme and in the order given.
+
+    Where the choice is to quantize the inputs (`coordinates`), they get `input_bits`, or as many as the activations.
 
     The maps are evaluated once for all bit widths and placements, and all networks are run together.
     """
-    stack, maps = subject.stack, subject.maps
-    tensors = [*maps.preactivations, *maps.outputs, maps.points.unsqueeze(0)]
+    stack, maps = subject.stack, subject.calibration
+    tensors = [*maps.preactivations, *maps.outputs]
     ranges: dict[tuple[str, bool], dict[Scheme, tuple[Quantizer, ...]]] = {}
     for observer, per_neuron in dict.fromkeys((one["observer"], one["granularity"] == "neuron") for one in choices):
         quantizers = static_quantizers(tensors, observer, per_neuron=per_neuron)
-        ranges[observer, per_neuron] = {s: quantizers(s.activations) for s in schemes if s.activations is not None}
+        of_inputs = static_quantizers([maps.inputs], observer, per_neuron=per_neuron)
+        ranges[observer, per_neuron] = {
+            s: (*quantizers(form), *of_inputs(IntFormat(input_bits) if input_bits else form))
+            for s in schemes
+            if (form := s.activations) is not None
+        }
     weights = {
         (scheme, per_channel, observer): weight_quantizers(stack, scheme, observer, per_channel=per_channel)
         for per_channel, observer in {(one["granularity"] != "tensor", one["weight_observer"]) for one in choices}

@@ -1,6 +1,6 @@
 """Which layer is to blame: every subset of the layers quantized, and the rest left in float.
 
-A layer is its weights, the quantizers around its activation function, and, for the first, that of the coordinates; so
+A layer is its weights, the quantizers around its activation function, and, for the first, that of the inputs; so
 its share is what leaving just this layer in float could save.
 """
 
@@ -26,7 +26,7 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     All but `shapley`, which shares out the flip rate alone, hold every measure of `brief_drift`.
     """
     schemes = [scheme for bits in config.bit_widths for scheme in static_schemes(bits).values()]
-    plans = [plan_of(subject.stack, subject.maps, config, scheme) for scheme in schemes]
+    plans = [plan_of(subject.stack, subject.calibration, config, scheme) for scheme in schemes]
     players = [[layer for layer in range(subject.stack.hidden + 1) if _quantizes(plan, layer)] for plan in plans]
     coalitions = [list(_coalitions(plan, layers)) for plan, layers in zip(plans, players, strict=True)]
     effects = iter(effects_of(subject, [plan for plans in coalitions for plan in plans]))
@@ -52,7 +52,7 @@ def _views(layers: list[int], found: list[dict[str, Floats]]) -> Iterator[Varian
 
 def _quantizes(plan: Plan, layer: int) -> bool:
     """Whether a plan changes anything in one layer."""
-    held: list[object] = [plan.weights[layer]]  # where the coordinates are quantized, the first layer's outputs are too
+    held: list[object] = [plan.weights[layer]]  # where the inputs are quantized, the first layer's outputs are too
     if layer < len(plan.outputs):
         held += [plan.preactivations[layer], plan.outputs[layer]]
     return any(quantizer is not None for quantizer in held)
@@ -75,6 +75,6 @@ def restricted(plan: Plan, layers: Set[int]) -> Plan:
     def kept(quantizers: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(quantizer if layer in layers else None for layer, quantizer in enumerate(quantizers))
 
-    coordinates = plan.coordinates if 0 in layers else None
+    inputs = plan.inputs if 0 in layers else None
     kept_ones = kept(plan.weights), kept(plan.preactivations), kept(plan.outputs)
-    return Plan(plan.scheme, *kept_ones, coordinates, plan.weight_observer)
+    return Plan(plan.scheme, *kept_ones, inputs, plan.weight_observer)

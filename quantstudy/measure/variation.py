@@ -5,8 +5,6 @@ from typing import Any
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
-from quantstudy.drift.decision import brief_drift
-from quantstudy.drift.heldout import heldout_measures
 from quantstudy.measure.evaluation import Subject
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import quantized_logits
@@ -29,7 +27,7 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
         placement=config.placement,
         observer=config.observer,
         weight_observer=config.weight_observer,
-        coordinates=config.coordinates,
+        input_bits=config.input_bits,
     )
 
 
@@ -47,11 +45,10 @@ def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = No
     for start in range(0, len(plans), together):
         some = plans[start : start + together]
         logits = quantized_logits(stack or subject.stack, some, subject.maps.points)
-        measured = [brief_drift(subject.float_logits, subject.logit(logit)) for logit in logits]
+        measured = [subject.answers.brief(subject.float_logits, subject.logit(logit)) for logit in logits]
         if subject.heldout is not None:
-            before, target = subject.heldout_accuracy, subject.heldout.target
-            for values, logit in zip(measured, subject.heldout_logits(some, stack), strict=True):
-                values.update(heldout_measures(before, logit, target))
+            for values, answers in zip(measured, subject.heldout_logits(some, stack), strict=True):
+                values.update(subject.heldout_measures(answers))
         found += measured
     return found
 

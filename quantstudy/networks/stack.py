@@ -47,6 +47,11 @@ class Stack:
         return len(self.weights) - 1
 
     @property
+    def inputs(self) -> int:
+        """Number of inputs of a network."""
+        return int(self.weights[0].shape[2])
+
+    @property
     def on_cpu(self) -> bool:
         """Whether layers are computed in the kernels' own arithmetic, the same bits on every processor."""
         return self.weights[0].is_cpu and self.weights[0].dtype is torch.float32
@@ -141,13 +146,15 @@ def from_arrays(activation: Activation, arrays: Mapping[str, NDArray[np.float32]
     )
 
 
-def initial_stack(activation: Activation, seeds: Sequence[int], hidden: Sequence[int]) -> Stack:
-    """Return untrained networks 2→hidden→1: He-normal weights (std √(2/in)), zero biases, PReLU slopes 0.25.
+def initial_stack(
+    activation: Activation, seeds: Sequence[int], hidden: Sequence[int], inputs: int = 2, outputs: int = 1
+) -> Stack:
+    """Return untrained networks inputs→hidden→outputs: He-normal weights (std √(2/in)), zero biases, PReLU slopes 0.25.
 
     The draw depends on the seed and the numbers of neurons alone, so that every activation starts from the same weights
     (He et al. 2015, arXiv 1502.01852).
     """
-    neurons = (2, *hidden, 1)
+    neurons = (inputs, *hidden, outputs)
     shapes = list(zip(neurons[1:], neurons[:-1], strict=True))
     ends = np.cumsum([0, *(out * into for out, into in shapes)])
     draws = np.stack([stream(seed, "initial").standard_normal(ends[-1]) for seed in seeds])

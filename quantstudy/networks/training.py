@@ -1,7 +1,7 @@
-"""Fit a stack: binary cross-entropy, Adam, the same minibatches for every activation, by one of two trainers.
+"""Fit a stack: the loss of its task, Adam, the same minibatches for every activation, by one of two trainers.
 
 `fused` is the study's own: a compiled loop on a CPU, Triton's fused step on a GPU. `reference` is the slow, obvious
-one: stacked torch with the backward pass written out. Both start from the same weights and see the same pixels, and
+one: stacked torch with the backward pass written out. Both start from the same weights and see the same points, and
 drift apart by rounding alone (`tests/networks/test_training.py` holds them together).
 """
 
@@ -18,6 +18,7 @@ from quantstudy.networks.gradients import loss_gradients
 from quantstudy.networks.stack import Stack
 from quantstudy.targets.islands import plane
 from quantstudy.targets.randomness import PURPOSES
+from quantstudy.targets.target import Examples
 
 if TYPE_CHECKING:
     from quantstudy_kernels.cpu.trainer import Recipe
@@ -45,22 +46,22 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def batches(seeds: Sequence[int], grid: int, batch: int, steps: int) -> Iterator[NDArray[np.int32]]:
-    """Yield the pixel numbers of every step, [seeds, batch] int32, drawn uniformly with replacement.
+def batches(seeds: Sequence[int], points: int, batch: int, steps: int) -> Iterator[NDArray[np.int32]]:
+    """Yield the numbers of every step's points, [seeds, batch] int32, drawn uniformly with replacement.
 
-    The draws of a seed depend on the seed, `grid` and `batch` alone: every activation meets the same minibatches.
+    The draws of a seed depend on the seed, `points` and `batch` alone: every activation meets the same minibatches.
     """
-    from quantstudy_kernels.draws import pixels
+    from quantstudy_kernels.draws import numbers
 
     for start in range(0, steps, _STEPS_PER_DRAW):
-        numbers = np.arange(start, min(start + _STEPS_PER_DRAW, steps))
-        yield from pixels(np.array(seeds), PURPOSES["batches"], numbers[:, None], batch, grid)
+        some = np.arange(start, min(start + _STEPS_PER_DRAW, steps))
+        yield from numbers(np.array(seeds), PURPOSES["batches"], some[:, None], batch, points)
 
 
 def train(
     stack: Stack,
     seeds: Sequence[int],
-    masks: NDArray[np.bool_],
+    examples: Examples | NDArray[np.bool_],
     *,
     steps: int,
     batch: int,
@@ -69,17 +70,18 @@ def train(
     trainer: str = "fused",
     threads: int = 1,
 ) -> tuple[Stack, Losses]:
-    """Return the stack after `steps` steps of Adam on the island masks, and each model's mean loss in every step.
+    """Return the stack after `steps` steps of Adam on the examples, and each model's mean loss in every step.
 
     Args:
         stack: initial networks, one per seed.
         seeds: the models' seeds, which fix the minibatches.
-        masks: targets [seeds, grid, grid].
+        examples: what is learnt; or masks [seeds, grid, grid] over the plane's pixels.
         steps: number of steps.
-        batch: pixels per step.
+        batch: points per step.
         lr: peak learning rate.
         device: torch device to train on.
-        trainer: `fused` or `reference` (`config.TRAINERS`); an activation without a kernel always gets the latter.
+        trainer: `fused` or `reference` (`config.TRAINERS`); an activation without a kernel always gets the latter, as
+            does on a GPU everything that is not 2 inputs and 1 logit.
         threads: models that the fused CPU trainer trains at once; no number depends on it.
 
     Raises:
@@ -88,27 +90,49 @@ def train(
     """
     rates = [learning_rate(step, steps, lr) for step in range(steps)]
     flat, moving = _in_one_buffer(stack.to(device))
-    if trainer == "fused" and stack.activation.kernel is None:
+    loss = loss_of(stack, examples)
+    if trainer == "fused" and not (stack.activation.kernel and (device == "cpu" or _in_triton(stack, loss))):
         trainer = "reference"
     if (trainer, device) == ("fused", "cpu"):
-        return moving, _compiled(flat, moving, seeds, masks, rates, batch, threads)
-    take_steps = {"fused": _on_gpu, "reference": _reference}[trainer]
-    return moving, take_steps(flat, moving, minibatches(seeds, masks, batch, steps, device), rates)
+        return moving, _compiled(flat, moving, seeds, examples, rates, batch, threads)
+    drawn = minibatches(seeds, examples, batch, steps, device)
+    if trainer == "fused":
+        return moving, _on_gpu(flat, moving, drawn, rates)
+    return moving, {"reference": _reference}[trainer](flat, moving, drawn, rates, loss)
+
+
+def loss_of(stack: Stack, examples: Examples | NDArray[Any]) -> str:
+    """Return the loss that the examples ask for: a key of `gradients.LOSSES`."""
+    labels = examples.labels if isinstance(examples, Examples) else examples
+    if isinstance(examples, Examples) and labels.ndim == 3:
+        return "squared"
+    return "binary" if int(stack.weights[-1].shape[1]) == 1 else "softmax"
+
+
+def _in_triton(stack: Stack, loss: str) -> bool:
+    neurons = _neurons(stack)
+    return (neurons[0], neurons[-1], loss) == (2, 1, "binary")
 
 
 def _compiled(
     flat: Tensor,
     moving: Stack,
     seeds: Sequence[int],
-    masks: NDArray[np.bool_],
+    examples: Examples | NDArray[np.bool_],
     rates: Sequence[float],
     batch: int,
     threads: int,
 ) -> Losses:
     """Move the parameters in `flat`, laid out as those of `moving`, by the compiled loop; it draws the minibatches."""
-    from quantstudy_kernels.cpu.trainer import train
+    from quantstudy_kernels.cpu import trainer
 
-    trained, losses = train(compiled_recipe(moving, batch, rates), flat.numpy(), list(seeds), masks, threads=threads)
+    recipe = compiled_recipe(moving, batch, rates, loss_of(moving, examples))
+    if isinstance(examples, Examples):
+        labels = examples.labels if examples.labels.ndim == 3 else examples.labels[:, None]
+        learnt: Any = trainer.Examples(examples.inputs, labels.astype(np.float32))
+    else:
+        learnt = examples
+    trained, losses = trainer.train(recipe, flat.numpy(), list(seeds), learnt, threads=threads)
     flat.copy_(torch.from_numpy(trained))
     return losses
 
@@ -126,7 +150,7 @@ def _on_gpu(
 
 @torch.no_grad()
 def _reference(
-    flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float]
+    flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float], loss: str
 ) -> Losses:
     """Move the parameters in `flat`, of which `moving` is a view, in stacked torch; return the losses."""
     from quantstudy_kernels.adam import adam_step
@@ -134,40 +158,43 @@ def _reference(
     gradient, moments = torch.zeros_like(flat), (torch.zeros_like(flat), torch.zeros_like(flat))
     losses = torch.empty(len(flat), len(rates), device=flat.device)
     for step, ((inputs, labels), rate) in enumerate(zip(minibatches, rates, strict=True)):
-        *kinds, losses[:, step] = loss_gradients(moving, inputs, labels)
+        *kinds, losses[:, step] = loss_gradients(moving, inputs, labels, loss)
         torch.cat([part.flatten(1) for kind in kinds for part in kind], dim=1, out=gradient)
         adam_step(flat, gradient, moments, step + 1, rate, betas=(BETA1, BETA2), epsilon=EPSILON)
     return losses.cpu().numpy()
 
 
 def minibatches(
-    seeds: Sequence[int], targets: NDArray[Any], batch: int, steps: int, device: str = "cpu"
+    seeds: Sequence[int], examples: Examples | NDArray[Any], batch: int, steps: int, device: str = "cpu"
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the inputs [models, 2, batch] and targets [models, 1, batch], float32, of every step.
+    """Yield the inputs [models, in, batch] and labels [models, 1 or outputs, batch], float32, of every step.
 
     Args:
         seeds: the models' seeds, which fix the draws.
-        targets: at every pixel of the plane, [seeds, grid, grid]: island masks, or numbers.
-        batch: pixels per step.
+        examples: what is learnt; or, at every pixel of the plane, island masks or numbers [seeds, grid, grid].
+        batch: points per step.
         steps: number of steps.
         device: torch device.
     """
-    grid = targets.shape[1]
-    points = torch.from_numpy(plane(grid)).to(device)
-    target = torch.from_numpy(targets.reshape(len(seeds), -1).astype(np.float32)).to(device)
-    for numbers in batches(seeds, grid, batch, steps):
-        chosen = torch.from_numpy(numbers).to(device)
-        inputs = points.index_select(1, chosen.view(-1)).view(2, len(seeds), batch).transpose(0, 1)
-        yield inputs, target.gather(1, chosen.long()).unsqueeze(1)
+    if not isinstance(examples, Examples):
+        examples = Examples(plane(examples.shape[1])[None], examples.reshape(len(seeds), -1))
+    labels = examples.labels if examples.labels.ndim == 3 else examples.labels[:, None]
+    points = torch.from_numpy(np.ascontiguousarray(examples.inputs)).to(device).expand(len(seeds), -1, -1)
+    target = torch.from_numpy(labels.astype(np.float32)).to(device)
+    for numbers in batches(seeds, target.shape[2], batch, steps):
+        chosen = torch.from_numpy(numbers).to(device).long().unsqueeze(1)
+        inputs = points.gather(2, chosen.expand(-1, points.shape[1], -1))
+        yield inputs, target.gather(2, chosen.expand(-1, target.shape[1], -1))
 
 
-def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe":
+def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float], loss: str = "binary") -> "Recipe":
     """Return how the compiled loop trains a stack (`quantstudy_kernels.cpu.trainer`), with the study's Adam and draws.
 
     Args:
         stack: whose activation and numbers of neurons they are.
-        batch: pixels per step.
+        batch: points per step.
         rates: learning rate of every step.
+        loss: key of `gradients.LOSSES`.
 
     Raises:
         KeyError: the activation has no kernel.
@@ -175,7 +202,7 @@ def compiled_recipe(stack: Stack, batch: int, rates: Sequence[float]) -> "Recipe
     from quantstudy_kernels.cpu.trainer import Recipe
 
     kernel, cap = _kernel(stack), stack.activation.cap
-    return Recipe(kernel, cap, _neurons(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"])
+    return Recipe(kernel, cap, _neurons(stack), batch, rates, BETA1, BETA2, EPSILON, PURPOSES["batches"], loss)
 
 
 def _kernel(stack: Stack) -> str:
@@ -185,7 +212,7 @@ def _kernel(stack: Stack) -> str:
 
 
 def _neurons(stack: Stack) -> tuple[int, ...]:
-    return (2, *(int(weight.shape[1]) for weight in stack.weights))
+    return (int(stack.weights[0].shape[2]), *(int(weight.shape[1]) for weight in stack.weights))
 
 
 def _in_one_buffer(stack: Stack) -> tuple[Tensor, Stack]:

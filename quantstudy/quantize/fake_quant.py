@@ -28,7 +28,7 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
     Args:
         stack: the float networks.
         plan: their quantization.
-        points: inputs [2, points].
+        points: inputs, as `FloatMaps` has them.
     """
     if stack.portable:
         return _by_kernels(stack, plan, points, isolated=False)
@@ -44,7 +44,7 @@ def accumulated(stack: Stack, plan: Plan, points: Tensor) -> QuantizedMaps:
 
 
 def quantized_logits(stack: Stack, plans: Sequence[Plan], points: Tensor) -> Tensor:
-    """Return the logits of `accumulated` alone for every plan, [plans, models, 1, points].
+    """Return the logits of `accumulated` alone for every plan, [plans, models, outputs, points].
 
     Where there are kernels no other map is stored, and what several plans have in common is computed once.
     """
@@ -75,7 +75,7 @@ def rounding(plan: Plan) -> Rounding:
         tuple(None if q is None else _fixed(q) for q in plan.weights),
         tuple(map(_as_kernels_have_it, plan.preactivations)),
         tuple(map(_as_kernels_have_it, plan.outputs)),
-        _as_kernels_have_it(plan.coordinates),
+        _as_kernels_have_it(plan.inputs),
     )
 
 
@@ -96,7 +96,10 @@ def _by_kernels(stack: Stack, plan: Plan, points: Tensor, *, isolated: bool) -> 
 
 
 def _inputs(plan: Plan, points: Tensor) -> Tensor:
-    return points if plan.coordinates is None else plan.coordinates(points.unsqueeze(0)).squeeze(0)
+    if plan.inputs is None:
+        return points
+    rounded = plan.inputs(points if points.dim() == 3 else points.unsqueeze(0))
+    return rounded[0] if len(rounded) == 1 else rounded
 
 
 def _through(stack: Stack, plan: Plan, layer: int, preactivation: Tensor) -> Tensor:

@@ -33,9 +33,9 @@ def exact_products(stack: Stack, points: Tensor) -> bool:
 
     Args:
         stack: whose shapes are tried.
-        points: [2, points].
+        points: [in, points] or [models, in, points].
     """
-    return all(_exact(points.shape[1], int(w.shape[2]), int(w.shape[1])) for w in stack.weights[1:])
+    return all(_exact(points.shape[-1], int(w.shape[2]), int(w.shape[1])) for w in stack.weights[1:])
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """The plan: the resolved quantization of a stack, built once and used by every path, table and figure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -25,19 +25,33 @@ GRANULARITIES = ("tensor", "channel", "neuron")
 
 @dataclass(frozen=True)
 class FloatMaps:
-    """What the float networks do on the plane; the reference of every drift and the data of every calibration.
+    """What the float networks do at some points: the reference of every drift, or the data of every calibration.
 
     Attributes:
-        points: inputs [2, points].
+        points: inputs [in, points], or [models, in, points] where each network has its own.
         preactivations: per hidden layer [models, neurons, points].
         outputs: per hidden layer, after the activation function (the fold maps).
-        logit: [models, 1, points].
+        logit: what the last layer gives, [models, outputs, points].
     """
 
     points: Tensor
     preactivations: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     logit: Tensor
+
+    @property
+    def inputs(self) -> Tensor:
+        """The points as a map like any other: [1 or models, in, points]."""
+        return self.points if self.points.dim() == 3 else self.points.unsqueeze(0)
+
+    def at(self, chosen: Tensor) -> "FloatMaps":
+        """Return what they do at some of the points: those whose numbers are given, [models, points] int64."""
+
+        def picked(values: Tensor) -> Tensor:
+            return values.expand(len(chosen), -1, -1).gather(2, chosen.unsqueeze(1).expand(-1, values.shape[1], -1))
+
+        outputs = tuple(map(picked, self.outputs))
+        return FloatMaps(picked(self.inputs), tuple(map(picked, self.preactivations)), outputs, picked(self.logit))
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,7 @@ class Plan:
         weights: per layer.
         preactivations: per hidden layer, before the activation function (placements `pre` and `both`).
         outputs: per hidden layer, after it (placements `post` and `both`).
-        coordinates: of the network's input.
+        inputs: of the network's inputs.
         weight_observer: how the scales of the weights were chosen, see `quantizer.weight_quantizer`.
     """
 
@@ -57,12 +71,12 @@ class Plan:
     weights: tuple[Quantizer | None, ...]
     preactivations: tuple[ActivationQuantizer, ...]
     outputs: tuple[ActivationQuantizer, ...]
-    coordinates: ActivationQuantizer = None
+    inputs: ActivationQuantizer = None
     weight_observer: str = "symmetric"
 
 
 def float_maps(stack: Stack, points: Tensor) -> FloatMaps:
-    """Return every map of the float networks at `points` [2, points]."""
+    """Return every map of the float networks at `points`, see `FloatMaps`."""
     if stack.portable:
         from quantstudy_kernels.cpu.forward import forward
 
@@ -86,7 +100,7 @@ def build_plan(
     placement: str = "post",
     observer: str = "minmax",
     weight_observer: str = "symmetric",
-    coordinates: bool = False,
+    input_bits: int = 0,
     granularity: str = "channel",
 ) -> Plan:
     """Return the plan of one scheme: weight scales from the weights, static ranges from the float maps.
@@ -98,12 +112,14 @@ def build_plan(
         placement: `post` quantizes hidden outputs, `pre` what goes into the activation function, `both` both.
         observer: key of `observers.OBSERVERS`.
         weight_observer: see `quantizer.weight_quantizer`.
-        coordinates: quantize the network's input too.
+        input_bits: bits of the network's inputs wherever the scheme quantizes activations, 0 for none.
         granularity: one of GRANULARITIES; ranges per token are what they are in all of them.
     """
 
+    per_neuron = granularity == "neuron"
+
     def quantizers(values: Sequence[Tensor]) -> tuple[ActivationQuantizer, ...]:
-        return activation_quantizers(values, scheme, observer, per_neuron=granularity == "neuron")
+        return activation_quantizers(values, scheme, observer, per_neuron=per_neuron)
 
     nothing: tuple[ActivationQuantizer, ...] = (None,) * stack.hidden
     return Plan(
@@ -111,9 +127,21 @@ def build_plan(
         weight_quantizers(stack, scheme, weight_observer, per_channel=granularity != "tensor"),
         quantizers(maps.preactivations) if placement in ("pre", "both") else nothing,
         quantizers(maps.outputs) if placement in ("post", "both") else nothing,
-        quantizers([maps.points.unsqueeze(0)])[0] if coordinates else None,
+        _input_quantizer(maps.inputs, scheme, observer, input_bits, per_neuron),
         weight_observer,
     )
+
+
+def _input_quantizer(
+    inputs: Tensor, scheme: Scheme, observer: str, bits: int, per_neuron: bool
+) -> ActivationQuantizer:
+    """Return the quantizer of the network's inputs: like those of hidden outputs, with bits of its own."""
+    if not bits or scheme.activations is None:
+        return None
+    (found,) = activation_quantizers([inputs], scheme, observer, per_neuron=per_neuron)
+    if isinstance(found, TokenQuantizer):
+        return replace(found, format=IntFormat(bits))
+    return static_quantizers([inputs], observer, per_neuron=per_neuron)(IntFormat(bits))[0]
 
 
 def weight_quantizers(

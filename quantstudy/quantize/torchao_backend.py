@@ -32,7 +32,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Return the logit of every point."""
+        """Return the logits [points, outputs] of points [points, in]."""
         values, wrong = points, points.isnan().any(dim=1, keepdim=True)
         for layer, slope in zip(self.layers[:-1], self.slopes, strict=True):
             values = self.activation(layer(values).T, slope).T
@@ -57,7 +57,7 @@ class RealResult:
 
     Attributes:
         weights: per layer the dequantized weights [models, out, in].
-        logit: [models, 1, points].
+        logit: what the last layer gives, [models, outputs, points].
     """
 
     weights: tuple[Tensor, ...]
@@ -66,7 +66,9 @@ class RealResult:
 
 @torch.no_grad()
 def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
-    """Quantize every model of the stack with torchao, audit it and evaluate it at `points` [2, points], on the CPU.
+    """Quantize every model of the stack with torchao, audit it and evaluate it at `points`, on the CPU.
+
+    Points are [in, points], or [models, in, points] where each network has its own.
 
     On the CPU wherever the stack is, so that the integers of a study do not depend on its device.
 
@@ -74,14 +76,14 @@ def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
         AuditFailure: a layer is not quantized as the scheme says.
         BadInput: torchao cannot do what the plan says, see `torchao_configs`.
     """
-    stack, tokens = stack.to("cpu"), points.T.contiguous().cpu()
+    stack, tokens = stack.to("cpu"), points.transpose(-1, -2).contiguous().cpu()
     logits, weights = [], []
     for model in range(stack.models):
         network = Network(stack, model)
         quantize_network(network, plan, model)
         audit(network, plan.scheme)
         weights.append([_dequantized(layer.weight) for layer in network.layers])
-        logits.append(network(tokens).T)
+        logits.append(network(tokens if tokens.dim() == 2 else tokens[model]).T)
     return RealResult(tuple(torch.stack(layer) for layer in zip(*weights, strict=True)), torch.stack(logits))
 
 

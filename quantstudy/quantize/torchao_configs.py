@@ -25,7 +25,7 @@ AVAILABLE = "torchao has configurations for w2 to w8, w2a8dyn to w8a8dyn and w8a
 def torchao_configs(scheme: Scheme | str, layers: int, *, plan: Plan | None = None, model: int = 0) -> list[Any]:
     """Return the torchao configuration of every Linear of a network, from the first to the last.
 
-    The first one is weight-only in every scheme: its input, the coordinates, stays float.
+    The first one is weight-only in every scheme: the network's inputs stay float.
 
     | scheme    | 8-bit weights                           | weights of 2 to 7 bits                  |
     |-----------|-----------------------------------------|-----------------------------------------|
@@ -82,7 +82,7 @@ def _observer_of(plan: Plan, scheme: Scheme, layers: int) -> str:
         raise BadInput("plan", str(plan.scheme), f"a plan of {scheme} is needed")
     if len(plan.weights) != layers:
         raise BadInput("layers", layers, f"the plan is one for {len(plan.weights)}")
-    if plan.coordinates is not None or any(quantizer is not None for quantizer in plan.preactivations):
+    if plan.inputs is not None or any(quantizer is not None for quantizer in plan.preactivations):
         raise BadInput("plan", str(scheme), "torchao quantizes nothing but the inputs of layers behind the first")
     observer = plan.weight_observer
     if scheme.weights is not None and scheme.weights.bits == MAX_TORCHAO_BITS and observer != "symmetric":

@@ -13,14 +13,14 @@ from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256
 
-FORMAT = 5
+FORMAT = 6
 """Version of the run folder's layout; a folder of another version is refused."""
 
 VARIATIONS = tuple(question.name for question in QUESTIONS)
 """Tables of the analyses beyond the schemes; a quick run has none."""
 
 RECORDS = (
-    *("masks.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
+    *("masks.npz", "labels.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
 )
 """Files that figures and verdicts are made from; the manifest holds their digests."""

@@ -50,6 +50,7 @@ class Data:
         plane: (rows, columns) of the measured points, row-major, lowest y first; None where they are no plane.
         inputs: names of the network's inputs.
         classes: names of the classes, in the order of their numbers; empty for regression.
+        peak: range that numbers can have, where it is known: the peak of PSNR; None: that of the training labels.
         shift: what was subtracted from every input of a table, [seeds, inputs]; None where nothing was.
         scale: what it was divided by then, likewise.
     """
@@ -61,8 +62,15 @@ class Data:
     plane: tuple[int, int] | None = None
     inputs: tuple[str, ...] = ("x", "y")
     classes: tuple[str, ...] = ()
+    peak: float | None = None
     shift: NDArray[np.float64] | None = None
     scale: NDArray[np.float64] | None = None
+
+    @property
+    def square(self) -> tuple[int, int] | None:
+        """The plane where its points are the pixel centres of [−1, 1]² (x, y), as those of masks; else None."""
+        rows, columns = self.plane or (0, -1)
+        return self.plane if rows == columns and self.inputs == ("x", "y") else None
 
     @property
     def training(self) -> Examples:

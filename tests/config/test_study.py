@@ -34,7 +34,7 @@ STUDIES = st.builds(
     bits=st.lists(st.integers(2, 16), min_size=1, max_size=16).map(tuple),
     activations=st.lists(NAMES, min_size=1, max_size=5).map(distinct_names),
     hidden=st.lists(st.integers(1, 256), min_size=1, max_size=8).map(tuple),
-    coordinates=st.booleans(),
+    input_bits=st.sampled_from([0, 2, 8, 16]),
     quick=st.booleans(),
     **{key: st.integers(*ends) for key, ends in WHOLE_NUMBERS.items()},
     **{key: st.floats(*ends) for key, ends in REAL_NUMBERS.items()},
@@ -65,6 +65,9 @@ def test_a_file_round_trips(tmp_path: Any) -> None:
 def test_defaults_are_those_of_the_design() -> None:
     assert asdict(StudyConfig()) == {
         "name": "default",
+        "target": "islands",
+        "task": "classes",
+        "label": "",
         "bits": (4,),
         "activations": ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu"),
         "seeds": 32,
@@ -77,8 +80,9 @@ def test_defaults_are_those_of_the_design() -> None:
         "placement": "post",
         "observer": "minmax",
         "weight_observer": "symmetric",
-        "coordinates": False,
+        "input_bits": 0,
         "allowed_drop": 0.02,
+        "allowed_psnr_drop": 1.0,
         "assurance": 0.8,
         "min_accuracy": 0.0,
         "learned": 0.9,
@@ -103,8 +107,9 @@ OTHER: dict[str, Any] = {
     "placement": "pre",
     "observer": "mse",
     "weight_observer": "no_clipping",
-    "coordinates": True,
+    "input_bits": 8,
     "allowed_drop": 0.05,
+    "allowed_psnr_drop": 0.5,
     "assurance": 0.9,
     "min_accuracy": 0.9,
     "learned": 0.95,
@@ -227,10 +232,32 @@ def test_names_that_are_not(name: Any) -> None:
         StudyConfig(name=name)
 
 
-@pytest.mark.parametrize("value", ["true", 1, 0, None, "yes", (True,)])
-def test_coordinates_must_be_a_boolean(value: Any) -> None:
-    with pytest.raises(BadInput, match=r"^coordinates: .*true or false"):
-        StudyConfig(coordinates=value)
+@pytest.mark.parametrize("value", ["true", 1, 17, None, "yes", (8,), True, False, 8.0])
+def test_bits_of_inputs_that_are_not(value: Any) -> None:
+    with pytest.raises(BadInput, match=r"^input_bits: .*none, or whole numbers from 2 to 16"):
+        StudyConfig(input_bits=value)
+
+
+@pytest.mark.parametrize(("given", "means"), [("none", 0), (0, 0), ("8", 8), (2, 2), (16, 16)])
+def test_bits_of_inputs(given: Any, means: int) -> None:
+    study = StudyConfig(input_bits=given)
+    assert study.input_bits == means
+    assert tomllib.loads(study.to_toml())["input_bits"] == (means or "none")
+
+
+@pytest.mark.parametrize(("older", "bits", "means"), [(True, (4,), 4), (True, (6, 4), 6), (False, (4,), 0)])
+def test_an_older_files_coordinates_are_read_with_a_line(older: bool, bits: tuple[int, ...], means: int) -> None:
+    lines: list[str] = []
+    assert from_mapping({"coordinates": older, "bits": bits}, lines.append).input_bits == means
+    assert lines == [
+        f"coordinates = {str(older).lower()} is read as input_bits = {means or 'none'}, its name and meaning today"
+    ]
+
+
+@pytest.mark.parametrize("values", [{"coordinates": 1}, {"coordinates": True, "input_bits": 4}])
+def test_coordinates_of_no_older_file(values: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"^coordinates: .*there is no such key"):
+        from_mapping(values)
 
 
 def test_how_many_widths() -> None:
@@ -411,7 +438,7 @@ def test_bad_input_survives_pickling_and_stays_short() -> None:
     assert "\n" not in str(error)
 
 
-@pytest.mark.parametrize("field", ["coordinates", "quick", "until_decided"])
+@pytest.mark.parametrize("field", ["quick", "until_decided"])
 @pytest.mark.parametrize("value", [1, 0, "true", None])
 def test_switches_are_true_or_false(field: str, value: Any) -> None:
     with pytest.raises(BadInput, match=f"{field}: .* true or false"):

@@ -23,7 +23,7 @@ OTHER: dict[str, Any] = {
     "placement": "pre",
     "observer": "mse",
     "weight_observer": "no_clipping",
-    "coordinates": True,
+    "input_bits": 8,
     "device": "cpu",
     "trainer": "reference",
 }

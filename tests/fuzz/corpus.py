@@ -116,7 +116,7 @@ CASES: dict[str, str] = {
     "a layer of one neuron among wider ones": """
         activations = ["relu", "tanh", "prelu"]
         hidden = [8, 1, 8]
-        coordinates = true
+        input_bits = 4
         placement = "both"
     """,
     "eight layers of one neuron": """
@@ -156,7 +156,7 @@ CASES: dict[str, str] = {
         lr = 10.0
         frequency = 64.0
         learned = 1.0
-        coordinates = true
+        input_bits = 4
         weight_observer = "no_clipping"
         trainer = "reference"
         until_decided = true
@@ -173,7 +173,7 @@ CASES: dict[str, str] = {
         batch = 21
         lr = 2.44585
         learned = 0.6
-        coordinates = true
+        input_bits = 4
         observer = "mse"
         weight_observer = "no_clipping"
         trainer = "reference"
@@ -190,7 +190,7 @@ CASES: dict[str, str] = {
         lr = 0.03
         frequency = 1.0
         learned = 0.0
-        coordinates = true
+        input_bits = 4
         weight_observer = "no_clipping"
         trainer = "reference"
         until_decided = true

@@ -56,6 +56,11 @@ class Folder:
         widths = dict.fromkeys((*self.study["bits"], 8))
         return [scheme for b in widths for scheme in (f"w{b}", f"a{b}", f"w{b}a{b}", f"w{b}a8dyn")]
 
+    @property
+    def input_bits(self) -> int:
+        """Bits of the network's inputs, 0 for none."""
+        return 0 if self.study["input_bits"] == "none" else int(self.study["input_bits"])
+
     @cached_property
     def masks(self) -> NDArray[np.bool_]:
         """The targets, [seeds, grid, grid]."""

@@ -8,7 +8,7 @@ Where that distance reaches another code of a quantizer, or 0 in the logit, the 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -45,7 +45,7 @@ class Setting:
         activations: bits of the activations.
         dynamic: their ranges are chosen per point.
         placement: `post`, `pre` or `both`.
-        coordinates: the input is quantized, too.
+        input_bits: bits of the inputs, 0 for none.
         no_clipping: weights' scales clip nothing.
         loose: torchao's arithmetic: sums in any order, quantizers that may round ties apart.
     """
@@ -54,7 +54,7 @@ class Setting:
     activations: int | None = None
     dynamic: bool = False
     placement: str = "post"
-    coordinates: bool = False
+    input_bits: int = 0
     no_clipping: bool = False
     loose: bool = False
 
@@ -119,25 +119,26 @@ def maps(arrays: Arrays, formula: Formula, points: Singles, how: Setting, static
     zeros = np.zeros((models, 1, 1))
     """What stands for code 0 of the inputs of the next layer: torchao takes its products off in the end."""
 
-    def through(name: str, values: Values, quantized: bool) -> Values:
+    def through(name: str, values: Values, bits: int | None) -> Values:
         nonlocal zeros
         found[name] = values
-        if how.activations is None or not quantized:
+        if how.activations is None or not bits:
             return values
+        own = replace(how, activations=bits)
         if how.dynamic:
-            return per_point(values, how)
+            return per_point(values, own)
         scale, zero = static[name]
         zeros = np.abs(zero * scale.astype(np.float64))[:, None, None]
-        return fixed(values, how, scale, zero)
+        return fixed(values, own, scale, zero)
 
     inputs = np.broadcast_to(points, (models, *points.shape))
-    values = through("coordinates", Values(inputs, np.zeros(inputs.shape)), how.coordinates)
+    values = through("inputs", Values(inputs, np.zeros(inputs.shape)), how.input_bits)
     for k in range(layers):
         values = affine(arrays[f"layers.{k}.weight"], arrays[f"layers.{k}.bias"], values, how, zeros)
         if k < layers - 1:
-            values = through(f"layers.{k}.preactivation", values, how.placement != "post")
+            values = through(f"layers.{k}.preactivation", values, how.activations if how.placement != "post" else 0)
             values = activate(formula, values, arrays.get(f"prelu.{k}.slope"))
-            values = through(f"layers.{k}.output", values, how.placement != "pre")
+            values = through(f"layers.{k}.output", values, how.activations if how.placement != "pre" else 0)
     return found | {"logit": values}
 
 

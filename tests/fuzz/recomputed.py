@@ -57,7 +57,8 @@ def recompute(folder: Folder) -> Recomputed:
 
 def _other_tables(folder: Folder) -> None:
     """Check that the tables beyond the schemes say the same of the study's own schemes as the metrics."""
-    own = {key: folder.study[key] for key in ("placement", "coordinates", "observer", "weight_observer")}
+    own = {key: folder.study[key] for key in ("placement", "observer", "weight_observer")}
+    own["coordinates"] = folder.study["input_bits"] != "none"
     own |= {"granularity": "channel"}
     for table, key in (("cliff", {}), ("placement", own), ("sensitivity", {"view": "total"})):
         frame = folder.table(table)
@@ -81,7 +82,7 @@ def _activation(folder: Folder, name: str, known: Formula, done: Recomputed) -> 
     plain |= {"heldout_": _Decisions.of(floats, folder.heldout_masks, broken)}
     for place, of in plain.items():
         of.same_accuracy(folder.simulated(f"{place}accuracy_float", "float", name), f"{place}{name}, float", done)
-    more = {"placement": folder.study["placement"], "coordinates": folder.study["coordinates"]}
+    more = {"placement": folder.study["placement"], "input_bits": folder.input_bits}
     more["no_clipping"] = folder.study["weight_observer"] == "no_clipping"
     for scheme in folder.schemes:
         how = oracle.setting(scheme, **more)
@@ -203,7 +204,8 @@ def _tensors(rows: Any) -> Iterator[tuple[str, Any]]:
 def _wanted(kind: str, how: oracle.Setting) -> int | None:
     """Return the bits of one kind of tensor, None where it stays float."""
     placed = {"preactivation": how.placement != "post", "output": how.placement != "pre"}
-    placed |= {"coordinates": how.coordinates}
+    if kind == "inputs":
+        return how.input_bits if how.input_bits and how.activations else None
     return how.weights if kind == "weight" else how.activations if placed.get(kind) else None
 
 

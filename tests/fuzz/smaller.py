@@ -13,7 +13,7 @@ from tests.fuzz.studies import Case
 PLAIN = {
     **{"steps": 20, "grid": 9, "batch": 64, "lr": 0.1, "frequency": 3.0, "allowed_drop": 0.02, "learned": 0.0},
     **{"assurance": 0.8, "min_accuracy": 0.0},
-    **{"coordinates": False, "quick": True, "placement": "post", "observer": "minmax", "trainer": "fused"},
+    **{"input_bits": "none", "quick": True, "placement": "post", "observer": "minmax", "trainer": "fused"},
     "weight_observer": "symmetric",
 }
 """What a study has where it does not matter."""

@@ -101,7 +101,7 @@ def case_of(number: int) -> Case:
         "assurance": draw.choice((0.8, 0.3, 0.05, 0.01, 0.999, _number(draw, 0.01, 0.999))),
         "min_accuracy": draw.choice((0.0, 0.0, 0.5, 0.9, 1.0)),
         "learned": draw.choice((0.9, 0.9, 0.0, 0.5, 0.6, 1.0)),
-        "coordinates": draw.random() < 0.3,
+        "input_bits": draw.choice(("none", "none", 2, 4, 8, 16)),
         "quick": draw.random() < 0.7,
         **{key: draw.choice(allowed) for key, allowed in CHOICES.items() if key != "device"},
     }

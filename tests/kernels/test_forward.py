@@ -61,11 +61,11 @@ def case(
     stack = replace(stack, biases=tuple(0.3 * torch.randn(b.shape, generator=generator) for b in stack.biases))
     where = torch.rand(2, points, generator=generator) * 2 - 1 if points else torch.from_numpy(plane(20))
     maps = float_maps(stack, where)
-    plan = build_plan(stack, maps, parse_scheme(scheme), placement=placement, coordinates=coordinates)
+    plan = build_plan(stack, maps, parse_scheme(scheme), placement=placement, input_bits=8 if coordinates else 0)
     slopes = tuple(s for s in stack.slopes if s is not None)
     network = Network(stack.activation.kernel, stack.weights, stack.biases, slopes, stack.activation.cap)
     weights, before, after = (tuple(map(quantizer, q)) for q in (plan.weights, plan.preactivations, plan.outputs))
-    return Case(stack, plan, where, network, Rounding(weights, before, after, quantizer(plan.coordinates)))
+    return Case(stack, plan, where, network, Rounding(weights, before, after, quantizer(plan.inputs)))
 
 
 def tensors(maps: Maps) -> list[Tensor]:

@@ -61,16 +61,16 @@ def test_quantizers_at_run_time_have_a_width_and_no_scale(rows_of):
     assert set(rows[rows["tensor"].str.endswith(".weight")]["bits"].dropna()) == {4}
 
 
-def test_placements_and_coordinates(on, tiny, to_frame):
-    wide = tiny.with_options(placement="both", coordinates=True)
+def test_placements_and_inputs(on, tiny, to_frame):
+    wide = tiny.with_options(placement="both", input_bits=8)
     rows = to_frame(plan_rows(on, quantize(on, wide, parse_scheme("w8a8"))))
     assert set(rows["backend"]) == {"simulated"}  # torchao has no such placement
-    assert set(rows["tensor"]) == {"coordinates"} | {f"layers.{k}.{kind}" for k in range(2) for kind in KINDS} | {
+    assert set(rows["tensor"]) == {"inputs"} | {f"layers.{k}.{kind}" for k in range(2) for kind in KINDS} | {
         "layers.2.weight"
     }
-    coordinates = rows[rows["tensor"] == "coordinates"]
-    assert list(coordinates["seed"]) == [0, 1]
-    assert coordinates["scale"].nunique() == 1
+    inputs = rows[rows["tensor"] == "inputs"]
+    assert list(inputs["seed"]) == [0, 1]
+    assert inputs["scale"].nunique() == 1
 
 
 KINDS = ("weight", "preactivation", "output")

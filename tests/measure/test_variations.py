@@ -57,8 +57,8 @@ def by_hand(on, plan, layers):
     """The logit where just some layers are quantized."""
     rounded, floats = quantized_stack(on.stack, plan), on.stack
     values = on.maps.points
-    if plan.coordinates is not None and 0 in layers:
-        values = plan.coordinates(values[None])[0]
+    if plan.inputs is not None and 0 in layers:
+        values = plan.inputs(values[None])[0]
     for layer in range(floats.hidden):
         z = (rounded if layer in layers else floats).preactivation(layer, values)
         if layer in layers and plan.preactivations[layer] is not None:
@@ -89,7 +89,7 @@ def test_how_many_logits_are_held_at_once_changes_nothing(on, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"placement": "both", "coordinates": True, "observer": "mse"}, {"placement": "pre"}]
+    "options", [{}, {"placement": "both", "input_bits": 5, "observer": "mse"}, {"placement": "pre"}]
 )
 def test_every_layer_alone_all_but_it_and_all_up_to_it(on, options):
     config = STUDY.with_options(**options)
@@ -151,12 +151,14 @@ def test_every_setting_of_placement(on):
     frame = table.to_pandas()
     assert len(frame) == 2 * 57 * 6 * 2
     settings = list(product(PLACEMENTS, (False, True), OBSERVERS, ("tensor", "channel", "neuron"), ("symmetric",)))
-    own = (STUDY.placement, STUDY.coordinates, STUDY.observer)
+    own = (STUDY.placement, False, STUDY.observer)
     settings += [(*own, granularity, "no_clipping") for granularity in GRANULARITIES]
     keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")
     for setting in settings:
         options = dict(zip(keys, setting, strict=True))
-        plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), **options)
+        how = {key: value for key, value in options.items() if key != "coordinates"}
+        how["input_bits"] = 3 if options["coordinates"] else 0
+        plan = build_plan(on.stack, on.maps, parse_scheme("w3a3"), **how)
         found = values(frame, scheme="w3a3", **options)
         same(found, drift(on, accumulated(on.stack, plan, on.maps.points).logit))
     assert GRANULARITIES == ("tensor", "channel", "neuron")
@@ -194,9 +196,9 @@ def test_a_multiverse_takes_the_studys_weight_scales_and_no_others(on):
 def test_what_shares_a_scale(on):
     models, width, _ = on.maps.outputs[0].shape
     shapes = {
-        granularity: (plan.weights[0].scale.shape, plan.outputs[0].scale.shape, plan.coordinates.scale.shape)
+        granularity: (plan.weights[0].scale.shape, plan.outputs[0].scale.shape, plan.inputs.scale.shape)
         for granularity in GRANULARITIES
-        for plan in [build_plan(on.stack, on.maps, parse_scheme("w3a3"), coordinates=True, granularity=granularity)]
+        for plan in [build_plan(on.stack, on.maps, parse_scheme("w3a3"), input_bits=3, granularity=granularity)]
     }
     assert shapes == {
         "tensor": ((models, 1, 1), (models, 1, 1), (1, 1, 1)),

@@ -218,7 +218,7 @@ def test_prelu_keeps_its_slopes_through_the_records(place, tiny):
         ("w12", {}, False),
         ("w8a8", {"placement": "pre"}, False),
         ("w8a8", {"placement": "both"}, False),
-        ("w4a8dyn", {"coordinates": True}, False),
+        ("w4a8dyn", {"input_bits": 4}, False),
         ("w8a8", {"observer": "mse"}, True),
         ("w8", {"weight_observer": "no_clipping"}, False),
         ("w8a8dyn", {"weight_observer": "no_clipping"}, False),

@@ -46,7 +46,7 @@ def test_the_rate_is_never_0_and_never_above_its_peak(steps):
 
 @pytest.mark.parametrize("steps", [1, 63, 64, 65, 128, 130])
 def test_batches_are_as_many_as_there_are_steps(steps):
-    drawn = list(batches((4, 1, 9), 50, 7, steps))
+    drawn = list(batches((4, 1, 9), 50 * 50, 7, steps))
     assert len(drawn) == steps
     assert {b.shape for b in drawn} == {(3, 7)}
     assert {b.dtype for b in drawn} == {np.dtype(np.int32)}
@@ -74,7 +74,7 @@ def test_training_is_torchs_adam_step_by_step(name, trainer, shaken, autograd):
         one = start.select(slice(model, model + 1))
         parameters = [t.double() for t in (*one.weights, *one.biases, *(s for s in one.slopes if s is not None))]
         optimizer = torch.optim.Adam(parameters, lr=1.0)
-        for step, (numbers,) in enumerate(batches([seed], grid, batch, steps)):
+        for step, (numbers,) in enumerate(batches([seed], grid * grid, batch, steps)):
             moving = Stack(
                 one.activation, tuple(parameters[:3]), tuple(parameters[3:6]), tuple(parameters[6:]) or (None, None)
             )

@@ -65,7 +65,7 @@ def test_in_between_it_is_torchs_adam_under_the_schedule_of_the_whole_training(n
             return (weights[-1] @ inputs + biases[-1])[0]
 
         optimizer = torch.optim.Adam([*weights, *biases, *(s for s in slopes if s is not None)], lr=1.0)
-        for step, (numbers,) in enumerate(batches([seed], GRID, BATCH, after[-1])):
+        for step, (numbers,) in enumerate(batches([seed], GRID * GRID, BATCH, after[-1])):
             optimizer.param_groups[0]["lr"] = learning_rate(step, STEPS, RATE)
             optimizer.zero_grad()
             labels = torch.from_numpy(targets[model][numbers]).double()

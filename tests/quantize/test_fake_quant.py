@@ -66,7 +66,7 @@ class Twin:
 def case(request, oracle, stack, maps):
     text, placement, coordinates = request.param
     scheme = parse_scheme(text)
-    plan = build_plan(stack, maps, scheme, placement=placement, coordinates=coordinates)
+    plan = build_plan(stack, maps, scheme, placement=placement, input_bits=scheme.activations.bits if coordinates else 0)
     return plan, Twin(oracle, scheme, stack, maps, placement, coordinates)
 
 

@@ -35,7 +35,7 @@ def test_weights_only(text, stack, maps, oracle):
     plan = build_plan(stack, maps, scheme)
     assert plan.scheme == scheme
     assert plan.preactivations == plan.outputs == (None, None, None)
-    assert plan.coordinates is None
+    assert plan.inputs is None
     assert len(plan.weights) == 4
     for weights, quantizer in zip(stack.weights, plan.weights, strict=True):
         assert quantizer.format == scheme.weights
@@ -61,7 +61,7 @@ def test_static_activations_take_their_ranges_from_the_float_maps(text, placemen
                 assert same(quantizer, *oracle.per_tensor(value.numpy(), scheme.activations.bits))
             else:
                 assert quantizer is None
-    assert plan.coordinates is None
+    assert plan.inputs is None
 
 
 def test_the_default_placement_is_post_and_the_default_observer_minmax(stack, maps, oracle):
@@ -79,18 +79,18 @@ def test_the_default_placement_is_post_and_the_default_observer_minmax(stack, ma
     ],
 )
 def test_dynamic_activations_follow_torchaos_config_of_the_weights_width(text, symmetric, least, stack, maps):
-    plan = build_plan(stack, maps, parse_scheme(text), placement="both", coordinates=True)
+    plan = build_plan(stack, maps, parse_scheme(text), placement="both", input_bits=8)
     expected = TokenQuantizer(IntFormat(8), symmetric, least)
     assert plan.outputs == plan.preactivations == (expected,) * 3
-    assert plan.coordinates == expected
+    assert plan.inputs == expected
     assert (plan.weights[0] is None) is (text == "a8dyn")
 
 
-def test_coordinates_have_one_range_for_all_models(stack, maps, oracle):
-    plan = build_plan(stack, maps, parse_scheme("w4a4"), coordinates=True)
-    assert same(plan.coordinates, *oracle.per_tensor(maps.points.numpy()[None], 4))
-    assert plan.coordinates.scale.shape == (1, 1, 1)
-    assert build_plan(stack, maps, parse_scheme("w4"), coordinates=True).coordinates is None
+def test_inputs_have_one_range_for_all_models(stack, maps, oracle):
+    plan = build_plan(stack, maps, parse_scheme("w4a4"), input_bits=6)
+    assert same(plan.inputs, *oracle.per_tensor(maps.points.numpy()[None], 6))
+    assert plan.inputs.scale.shape == (1, 1, 1)
+    assert build_plan(stack, maps, parse_scheme("w4"), input_bits=6).inputs is None
 
 
 @pytest.mark.parametrize("observer", ["percentile", "mse"])

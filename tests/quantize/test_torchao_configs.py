@@ -105,7 +105,7 @@ def test_plans_that_torchao_cannot_follow(small, small_maps):
         ("w8a8", 2, plan(), "layers: 2 is not allowed; the plan is one for 3"),
         ("w4", 0, None, "layers: 0 is not allowed; a network has at least one"),
         ("w8a8", 3, plan(placement="both"), "plan: 'w8a8' is not allowed; torchao quantizes nothing but the inputs"),
-        ("w8a8", 3, plan(coordinates=True), "plan: 'w8a8' is not allowed; torchao quantizes nothing but the inputs"),
+        ("w8a8", 3, plan(input_bits=8), "plan: 'w8a8' is not allowed; torchao quantizes nothing but the inputs"),
         ("w8a8", 3, plan(granularity="neuron"), "torchao has one scale for all inputs of a layer"),
         ("w8a8", 3, replace(plan(), outputs=(None, None)), "torchao has one scale for all inputs of a layer"),
         ("w8", 3, plan("w8", weight_observer="no_clipping"), "weight_observer: 'no_clipping' is not allowed"),

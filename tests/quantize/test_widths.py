@@ -14,7 +14,7 @@ from quantstudy.activations.catalogue import ACTIVATIONS
 from quantstudy.config.study import PLACEMENTS, WEIGHT_OBSERVERS
 from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_logits
 from quantstudy.quantize.plan import GRANULARITIES, build_plan, float_maps
-from quantstudy.quantize.scheme import parse_scheme, schemes_for
+from quantstudy.quantize.scheme import IntFormat, parse_scheme, schemes_for
 from quantstudy.targets.islands import plane
 
 F32, F64 = np.float32, np.float64
@@ -55,10 +55,11 @@ class Slow:
             return self.oracle.values(w, scale, zero, form.bits)
         return self.oracle.rounded_weights(w, form.bits, self.how["weight_observer"])
 
-    def rounded(self, x: np.ndarray, calibration: np.ndarray) -> np.ndarray:
+    def rounded(self, x: np.ndarray, calibration: np.ndarray, bits: int = 0) -> np.ndarray:
         form = self.scheme.activations
         if form is None:
             return x
+        form = IntFormat(bits) if bits else form
         if self.scheme.dynamic:
             bits = self.scheme.weights.bits
             return self.oracle.values(x, *self.oracle.per_token(x, bits), form.bits)
@@ -70,7 +71,7 @@ class Slow:
         """The quantized pre-activations and outputs of every layer, then the logit."""
         before, after = self.how["placement"] in ("pre", "both"), self.how["placement"] in ("post", "both")
         exact = points[None]
-        values = self.rounded(exact, exact) if self.how["coordinates"] else exact
+        values = self.rounded(exact, exact, self.how["input_bits"]) if self.how["input_bits"] else exact
         exact = np.broadcast_to(exact, (self.stack.models, *points.shape))
         values, found = np.broadcast_to(values, exact.shape), []
         for layer in range(self.stack.hidden):
@@ -106,7 +107,7 @@ def check(oracle, stack, scheme, how) -> None:
     st.fixed_dictionaries(
         {
             "placement": st.sampled_from(PLACEMENTS),
-            "coordinates": st.booleans(),
+            "input_bits": st.sampled_from([0, 2, 5, 8, 16]),
             "granularity": st.sampled_from(GRANULARITIES),
             "weight_observer": st.sampled_from(WEIGHT_OBSERVERS),
         }
@@ -121,7 +122,7 @@ def test_any_width_depth_scheme_and_activation(oracle, make_stack, name, hidden,
 @pytest.mark.parametrize("text", ["w4", "a4", "w4a4", "w4a8dyn", "w8a8dyn", "w16a16", "w12a8dyn"])
 @pytest.mark.parametrize("name", ["prelu", "hardgelu", "tanh"])
 def test_one_neuron_alone_or_between_others(name, text, hidden, oracle, make_stack):
-    how = {"placement": "both", "coordinates": True, "weight_observer": "symmetric"}
+    how = {"placement": "both", "input_bits": 7, "weight_observer": "symmetric"}
     for granularity in GRANULARITIES:
         check(oracle, make_stack(name, hidden), parse_scheme(text), {**how, "granularity": granularity})
 

@@ -196,7 +196,7 @@ def _cliff(config: StudyConfig, random: np.random.Generator, missing: float) -> 
 def _placement(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
     settings = [
         *itertools.product(("post", "pre"), (False, True), ("minmax", "mse"), ("channel",), ("symmetric",)),
-        (config.placement, config.coordinates, config.observer, "channel", "no_clipping"),
+        (config.placement, bool(config.input_bits), config.observer, "channel", "no_clipping"),
     ]
     every = itertools.product(config.bit_widths, settings, config.activations, range(config.seeds))
     keys = ("placement", "coordinates", "observer", "granularity", "weight_observer")

@@ -55,7 +55,7 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
     best = names[top] if measured else None
     return {
         **dict(zip(KEYS, key, strict=True)),
-        "default": key == (config.placement, config.coordinates, config.observer, "channel", config.weight_observer),
+        "default": key == (config.placement, bool(config.input_bits), config.observer, "channel", config.weight_observer),
         "best": best,
         "winner": best if len(tied) == 1 and best in deployable else None,
         "tied_with": tied,
@@ -78,7 +78,7 @@ def said_of(run: SimpleNamespace) -> str:
 
 def plausible(config: StudyConfig, random: np.random.Generator, missing: float) -> list[dict[str, Any]]:
     """57 settings: the last activation leads, but the first one does where its input is quantized."""
-    found, own = [], (config.placement, config.coordinates, config.observer)
+    found, own = [], (config.placement, bool(config.input_bits), config.observer)
     unclipped = ((*own, granularity, "no_clipping") for granularity in LEVELS[3])
     for key in (*itertools.product(*LEVELS, ("symmetric",)), *unclipped):
         rank = np.arange(len(config.activations)) / max(1, len(config.activations) - 1)

@@ -116,8 +116,8 @@ def test_the_study_s_own_specification_is_what_the_study_itself_measures(made: P
         np.testing.assert_array_equal(*values)
 
 
-@pytest.mark.parametrize("coordinates", [False, True])
-def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) -> None:
+@pytest.mark.parametrize("input_bits", [0, 5])
+def test_every_row_is_what_its_plan_does(input_bits: int, one_thread: None) -> None:
     import torch
 
     from quantstudy.activations.catalogue import parse_activation
@@ -128,14 +128,14 @@ def test_every_row_is_what_its_plan_does(coordinates: bool, one_thread: None) ->
     from quantstudy.quantize.plan import build_plan
     from quantstudy.targets.islands import island_masks
 
-    config = BASE.with_options(bits=(3,), coordinates=coordinates, lr=0.07)
+    config = BASE.with_options(bits=(3,), input_bits=input_bits, lr=0.07)
     with torch.no_grad():
         stack = initial_stack(parse_activation("silu"), range(2), config.hidden)
         on = subject(stack, range(2), island_masks(range(2), 9, 3.0))
         table = multiverse_rows(on, config).to_pandas()
         assert (set(table["lr"]), set(table["hidden"]), set(table["scheme"])) == ({0.07}, {"4,3"}, {"w3a3"})
         for (placement, observer), part in table.groupby(["placement", "observer"], observed=True):
-            how = {"placement": placement, "observer": observer, "coordinates": coordinates}
+            how = {"placement": placement, "observer": observer, "input_bits": input_bits}
             plan = build_plan(on.stack, on.maps, config.schemes[2], **how)
             assert str(plan.scheme) == "w3a3"
             for name, values in effects_of(on, [plan])[0].items():

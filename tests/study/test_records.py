@@ -34,8 +34,8 @@ def test_every_file_of_the_design(full: Run) -> None:
 
 
 def test_one_setting_of_each_scheme_is_the_studys_own(full: Run) -> None:
-    keys = ("placement", "coordinates", "observer", "weight_observer")
-    own = {key: getattr(full.config, key) for key in keys} | {"granularity": "channel"}
+    keys = ("placement", "observer", "weight_observer")
+    own = {key: getattr(full.config, key) for key in keys} | {"granularity": "channel", "coordinates": False}
     for scheme, judged in full.verdict()["placement"].items():
         assert len(judged["settings"]) == 57, scheme
         (found,) = (one for one in judged["settings"] if one["default"])
@@ -142,8 +142,8 @@ def test_plans_and_parity(tiny: Run, torchao_schemes: set[str]) -> None:
     assert logits["flips"].notna().all()
     ours = plans[plans["backend"] == "simulated"]
     assert set(ours["bits"]) == {4, 8}
-    # the coordinates stay float, layer 0 is weight-only
-    assert "coordinates" not in set(ours["tensor"])
+    # the inputs stay float, layer 0 is weight-only
+    assert "inputs" not in set(ours["tensor"])
     assert {f"layers.{k}.weight" for k in range(3)} | {"layers.0.output", "layers.1.output"} == set(ours["tensor"])
 
 

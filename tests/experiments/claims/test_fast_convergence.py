@@ -251,7 +251,7 @@ def test_the_steps_are_those_of_torchs_adam(tiny):
 
     optimizer = torch.optim.Adam([*weights, *biases], lr=1.0)
     begun, accuracies = ((logit(points) > 0).numpy() == mask).mean(), []
-    for step, (numbers,) in enumerate(batches([3], 24, study.batch, study.steps)):
+    for step, (numbers,) in enumerate(batches([3], 24 * 24, study.batch, study.steps)):
         optimizer.param_groups[0]["lr"] = learning_rate(step, study.steps, study.lr)
         optimizer.zero_grad()
         labels = torch.from_numpy(mask[numbers]).double()
