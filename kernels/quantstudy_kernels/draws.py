@@ -58,3 +58,10 @@ def pixels(
     drawn = words(seed, purpose, step, quads)
     drawn = drawn.reshape(*drawn.shape[:-2], 4 * quads)[..., :batch]
     return ((drawn * np.uint64(grid * grid)) >> _HIGH).astype(np.int32)
+
+
+def numbers(seed, purpose, step, batch, n):
+    quads = -(-batch // 4)
+    drawn = words(seed, purpose, step, quads)
+    drawn = drawn.reshape(*drawn.shape[:-2], 4 * quads)[..., :batch]
+    return ((drawn * np.uint64(n)) >> _HIGH).astype(np.int32)

@@ -72,6 +72,42 @@ DECISION_METRICS = _table(
     ],
 )
 
+CLASS_METRICS = _table(
+    ("network",),
+    [
+        (
+            "categorical_kl",
+            "nat",
+            "lower",
+            "Mean KL divergence of the probabilities of more than two classes, float to quantized.",
+        ),
+    ],
+)
+"""Measures of more than two classes that two have by another name."""
+
+NUMBER_METRICS = _table(
+    ("network",),
+    [
+        ("psnr_float", "dB", "higher", "Peak signal-to-noise ratio of the float network's numbers."),
+        ("psnr_quantized", "dB", "higher", "Peak signal-to-noise ratio of the quantized network's numbers."),
+        ("psnr_drop", "dB", "lower", "psnr_float minus psnr_quantized."),
+        ("output_sqnr_db", "dB", "higher", "Signal-to-quantization-noise ratio of the outputs."),
+        (
+            "share_off",
+            "fraction",
+            "lower",
+            "Share of outputs that quantization moves by more than 5 % of the labels' range.",
+        ),
+        ("heldout_psnr_float", "dB", "higher", "psnr_float at the held-out points."),
+        ("heldout_psnr_quantized", "dB", "higher", "psnr_quantized at the held-out points."),
+        ("heldout_psnr_drop", "dB", "lower", "heldout_psnr_float minus heldout_psnr_quantized."),
+        ("heldout_psnr_quantized_even", "dB", "higher", "The same on every other point, by which the best is chosen."),
+        ("heldout_psnr_quantized_odd", "dB", "higher", "The same on the others, by which what was chosen is judged."),
+        ("heldout_psnr_trivial", "dB", "higher", "That of the best constant answer at the held-out points."),
+    ],
+)
+"""Measures of a target of numbers."""
+
 HELDOUT_METRICS = _table(
     ("network",),
     [
@@ -90,6 +126,7 @@ HELDOUT_METRICS = _table(
             "higher",
             "The same on the odd squares, by which the one that was chosen is judged.",
         ),
+        ("heldout_accuracy_trivial", "fraction", "higher", "That of the best constant answer at the held-out points."),
     ],
 )
 
@@ -142,7 +179,15 @@ RANGE_METRICS = _table(
     ],
 )
 
-METRICS: dict[str, Metric] = DECISION_METRICS | HELDOUT_METRICS | FOLD_METRICS | COMPLEXITY_METRICS | RANGE_METRICS
+METRICS: dict[str, Metric] = {
+    **DECISION_METRICS,
+    **CLASS_METRICS,
+    **NUMBER_METRICS,
+    **HELDOUT_METRICS,
+    **FOLD_METRICS,
+    **COMPLEXITY_METRICS,
+    **RANGE_METRICS,
+}
 
 
 def metric(name: str) -> Metric:

@@ -23,7 +23,7 @@ from quantstudy.errors import StudyFailure
 from quantstudy.records.cells import drop_cells, load_cell
 from quantstudy.records.files import locked
 from quantstudy.records.folders import empty_run, require_emptiable, require_same_study
-from quantstudy.records.origins import provenance, require_functions, require_same_functions
+from quantstudy.records.origins import provenance, require_functions, require_same_data, require_same_functions
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run, as_it_was_run, reading_once
 from quantstudy.records.store import start_run, write_json, write_manifest
@@ -271,9 +271,10 @@ def reopen_if_damaged(run: Run, notify: Notify) -> None:
     """Mark a complete run as running if some of its records are missing or damaged, so that they are made again.
 
     Raises:
-        BadInput: a user's function has changed since the records were made.
+        BadInput: a user's function, or data, has changed since the records were made.
     """
     require_same_functions(run)
+    require_same_data(run)
     damaged = run.damaged() if run.is_complete() else []
     if damaged:
         notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")

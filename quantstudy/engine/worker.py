@@ -13,7 +13,7 @@ import torch
 from safetensors.numpy import load, save
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.config.study import StudyConfig
+from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.executors import available_cores, return_memory
 from quantstudy.engine.learnt import data_of
@@ -80,7 +80,7 @@ def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
 
 
 def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
-    metrics, plans = float_rows(on, config.learned), []
+    metrics, plans = float_rows(on, constant=config.learned == HALFWAY), []
     for scheme in config.schemes:
         effect = quantize(on, config, scheme, notify=notify)
         for analysis in ANALYSES.values():

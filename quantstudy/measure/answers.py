@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from quantstudy.config.metrics import RANKED, Ranked
 from quantstudy.drift import classes, decision, numbers
-from quantstudy.drift.arrays import Floats, Numbers
+from quantstudy.drift.arrays import Floats, Numbers, where_defined
 from quantstudy.targets.target import Data, Examples
 
 
@@ -136,6 +136,7 @@ def in_halves(kind: Answers, answers: Numbers, asked: Wanted) -> dict[str, Float
 
     A network that is chosen by the one is judged by the other, so that its luck in being chosen is not its score.
     """
+    whole = ~np.isnan(kind.score(answers, asked))
     even = (np.indices(answers.shape[1:] if kind is TWO_CLASSES else answers.shape[-1:]).sum(axis=0) % 2 == 0).ravel()
 
     def of(half: bool) -> Floats:
@@ -144,6 +145,6 @@ def in_halves(kind: Answers, answers: Numbers, asked: Wanted) -> dict[str, Float
             return np.full(len(answers), np.nan)
         flat = (part.reshape(len(part), 1, -1) for part in (answers, asked.labels))
         picked = [part[..., chosen] for part in (flat if kind is TWO_CLASSES else (answers, asked.labels))]
-        return kind.score(picked[0], Wanted(picked[1], asked.peak))
+        return where_defined(whole, kind.score(picked[0], Wanted(picked[1], asked.peak)))
 
     return {kind.ranked.even: of(True), kind.ranked.odd: of(False)}

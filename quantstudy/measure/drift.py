@@ -8,7 +8,6 @@ import pyarrow as pa
 from torch import Tensor
 
 from quantstudy.drift import complexity, contours, folds, layers, ranges, topology
-from quantstudy.config.study import HALFWAY
 from quantstudy.measure.answers import TWO_CLASSES, in_halves, trivial_score
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.plan import ActivationQuantizer
@@ -76,10 +75,12 @@ def code_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     return tables
 
 
-def float_rows(subject: Subject, learned: float | str = HALFWAY) -> list[pa.Table]:
+def float_rows(subject: Subject, *, constant: bool = False) -> list[pa.Table]:
     """Rows of the float networks: how good they are, logit margin, output ranges per layer, complexity per fold.
 
-    Beside them stands the best constant answer, but for the islands, whose line of what has learned is a number.
+    Args:
+        subject: the networks.
+        constant: whether the score of the best constant answer stands beside theirs.
     """
     before, kind = subject.float_logits, subject.answers
     if kind.ranked.unit == "dB":
@@ -88,7 +89,7 @@ def float_rows(subject: Subject, learned: float | str = HALFWAY) -> list[pa.Tabl
         network = {"accuracy_float": subject.score, "logit_margin": before.margin}
     if subject.heldout is not None:
         network[kind.ranked.float] = subject.heldout_score
-        if learned == HALFWAY:
+        if constant:
             network[kind.ranked.trivial] = trivial_score(subject.data)
     tables = [_metric_rows(subject, network, "float", "float")]
     for layer, outputs in enumerate(subject.maps.outputs):

@@ -23,18 +23,19 @@ def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict
         effects: the schemes to show, simulated.
         folds_of: the scheme whose quantized folds are shown beside the float ones.
     """
+    drawn = subject.plane is not None or subject.stack.inputs == 1
+    arrays: dict[str, NDArray[Any]] = {"seed": np.array(subject.seeds[0])}
+    if drawn:
+        arrays |= _answers(subject, effects)
     before = [subject.on_plane(outputs)[0] for outputs in subject.maps.outputs]
     bins = [histogram(outputs) for outputs in before]
-    arrays: dict[str, NDArray[Any]] = {
-        "seed": np.array(subject.seeds[0]),
-        "histogram/layer": np.repeat(np.arange(len(bins)), [len(left) for left, _, _ in bins]),
-        "histogram/bin_left": np.concatenate([left for left, _, _ in bins]),
-        "histogram/count": np.concatenate([count for _, _, count in bins]),
-    }
-    if subject.plane or subject.stack.inputs == 1:
+    arrays["histogram/layer"] = np.repeat(np.arange(len(bins)), [len(left) for left, _, _ in bins])
+    arrays["histogram/bin_left"] = np.concatenate([left for left, _, _ in bins])
+    arrays["histogram/count"] = np.concatenate([count for _, _, count in bins])
+    if drawn:
         (folded,) = (effect for effect in effects if effect.scheme == folds_of)
         after = [subject.on_plane(outputs)[0] for outputs in folded.accumulated.outputs]
-        arrays |= _answers(subject, effects) | _chain(subject, before, after)
+        arrays |= _chain(subject, before, after)
     return {f"{subject.activation}/{name}": array for name, array in arrays.items()}
 
 

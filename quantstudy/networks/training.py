@@ -150,7 +150,11 @@ def _on_gpu(
 
 @torch.no_grad()
 def _reference(
-    flat: Tensor, moving: Stack, minibatches: Iterable[tuple[Tensor, Tensor]], rates: Sequence[float], loss: str
+    flat: Tensor,
+    moving: Stack,
+    minibatches: Iterable[tuple[Tensor, Tensor]],
+    rates: Sequence[float],
+    loss: str = "binary",
 ) -> Losses:
     """Move the parameters in `flat`, of which `moving` is a view, in stacked torch; return the losses."""
     from quantstudy_kernels.adam import adam_step

@@ -1,4 +1,4 @@
-"""The provenance of a run in its manifest, and the check that users' functions have not changed since."""
+"""The provenance of a run in its manifest, and the check that users' functions and data have not changed since."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +21,9 @@ TRAITS = (
 def provenance(config: StudyConfig) -> dict[str, Any]:
     """Return the provenance of a new run, for its manifest."""
     slow = [name for name in config.activations if parse_activation(name).kernel is None]
-    outside = functions(config)
+    outside, made_of = functions(config), config.entry.made_of()
     return {
+        **({"data": {"target": config.target, "made_of": made_of}} if made_of else {}),
         **({"functions": outside} if outside else {}),
         **({"trained_by_reference": slow} if slow and config.trainer == "fused" else {}),
         "versions": versions(),
@@ -92,6 +93,18 @@ def require_same_functions(
     """
     for name in _changed(run, run.config.activations if names is None else names):
         allowed = f"{name} was another function when it was made; {way_out}"
+        raise BadInput("out", str(run.folder), allowed)
+
+
+def require_same_data(run: Run) -> None:
+    """Check that a target's file, or function, is the same as when a run was begun.
+
+    Raises:
+        BadInput: it has changed, or can't be read.
+    """
+    recorded = run.manifest().get("data", {}).get("made_of", "")
+    if recorded != run.config.entry.made_of():
+        allowed = f"{run.config.target} held other data when it was made; choose another folder, or --fresh to empty it"
         raise BadInput("out", str(run.folder), allowed)
 
 

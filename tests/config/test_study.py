@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.config.study import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig, from_mapping
+from quantstudy.config.study import CHOICES, OWN_DEFAULTS, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig, from_mapping
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
 
@@ -95,6 +95,7 @@ def test_defaults_are_those_of_the_design() -> None:
 
 
 OTHER: dict[str, Any] = {
+    "target": "spirals",
     "bits": (5,),
     "activations": ("relu",),
     "seeds": 3,
@@ -123,7 +124,7 @@ OTHER: dict[str, Any] = {
 
 def test_the_digest_leaves_out_the_name_only() -> None:
     default = StudyConfig()
-    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {"name"}
+    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {"name", "task", "label"}
     digests = {StudyConfig(**{key: value}).digest for key, value in OTHER.items()}
     assert len(digests | {default.digest}) == len(OTHER) + 1
     named = StudyConfig(name="other")
@@ -196,7 +197,7 @@ def test_real_numbers_just_inside_and_outside(field: str, ends: tuple[float, flo
         "1,5",
         True,
         False,
-        None,
+        *(() if field in OWN_DEFAULTS else (None,)),
         (0.1,),
         10**400,
         "1e999",
@@ -263,7 +264,7 @@ def test_coordinates_of_no_older_file(values: dict[str, Any]) -> None:
 def test_how_many_widths() -> None:
     assert StudyConfig(hidden=(3,) * 8).hidden == (3,) * 8
     for field, most in (("hidden", 8), ("bits", 16)):
-        for bad in ((), (3,) * (most + 1), None, 3.5, {}):
+        for bad in ((), (3,) * (most + 1), 3.5, {}):
             with pytest.raises(BadInput, match=f"^{field}: .*1 to {most} whole numbers"):
                 StudyConfig(**{field: bad})
 
@@ -359,7 +360,7 @@ def test_a_misspelled_activation_is_told_the_nearest(typo: str, meant: str) -> N
 def test_an_unknown_key_is_told_the_nearest(typo: str, meant: str) -> None:
     with pytest.raises(BadInput, match=rf"^{typo}: 3 .*did you mean {meant}\?"):
         from_mapping({typo: 3})
-    with pytest.raises(BadInput, match=r"^zzzzz: 'a' is not allowed; there is no such key; allowed: name, bits"):
+    with pytest.raises(BadInput, match=r"^zzzzz: 'a' is not allowed; there is no such key; allowed: name, target"):
         from_mapping({"zzzzz": "a"})
 
 

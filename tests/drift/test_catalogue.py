@@ -14,7 +14,8 @@ from quantstudy.drift.complexity import complexity_measures
 from quantstudy.drift.contours import boundary_measures, contours, crease_measures
 from quantstudy.drift.decision import decision_measures
 from quantstudy.drift.folds import fold_measures
-from quantstudy.drift.heldout import FLOAT, halves, heldout_measures
+from quantstudy.drift.classes import class_drift, float_classes
+from quantstudy.drift.numbers import float_numbers, number_drift
 from quantstudy.drift.layers import layer_measures
 from quantstudy.drift.ranges import code_measures, range_measures
 from quantstudy.drift.topology import island_measures
@@ -39,9 +40,13 @@ def test_the_measures_return_exactly_the_names_of_the_catalogue():
     assert set(ranges) == set(catalogue.RANGE_METRICS)
     complexity = complexity_measures(x)
     assert set(complexity) == set(catalogue.COMPLEXITY_METRICS)
-    heldout = heldout_measures(np.ones((2, 3)), x, x > 0) | halves(x, x > 0)
-    assert set(heldout) | {FLOAT} == set(catalogue.HELDOUT_METRICS)
-    assert set(METRICS) == set(folds) | set(decision) | set(heldout) | {FLOAT} | set(ranges) | set(complexity)
+    logits = x.reshape(2, 3, 36)
+    more = class_drift(float_classes(logits, logits.argmax(axis=-2)), logits)
+    numbers = number_drift(float_numbers(logits, logits, np.ones(2)), logits)
+    assert set(more) - set(decision) == set(catalogue.CLASS_METRICS)
+    assert set(numbers) == {name for name in catalogue.NUMBER_METRICS if not name.startswith("heldout")}
+    groups = (folds, decision, more, catalogue.NUMBER_METRICS, catalogue.HELDOUT_METRICS, ranges, complexity)
+    assert set(METRICS) == set().union(*groups)
     for measures, shape in ((folds, (2, 3)), (decision, (2, 3)), (complexity, (2, 3)), (ranges, (2,))):
         assert {name: v.shape for name, v in measures.items()} == dict.fromkeys(measures, shape)
     for name in layer_measures(folds):

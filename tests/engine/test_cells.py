@@ -13,6 +13,7 @@ from quantstudy.records import provenance
 CONFIG = StudyConfig(activations=("relu", "gelu"), seeds=37)
 
 OTHER: dict[str, Any] = {
+    "target": "spirals",
     "bits": (5,),
     "steps": 10,
     "batch": 7,
@@ -86,7 +87,7 @@ def test_networks_beside_the_study_are_trained_and_varied_but_not_measured() -> 
 
 
 def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
-    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - set(cells.CHANGE_NO_CELL)
+    assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {*cells.CHANGE_NO_CELL, "task", "label"}
     keys = {key(CONFIG.with_options(**{name: value})) for name, value in OTHER.items()}
     keys |= {key(CONFIG), key(CONFIG, "train"), key(CONFIG, first=1), key(CONFIG, last=15)}
     keys.add(cell("measure", CONFIG, "gelu", 0, 16).key)
@@ -95,10 +96,11 @@ def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
 
 def test_the_key_does_not_change_with_the_name_the_number_of_seeds_and_the_other_activations() -> None:
     same = {"name": "x", "seeds": 64, "activations": ("relu",), "quick": True, "until_decided": True, "max_seeds": 99}
-    same |= {"allowed_drop": 0.05, "assurance": 0.9, "min_accuracy": 0.9, "learned": 0.95}
+    same |= {"allowed_drop": 0.05, "allowed_psnr_drop": 0.5, "assurance": 0.9, "min_accuracy": 0.9, "learned": 0.95}
     assert set(same) == set(cells.CHANGE_NO_CELL)
     for name, value in same.items():
         assert key(CONFIG.with_options(**{name: value})) == key(CONFIG)
+    assert key(CONFIG.with_options(learned="halfway")) != key(CONFIG)  # the best constant answer is measured then
 
 
 def test_the_key_changes_with_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:

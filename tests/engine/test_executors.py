@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config.study import StudyConfig
+from quantstudy.config.study import from_mapping
 from quantstudy.engine.executors import ThisProcess, Workers, available_cores, workers
 from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.errors import BadInput
@@ -93,7 +93,7 @@ def test_one_job_is_this_process() -> None:
 def test_workers_call_elsewhere_and_hand_exceptions_on() -> None:
     with workers(2) as executor:
         assert executor.submit(os.getpid).result(timeout=60) != os.getpid()
-        bad = executor.submit(StudyConfig, "name", (4,), ("reul",))
+        bad = executor.submit(from_mapping, {"activations": ("reul",)})
         with pytest.raises(BadInput, match="'reul' is not allowed; did you mean relu"):
             bad.result(timeout=60)
         pids = [child.pid for child in multiprocessing.active_children() if child.pid]

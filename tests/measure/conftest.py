@@ -106,4 +106,4 @@ def dead() -> Subject:
     live = trained_subject("relu")
     zeros = live.stack.with_weights([torch.zeros_like(w) for w in live.stack.weights])
     zeros = replace(zeros, biases=tuple(torch.zeros_like(b) for b in zeros.biases))
-    return subject(zeros, live.seeds, np.array(live.masks), live.heldout)
+    return subject(zeros, live.seeds, np.array(live.masks), live.data.heldout)

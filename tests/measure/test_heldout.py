@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from noise import pnoise2
 
-from quantstudy.drift.heldout import halves, heldout_measures
+from quantstudy.measure.answers import TWO_CLASSES, Wanted, in_halves
 from quantstudy.measure.cause import cause_rows
 from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.placement import placement_rows
@@ -45,7 +45,7 @@ def test_points_lie_half_a_pixel_beside_those_of_the_plane():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_target_is_the_noise_there_against_the_level_of_the_plane(seed, on):
     expected = labels(seed)
-    assert (on.heldout.target[seed] == expected).all()
+    assert (on.heldout.asked.labels[seed] == expected).all()
     assert (expected != island_mask(seed, GRID, FREQUENCY)).any()
 
 
@@ -99,6 +99,7 @@ def test_what_a_cap_costs_is_part_of_the_drop(make_subject, tiny, to_frame):
 
 
 def test_logits_that_are_not_finite_have_no_value():
-    bad = np.array([[1.0, np.nan], [1.0, -1.0]])
-    found = heldout_measures(np.array(1.0), bad, bad > 0) | halves(bad, bad > 0)
-    assert all(np.isnan(value) for value in found.values())
+    bad = np.array([[[1.0, np.nan], [1.0, -1.0]]])
+    asked = Wanted(bad > 0, np.full(1, np.nan))
+    found = in_halves(TWO_CLASSES, bad, asked) | {"whole": TWO_CLASSES.score(bad, asked)}
+    assert all(np.isnan(value).all() for value in found.values())

@@ -34,7 +34,7 @@ def broken(request, make_subject):
     on = make_subject("hardgelu")
     parts = [part.clone() for part in getattr(on.stack, kind)]
     parts[layer][1, 0, 0] = value
-    return subject(replace(on.stack, **{kind: tuple(parts)}), on.seeds, on.masks, on.heldout)
+    return subject(replace(on.stack, **{kind: tuple(parts)}), on.seeds, on.masks, on.data.heldout)
 
 
 def by_seed(tables, **where):

@@ -192,9 +192,9 @@ def test_a_seed_in_the_second_cell_is_found_in_its_company(place, tiny):
     assert (company.first, company.last, list(company.seeds)) == (16, 18, [16, 17])
     worker.run(folder, many, company)
     worker.run(folder, many, cell("picture", many, "relu", 17, 18))
-    stack, seeds, masks = worker._trained(folder, many, cell("picture", many, "relu", 17, 18), "cpu")
+    stack, seeds, data = worker._trained(folder, many, cell("picture", many, "relu", 17, 18), "cpu")
     assert list(seeds) == [17]
-    assert np.array_equal(masks, island_masks([17], 4, 2.0))
+    assert np.array_equal(data.measured.labels, island_masks([17], 4, 2.0).reshape(1, -1))
     stored = load(weights(folder, many, first=17))
     assert np.array_equal(stack.weights[1].numpy(), stored["layers.1.weight"][1:2])
 

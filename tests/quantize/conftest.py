@@ -82,11 +82,11 @@ class Oracle:
         return cls.range(smallest, largest, bits)
 
     @classmethod
-    def per_token(cls, x, weight_bits: int):
-        """Dynamic, 8 bits: symmetric beside weights of 8 bits and more (max|x|/127.5), affine beside narrower ones."""
+    def per_token(cls, x, weight_bits: int, bits: int = 8):
+        """Dynamic: symmetric beside weights of 8 bits and more (max|x|/127.5), affine beside narrower ones."""
         if weight_bits >= 8:
-            return cls.symmetric(x, 1, 8, EPSILON if weight_bits == 8 else SMALLEST_NORMAL)
-        return cls.affine(x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True), 8, SMALLEST_NORMAL)
+            return cls.symmetric(x, 1, bits, EPSILON if weight_bits == 8 else SMALLEST_NORMAL)
+        return cls.affine(x.min(axis=1, keepdims=True), x.max(axis=1, keepdims=True), bits, SMALLEST_NORMAL)
 
 
 @pytest.fixture(scope="session")

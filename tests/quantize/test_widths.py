@@ -61,8 +61,8 @@ class Slow:
             return x
         form = IntFormat(bits) if bits else form
         if self.scheme.dynamic:
-            bits = self.scheme.weights.bits
-            return self.oracle.values(x, *self.oracle.per_token(x, bits), form.bits)
+            beside = self.scheme.weights.bits
+            return self.oracle.values(x, *self.oracle.per_token(x, beside, form.bits), form.bits)
         axes = 2 if self.how["granularity"] == "neuron" else (1, 2)
         ends = calibration.min(axis=axes, keepdims=True), calibration.max(axis=axes, keepdims=True)
         return self.oracle.values(x, *self.oracle.range(*ends, form.bits), form.bits)

@@ -43,6 +43,13 @@ class Recipe:
     beta2: float
     epsilon: float
     purpose: int
+    loss: str = "binary"
+
+
+@dataclass(frozen=True)
+class Examples:
+    inputs: Floats
+    labels: Floats
 
 
 def train(
