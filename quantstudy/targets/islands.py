@@ -12,40 +12,26 @@ import numpy as np
 from noise import pnoise2, pnoise3
 from numpy.typing import NDArray
 
+from quantstudy.targets.lattice import heldout_centres, heldout_plane, pixel_centres, plane
 from quantstudy.targets.randomness import stream
+from quantstudy.targets.target import Data, Examples
 
-
-def pixel_centres(grid: int, margin: int = 0) -> NDArray[np.float32]:
-    """Return the pixel-centre coordinates along one side of the plane [−1, 1], ascending, float32.
-
-    Args:
-        grid: pixels along one side.
-        margin: further pixels of the same size beyond either end; there are grid + 2 margin in all.
-
-    >>> pixel_centres(4).tolist()
-    [-0.75, -0.25, 0.25, 0.75]
-    >>> pixel_centres(2, margin=1).tolist()
-    [-1.5, -0.5, 0.5, 1.5]
-    """
-    return ((2 * np.arange(-margin, grid + margin) + 1) / grid - 1).astype(np.float32)
-
-
-def plane(grid: int, margin: int = 0) -> NDArray[np.float32]:
-    """Return the network's inputs (x, y) of every pixel: [2, pixels] float32, row-major y then x, first row lowest y.
-
-    Args:
-        grid: pixels along one side of the plane [−1, 1]².
-        margin: further pixels of the same size beyond every side.
-
-    >>> plane(2).tolist()
-    [[-0.5, 0.5, -0.5, 0.5], [-0.5, -0.5, 0.5, 0.5]]
-    """
-    return _points(pixel_centres(grid, margin))
-
-
-def _points(places: NDArray[np.float32]) -> NDArray[np.float32]:
-    y, x = np.meshgrid(places, places, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()])
+__all__ = [
+    "field",
+    "heldout_centres",
+    "heldout_mask",
+    "heldout_masks",
+    "heldout_plane",
+    "island_mask",
+    "island_masks",
+    "islands",
+    "islands_beyond",
+    "moving_field",
+    "moving_masks",
+    "noise_build",
+    "pixel_centres",
+    "plane",
+]
 
 
 def field(seed: int, grid: int, frequency: float, margin: int = 0) -> NDArray[np.float64]:
@@ -100,24 +86,6 @@ def island_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[n
     return np.stack([island_mask(seed, grid, frequency) for seed in seeds])
 
 
-def heldout_centres(grid: int) -> NDArray[np.float32]:
-    """Return the coordinates of held-out points along one side: the pixel centres shifted by half a pixel, float32.
-
-    >>> heldout_centres(4).tolist()
-    [-0.5, 0.0, 0.5, 1.0]
-    """
-    return ((2 * np.arange(grid) + 2) / grid - 1).astype(np.float32)
-
-
-def heldout_plane(grid: int) -> NDArray[np.float32]:
-    """Return points that no network is trained on or calibrated with: every pixel's corner, [2, pixels] as `plane`.
-
-    >>> heldout_plane(2).tolist()
-    [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0]]
-    """
-    return _points(heldout_centres(grid))
-
-
 @functools.lru_cache(maxsize=64)
 def heldout_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
     """Return the target of one seed at the points of `heldout_plane`, read-only [grid, grid] bool.
@@ -132,6 +100,23 @@ def heldout_mask(seed: int, grid: int, frequency: float) -> NDArray[np.bool_]:
 def heldout_masks(seeds: Sequence[int], grid: int, frequency: float) -> NDArray[np.bool_]:
     """Return the targets of several seeds at the held-out points, [seeds, grid, grid] bool."""
     return np.stack([heldout_mask(seed, grid, frequency) for seed in seeds])
+
+
+def islands(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    """Return the islands of some seeds as data: at the pixels, and held out at their corners.
+
+    Args:
+        seeds: numbers of the seeds.
+        grid: pixels along one side.
+        frequency: noise cells along one side of the plane.
+    """
+    return Data(
+        Examples(plane(grid)[None], island_masks(seeds, grid, frequency).reshape(len(seeds), -1)),
+        Examples(heldout_plane(grid)[None], heldout_masks(seeds, grid, frequency).reshape(len(seeds), -1)),
+        outputs=1,
+        plane=(grid, grid),
+        classes=("sea", "island"),
+    )
 
 
 def islands_beyond(seed: int, grid: int, frequency: float, margin: int) -> NDArray[np.bool_]:
