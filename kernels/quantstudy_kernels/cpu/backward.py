@@ -17,9 +17,6 @@ _outer_first = point_sums.outer(TILE, FEW, with_bias=True)
 _outer_with_bias = point_sums.outer(TILE, TILE, with_bias=True)
 _outer = point_sums.outer(TILE, TILE, with_bias=False)
 _outer_last = point_sums.outer(1, TILE, with_bias=False)  # its bias is added up with the loss
-_sums_first = point_sums.lane_sums(TILE * FEW)
-_sums_middle = point_sums.lane_sums(TILE * TILE)
-_sums_row = point_sums.lane_sums(TILE)
 
 _TILES_IN, _TILES_OUT = FIELD["tiles_in"], FIELD["tiles_out"]
 _TILE_INPUTS, _TILE_OUTPUTS = FIELD["tile_inputs"], FIELD["tile_outputs"]
@@ -45,20 +42,13 @@ def _weight_sums(b: Any, row: Any, common: Any, shift: Any, fresh: Any, final: A
             if fresh and final:
                 sums = common[2]
             if few:
-                _outer_first(b, sums, bias, g, x, fresh, points)
-                if final:
-                    _sums_first(b, sums, gradient)
+                _outer_first(b, sums, gradient, bias, g, x, fresh, final, points)
             elif one:
-                _outer_last(b, sums, bias, g, x, fresh, points)
-                if final:
-                    _sums_row(b, sums, gradient)
+                _outer_last(b, sums, gradient, bias, g, x, fresh, final, points)
+            elif ti == 0:
+                _outer_with_bias(b, sums, gradient, bias, g, x, fresh, final, points)
             else:
-                if ti == 0:
-                    _outer_with_bias(b, sums, bias, g, x, fresh, points)
-                else:
-                    _outer(b, sums, bias, g, x, fresh, points)
-                if final:
-                    _sums_middle(b, sums, gradient)
+                _outer(b, sums, gradient, bias, g, x, fresh, final, points)
 
 
 @compiled(inline=True)
@@ -115,9 +105,9 @@ def collect(b: Any, layers: Any, shift: Any, kind: Any) -> None:
             b[row[_BIAS] + shift] = point_sums.lane_sum(b, row[_SUM_BIAS])
         else:
             for to in range(0, row[_TILES_OUT] * TILE, TILE):
-                _sums_row(b, row[_SUM_BIAS] + to * LANES, row[_BIAS] + to + shift)
+                point_sums.tile_sums(b, row[_SUM_BIAS] + to * LANES, row[_BIAS] + to + shift)
                 if kind == _PRELU and k < len(layers) - 1:
                     at = row[_LEARNED] + to + shift
-                    _sums_row(b, row[_SUM_SLOPE] + to * LANES, at)
+                    point_sums.tile_sums(b, row[_SUM_SLOPE] + to * LANES, at)
                     for o in range(TILE):
                         b[at + o] /= b[row[_SLOPE] + to + o]

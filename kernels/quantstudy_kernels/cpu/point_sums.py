@@ -32,35 +32,82 @@ _AT = types.intp
 
 
 def outer(outputs: int, inputs: int, *, with_bias: bool) -> Callable[..., None]:
-    """Return `tile(buffer, sums, bias, g, x, fresh, points)`: add g[o] · x[i], lane by lane, to the sums of [o, i].
+    """Return `tile(buffer, sums, gradient, bias, g, x, fresh, final, points)`.
 
-    Where it is `fresh`, nothing is there yet to be added to. With `with_bias` each g[o] alone is added, likewise, to
-    the `LANES` floats of `bias` that belong to it, which are never fresh.
+    It adds g[o] · x[i], lane by lane, to the sums of weights [o, i]. Where it is `fresh`, nothing is there yet to be
+    added to; where it is `final`, what the lanes add up to goes to `gradient`, and the sums mean nothing afterwards.
+    With `with_bias` each g[o] alone is added, likewise, to the `LANES` floats of `bias` that belong to it, which are
+    neither fresh nor final.
     """
 
     @intrinsic
-    def tile(context: Any, buffer: Any, sums: Any, bias: Any, g: Any, x: Any, fresh: Any, points: Any) -> Any:
+    def tile(
+        context: Any,
+        buffer: Any,
+        sums: Any,
+        gradient: Any,
+        bias: Any,
+        g: Any,
+        x: Any,
+        fresh: Any,
+        final: Any,
+        points: Any,
+    ) -> Any:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            buffer, *starts, fresh, points = arguments
-            sums, bias, g, x = (pointer(context, builder, buffer, at) for at in starts)
-            wide = has_512_bits(context)
-            # 16 sums of 16 lanes and 4 of g fit into 32 registers of as many floats, 12 of 8 lanes into 16 of 8
-            lanes, together = (LANES, 16) if wide else (LANES // 2, 12)
-            for first in range(0, LANES, lanes):
-                starts = (sums, bias, offset(builder, g, first), offset(builder, x, first))
-                for rows in _shares(outputs, max(together // inputs, 4)):
-                    alone = {r: r * LANES + first for r in rows if with_bias}
-                    for columns in _shares(inputs, together // len(rows)):
-                        pairs = {(r, c): (r * inputs + c) * LANES + first for r in rows for c in columns}
-                        here = alone if wide and 0 in columns else {}
-                        _outer_part(builder, points, fresh, starts, pairs, here, lanes)
-                    if not wide and alone:
-                        _outer_part(builder, points, fresh, starts, {}, alone, lanes)
+            buffer, *starts, fresh, final, points = arguments
+            sums, gradient, *others = (pointer(context, builder, buffer, at) for at in starts)
+            parts = _whole_lanes if has_512_bits(context) else _half_lanes
+            parts(builder, (outputs, inputs), with_bias, (sums, gradient, *others), (fresh, final), points)
             return context.get_dummy_value()
 
-        return types.void(F32, *[_AT] * 4, types.boolean, _AT), codegen
+        return types.void(F32, *[_AT] * 5, types.boolean, types.boolean, _AT), codegen
 
     return tile  # type: ignore[no-any-return]
+
+
+_Flags = tuple[ir.Value, ir.Value]
+_Starts = tuple[ir.Value, ...]
+
+
+def _whole_lanes(
+    builder: ir.IRBuilder, size: tuple[int, int], with_bias: bool, starts: _Starts, flags: _Flags, points: ir.Value
+) -> None:
+    """Emit `outer` for 32 registers of 16 floats: 16 sums at a time, and those of 2 to 8 g."""
+    (outputs, inputs), (sums, gradient, bias, g, x), (fresh, final) = size, starts, flags
+    for rows in _shares(outputs, max(LANES // inputs, 4)):
+        alone = {o: o * LANES for o in rows if with_bias}
+        for columns in _shares(inputs, LANES // len(rows)):
+            pairs = {(o, i): (o * inputs + i) * LANES for o in rows for i in columns}
+            before = _unless_fresh(builder, fresh, sums, list(pairs.values()), LANES)
+            here = alone if 0 in columns else {}
+            totals = _products(builder, points, (bias, g, x), pairs, here, before, LANES)
+            with builder.if_else(final) as (at_last, before_that):
+                with at_last:
+                    _store_lane_sums(builder, totals, gradient, [at // LANES for at in pairs.values()])
+                with before_that:
+                    for total, at in zip(totals, pairs.values(), strict=True):
+                        store(builder, total, sums, at)
+
+
+def _half_lanes(
+    builder: ir.IRBuilder, size: tuple[int, int], with_bias: bool, starts: _Starts, flags: _Flags, points: ir.Value
+) -> None:
+    """Emit `outer` for 16 registers of 8 floats: 12 halves of sums at a time; only memory has whole ones."""
+    (outputs, inputs), (sums, gradient, bias, g, x), (fresh, final) = size, starts, flags
+    lanes, together = LANES // 2, 12
+    for first in range(0, LANES, lanes):
+        own = (bias, offset(builder, g, first), offset(builder, x, first))
+        for rows in _shares(outputs, max(together // inputs, 4)):
+            for columns in _shares(inputs, together // len(rows)):
+                pairs = {(o, i): (o * inputs + i) * LANES + first for o in rows for i in columns}
+                before = _unless_fresh(builder, fresh, sums, list(pairs.values()), lanes)
+                totals = _products(builder, points, own, pairs, {}, before, lanes)
+                for total, at in zip(totals, pairs.values(), strict=True):
+                    store(builder, total, sums, at)
+            if with_bias:
+                _products(builder, points, own, {}, {o: o * LANES + first for o in rows}, [], lanes)
+    with builder.if_then(final):
+        _lane_sums(builder, sums, gradient, outputs * inputs)
 
 
 def _shares(number: int, most: int) -> Iterator[range]:
@@ -70,17 +117,20 @@ def _shares(number: int, most: int) -> Iterator[range]:
         yield range(number * part // parts, number * (part + 1) // parts)
 
 
-def _outer_part(
+def _products(
     builder: ir.IRBuilder,
     points: ir.Value,
-    fresh: ir.Value,
-    starts: tuple[ir.Value, ...],
+    starts: _Starts,
     pairs: dict[tuple[int, int], int],
     alone: dict[int, int],
+    before: list[ir.Value],
     lanes: int,
-) -> None:
-    """Add up some of the lanes of g[o] · x[i] for `pairs` (o, i), of g[o] for those `alone`: where each sum lies."""
-    sums, bias, g, x = starts
+) -> list[ir.Value]:
+    """Return `before` and some of the lanes of g[o] · x[i] for `pairs` (o, i); add g[o] to its bias for those `alone`.
+
+    Both say where in memory a sum lies.
+    """
+    bias, g, x = starts
 
     def body(point: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
         here, there = builder.gep(g, [point]), builder.gep(x, [point])
@@ -92,19 +142,17 @@ def _outer_part(
             *(builder.fadd(t, left[o]) for o, t in zip(alone, lone, strict=True)),
         ]
 
-    before = _unless_fresh(builder, fresh, sums, list(pairs.values()), lanes)
-    before += [load(builder, bias, at, lanes) for at in alone.values()]
-    places = [*((sums, at) for at in pairs.values()), *((bias, at) for at in alone.values())]
-    for (start, at), total in zip(places, loop(builder, points, before, body), strict=True):
-        store(builder, total, start, at)
+    before = [*before, *(load(builder, bias, at, lanes) for at in alone.values())]
+    totals = loop(builder, points, before, body)
+    for at, total in zip(alone.values(), totals[len(pairs) :], strict=True):
+        store(builder, total, bias, at)
+    return totals[: len(pairs)]
 
 
 def _unless_fresh(
     builder: ir.IRBuilder, fresh: ir.Value, start: ir.Value, places: list[int], lanes: int
 ) -> list[ir.Value]:
     """Return the vectors at some places, zeros where it is fresh: what lies there is then not even read."""
-    if not places:
-        return []
     nothing = ir.Constant(ir.VectorType(FLOAT, lanes), [0.0] * lanes)
     without = builder.basic_block
     with builder.if_then(builder.not_(fresh)):
@@ -148,31 +196,34 @@ def add_below(context: Any, buffer: Any, sums: Any, g: Any, z: Any, points: Any)
     return types.void(F32, _AT, _AT, _AT, _AT), codegen
 
 
-def lane_sums(number: int) -> Callable[..., None]:
-    """Return `tile(buffer, sums, to)`: write what the lanes of `number` sums, one behind the other, add up to.
+@intrinsic
+def tile_sums(context: Any, buffer: Any, sums: Any, to: Any) -> Any:
+    """Write what the lanes of `TILE` sums, one behind the other, add up to."""
 
-    Args:
-        number: `TILE`, or a multiple of `LANES`.
-    """
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, *starts = arguments
+        sums, to = (pointer(context, builder, buffer, at) for at in starts)
+        _lane_sums(builder, sums, to, TILE)
+        return context.get_dummy_value()
 
-    @intrinsic
-    def tile(context: Any, buffer: Any, sums: Any, to: Any) -> Any:
-        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            buffer, *starts = arguments
-            sums, to = (pointer(context, builder, buffer, at) for at in starts)
-            for start in range(0, number, LANES):
-                own = range(start, min(start + LANES, number))
-                vectors = [load(builder, sums, n * LANES) for n in own] + [zero()] * (LANES - len(own))
-                total = sums_of_lanes(builder, vectors)
-                if len(own) < LANES:
-                    numbers = ir.Constant(ir.VectorType(ir.IntType(32), len(own)), list(range(len(own))))
-                    total = builder.shuffle_vector(total, total, numbers)
-                store(builder, total, to, start)
-            return context.get_dummy_value()
+    return types.void(F32, _AT, _AT), codegen
 
-        return types.void(F32, _AT, _AT), codegen
 
-    return tile  # type: ignore[no-any-return]
+def _lane_sums(builder: ir.IRBuilder, sums: ir.Value, to: ir.Value, number: int) -> None:
+    for start in range(0, number, LANES):
+        own = range(start, min(start + LANES, number))
+        _store_lane_sums(builder, [load(builder, sums, n * LANES) for n in own], to, list(own))
+
+
+def _store_lane_sums(builder: ir.IRBuilder, vectors: list[ir.Value], to: ir.Value, places: list[int]) -> None:
+    """Write what the lanes of up to `LANES` vectors add up to, each to its place, which is so far behind `to`."""
+    total = sums_of_lanes(builder, [*vectors, *[zero()] * (LANES - len(vectors))])
+    while places:
+        together = next((n for n in range(1, len(places)) if places[n] != places[0] + n), len(places))
+        first = len(vectors) - len(places)
+        numbers = ir.Constant(ir.VectorType(ir.IntType(32), together), list(range(first, first + together)))
+        store(builder, builder.shuffle_vector(total, total, numbers), to, places[0])
+        places = places[together:]
 
 
 @intrinsic
