@@ -1,4 +1,4 @@
-"""Which pixels a training step sees: a counter-based generator, so that any part of any batch can be drawn anywhere.
+"""Which examples a training step sees: a counter-based generator, so that any part of any batch can be drawn anywhere.
 
 Philox 4×32 with 10 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), the one that CUDA and
 Triton have as well. Key = (seed, purpose), counter = (quad, step, 0, 0); a counter gives four words. This is the slow,
@@ -39,29 +39,29 @@ def words(seed: NDArray[np.integer], purpose: int, step: NDArray[np.integer], qu
     return np.stack([c0, c1, c2, c3], axis=-2)
 
 
-def pixels(
-    seed: NDArray[np.integer], purpose: int, step: NDArray[np.integer], batch: int, grid: int
+def numbers(
+    seed: NDArray[np.integer], purpose: int, step: NDArray[np.integer], batch: int, n: int
 ) -> NDArray[np.int32]:
-    """Return the pixel numbers of minibatches, [..., batch], uniform in 0 … grid² − 1 with replacement.
+    """Return the numbers of the examples of minibatches, [..., batch], uniform in 0 … n − 1 with replacement.
 
-    Point p of a batch takes word p // Q of counter p mod Q, Q = ⌈batch / 4⌉, and that word w means pixel
-    ⌊w · grid² / 2³²⌋: no pixel is likelier than another by more than a share of grid² / 2³² (4e-6 at grid 128).
+    Point p of a batch takes word p // Q of counter p mod Q, Q = ⌈batch / 4⌉, and that word w means example
+    ⌊w · n / 2³²⌋: none is likelier than another by more than a share of n / 2³² (4e-6 of a plane of 128 × 128 pixels).
 
     Args:
         seed: as `words`.
         purpose: as `words`.
         step: as `words`.
         batch: points in a minibatch.
-        grid: pixels along a side of the plane, below 2¹⁶.
+        n: how many examples there are, below 2³¹: grid² for pixels of a plane.
     """
     quads = -(-batch // 4)
     drawn = words(seed, purpose, step, quads)
     drawn = drawn.reshape(*drawn.shape[:-2], 4 * quads)[..., :batch]
-    return ((drawn * np.uint64(grid * grid)) >> _HIGH).astype(np.int32)
-
-
-def numbers(seed, purpose, step, batch, n):
-    quads = -(-batch // 4)
-    drawn = words(seed, purpose, step, quads)
-    drawn = drawn.reshape(*drawn.shape[:-2], 4 * quads)[..., :batch]
     return ((drawn * np.uint64(n)) >> _HIGH).astype(np.int32)
+
+
+def pixels(
+    seed: NDArray[np.integer], purpose: int, step: NDArray[np.integer], batch: int, grid: int
+) -> NDArray[np.int32]:
+    """Return `numbers` of the pixels of a plane with `grid` of them, below 2¹⁶, along a side."""
+    return numbers(seed, purpose, step, batch, grid * grid)

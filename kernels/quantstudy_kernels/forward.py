@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from quantstudy_kernels.sizes import check_neurons
+
 _SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
 
 
@@ -23,7 +25,7 @@ class Network:
 
     Attributes:
         name: one of `ACTIVATION_NAMES`.
-        weights: per layer [models, out, in]; 2 inputs, at least one hidden layer, 1 output.
+        weights: per layer [models, out, in]; at least one hidden layer; inputs, neurons and outputs 1 to 256.
         biases: per layer [models, out, 1].
         slopes: per hidden layer [models, out, 1] for prelu, else empty.
         cap: upper bound of the activation, inf for none.
@@ -39,6 +41,11 @@ class Network:
     def models(self) -> int:
         """Number of models."""
         return int(self.weights[0].shape[0])
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return int(self.weights[-1].shape[1])
 
     @property
     def hidden(self) -> int:
@@ -105,13 +112,13 @@ class Rounding:
         weights: per layer.
         preactivations: per hidden layer, what goes into the activation function.
         outputs: per hidden layer, what comes out of it.
-        coordinates: the network's input.
+        inputs: what goes into the network.
     """
 
     weights: tuple[Fixed | None, ...] = ()
     preactivations: tuple[Quantizer, ...] = ()
     outputs: tuple[Quantizer, ...] = ()
-    coordinates: Quantizer = None
+    inputs: Quantizer = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ class Maps:
     Attributes:
         preactivations: per hidden layer [models, neurons, points], before any quantizer of their own.
         outputs: per hidden layer (the fold maps), after their own quantizer.
-        logit: [models, 1, points].
+        logit: [models, outputs, points].
     """
 
     preactivations: tuple[Tensor, ...]
@@ -137,12 +144,12 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
     """Check what all implementations refuse.
 
     Raises:
-        ValueError: there is no hidden layer; there are not 2 inputs, or not 1 output; a tuple has another length than
-            there are layers; prelu has no slopes; `points` is not [2, points].
+        ValueError: there is no hidden layer, or one of no or more than 256 neurons, as are inputs or outputs; a tuple
+            has another length than there are layers; prelu has no slopes; `points` is neither [in, points], the same
+            for all models, nor [models, in, points].
     """
     neurons = [int(w.shape[2]) for w in network.weights] + [int(w.shape[1]) for w in network.weights[-1:]]
-    if len(neurons) < 3 or neurons[0] != 2 or neurons[-1] != 1:
-        raise ValueError(f"weights: neurons {neurons}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    check_neurons("weights", neurons)
     hidden = len(neurons) - 2
     slopes = (hidden,) if network.name == "prelu" else (0, hidden)
     for field, have, allowed in (
@@ -155,5 +162,6 @@ def check_network(network: Network, points: Tensor, rounding: Rounding) -> None:
         if have not in allowed:
             counts = " or ".join(map(str, allowed))
             raise ValueError(f"{field}: {have} of them; allowed: {counts}, for {neurons} neurons")
-    if points.ndim != 2 or points.shape[0] != 2:
-        raise ValueError(f"points: shape {list(points.shape)}; allowed: [2, points]")
+    if points.ndim not in (2, 3) or points.shape[:-1] not in ((neurons[0],), (network.models, neurons[0])):
+        shapes = f"[{neurons[0]}, points] or [{network.models}, {neurons[0]}, points]"
+        raise ValueError(f"points: shape {list(points.shape)}; allowed: {shapes}")

@@ -26,7 +26,7 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
 
     Args:
         network: the float networks.
-        points: inputs (x, y), float32 [2, points].
+        points: inputs, float32 [in, points], the same for all models, or [models, in, points].
         rounding: what is quantized.
         isolated: quantize one layer at a time; `logit` is then that of the last layer alone being quantized.
 
@@ -35,7 +35,7 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """
     check_network(network, points, rounding)
     inputs = points.expand(network.models, -1, -1)
-    values = _rounded(rounding.coordinates, inputs)
+    values = _rounded(rounding.inputs, inputs)
     preactivations, outputs = [], []
     for layer in range(network.hidden):
         z = _affine(network, rounding, layer, values)

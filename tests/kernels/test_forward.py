@@ -191,7 +191,7 @@ def ways(network: Network, name: str, hidden: tuple[int, ...]) -> list[Rounding]
                 tuple(None if k < layer else q for k, q in enumerate(quantizers))
                 for quantizers in (c.rounding.weights, c.rounding.preactivations, c.rounding.outputs)
             )
-            found.append(Rounding(*kept, c.rounding.coordinates))
+            found.append(Rounding(*kept, c.rounding.inputs))
     return found
 
 
@@ -226,7 +226,7 @@ def test_no_way_at_all_and_scales_for_other_rows():
     c = case("relu", (8, 8), "w8", points=5)
     assert fast.logits(c.network, c.points, []).shape == (0, 3, 1, 5)
     three = Fixed(torch.ones(1, 3, 1), torch.zeros(1, 3, 1, dtype=torch.int32), -8, 7)
-    for way in (Rounding(outputs=(three, None)), Rounding(coordinates=three)):
+    for way in (Rounding(outputs=(three, None)), Rounding(inputs=three)):
         with pytest.raises(ValueError, match=r"scale: 3 rows; allowed: 1 or (8|2)"):
             fast.forward(c.network, c.points, way)
 

@@ -1,4 +1,7 @@
-"""The affine part of a layer over a block of points, tile by tile: of the first layer, a middle one or the last."""
+"""The affine part of a layer over a block of points: of a first one with 2 inputs, a last one with 1 output, any other.
+
+What the study's own networks begin and end with has tiles of its own; everything else is padded to whole tiles.
+"""
 
 from typing import Any
 
@@ -6,16 +9,29 @@ import numpy as np
 
 from quantstudy_kernels.cpu import tiles
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.tiles import PITCH, TILE
+from quantstudy_kernels.cpu.tiles import FEW, PITCH, TILE
 from quantstudy_kernels.cpu.vectors import peek, poke
 
 _ZERO = np.float32(0)
 
-first_tile = tiles.affine(TILE, 2, add=False)
-middle_tile = tiles.affine(TILE, TILE, add=False)
-middle_tile_add = tiles.affine(TILE, TILE, add=True)
-last_tile = tiles.affine(1, TILE, add=False)
-last_tile_add = tiles.affine(1, TILE, add=True)
+_first = tiles.affine(TILE, FEW)
+_middle = tiles.affine(TILE, TILE)
+_last = tiles.affine(1, TILE)
+
+
+def padded_inputs(inputs: int) -> int:
+    """Return so many inputs of a network, with those that fill up the last tile."""
+    return inputs if inputs == FEW else padded(inputs)
+
+
+def padded_outputs(outputs: int) -> int:
+    """Return so many outputs of a network, with those that fill up the last tile."""
+    return outputs if outputs == 1 else padded(outputs)
+
+
+def padded(neurons: int) -> int:
+    """Return so many neurons, with those that fill up the last tile."""
+    return -(-neurons // TILE) * TILE
 
 
 @compiled(inline=True)
@@ -42,7 +58,7 @@ def keep_zeros(b: Any, at: Any, rows: Any, padded: Any, points: Any) -> None:
 
 @compiled(inline=True)
 def affine_rows(
-    b: Any, x: Any, z: Any, weights: Any, bias: Any, tiles_in: Any, tiles_out: Any, first: Any, last: Any, points: Any
+    b: Any, x: Any, z: Any, weights: Any, bias: Any, tiles_in: Any, tiles_out: Any, few: Any, one: Any, points: Any
 ) -> None:
     """Write the pre-activations of one layer.
 
@@ -54,23 +70,13 @@ def affine_rows(
         bias: where the biases begin.
         tiles_in: tiles along the inputs.
         tiles_out: tiles along the outputs.
-        first: the layer has 2 inputs.
-        last: the layer has 1 output.
+        few: the layer has `FEW` inputs that nothing pads.
+        one: the layer has 1 output that nothing pads.
         points: of each row, a multiple of `LANES`.
     """
-    size = (2 if first else TILE) * (1 if last else TILE)
-    for to in range(tiles_out):
-        there, o = z + to * TILE * PITCH, bias + to * TILE
-        for ti in range(tiles_in):
-            w, here = weights + (to * tiles_in + ti) * size, x + ti * TILE * PITCH
-            if first:
-                first_tile(b, there, o, w, here, points)
-            elif not last:
-                if ti == 0:
-                    middle_tile(b, there, o, w, here, points)
-                else:
-                    middle_tile_add(b, there, o, w, here, points)
-            elif ti == 0:
-                last_tile(b, there, o, w, here, points)
-            else:
-                last_tile_add(b, there, o, w, here, points)
+    if few:
+        _first(b, z, bias, weights, x, tiles_out, tiles_in, points)
+    elif one:
+        _last(b, z, bias, weights, x, tiles_out, tiles_in, points)
+    else:
+        _middle(b, z, bias, weights, x, tiles_out, tiles_in, points)

@@ -3,15 +3,20 @@
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.vectors import peek, poke
+from quantstudy_kernels.cpu.tiles import PITCH
+from quantstudy_kernels.cpu.vectors import F32, INDEX, LANES, exchanged, load, peek, pointer, poke, store
 from quantstudy_kernels.draws import KEY_STEPS, MULTIPLIERS, ROUNDS
 
 _u = np.uint64
 _M0, _M1 = (_u(m) for m in MULTIPLIERS)
 _W0, _W1 = (_u(w) for w in KEY_STEPS)
 _LOW, _HIGH = _u(0xFFFFFFFF), _u(32)
+_AT = types.intp
 
 
 @compiled()
@@ -59,3 +64,67 @@ def draw_points(
         poke(words, first + p, np.uint32(row * np.int32(grid) + column))
     for p in range(points):
         poke(buffer, label + p, np.float32(peek(islands, peek(words, first + p))))
+
+
+@compiled()
+def draw_numbers(numbers: Any, words: Any, first: Any, valid: Any, points: Any, n: Any) -> None:
+    """Turn words first … first + valid − 1 into numbers below n, int64; behind them the last one is repeated.
+
+    Args:
+        numbers: int64, at least `points` of them.
+        words: as `draw_words` left them.
+        first: number of the first word.
+        valid: how many are turned.
+        points: how many numbers are written.
+        n: below 2³¹.
+    """
+    for p in range(points):
+        poke(numbers, p, np.int64((_u(peek(words, first + min(p, valid - 1))) * _u(n)) >> _HIGH))
+
+
+@intrinsic
+def _turned_square(context: Any, b: Any, to: Any, source: Any, numbers: Any, first: Any, length: Any, at: Any) -> Any:
+    """Write numbers at … at + 15 of 16 examples as 16 rows of 16 points."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, to, source, numbers, first, length, at = arguments
+        rows, there = pointer(context, builder, buffer, to), pointer(context, builder, source, at)
+        chosen = builder.gep(context.make_array(signature.args[3])(context, builder, numbers).data, [first])
+        vectors = []
+        for point in range(LANES):
+            number = builder.load(builder.gep(chosen, [INDEX(point)]))
+            vectors.append(load(builder, builder.gep(there, [builder.mul(number, length)])))
+        distance = LANES // 2
+        while distance:
+            for row in range(LANES):
+                if row & distance == 0:
+                    pair = exchanged(builder, vectors[row], vectors[row + distance], distance)
+                    vectors[row], vectors[row + distance] = pair
+            distance //= 2
+        for row, vector in enumerate(vectors):
+            store(builder, vector, rows, row * PITCH)
+        return context.get_dummy_value()
+
+    return types.void(F32, _AT, F32, types.Array(types.int64, 1, "C"), _AT, _AT, _AT), codegen
+
+
+@compiled()
+def gather(b: Any, to: Any, source: Any, length: Any, numbers: Any, points: Any) -> None:
+    """Write some of the examples as rows of points that begin at `to`.
+
+    Args:
+        b: the buffer.
+        to: where the rows begin.
+        source: float32 [examples · length], one example behind the other.
+        length: of an example: a multiple of `LANES`, or less than that.
+        numbers: of the examples, int64.
+        points: how many, a multiple of `LANES`.
+    """
+    if length < LANES:
+        for row in range(length):
+            for p in range(points):
+                poke(b, to + row * PITCH + p, peek(source, peek(numbers, p) * length + row))
+    else:
+        for first in range(0, points, LANES):
+            for at in range(0, length, LANES):
+                _turned_square(b, to + at * PITCH + first, source, numbers, first, length, at)

@@ -8,10 +8,20 @@ cost silu and gelu a seventh of their training speed. The conventions at the ben
 The errors that are stated are the largest ones against float64 (`tests/kernels/test_cpu_formulas.py` holds them).
 """
 
+import math
 from collections.abc import Callable
 
 from quantstudy_kernels.checks import LEAKY_SLOPE
-from quantstudy_kernels.cpu.lanes import Lanes, by_sign, choose, fused, magnitude, polynomial, scaled_by_power
+from quantstudy_kernels.cpu.lanes import (
+    Lanes,
+    by_sign,
+    choose,
+    fused,
+    magnitude,
+    polynomial,
+    scaled_by_power,
+    without_power,
+)
 
 LEAST_EXPONENT = -87.0
 """From here down e^x counts as 0: 2^n would leave the normal numbers."""
@@ -47,6 +57,12 @@ def log1p_of_share(e: Lanes) -> Lanes:
     high = (0.005253458, -0.02958851, 0.07836167, -0.1367477)
     low = (0.19111431, -0.24844369, 0.3331927, -0.49999502, 1.0)
     return polynomial(e, *high, *low) * e
+
+
+def log_from_one(x: Lanes) -> Lanes:
+    """Return log(x) for x ≥ 1, as n · log 2 + log(1 + f) where x = 2ⁿ · (1 + f); infinity and NaN give themselves."""
+    n, f = without_power(x)
+    return choose("<", x, math.inf, fused(n, 0.6931471805599453, log1p_of_share(f)), x)
 
 
 def logistic(x: Lanes) -> Lanes:

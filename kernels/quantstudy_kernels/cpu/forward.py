@@ -27,10 +27,10 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """
     _check(network, points, rounding)
     neurons = [int(weights.shape[1]) for weights in network.weights[:-1]]
-    before, after = (tuple(torch.empty(network.models, n, points.shape[1]) for n in neurons) for _ in range(2))
-    logit = torch.empty(network.models, 1, points.shape[1])
+    before, after = (tuple(torch.empty(network.models, n, points.shape[-1]) for n in neurons) for _ in range(2))
+    logit = torch.empty(network.models, network.outputs, points.shape[-1])
     program = Program(network, points)
-    inputs, exact = program.rounded(program.start, rounding.coordinates), program.start
+    inputs, exact = program.rounded(program.start, rounding.inputs), program.start
     for layer in range(network.hidden):
         z = program.affine(inputs, layer, _of(rounding.weights, layer))
         y = _through(program, z, rounding, layer)
@@ -45,22 +45,25 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
 
 
 def logits(network: Network, points: Tensor, roundings: Sequence[Rounding] = (FLOAT,)) -> Tensor:
-    """Return the logits alone of all networks, quantized in each of several ways, [roundings, models, 1, points].
+    """Return the logits alone of all networks, quantized in each of several ways.
 
     They are those of `forward`. What several ways have in common is computed once: the layers before the first one in
     which they differ.
+
+    Returns:
+        [roundings, models, outputs, points].
 
     Raises:
         ValueError: as `forward`.
     """
     for rounding in roundings:
         _check(network, points, rounding)
-    found = torch.empty(len(roundings), network.models, 1, points.shape[1])
+    found = torch.empty(len(roundings), network.models, network.outputs, points.shape[-1])
     if not roundings:
         return found
     program = Program(network, points)
     for rounding, into in zip(roundings, found, strict=True):
-        values = program.rounded(program.start, rounding.coordinates)
+        values = program.rounded(program.start, rounding.inputs)
         for layer in range(network.hidden):
             z = program.affine(values, layer, _of(rounding.weights, layer))
             values = _through(program, z, rounding, layer)

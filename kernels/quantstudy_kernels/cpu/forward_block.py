@@ -11,13 +11,13 @@ from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
 from quantstudy_kernels.cpu.affine import affine_rows, clear_rows, keep_zeros
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
-from quantstudy_kernels.cpu.tiles import BLOCK, PITCH
+from quantstudy_kernels.cpu.tiles import BLOCK, FEW, PITCH
 from quantstudy_kernels.cpu.vectors import F32, LANES, load, loop, peek, pointer, poke, spread_value, store
 from quantstudy_kernels.forward import FIXED, SYMMETRIC
 
 START, AFFINE, ACTIVATE, ROUND, LEAVE = range(5)
-"""What a step does: write the coordinates, the affine part of a layer, the activation function, a quantizer's rounding,
-or copy rows into a map."""
+"""What a step does: write the inputs, the affine part of a layer, the activation function, a quantizer's rounding, or
+copy rows into a map."""
 
 FIELDS = (
     "does",
@@ -29,8 +29,8 @@ FIELDS = (
     "bias",
     "tiles_in",
     "tiles_out",
-    "first",  # 1: the layer has 2 inputs
-    "last",  # 1: the layer has 1 output
+    "few",  # 1: the layer has 2 inputs that nothing pads
+    "one",  # 1: the layer has 1 output that nothing pads
     "slope",  # of ACTIVATE: of the first row
     "quantizer",  # of ROUND: its number
     "address",  # of LEAVE: where the map of the first model begins in memory
@@ -39,7 +39,7 @@ FIELDS = (
 """What stands in a row of the table of steps."""
 
 _DOES, _SOURCE, _TO, _ROWS, _PADDED, *_OPERANDS = range(len(FIELDS))
-_WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FIRST, _LAST, _SLOPE, _QUANTIZER, _ADDRESS, _STRIDE = _OPERANDS
+_WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FEW_IN, _ONE_OUT, _SLOPE, _QUANTIZER, _ADDRESS, _STRIDE = _OPERANDS
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 _AT = types.intp
 
@@ -153,11 +153,13 @@ def _round(
 
 
 @compiled(inline=True)
-def _start(b: Any, to: Any, inputs: Any, begin: Any, valid: Any, points: Any) -> None:
-    """Write a block's coordinates, the last one again and again behind the end."""
-    for axis in range(2):
+def _start(b: Any, to: Any, inputs: Any, padded: Any, begin: Any, valid: Any, points: Any) -> None:
+    """Write a block's inputs, those of the last point again and again behind the end."""
+    for row in range(len(inputs)):
         for p in range(points):
-            b[to + axis * PITCH + p] = inputs[axis, begin + min(p, valid - 1)]
+            b[to + row * PITCH + p] = inputs[row, begin + min(p, valid - 1)]
+    if len(inputs) != FEW:
+        clear_rows(b, to, len(inputs), padded, points)
 
 
 @compiled()
@@ -171,7 +173,7 @@ def run_model(
         b: buffer, float32; the model's parameters are in it.
         steps: int64 [steps, fields], see `FIELDS`.
         spare: where five rows begin that quantizers use.
-        inputs: float32 [2, points].
+        inputs: float32 [in, points], the model's.
         kinds: int64 [quantizers].
         ends: float32 [quantizers, 3], their lowest and highest codes and, per point, their least scales.
         scales: float32 [quantizers, widest], of the FIXED ones.
@@ -188,11 +190,11 @@ def run_model(
             step = steps[number]
             does, source, to, rows = step[_DOES], step[_SOURCE], step[_TO], step[_ROWS]
             if does == START:
-                _start(b, to, inputs, begin, valid, points)
+                _start(b, to, inputs, step[_PADDED], begin, valid, points)
             elif does == AFFINE:
-                wide, high, first, last = step[_TILES_IN], step[_TILES_OUT], step[_FIRST] == 1, step[_LAST] == 1
-                affine_rows(b, source, to, step[_WEIGHTS], step[_BIAS], wide, high, first, last, points)
-                if not last:
+                wide, high, few, one = step[_TILES_IN], step[_TILES_OUT], step[_FEW_IN] == 1, step[_ONE_OUT] == 1
+                affine_rows(b, source, to, step[_WEIGHTS], step[_BIAS], wide, high, few, one, points)
+                if not one:
                     keep_zeros(b, to, rows, step[_PADDED], points)
             elif does == ACTIVATE:
                 for row in range(rows):

@@ -73,7 +73,7 @@ def polynomial(x: Lanes, *coefficients: float) -> Lanes:
 
 def magnitude(x: Lanes) -> Lanes:
     """Return |x|: the bits without the sign."""
-    rest = x.builder.and_(x.builder.bitcast(x.value, INTEGERS), ir.Constant(INTEGERS, [0x7FFFFFFF] * LANES))
+    rest = x.builder.and_(x.builder.bitcast(x.value, INTEGERS), _integers(0x7FFFFFFF))
     return Lanes(x.builder, x.builder.bitcast(rest, VECTOR))
 
 
@@ -86,14 +86,34 @@ def rounded_code(x: Lanes, reciprocal: Lanes, zero: Lanes, low: Lanes, high: Lan
     return choose(">", code, high, high, code)
 
 
+def root(x: Lanes) -> Lanes:
+    """Return √x, rounded once."""
+    kind = ir.FunctionType(VECTOR, [VECTOR])
+    sqrt = cgutils.get_or_insert_function(x.builder.module, kind, f"llvm.sqrt.v{LANES}f32")
+    return Lanes(x.builder, x.builder.call(sqrt, [x.value]))
+
+
 def by_sign(x: Lanes, below: Any, above: Any) -> Lanes:
     """Return `below` where the sign bit of `x` is set (−0 and some NaN too), else `above`."""
     bits = x.builder.bitcast(x.value, INTEGERS)
-    negative = x.builder.icmp_signed("<", bits, ir.Constant(INTEGERS, [0] * LANES))
+    negative = x.builder.icmp_signed("<", bits, _integers(0))
     return Lanes(x.builder, x.builder.select(negative, _value(below), _value(above)))
 
 
 def scaled_by_power(x: Lanes, shifted: Lanes) -> Lanes:
     """Return x · 2ⁿ, where `shifted` is n + 1.5 · 2²³: the integer stands in its low bits."""
-    exponent = x.builder.shl(x.builder.bitcast(shifted.value, INTEGERS), ir.Constant(INTEGERS, [23] * LANES))
+    exponent = x.builder.shl(x.builder.bitcast(shifted.value, INTEGERS), _integers(23))
     return Lanes(x.builder, x.builder.bitcast(x.builder.add(x.builder.bitcast(x.value, INTEGERS), exponent), VECTOR))
+
+
+def without_power(x: Lanes) -> tuple[Lanes, Lanes]:
+    """Take a finite x ≥ 1 as 2ⁿ · (1 + f), 0 ≤ f < 1: n and f, both exact."""
+    bits = x.builder.bitcast(x.value, INTEGERS)
+    power = x.builder.sub(x.builder.lshr(bits, _integers(23)), _integers(127))
+    one = x.builder.or_(x.builder.and_(bits, _integers(0x7FFFFF)), _integers(127 << 23))
+    n = Lanes(x.builder, x.builder.sitofp(power, VECTOR))
+    return n, Lanes(x.builder, x.builder.bitcast(one, VECTOR)) - 1.0
+
+
+def _integers(number: int) -> ir.Constant:
+    return ir.Constant(INTEGERS, [number] * LANES)

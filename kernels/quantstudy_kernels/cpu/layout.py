@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy_kernels.cpu.affine import padded, padded_inputs, padded_outputs
 from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.vectors import LANES
 
@@ -23,7 +24,8 @@ FIELDS = (
     "weights",  # tiles [tile out][tile in][output][input]
     "turned",  # the same for the way back, [tile in][tile out][input][output]
     "bias",
-    "slope",
+    "slope",  # of the activation function, as it is read
+    "learned",  # prelu's, as it is trained
     "sum_weights",  # LANES per weight, in the order of `weights`
     "sum_bias",  # LANES per neuron
     "sum_slope",  # LANES per neuron
@@ -38,13 +40,14 @@ class Layout(NamedTuple):
 
     Attributes:
         layers: [layers, fields] int64, a row per Linear.
-        common: where the labels, the sum of the losses (LANES floats, cleared before every step), TILE zeros and
-            TILE · LANES floats that nobody reads begin.
+        common: where the rows of labels, the sum of the losses (LANES floats), the sums of one tile, and LANES floats
+            that nobody reads begin.
         floats: size of the buffer.
-        summed: where the sums begin and end, to be cleared before every step.
-        places: [parameters, 3] int64: where each flat parameter lies in the buffer, where it lies for the way back (the
-            same place where there is none), and where the LANES floats of its sum begin. Flat parameters are the
-            weights of all layers, the biases of all layers, then the slopes of the hidden ones.
+        summed: where the sums begin and end that are to be cleared before every step: all but those of weights.
+        parameters: where the parameters begin, how many floats they are, with those that fill up tiles, and how far
+            behind them their gradients lie, and behind these the first moments, and the second ones.
+        places: [parameters] int64: where each flat parameter lies in the buffer. Flat parameters are the weights of
+            all layers, the biases of all layers, then the slopes of the hidden ones.
         slopes: [first, last] of the flat parameters that are slopes.
     """
 
@@ -52,63 +55,100 @@ class Layout(NamedTuple):
     common: NDArray[np.int64]
     floats: int
     summed: NDArray[np.int64]
+    parameters: NDArray[np.int64]
     places: NDArray[np.int64]
     slopes: NDArray[np.int64]
 
 
-@functools.lru_cache(maxsize=32)
-def layout(neurons: tuple[int, ...], learned_slope: bool) -> Layout:
-    """Return the layout of a network with so many neurons per layer (inputs, hidden layers, 1 output), made once."""
-    depth = len(neurons) - 1
-    padded = [neurons[0], *(-(-number // TILE) * TILE for number in neurons[1:-1]), 1]
-    table = np.zeros((depth, len(FIELDS)), np.int64)
-    end = 0
+class _Room:
+    """A buffer that is handed out from its beginning on."""
 
-    def take(floats: int) -> int:
-        nonlocal end
-        start, end = end, end + -(-floats // LANES) * LANES
+    def __init__(self) -> None:
+        self.end = 0
+
+    def take(self, floats: int) -> int:
+        """Return where so many floats begin, on a whole vector."""
+        start, self.end = self.end, self.end + -(-floats // LANES) * LANES
         return start
 
-    label, zeros, spare, points = take(PITCH), take(TILE), take(TILE * LANES), take(neurons[0] * PITCH)
-    below = points
-    # Gradients: a layer's are done with when those of the next but one come.
-    shared = [take(max(padded) * PITCH) for _ in range(2)]
+    def rows(self, number: int) -> int:
+        """Return where so many rows of points begin."""
+        return self.take(number * PITCH)
+
+
+@functools.lru_cache(maxsize=32)
+def layout(neurons: tuple[int, ...], learned_slope: bool) -> Layout:
+    """Return the layout of a network with so many neurons per layer (inputs, hidden layers, outputs), made once."""
+    depth = len(neurons) - 1
+    sizes = [padded_inputs(neurons[0]), *map(padded, neurons[1:-1]), padded_outputs(neurons[-1])]
+    table = np.zeros((depth, len(FIELDS)), np.int64)
+    room = _Room()
+    label, spare = room.rows(gathered(neurons[-1])), room.take(LANES)
+    below = room.rows(max(gathered(neurons[0]), sizes[0]))
+    # Gradients: a layer's are done with when those of the next but one come. Those that fill up outputs stay zeros.
+    shared = [room.rows(max(sizes)) for _ in range(2)]
     for k, row in enumerate(table):
-        wide, high = padded[k], padded[k + 1]
+        wide, high = sizes[k], sizes[k + 1]
         row[FIELD["tile_inputs"]], row[FIELD["tile_outputs"]] = min(wide, TILE), min(high, TILE)
         row[FIELD["tiles_in"]], row[FIELD["tiles_out"]] = -(-wide // TILE), -(-high // TILE)
         row[FIELD["neurons"]] = neurons[k + 1]
-        row[FIELD["x"]], row[FIELD["z"]] = below, take(high * PITCH)
-        row[FIELD["d"]], row[FIELD["g"]] = take(high * PITCH), shared[k % 2]
-        row[FIELD["h"]] = below = take(high * PITCH) if learned_slope else row[FIELD["z"]]
-        row[FIELD["weights"]], row[FIELD["turned"]] = take(wide * high), take(wide * high)
-        row[FIELD["bias"]], row[FIELD["slope"]] = take(high), take(high)
-    summed = end
-    loss = take(LANES)
-    for k, row in enumerate(table):
-        row[FIELD["sum_weights"]] = take(padded[k] * padded[k + 1] * LANES)
-        row[FIELD["sum_bias"]], row[FIELD["sum_slope"]] = take(padded[k + 1] * LANES), take(padded[k + 1] * LANES)
-    weights = [_weight_places(row, neurons[k], neurons[k + 1]) for k, row in enumerate(table)]
-    single = [(b, s) for b, s in (("bias", "sum_bias"), ("slope", "sum_slope")) if b == "bias" or learned_slope]
-    single_places = [
-        np.stack([row[FIELD[at]] + o, row[FIELD[at]] + o, row[FIELD[total]] + o * LANES], axis=1)
-        for at, total in single
-        for k, row in enumerate(table[: depth if at == "bias" else depth - 1])
-        for o in [np.arange(neurons[k + 1])]
-    ]
-    places = np.concatenate([*weights, *single_places])
+        row[FIELD["x"]], row[FIELD["z"]] = below, room.rows(high)
+        row[FIELD["d"]], row[FIELD["g"]] = room.rows(high), shared[k % 2] if k < depth - 1 else room.rows(high)
+        row[FIELD["h"]] = below = room.rows(high) if learned_slope else row[FIELD["z"]]
+        row[FIELD["turned"]], row[FIELD["slope"]] = room.take(wide * high), room.take(high)
+    summed = _sums(room, table, sizes)
+    scratch = room.take(TILE * TILE * LANES)
+    parameters = _parameters(room, table, sizes, learned_slope)
+    places = _places(table, neurons, learned_slope)
     slopes = np.array([len(places) - learned_slope * sum(neurons[1:-1]), len(places)], np.int64)
-    return Layout(
-        table, np.array([label, loss, zeros, spare], np.int64), end, np.array([summed, end], np.int64), places, slopes
-    )
+    common = np.array([label, summed[0], scratch, spare], np.int64)
+    return Layout(table, common, room.end, summed, parameters, places, slopes)
+
+
+def gathered(rows: int) -> int:
+    """Return how many numbers an example has for so many rows: `LANES` are taken at once where there are many."""
+    return rows if rows < TILE else -(-rows // LANES) * LANES
+
+
+def _sums(room: _Room, table: NDArray[np.int64], sizes: list[int]) -> NDArray[np.int64]:
+    """Give the sums their places; return where those begin and end that are cleared before every step."""
+    begin = room.take(LANES)
+    for row, high in zip(table, sizes[1:], strict=True):
+        row[FIELD["sum_bias"]], row[FIELD["sum_slope"]] = room.take(high * LANES), room.take(high * LANES)
+    end = room.end
+    for row, wide, high in zip(table, sizes, sizes[1:], strict=False):
+        row[FIELD["sum_weights"]] = room.take(wide * high * LANES)
+    return np.array([begin, end], np.int64)
+
+
+def _parameters(room: _Room, table: NDArray[np.int64], sizes: list[int], learned_slope: bool) -> NDArray[np.int64]:
+    """Give the parameters their places; return them as `Layout` has them."""
+    begin = room.end
+    for row, wide, high in zip(table, sizes, sizes[1:], strict=False):
+        row[FIELD["weights"]] = room.take(wide * high)
+        if row[FIELD["tile_outputs"]] == 1:  # a row of tiles is a column of them
+            row[FIELD["turned"]] = row[FIELD["weights"]]
+    for row, high in zip(table, sizes[1:], strict=True):
+        row[FIELD["bias"]] = room.take(high)
+    if learned_slope:
+        for row, high in zip(table[:-1], sizes[1:], strict=False):
+            row[FIELD["learned"]] = room.take(high)
+    floats = room.end - begin
+    room.take(3 * floats)
+    return np.array([begin, floats, floats], np.int64)
+
+
+def _places(table: NDArray[np.int64], neurons: tuple[int, ...], learned_slope: bool) -> NDArray[np.int64]:
+    """Return where each flat parameter lies."""
+    weights = [_weight_places(row, neurons[k], neurons[k + 1]) for k, row in enumerate(table)]
+    biases = [row[FIELD["bias"]] + np.arange(neurons[k + 1]) for k, row in enumerate(table)]
+    slopes = [row[FIELD["learned"]] + np.arange(neurons[k + 1]) for k, row in enumerate(table[:-1])]
+    return np.concatenate([*weights, *biases, *(slopes if learned_slope else [])])
 
 
 def _weight_places(row: NDArray[np.int64], inputs: int, outputs: int) -> NDArray[np.int64]:
-    """Places of a layer's weights, output by output: in the tiles, in those of the way back, and of the sums."""
+    """Return the places of a layer's weights, output by output."""
     o, i = (axis.ravel() for axis in np.indices((outputs, inputs)))
     wide, high = row[FIELD["tile_inputs"]], row[FIELD["tile_outputs"]]
-    at = ((o // TILE * row[FIELD["tiles_in"]] + i // TILE) * high + o % TILE) * wide + i % TILE
-    back = ((i // TILE * row[FIELD["tiles_out"]] + o // TILE) * wide + i % TILE) * high + o % TILE
-    return np.stack(
-        [row[FIELD["weights"]] + at, row[FIELD["turned"]] + back, row[FIELD["sum_weights"]] + at * LANES], axis=1
-    )
+    at: NDArray[np.int64] = ((o // TILE * row[FIELD["tiles_in"]] + i // TILE) * high + o % TILE) * wide + i % TILE
+    return at + int(row[FIELD["weights"]])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy_kernels.checks import effective_cap
+from quantstudy_kernels.cpu.affine import padded, padded_inputs, padded_outputs
 from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.forward_block import ACTIVATE, AFFINE, FIELDS, LEAVE, ROUND, START, run_model
 from quantstudy_kernels.cpu.running import aligned, each_model
@@ -47,14 +48,14 @@ class Program:
 
     Args:
         network: the float networks.
-        points: inputs [2, points]; shapes are checked by the caller.
+        points: inputs [in, points] or [models, in, points]; shapes are checked by the caller.
 
     Raises:
         ValueError: there is no such activation, or no such cap.
     """
 
     def __init__(self, network: Network, points: Tensor) -> None:
-        self.start = Step(2, {"does": START})
+        self.start = Step(int(points.shape[-2]), {"does": START})
         self._network, self._points = network, points
         slope = network.slopes[0] if network.slopes else None
         cap = effective_cap(network.name, network.weights[0], slope, network.cap)
@@ -66,8 +67,8 @@ class Program:
         """Return the step from a layer's inputs to its pre-activations, its weights rounded."""
         weights = self._network.weights[layer]
         outputs, inputs = int(weights.shape[1]), int(weights.shape[2])
-        first, last = layer == 0, layer == self._network.hidden
-        wide, high = inputs if first else _padded(inputs), 1 if last else _padded(outputs)
+        wide = padded_inputs(inputs) if layer == 0 else padded(inputs)
+        high = padded_outputs(outputs) if layer == self._network.hidden else padded(outputs)
         weights_key = ("weights", layer, _key(quantizer))
         if weights_key not in self._parameters:
             if (q := quantizer) is not None:
@@ -80,8 +81,8 @@ class Program:
             "bias": self._parameters["bias", layer][0],
             "tiles_in": -(-wide // TILE),
             "tiles_out": -(-high // TILE),
-            "first": int(first),
-            "last": int(last),
+            "few": int(wide < TILE),
+            "one": int(high < TILE),
         }
         return source.following.setdefault(weights_key, Step(outputs, step))
 
@@ -91,7 +92,7 @@ class Program:
         if key not in self._parameters:
             none = torch.zeros(self._network.models, source.rows, 1)
             slopes = self._network.slopes[layer] if self._network.slopes else none
-            self._keep(key, _column(slopes, _padded(source.rows)))
+            self._keep(key, _column(slopes, padded(source.rows)))
         step = {"does": ACTIVATE, "slope": self._parameters[key][0]}
         return source.following.setdefault(key, Step(source.rows, step))
 
@@ -116,7 +117,7 @@ class Program:
     def run(self, threads: int) -> None:
         """Compute all models, that many at once, and fill all maps."""
         network = self._network
-        widest = max(_padded(int(bias.shape[1])) for bias in network.biases)
+        widest = max(padded(rows) for rows in (self.start.rows, *(int(bias.shape[1]) for bias in network.biases)))
         parameters = np.concatenate([part for _, part in self._parameters.values()], axis=1)
         end = parameters.shape[1]
         steps, slots = _table(self.start, end, widest)
@@ -127,7 +128,8 @@ class Program:
         def run(model: int) -> None:
             buffer = aligned(spare + 5 * PITCH)
             buffer[:end] = parameters[model]
-            run_model(buffer, steps, spare, points, kinds, ends, scales[model], zeros[model], *self._activation, model)
+            inputs = points if points.ndim == 2 else points[model]
+            run_model(buffer, steps, spare, inputs, kinds, ends, scales[model], zeros[model], *self._activation, model)
 
         each_model(network.models, run, threads)
 
@@ -165,7 +167,7 @@ def _table(start: Step, end: int, widest: int) -> tuple[NDArray[np.int64], int]:
 
     def emit(step: Step, source: int, to: int) -> None:
         places = {"source": end + source * widest * PITCH, "to": end + to * widest * PITCH}
-        row = {**step.numbers, **places, "rows": step.rows, "padded": _padded(step.rows)}
+        row = {**step.numbers, **places, "rows": step.rows, "padded": padded(step.rows)}
         found.append([row.get(name, 0) for name in FIELDS])
         for into in step.maps:
             row = {"does": LEAVE, "source": places["to"], "rows": step.rows}
@@ -201,10 +203,6 @@ def _key(quantizer: Fixed | PerPoint | None) -> Key:
         return (quantizer,)
     held = (quantizer.scale, quantizer.zero_point)
     return (quantizer.low, quantizer.high, *((t.shape, t.contiguous().numpy().tobytes()) for t in held))
-
-
-def _padded(rows: int) -> int:
-    return -(-rows // TILE) * TILE
 
 
 def _column(column: Tensor, rows: int) -> Floats:

@@ -2,7 +2,7 @@
 
 A block holds up to `BLOCK` points; a row of it (one neuron) begins `PITCH` floats after the one before, and its first
 `points` floats (a multiple of `LANES`) are worked on. Rows, weights and sums lie in one buffer and are named by where
-they begin. A tile's weights are contiguous, output by output.
+they begin. A tile's weights are contiguous, output by output, and so are the tiles of a layer, [tile out][tile in].
 
 How many sums are kept in registers at a time depends on the processor that is compiled for; no bit does. Row o of a
 product is its bias, plus weight [o, i] · input i for i = 0, 1, … in this order, each product fused with its addition;
@@ -18,13 +18,12 @@ from numba.extending import intrinsic
 
 from quantstudy_kernels.cpu.vectors import (
     F32,
+    INDEX,
     LANES,
     has_512_bits,
-    lane_tree,
     load,
     loop,
     multiply_add,
-    offset,
     pointer,
     spread,
     store,
@@ -40,73 +39,94 @@ PITCH = BLOCK + LANES
 TILE = 8
 """Neurons in a tile; layers are padded to multiples of it."""
 
+FEW = 2
+"""So many inputs of a network, a plane's, and its one output, have tiles of their own, which nothing pads."""
+
 _AT = types.intp
 
 
-def affine(outputs: int, inputs: int, *, add: bool) -> Callable[..., None]:
-    """Return `tile(buffer, z, bias, weights, x, points)`: row z[o] = bias[o] + Σᵢ weights[o, i] · x[i].
+def affine(outputs: int, inputs: int) -> Callable[..., None]:
+    """Return `layer(buffer, z, bias, weights, x, tiles_out, tiles_in, points)`.
 
-    With `add` the rows z hold what is added to, instead of the bias.
+    It writes row z[o] = bias[o] + Σᵢ weights[o, i] · x[i]. Of these rows, up to `LANES` floats behind `points` are
+    overwritten with what means nothing.
+
+    Args:
+        outputs: of a tile.
+        inputs: of a tile; fewer than `TILE`: they are one tile.
     """
 
     @intrinsic
-    def tile(context: Any, buffer: Any, z: Any, bias: Any, weights: Any, x: Any, points: Any) -> Any:
+    def layer(
+        context: Any, buffer: Any, z: Any, bias: Any, weights: Any, x: Any, tiles_out: Any, tiles_in: Any, points: Any
+    ) -> Any:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            buffer, *starts, points = arguments
+            buffer, *starts, tiles_out, tiles_in, points = arguments
             z, bias, weights, x = (pointer(context, builder, buffer, at) for at in starts)
+            vectors = _vectors(context)
 
-            def body(point: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-                here, there = builder.gep(z, [point]), builder.gep(x, [point])
+            def tile(to: ir.Value, point: ir.Value) -> None:
+                here, there = _behind(builder, z, to, outputs * PITCH, point), builder.gep(x, [point])
+                first, tiles = _behind(builder, bias, to, outputs), builder.mul(to, tiles_in)
+                own = _behind(builder, weights, tiles, outputs * inputs)
                 for group in _groups(context, outputs):
-                    if add:
-                        sums = [load(builder, here, o * PITCH) for o in group]
-                    else:
-                        sums = [spread(builder, bias, o) for o in group]
-                    sums = _products(builder, sums, weights, there, group, inputs)
-                    for o, total in zip(group, sums, strict=True):
-                        store(builder, total, here, o * PITCH)
-                return []
+                    sums = [total for o in group for total in [spread(builder, first, o)] * vectors]
+                    sums = _products(builder, sums, own, there, group, (outputs, inputs), tiles_in)
+                    for o, v in _each(group, vectors):
+                        store(builder, sums.pop(0), here, o * PITCH + v * LANES)
 
-            loop(builder, points, [], body)
+            _all_tiles(builder, points, tiles_out, vectors, tile)
             return context.get_dummy_value()
 
-        return types.void(F32, _AT, _AT, _AT, _AT, _AT), codegen
+        return types.void(F32, *[_AT] * 7), codegen
 
-    return tile  # type: ignore[no-any-return]
+    return layer  # type: ignore[no-any-return]
 
 
-def affine_scaled(outputs: int, inputs: int, *, add: bool, signs: bool = False) -> Callable[..., None]:
-    """Return `tile(buffer, z, weights, x, scale, slope, points)`: row z[o] = scale[o] · Σᵢ weights[o, i] · x[i].
+def affine_scaled(outputs: int, inputs: int, *, signs: bool = False) -> Callable[..., None]:
+    """Return `layer(buffer, z, weights, x, scale, slope, tiles_out, tiles_in, points)`.
 
-    With `add` what the rows z hold is added before scaling. With `signs` the scale is 1 where scale[o] > 0 and slope[o]
-    elsewhere: for the activations whose derivative needs no rows of its own.
+    It writes row z[o] = scale[o] · Σᵢ weights[o, i] · x[i]. With `signs` the scale is 1 where scale[o] > 0 and slope[o]
+    elsewhere: for the activations whose derivative needs no rows of its own. Else as `affine`.
     """
 
     @intrinsic
-    def tile(context: Any, buffer: Any, z: Any, weights: Any, x: Any, scale: Any, slope: Any, points: Any) -> Any:
+    def layer(
+        context: Any,
+        buffer: Any,
+        z: Any,
+        weights: Any,
+        x: Any,
+        scale: Any,
+        slope: Any,
+        tiles_out: Any,
+        tiles_in: Any,
+        points: Any,
+    ) -> Any:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            buffer, *starts, points = arguments
+            buffer, *starts, tiles_out, tiles_in, points = arguments
             z, weights, x, scale, slope = (pointer(context, builder, buffer, at) for at in starts)
+            vectors = _vectors(context)
 
-            def rows_of(group: range) -> None:
-                def body(point: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
-                    here, there, factor = (builder.gep(start, [point]) for start in (z, x, scale))
-                    rows = [load(builder, here, o * PITCH) if add else zero() for o in group]
-                    rows = _products(builder, rows, weights, there, group, inputs)
-                    for o, row in zip(group, rows, strict=True):
-                        by = load(builder, factor, o * PITCH)
-                        store(builder, _scaled(builder, row, by, slope, o if signs else None), here, o * PITCH)
-                    return []
+            def tile(to: ir.Value, point: ir.Value) -> None:
+                here, factor = (_behind(builder, start, to, outputs * PITCH, point) for start in (z, scale))
+                there, slopes = builder.gep(x, [point]), _behind(builder, slope, to, outputs)
+                own = _behind(builder, weights, builder.mul(to, tiles_in), outputs * inputs)
+                for group in _groups(context, outputs):
+                    sums = [zero()] * (len(group) * vectors)
+                    sums = _products(builder, sums, own, there, group, (outputs, inputs), tiles_in)
+                    for o, v in _each(group, vectors):
+                        place = o * PITCH + v * LANES
+                        by = load(builder, factor, place)
+                        row = _scaled(builder, sums.pop(0), by, slopes, o if signs else None)
+                        store(builder, row, here, place)
 
-                loop(builder, points, [], body)
-
-            for group in _groups(context, outputs):
-                rows_of(group)
+            _all_tiles(builder, points, tiles_out, vectors, tile)
             return context.get_dummy_value()
 
-        return types.void(F32, _AT, _AT, _AT, _AT, _AT, _AT), codegen
+        return types.void(F32, *[_AT] * 8), codegen
 
-    return tile  # type: ignore[no-any-return]
+    return layer  # type: ignore[no-any-return]
 
 
 def _scaled(builder: ir.IRBuilder, row: ir.Value, by: ir.Value, slope: ir.Value, neuron: int | None) -> ir.Value:
@@ -116,123 +136,72 @@ def _scaled(builder: ir.IRBuilder, row: ir.Value, by: ir.Value, slope: ir.Value,
     return builder.select(above, row, builder.fmul(row, spread(builder, slope, neuron)))
 
 
+def _vectors(context: Any) -> int:
+    """Return how many vectors of points a tile is computed for at a time: a weight is read once for all of them."""
+    return 2 if has_512_bits(context) else 1
+
+
 def _groups(context: Any, outputs: int) -> Iterator[range]:
-    """Yield the outputs whose sums are kept in registers at a time: 8 of 16 floats, or 4 in half as many registers."""
+    """Yield the outputs whose sums are kept in registers at a time: 8, or 4 where registers are half as many."""
     size = TILE if has_512_bits(context) else TILE // 2
     for start in range(0, outputs, size):
         yield range(start, min(start + size, outputs))
 
 
-def _products(
-    builder: ir.IRBuilder, sums: list[ir.Value], weights: ir.Value, x: ir.Value, group: range, inputs: int
-) -> list[ir.Value]:
-    for i in range(inputs):
-        row = load(builder, x, i * PITCH)
-        sums = [
-            multiply_add(builder, spread(builder, weights, o * inputs + i), row, total)
-            for o, total in zip(group, sums, strict=True)
-        ]
-    return sums
+def _each(group: range, vectors: int) -> Iterator[tuple[int, int]]:
+    for o in group:
+        for v in range(vectors):
+            yield o, v
 
 
-def outer(outputs: int, inputs: int, *, with_bias: bool) -> Callable[..., None]:
-    """Return `tile(buffer, sums, bias, g, x, points)`: add g[o] · x[i], lane by lane, to the sums of weights [o, i].
-
-    With `with_bias` each g[o] alone is added, likewise, to the `LANES` floats of `bias` that belong to it.
-    """
-
-    @intrinsic
-    def tile(context: Any, buffer: Any, sums: Any, bias: Any, g: Any, x: Any, points: Any) -> Any:
-        def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            buffer, *starts, points = arguments
-            sums, bias, g, x = (pointer(context, builder, buffer, at) for at in starts)
-            wide = has_512_bits(context)
-            # 16 sums of 16 lanes and 4 of g fit into 32 registers of as many floats, 12 of 8 lanes into 16 of 8
-            lanes, together = (LANES, 16) if wide else (LANES // 2, 12)
-            for first in range(0, LANES, lanes):
-                starts = (sums, bias, offset(builder, g, first), offset(builder, x, first))
-                for rows in _shares(outputs, max(together // inputs, 4)):
-                    alone = {r: r * LANES + first for r in rows if with_bias}
-                    for columns in _shares(inputs, together // len(rows)):
-                        pairs = {(r, c): (r * inputs + c) * LANES + first for r in rows for c in columns}
-                        _outer_part(builder, points, starts, pairs, alone if wide and 0 in columns else {}, lanes)
-                    if not wide:
-                        _outer_part(builder, points, starts, {}, alone, lanes)
-            return context.get_dummy_value()
-
-        return types.void(F32, _AT, _AT, _AT, _AT, _AT), codegen
-
-    return tile  # type: ignore[no-any-return]
+def _behind(
+    builder: ir.IRBuilder, start: ir.Value, number: ir.Value, floats: int, point: ir.Value | None = None
+) -> ir.Value:
+    """Return the address of point `point` of what lies `number` times `floats` behind `start`."""
+    along = builder.mul(number, INDEX(floats))
+    return builder.gep(start, [along if point is None else builder.add(along, point)])
 
 
-def _shares(number: int, most: int) -> Iterator[range]:
-    """Cut 0 … number − 1 into ranges of nearly equal length, at most `most`."""
-    parts = -(-number // most)
-    for part in range(parts):
-        yield range(number * part // parts, number * (part + 1) // parts)
-
-
-def _outer_part(
+def _all_tiles(
     builder: ir.IRBuilder,
     points: ir.Value,
-    starts: tuple[ir.Value, ...],
-    pairs: dict[tuple[int, int], int],
-    alone: dict[int, int],
-    lanes: int,
+    tiles: ir.Value,
+    vectors: int,
+    tile: Callable[[ir.Value, ir.Value], None],
 ) -> None:
-    """Add up some of the lanes of g[o] · x[i] for `pairs` (o, i), of g[o] for those `alone`: where each sum lies."""
-    sums, bias, g, x = starts
+    """Emit `tile(number, point)` for all tiles of a few points, then of the next: those stay in the nearest cache."""
 
-    def body(point: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
-        here, there = builder.gep(g, [point]), builder.gep(x, [point])
-        left = {o: load(builder, here, o * PITCH, lanes) for o in dict.fromkeys([*(o for o, _ in pairs), *alone])}
-        right = {i: load(builder, there, i * PITCH, lanes) for i in dict.fromkeys(i for _, i in pairs)}
-        products, lone = totals[: len(pairs)], totals[len(pairs) :]
-        return [
-            *(multiply_add(builder, left[o], right[i], t) for (o, i), t in zip(pairs, products, strict=True)),
-            *(builder.fadd(t, left[o]) for o, t in zip(alone, lone, strict=True)),
-        ]
+    def some_points(point: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
+        def one(number: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
+            tile(number, point)
+            return []
 
-    places = [*((sums, at) for at in pairs.values()), *((bias, at) for at in alone.values())]
-    totals = loop(builder, points, [load(builder, start, at, lanes) for start, at in places], body)
-    for (start, at), total in zip(places, totals, strict=True):
-        store(builder, total, start, at)
+        return loop(builder, tiles, [], one, 1)
+
+    loop(builder, points, [], some_points, vectors * LANES)
 
 
-@intrinsic
-def add_below(context: Any, buffer: Any, sums: Any, g: Any, z: Any, points: Any) -> Any:
-    """Add Σ g · min(z, 0) of `TILE` rows to their sums, lane by lane."""
+def _products(
+    builder: ir.IRBuilder,
+    sums: list[ir.Value],
+    weights: ir.Value,
+    x: ir.Value,
+    group: range,
+    size: tuple[int, int],
+    tiles: ir.Value,
+) -> list[ir.Value]:
+    """Add weight · input to the sums of a group of outputs, input by input through all tiles along the inputs."""
+    (outputs, inputs), vectors = size, len(sums) // len(group)
 
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        buffer, *starts, points = arguments
-        sums, g, z = (pointer(context, builder, buffer, at) for at in starts)
+    def tile(number: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+        own, rows = _behind(builder, weights, number, outputs * inputs), _behind(builder, x, number, inputs * PITCH)
+        for i in range(inputs):
+            row = [load(builder, rows, i * PITCH + v * LANES) for v in range(vectors)]
+            factors = [spread(builder, own, o * inputs + i) for o in group]
+            sums = [
+                multiply_add(builder, factors[number // vectors], row[number % vectors], total)
+                for number, total in enumerate(sums)
+            ]
+        return sums
 
-        def add(group: range) -> None:
-            def body(point: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
-                here, there = builder.gep(g, [point]), builder.gep(z, [point])
-                new = []
-                for o, total in zip(group, totals, strict=True):
-                    row = load(builder, there, o * PITCH)
-                    below = builder.select(builder.fcmp_ordered("<", row, zero()), row, zero())
-                    new.append(multiply_add(builder, load(builder, here, o * PITCH), below, total))
-                return new
-
-            totals = loop(builder, points, [load(builder, sums, o * LANES) for o in group], body)
-            for o, total in zip(group, totals, strict=True):
-                store(builder, total, sums, o * LANES)
-
-        for group in _groups(context, TILE):
-            add(group)
-        return context.get_dummy_value()
-
-    return types.void(F32, _AT, _AT, _AT, _AT), codegen
-
-
-@intrinsic
-def lane_sum(context: Any, buffer: Any, at: Any) -> Any:
-    """Return the sum of the `LANES` floats that begin at `at`: halves added to halves."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return lane_tree(builder, load(builder, pointer(context, builder, *arguments)))
-
-    return types.float32(F32, _AT), codegen
+    return tile(INDEX(0), sums) if inputs < TILE else loop(builder, tiles, sums, tile, 1)

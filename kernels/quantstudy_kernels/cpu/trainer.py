@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.checks import HARDGELU_CAP
+from quantstudy_kernels.cpu.data import check_recipe, from_examples, from_masks
 from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.layout import Layout, layout
+from quantstudy_kernels.cpu.losses import LOSSES
 from quantstudy_kernels.cpu.running import aligned, each_model
 from quantstudy_kernels.cpu.training import fit
 
 _POINTS_PER_CALL = 2**22  # a tenth of a second: compiled code can't be interrupted, the loop around it can
+_FEW_PARAMETERS = 1024  # so many a point is about as quick as one of the study's own networks
 
 Floats = NDArray[np.float32]
 
@@ -25,13 +28,15 @@ class Recipe:
     Attributes:
         name: one of `quantstudy_kernels.ACTIVATION_NAMES`.
         cap: upper bound of the activation, inf for none.
-        neurons: neurons per layer: 2 inputs, the hidden layers, 1 output.
+        neurons: neurons per layer: inputs, hidden layers, outputs; 1 to 256 each.
         batch: points per step.
         rates: learning rate of every step, [steps].
         beta1: Adam's, as `beta2` and `epsilon`.
         beta2: see `beta1`.
         epsilon: see `beta1`.
         purpose: of the random stream that draws the minibatches (see `quantstudy_kernels.draws`).
+        loss: "binary": cross-entropy of one logit; "softmax": cross-entropy of several; "squared": squares of
+            differences, the mean over points and outputs.
     """
 
     name: str
@@ -48,32 +53,45 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Examples:
+    """What networks learn: inputs, and what should come out.
+
+    Attributes:
+        inputs: float32 [1 or models, in, examples]; 1: the same for all models.
+        labels: float32 [models, rows, examples]: one row of 0 and 1 for the loss `binary`, one of numbers of classes
+            for `softmax`, a row per output for `squared`.
+    """
+
     inputs: Floats
     labels: Floats
 
 
+Data = NDArray[np.bool_] | Examples
+"""Of a plane: masks [models, grid, grid], for networks with 2 inputs and the loss `binary`; or any examples."""
+
+
 def train(
-    recipe: Recipe, parameters: Floats, seeds: Sequence[int], masks: NDArray[np.bool_], *, threads: int = 1
+    recipe: Recipe, parameters: Floats, seeds: Sequence[int], data: Data, *, threads: int = 1
 ) -> tuple[Floats, Floats]:
     """Return the trained parameters and the mean loss of every step; the same bits for any number of threads.
 
-    Binary cross-entropy on logits, Adam (Kingma & Ba 2015, arXiv 1412.6980), minibatches drawn afresh.
+    Adam (Kingma & Ba 2015, arXiv 1412.6980), minibatches drawn afresh with replacement.
 
     Args:
         recipe: how.
         parameters: [models, parameters] before the first step: per model the weights [out, in] of all layers, then the
             biases of all layers, then prelu's slopes of the hidden layers.
         seeds: of the models' minibatches.
-        masks: targets [models, grid, grid].
+        data: what the minibatches are drawn from; of masks, pixels, whose inputs are their centres.
         threads: how many models are trained at once.
 
     Returns:
         Parameters [models, parameters] and losses [models, steps], float32.
 
     Raises:
-        ValueError: there is no hidden layer, or the parameters do not fit the network.
+        ValueError: there is no hidden layer, or one too large, the network does not fit its loss, or the parameters or
+            the data do not fit the network.
     """
-    kept, losses = train_and_keep(recipe, parameters, seeds, masks, [len(recipe.rates)], threads=threads)
+    kept, losses = train_and_keep(recipe, parameters, seeds, data, [len(recipe.rates)], threads=threads)
     return np.ascontiguousarray(kept[:, 0]), losses
 
 
@@ -81,7 +99,7 @@ def train_and_keep(
     recipe: Recipe,
     parameters: Floats,
     seeds: Sequence[int],
-    masks: NDArray[np.bool_],
+    data: Data,
     after: Sequence[int],
     *,
     threads: int = 1,
@@ -93,9 +111,9 @@ def train_and_keep(
 
     Args:
         recipe: how; its rates are those of the whole training, whatever part of it is asked for.
-        parameters: as in `train`, as are `seeds`, `masks` and `threads`.
+        parameters: as in `train`, as are `seeds`, `data` and `threads`.
         seeds: see `parameters`.
-        masks: see `parameters`.
+        data: see `parameters`.
         after: numbers of steps taken, ascending, 0 (before the first) … steps; at least one.
         threads: see `parameters`.
 
@@ -105,38 +123,43 @@ def train_and_keep(
     Raises:
         ValueError: as in `train`, or `after` does not ascend within the steps.
     """
-    plan = _layout_for(recipe, parameters, len(seeds), after)
+    models = len(seeds)
+    plan = _layout_for(recipe, parameters, models, after)
+    read = from_examples(recipe, data, models) if isinstance(data, Examples) else from_masks(recipe, data, models)
     rates, corrections, constants = _adams_numbers(recipe)
     cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
-    trained = np.array(parameters, np.float32, order="C")
-    kept = np.empty((len(seeds), len(after), len(plan.places)), np.float32)
-    losses = np.zeros((len(seeds), after[-1]), np.float32)
-    grid = masks.shape[1]
-    chunk = max(1, _POINTS_PER_CALL // recipe.batch)
-    islands = np.ascontiguousarray(masks.reshape(len(seeds), grid * grid), np.uint8)
+    how = KINDS[recipe.name], cap, LOSSES.index(recipe.loss)
+    kept = np.empty((models, len(after), len(plan.places)), np.float32)
+    losses = np.zeros((models, after[-1]), np.float32)
+    chunk = max(1, _POINTS_PER_CALL // recipe.batch // (1 + len(plan.places) // _FEW_PARAMETERS))
 
     def one(model: int) -> None:
-        room, moments = aligned(plan.floats), np.zeros((2, len(plan.places)), np.float32)
+        room = aligned(plan.floats)
+        room[plan.places] = parameters[model]
+        draws = seeds[model], recipe.purpose, recipe.batch
         for place, (first, stop) in enumerate(pairwise([0, *after])):
             for start in range(first, stop, chunk):
                 fit(
-                    *(trained[model], moments, losses[model], start, min(start + chunk, stop)),
-                    *(room, plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
-                    *(KINDS[recipe.name], cap, seeds[model], recipe.purpose, recipe.batch),
-                    *(islands[model], grid, rates, corrections, constants),
+                    *(room, losses[model], start, min(start + chunk, stop)),
+                    *((plan.layers, plan.common, plan.summed, plan.parameters), how, draws, read[model]),
+                    *(rates, corrections, constants),
                 )
-            kept[model, place] = np.where(np.isnan(trained[model]), np.float32(np.nan), trained[model])
+            kept[model, place] = _one_nan(room[plan.places])
+        losses[model] = _one_nan(losses[model])
 
-    each_model(len(seeds), one, threads)
+    each_model(models, one, threads)
     return kept, losses
+
+
+def _one_nan(values: Floats) -> Floats:
+    return np.where(np.isnan(values), np.float32(np.nan), values)
 
 
 def _layout_for(recipe: Recipe, parameters: Floats, models: int, after: Sequence[int]) -> Layout:
     """Return the layout of the recipe's networks; raise ValueError as `train_and_keep` says."""
     if not after or after[0] < 0 or after[-1] > len(recipe.rates) or any(a >= b for a, b in pairwise(after)):
         raise ValueError(f"after: {list(after)}; allowed: ascending numbers of steps, 0 to {len(recipe.rates)}")
-    if len(recipe.neurons) < 3:
-        raise ValueError(f"neurons: {list(recipe.neurons)}; allowed: 2 inputs, at least one hidden layer, 1 output")
+    check_recipe(recipe)
     found = layout(recipe.neurons, recipe.name == "prelu")
     if parameters.shape != (models, len(found.places)):
         raise ValueError(

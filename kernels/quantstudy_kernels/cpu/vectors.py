@@ -126,13 +126,32 @@ def lane_tree(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
     return builder.extract_element(vector, ir.IntType(32)(0))
 
 
+def exchanged(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, distance: int) -> tuple[ir.Value, ir.Value]:
+    """Swap the second half of every 2 · distance lanes of `a` for the first half of those of `b`."""
+    lanes = range(a.type.count)
+    low = [lane if lane & distance == 0 else lane - distance + len(lanes) for lane in lanes]
+    high = [lane + distance if lane & distance == 0 else lane + len(lanes) for lane in lanes]
+    kind = ir.VectorType(ir.IntType(32), len(lanes))
+    return builder.shuffle_vector(a, b, ir.Constant(kind, low)), builder.shuffle_vector(a, b, ir.Constant(kind, high))
+
+
+def sums_of_lanes(builder: ir.IRBuilder, vectors: Sequence[ir.Value]) -> ir.Value:
+    """Return `lane_tree` of each of `LANES` vectors, in one vector: they are halved together."""
+    rest, distance = list(vectors), LANES // 2
+    while distance:
+        pairs = [exchanged(builder, a, b, distance) for a, b in zip(rest[:distance], rest[distance:], strict=True)]
+        rest, distance = [builder.fadd(low, high) for low, high in pairs], distance // 2
+    return rest[0]
+
+
 def loop(
     builder: ir.IRBuilder,
     floats: ir.Value,
     carried: Sequence[ir.Value],
     body: Callable[[ir.Value, list[ir.Value]], list[ir.Value]],
+    step: int = LANES,
 ) -> list[ir.Value]:
-    """Run `body(index, values) -> values` at index 0, LANES, … below `floats` (at least once); return the last values.
+    """Run `body(index, values) -> values` at index 0, step, … below `floats` (at least once); return the last values.
 
     Values are carried as phi nodes: kept in memory instead, LLVM would leave them there.
     """
@@ -143,7 +162,7 @@ def loop(
     index = builder.phi(INDEX)
     values = [builder.phi(value.type) for value in carried]
     results = body(index, values)
-    following = builder.add(index, INDEX(LANES))
+    following = builder.add(index, INDEX(step))
     for phi, start, result in zip([index, *values], [INDEX(0), *carried], [following, *results], strict=True):
         phi.add_incoming(start, before)
         phi.add_incoming(result, builder.basic_block)

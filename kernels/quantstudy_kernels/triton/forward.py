@@ -147,9 +147,14 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """Return the maps of all networks: see `reference_forward.forward`. They share one piece of memory.
 
     Raises:
-        ValueError: as there, and where a tensor is not float32.
+        ValueError: as there, and where a tensor is not float32, or there are not 2 inputs, the same for all models, and
+            1 output.
     """
     check_network(network, points, rounding)
+    if points.ndim != 2 or len(points) != 2 or network.outputs != 1:
+        raise ValueError(
+            f"points, outputs: {list(points.shape)}, {network.outputs}; allowed in Triton: [2, points], 1 output"
+        )
     for name, tensor in [("points", points), *((f"weights[{k}]", w) for k, w in enumerate(network.weights))]:
         if tensor.dtype != torch.float32:
             raise ValueError(f"{name}: dtype {tensor.dtype}; allowed: torch.float32")
@@ -158,7 +163,7 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     neurons = [int(w.shape[1]) for w in network.weights[:-1]]
     wide = max(2, *(triton.next_power_of_2(count) for count in neurons))
     block = max(16, PRODUCTS // wide**2)
-    quantizers: list[Quantizer] = [rounding.coordinates]
+    quantizers: list[Quantizer] = [rounding.inputs]
     for k in range(network.hidden):
         quantizers += [q[k] if q else None for q in (rounding.preactivations, rounding.outputs)]
     weights = [_rounded_weights(w, rounding, k) for k, w in enumerate(network.weights)]
