@@ -1,24 +1,180 @@
-"""Every target by the text that names it. (stub until the real one lands)"""
+"""The targets: one entry each, with names that users type. Loads no library: what makes data imports what it needs.
 
+Names: the canonical ones are the keys of `TARGETS`; a path that ends like an image (`photo.png`, `photo.png:0.5` with a
+threshold of grey) or like a table (`points.csv`) is the user's own file; `module:name` is a function of x and y.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+
+from quantstudy.activations.catalogue import SPELLED
 from quantstudy.errors import BadInput, choices
-from quantstudy.targets.target import Target
+from quantstudy.targets.target import Data, Target
+
+TASKS = ("classes", "regression")
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".ppm", ".pgm")
+TABLES = (".csv", ".tsv", ".parquet", ".npz")
+"""How the names of the user's files end."""
+
+WITH_THRESHOLD = re.compile(r"(.+\.\w+):([^:/]*)")
+OTHERS = f"a file ({', '.join((*IMAGES[:2], *TABLES))} …), or module:function"
+
+
+def _islands(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.islands import islands
+
+    return islands(seeds, grid=grid, frequency=frequency)
+
+
+def _spirals(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.spirals import spirals
+
+    return spirals(seeds, grid=grid, frequency=frequency)
+
+
+def _glyph(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.glyph import glyph
+
+    return glyph(seeds, grid=grid, frequency=frequency)
+
+
+def _digits(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.digits import digits
+
+    return digits(seeds, grid=grid, frequency=frequency)
+
+
+def _digits_digest() -> str:
+    from quantstudy.targets.digits import digits_digest
+
+    return digits_digest()
+
+
+def _texture(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.texture import texture
+
+    return texture(seeds, grid=grid, frequency=frequency)
+
+
+def _texture_digest() -> str:
+    from quantstudy.targets.texture import texture_digest
+
+    return texture_digest()
+
+
+def _sine(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.sine import sine
+
+    return sine(seeds, grid=grid, frequency=frequency)
+
+
+def _image(text: str, threshold: float | None, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.image import image
+
+    return image(text, threshold, task, seeds, grid=grid, frequency=frequency)
+
+
+def _table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.table import table
+
+    return table(text, label, task, seeds, grid=grid, frequency=frequency)
+
+
+def _file_digest(text: str) -> str:
+    from quantstudy.targets.files import file_digest
+
+    return file_digest(text)
+
+
+def _function(where: str, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    from quantstudy.targets.function import function
+
+    return function(where, task, seeds, grid=grid, frequency=frequency)
+
+
+def _function_digest(where: str) -> str:
+    from quantstudy.targets.function import function_digest
+
+    return function_digest(where)
+
+
+_DIGITS: Mapping[str, Any] = {"hidden": (32, 32), "steps": 600, "batch": 128, "lr": 0.03}
+_TEXTURE: Mapping[str, Any] = {"hidden": (32, 32, 32), "steps": 800, "batch": 512}
+_SINE: Mapping[str, Any] = {"hidden": (8, 8, 8), "lr": 0.03}
+
+TARGETS: dict[str, Target] = {
+    one.name: one
+    for one in (
+        Target("islands", "classes", _islands, about="islands of Perlin noise in the sea"),
+        Target("spirals", "classes", _spirals, about="two interleaved spirals"),
+        Target("glyph", "classes", _glyph, about="a capital letter, turned and sized"),
+        Target("digits", "classes", _digits, _DIGITS, _digits_digest, "handwritten digits of 8 × 8 pixels"),
+        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, "the colours of a piece of a photograph"),
+        Target("sine", "regression", _sine, _SINE, about="a sum of three sines over a line"),
+    )
+}
+"""Every target of this package by its canonical name."""
 
 
 def parse_target(text: str, *, task: str | None = None, label: str | None = None) -> Target:
-    if text == "islands":
-        return Target("islands", "classes", _islands, {"learned": 0.9})
-    raise BadInput("target", text, choices(text, ["islands"]))
+    """Return the target that `text` names; a user's file or function is looked at when its data are made.
+
+    Args:
+        text: a name of TARGETS, a path of an image or of a table, or `module:function`.
+        task: `classes` or `regression`; None: that of the entry, `classes` for what is the user's own.
+        label: the column of a table that is predicted; None: `label`.
+
+    Raises:
+        BadInput: an unknown name, a threshold that is none, a task that the entry has not, a label without a table.
+
+    >>> parse_target("Spirals").name, parse_target("photo.png:0.50").name, parse_target("mine:disc").task
+    ('spirals', 'photo.png:0.5', 'classes')
+    """
+    if task is not None and task not in TASKS:
+        raise BadInput("task", task, choices(str(task), TASKS))
+    if not isinstance(text, str):
+        raise BadInput("target", text, f"{choices('', TARGETS)}, or {OTHERS}")
+    text = text.strip()
+    found = TARGETS.get(text.lower())
+    if found is not None and task not in (None, found.task):
+        raise BadInput("task", task, f"{found.name} is of the task {found.task}")
+    suffix = PurePath(text).suffix.lower()
+    if label is not None and (found is not None or suffix not in TABLES):
+        raise BadInput("label", label, f"only tables ({', '.join(TABLES)}) have columns, and the target is {text}")
+    return found or _of_users(text, suffix, task or "classes", label)
 
 
-def _islands(seeds, *, grid, frequency):
-    from quantstudy.targets.islands import heldout_masks, heldout_plane, island_masks, plane
-    from quantstudy.targets.target import Data, Examples
+def _of_users(text: str, suffix: str, task: str, label: str | None) -> Target:
+    if suffix in TABLES:
+        make = partial(_table, text, label, task)
+        return Target(text, task, make, made_of=partial(_file_digest, text), about="a table")
+    path, threshold = _threshold(text, task)
+    if threshold is not None or suffix in IMAGES:
+        name = path if threshold is None else f"{path}:{threshold:.9g}"
+        make = partial(_image, path, threshold, task)
+        return Target(name, task, make, made_of=partial(_file_digest, path), about="an image")
+    if SPELLED.fullmatch(text):
+        make_values = partial(_function, text, task)
+        return Target(text, task, make_values, made_of=partial(_function_digest, text), about="a function of x and y")
+    raise BadInput("target", text, f"{choices(text, TARGETS)}, or {OTHERS}")
 
-    n = len(seeds)
-    return Data(
-        Examples(plane(grid)[None], island_masks(seeds, grid, frequency).reshape(n, -1)),
-        Examples(heldout_plane(grid)[None], heldout_masks(seeds, grid, frequency).reshape(n, -1)),
-        1, plane=(grid, grid), classes=("sea", "island"))
 
-
-TARGETS = {"islands": None}
+def _threshold(text: str, task: str) -> tuple[str, float | None]:
+    """Return the path of an image and its threshold, None where none is given."""
+    parts = WITH_THRESHOLD.fullmatch(text)
+    if parts is None or PurePath(parts[1]).suffix.lower() not in (*IMAGES, ".npz"):
+        return text, None
+    if task == "regression":
+        raise BadInput("target", text, "a threshold makes two classes, and regression learns the colours")
+    try:
+        threshold = float(f"{float(parts[2]):.9g}")
+    except ValueError:
+        threshold = math.nan
+    if not 0 <= threshold <= 1:
+        raise BadInput("target", text, "the threshold after : must be a number from 0 to 1")
+    return parts[1], threshold

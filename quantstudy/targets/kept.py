@@ -2,30 +2,33 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, TypeVar, cast
 
 from numpy.typing import NDArray
 
 from quantstudy.targets.target import Data
 
-Rest = ParamSpec("Rest")
+Make = TypeVar("Make", bound=Callable[..., Data])
 
 
-def kept(make: Callable[Concatenate[Sequence[int], Rest], Data]) -> Callable[Concatenate[Sequence[int], Rest], Data]:
-    """Let a function of seeds make the same data once; the last two are kept, their arrays read-only."""
+def kept(make: Make) -> Make:
+    """Let a function of seeds, and of what can be hashed, make the same data once.
+
+    The last two are kept, their arrays read-only.
+    """
 
     @functools.lru_cache(maxsize=2)
-    def once(seeds: tuple[int, ...], *rest: Rest.args, **named: Rest.kwargs) -> Data:
+    def once(seeds: tuple[int, ...], *rest: Any, **named: Any) -> Data:
         data = make(seeds, *rest, **named)
         for array in _arrays(data):
             array.setflags(write=False)
         return data
 
     @functools.wraps(make)
-    def made(seeds: Sequence[int], *rest: Rest.args, **named: Rest.kwargs) -> Data:
+    def made(seeds: Sequence[int], *rest: Any, **named: Any) -> Data:
         return once(tuple(seeds), *rest, **named)
 
-    return made
+    return cast(Make, made)
 
 
 def _arrays(data: Data) -> Iterator[NDArray[Any]]:

@@ -46,17 +46,23 @@ def data_of(rows: Rows, seeds: Sequence[int]) -> Data:
     else:
         shift = np.zeros((len(seeds), len(rows.names)))
         scale = shift + rows.unit
-    inputs = [_placed(rows.inputs, shift, scale, chosen) for chosen in (trained, heldout)]
     if rows.classes:
         kind = np.bool_ if len(rows.classes) == 2 else np.int32
-        labels = [rows.labels[chosen].astype(kind) for chosen in (trained, heldout)]
         outputs = 1 if len(rows.classes) == 2 else len(rows.classes)
     else:
-        labels = [_placed(rows.labels, *spread(rows.labels, trained), chosen) for chosen in (trained, heldout)]
+        middle, unit = spread(rows.labels, trained)
         outputs = rows.labels.shape[1]
+
+    def examples(chosen: Numbers) -> Examples:
+        inputs = _placed(rows.inputs, shift, scale, chosen)
+        return Examples(
+            inputs, rows.labels[chosen].astype(kind) if rows.classes else _placed(rows.labels, middle, unit, chosen)
+        )
+
     return Data(
-        *(Examples(*parts) for parts in zip(inputs, labels, strict=True)),
-        outputs=outputs,
+        examples(trained),
+        examples(heldout),
+        outputs,
         inputs=rows.names,
         classes=rows.classes,
         shift=shift,

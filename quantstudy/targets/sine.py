@@ -41,11 +41,9 @@ def sine(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
         frequency: not needed.
     """
     measured, heldout = pixel_centres(POINTS), heldout_centres(POINTS)[:-1]
-    examples = [
-        Examples(
-            x[None, None],
-            np.stack([sum_of_sines(seed, x.astype(np.float64)) for seed in seeds]).astype(np.float32)[:, None],
-        )
-        for x in (measured, heldout)
-    ]
-    return Data(*examples, outputs=1, inputs=("x",))
+    return Data(_examples(seeds, measured), _examples(seeds, heldout), outputs=1, inputs=("x",))
+
+
+def _examples(seeds: Sequence[int], x: NDArray[np.float32]) -> Examples:
+    labels = np.stack([sum_of_sines(seed, x.astype(np.float64)) for seed in seeds])
+    return Examples(x[None, None], labels[:, None].astype(np.float32))

@@ -1,7 +1,7 @@
 """Two interleaved spirals that fill the plane, turned and wound differently for every seed.
 
-After Lang & Witbrock, Learning to tell two spirals apart (1988), whose arms are points on lines; here every point of the
-plane belongs to one arm or to the other.
+After Lang & Witbrock, Learning to tell two spirals apart (1988), whose arms are points on lines; here every point of
+the plane belongs to one arm or to the other.
 """
 
 from collections.abc import Sequence

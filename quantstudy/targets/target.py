@@ -1,13 +1,17 @@
-"""What a target is: the data that networks of some seeds learn from, are measured on and are held out from."""
+"""What a target is: the data that networks of some seeds learn from, are measured on and are held out from.
+
+Settings name targets, and commands that compute nothing read settings: numpy is loaded by what uses it only.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats: TypeAlias = "NDArray[np.float32]"
 
 
 @dataclass(frozen=True)
@@ -21,14 +25,16 @@ class Examples:
     """
 
     inputs: Floats
-    labels: NDArray[Any]
+    labels: "NDArray[Any]"
 
     def of(self, seeds: slice) -> "Examples":
         """Return the examples of some of the seeds."""
         return Examples(self.inputs if len(self.inputs) == 1 else self.inputs[seeds], self.labels[seeds])
 
-    def at(self, chosen: NDArray[np.int32]) -> "Examples":
+    def at(self, chosen: "NDArray[np.int32]") -> "Examples":
         """Return some of the examples: those whose numbers are given, [seeds, points]."""
+        import numpy as np
+
         inputs = np.broadcast_to(self.inputs, (len(chosen), *self.inputs.shape[1:]))
         labels = self.labels if self.labels.ndim == 3 else self.labels[:, None]
         picked = np.take_along_axis(labels, chosen[:, None], axis=2)
@@ -58,13 +64,12 @@ class Data:
     measured: Examples
     heldout: Examples
     outputs: int
-    trained: NDArray[np.int32] | None = None
+    trained: "NDArray[np.int32] | None" = None
     plane: tuple[int, int] | None = None
     inputs: tuple[str, ...] = ("x", "y")
     classes: tuple[str, ...] = ()
-    peak: float | None = None
-    shift: NDArray[np.float64] | None = None
-    scale: NDArray[np.float64] | None = None
+    shift: "NDArray[np.float64] | None" = None
+    scale: "NDArray[np.float64] | None" = None
 
     @property
     def square(self) -> tuple[int, int] | None:
