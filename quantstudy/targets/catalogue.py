@@ -110,7 +110,7 @@ _SINE: Mapping[str, Any] = {"hidden": (8, 8, 8), "lr": 0.03}
 TARGETS: dict[str, Target] = {
     one.name: one
     for one in (
-        Target("islands", "classes", _islands, about="islands of Perlin noise in the sea"),
+        Target("islands", "classes", _islands, {"learned": 0.9}, about="islands of Perlin noise in the sea"),
         Target("spirals", "classes", _spirals, about="two interleaved spirals"),
         Target("glyph", "classes", _glyph, about="a capital letter, turned and sized"),
         Target("digits", "classes", _digits, _DIGITS, _digits_digest, "handwritten digits of 8 × 8 pixels"),

@@ -122,7 +122,7 @@ def texture(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
     """Return the textures of some seeds: 32 waves to three colours, a fifth of the pixels held out.
 
     Labels are float32 from −1 (no light) to 1 (all of it), for every seed alike: an error means as much in a dark piece
-    as in a bright one. The range of a piece's own labels, from which PSNR is reckoned, may be smaller than 2.
+    as in a bright one. PSNR is reckoned from the whole range, as that of images is.
 
     Args:
         seeds: numbers of the seeds.
@@ -140,4 +140,4 @@ def texture(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
     trained, heldout = fifth(seeds, grid * grid)
     measured = Examples(inputs[None], labels)
     names = wave_names()
-    return Data(measured, measured.at(heldout), outputs=3, trained=trained, plane=(grid, grid), inputs=names)
+    return Data(measured, measured.at(heldout), outputs=3, trained=trained, plane=(grid, grid), inputs=names, peak=2.0)
