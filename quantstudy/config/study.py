@@ -16,6 +16,7 @@ from quantstudy.activations.catalogue import (
     canonical_name,
 )
 from quantstudy.config.checks import activation_names, real_number, whole_number, whole_numbers
+from quantstudy.config.metrics import RANKED, Ranked
 from quantstudy.errors import BadInput, choices
 from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_bits, studied_schemes
 
@@ -27,6 +28,8 @@ SEEDS_PER_LOOK = 16
 
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
+HALFWAY = "halfway"
+"""What `learned` is where the line lies halfway between the best constant answer and the best float network."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class StudyConfig:
 
     Attributes:
         name: names the run folder; letters, digits, `_`, `-` and `.`.
+        target: what is learnt.
+        task: `classes` or `regression`.
         bits: bit widths to study; 8 bits always run as well, as the reference.
         activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Users'
             functions are imported when the study is run (`origins.require_functions`), so that a finished one can be
@@ -51,10 +56,12 @@ class StudyConfig:
         weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
         coordinates: quantize the network's input too.
         allowed_drop: largest drop of held-out accuracy (a fraction) that the network one ships may have.
+        allowed_psnr_drop: the same of the held-out peak signal-to-noise ratio, dB, for a target of numbers.
         assurance: least share of networks trained this way that must stay within `allowed_drop`, for an activation to
             be deployable; this much is shown with 95 % confidence.
         min_accuracy: least held-out accuracy (a fraction) after quantization of every single network; 0 asks for none.
-        learned: least mean held-out accuracy in float (a fraction) of an activation that may be deployable at all.
+        learned: least mean held-out accuracy in float (a fraction) or PSNR (dB) of an activation that may be deployable
+            at all; `halfway`: halfway between the best constant answer and the best float network of the study.
         device: where training and simulation run.
         trainer: the compiled training loop, or the slow reference in torch.
         quick: leave out the questions beyond the schemes: sensitivity, placement, bit cliff, cause.
@@ -63,6 +70,8 @@ class StudyConfig:
     """
 
     name: str = "default"
+    target: str = "islands"
+    task: str = "classes"
     bits: tuple[int, ...] = (4,)
     activations: tuple[str, ...] = DEFAULT_ACTIVATIONS
     seeds: int = 32
@@ -77,9 +86,10 @@ class StudyConfig:
     weight_observer: str = "symmetric"
     coordinates: bool = False
     allowed_drop: float = 0.02
+    allowed_psnr_drop: float = 1.0
     assurance: float = 0.8
     min_accuracy: float = 0.0
-    learned: float = 0.9
+    learned: float | str = 0.9
     device: str = "auto"
     trainer: str = "fused"
     quick: bool = False
@@ -94,6 +104,8 @@ class StudyConfig:
             "activations": activation_names(self.activations),
             "hidden": whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
         }
+        if self.learned != HALFWAY:
+            checked["learned"] = real_number("learned", self.learned, 0.0, 1.0 if self.task == "classes" else 200.0)
         for key, (low, high) in WHOLE_NUMBERS.items():
             checked[key] = whole_number(key, getattr(self, key), low, high)
         for key, (lowest, highest) in REAL_NUMBERS.items():
@@ -108,6 +120,21 @@ class StudyConfig:
             raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
         for key, value in checked.items():
             object.__setattr__(self, key, value)
+
+    @property
+    def ranked(self) -> Ranked:
+        """What activations are ranked and deployed by."""
+        return RANKED[self.task]
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether the measured points are a plane, which has maps, boundaries and creases."""
+        return self.target not in ("digits", "sine")
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether the measured points lie on a line, so that what a network learns is a curve."""
+        return self.target == "sine"
 
     @property
     def schemes(self) -> tuple[Scheme, ...]:
@@ -200,12 +227,13 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
     "lr": (1e-6, 10.0),
     "frequency": (0.1, 64.0),
     "allowed_drop": (0.0, 1.0),
+    "allowed_psnr_drop": (0.0, 100.0),
     "assurance": (0.01, 0.999),
     "min_accuracy": (0.0, 1.0),
-    "learned": (0.0, 1.0),
 }
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
 CHOICES: dict[str, tuple[str, ...]] = {
+    "task": tuple(RANKED),
     "placement": PLACEMENTS,
     "observer": OBSERVERS,
     "weight_observer": WEIGHT_OBSERVERS,
