@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 OUTPUT, DIFFERENCE = "output, over the float fold's range", "quantized − float, % of that range"
 """What the two colour scales show."""
-CURVES = ("float", "quantized", "difference, over the same range")
-"""What the lines are called where folds are curves."""
 
 
 def title(errors: Mapping[str, float], scheme: str) -> str:

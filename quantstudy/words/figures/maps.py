@@ -88,10 +88,13 @@ def caption(seed: int, config: "StudyConfig") -> str:
     return f"{which} x to the right, y upwards, both from −1 to 1. Accuracy is against the target, flips against float."
 
 
-def farthest(limit: float) -> tuple[str, str]:
+def farthest(limit: float, config: "StudyConfig") -> tuple[str, str]:
     """Return what stands at the two ends of the scale of differences, whose bright end is `limit` of the labels' range.
 
-    >>> farthest(0.25)[1].replace("\u00a0", " ")
+    >>> from quantstudy.config.study import StudyConfig
+    >>> farthest(0.25, StudyConfig(target="texture", task="regression"))[1].replace("\u00a0", " ")
     'off by 25.0 % of the range or more'
     """
+    if config.task == "classes":
+        return "the same class", "another class"
     return "not off", f"off by {percent(limit)} of the range or more"
