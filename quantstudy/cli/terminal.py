@@ -19,6 +19,8 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.records.origins import changes
 from quantstudy.records.run import Run
 from quantstudy.words.numbers import plural
+from quantstudy.words.things import unit_of
+from quantstudy.words.units import UNITS, Unit
 from quantstudy.words.verdict import UNLEARNED, marked
 
 STAGES = {
@@ -100,25 +102,26 @@ def print_verdict(config: StudyConfig, verdict: Mapping[str, Any], page: Path) -
     """
     scheme = config.focus_scheme
     ranking = verdict["schemes"][scheme]["ranking"]
-    say(f"{scheme}: held-out accuracy after quantization, mean over {plural(config.seeds, 'seed')}")
+    unit, disturbed = unit_of(config), config.ranked.disturbed
+    say(f"{scheme}: held-out {unit.noun} after quantization, mean over {plural(config.seeds, 'seed')}")
     print_rows(
         (
             "activation",
-            "accuracy\n%",
+            f"{unit.noun}\n{unit.sign}",
             "95 %\ninterval",
-            "drop,\npoints",
+            f"drop,\n{unit.amount}",
             "pass",
-            "flips\n%",
+            *(("flips\n%",) if disturbed == "flip_rate" else ()),  # of PSNR the drop says it all
             "deploy?",
         ),
         (
             (
                 row["activation"],
-                _hundredths(row["mean"]),
-                _interval(row["mean"], row["low"], row["high"], config.seeds),
-                _hundredths(row["drop"]),
+                _shown(row["mean"], unit),
+                _interval(row["mean"], row["low"], row["high"], config.seeds, unit),
+                _shown(row["drop"], unit),
                 str(round(row["pass_share"] * config.seeds)),
-                _hundredths(row["flip_rate"]),
+                *((_shown(row[disturbed], unit),) if disturbed == "flip_rate" else ()),
                 _fate(row),
             )
             for row in ranking[:SHOWN]
@@ -141,7 +144,7 @@ def _fate(row: Mapping[str, Any]) -> str:
 
 def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
     """Print how two runs differ (`compare.compare_runs`): the first schemes as a table, the rest in words, 30 lines."""
-    from quantstudy.judge.verdict import RANKED
+    from quantstudy.judge.compare import RANKED
     from quantstudy.words.compare import comparison_lines, pair_name, rows_of, shown_pair
 
     for key, run in found["runs"].items():
@@ -160,8 +163,9 @@ def print_comparison(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def _compared(row: Mapping[str, Any]) -> Sequence[str]:
-    means = [_hundredths(row[key]) for key in ("mean_a", "mean_b", "difference")]
-    interval = _interval(row["difference"], row["low"], row["high"], row["seeds"])
+    unit = UNITS["fraction"]
+    means = [_shown(row[key], unit) for key in ("mean_a", "mean_b", "difference")]
+    interval = _interval(row["difference"], row["low"], row["high"], row["seeds"], unit)
     adjusted = "-" if row["p_holm"] is None else f"{row['p_holm']:.3f}"
     return (*means, interval, adjusted, "yes" if row["real"] else "no")
 
@@ -209,14 +213,14 @@ def print_claims(results: Sequence[Judged], folder: Path) -> None:
     print(f"ledger, tables and figures: {folder / 'README.md'}")
 
 
-def _hundredths(fraction: float | None) -> str:
-    return "-" if fraction is None else f"{round(100 * fraction, 1) + 0.0:.1f}"  # no -0.0
+def _shown(value: float | None, unit: Unit) -> str:
+    return "-" if value is None else unit.bare(value)
 
 
-def _interval(mean: float | None, low: float | None, high: float | None, seeds: int) -> str:
+def _interval(mean: float | None, low: float | None, high: float | None, seeds: int, unit: Unit) -> str:
     if low is None or high is None:
         return "-" if mean is None else "one seed" if seeds == 1 else "none"
-    return f"{_hundredths(low)} to {_hundredths(high)}"
+    return f"{unit.bare(low)} to {unit.bare(high)}"
 
 
 def _bound(value: float) -> str:

@@ -161,6 +161,16 @@ class StudyConfig:
         return RANKED[self.task]
 
     @property
+    def has_plane(self) -> bool:
+        """Whether the measured points are a plane, which has maps, boundaries and creases."""
+        return self.entry.over == "plane"
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether the measured points lie on a line, so that what a network learns is a curve."""
+        return self.entry.over == "line"
+
+    @property
     def schemes(self) -> tuple[Scheme, ...]:
         """The schemes of this study, first those of `bits`."""
         return studied_schemes(self.bits)

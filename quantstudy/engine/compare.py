@@ -7,7 +7,7 @@ from typing import Any
 
 from quantstudy.errors import BadInput
 from quantstudy.judge.compare import Side, compare
-from quantstudy.judge.differing import MADE_WITH
+from quantstudy.judge.differing import MADE_WITH, require_same_target
 from quantstudy.records.files import sha256, write_atomically
 from quantstudy.records.folders import is_folder, names_in
 from quantstudy.records.provenance import described
@@ -33,6 +33,7 @@ def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict
         BadInput: nothing can be paired, or the folder is a file or holds something else; nothing is written.
         OSError: disk full, read-only folder.
     """
+    require_same_target(first.config, second.config)  # the records of other targets hold no islands
     runs = {
         key: {"folder": str(run.folder), "id": run_id(run.manifest()), "seeds": len(run.manifest()["seeds"])}
         for key, run in (("a", first), ("b", second))

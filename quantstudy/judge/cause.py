@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED, CAPPED_BASES, UNBOUNDED
-from quantstudy.drift.heldout import FLOAT, QUANTIZED
-from quantstudy.judge.rules import Rule
+from quantstudy.judge.deployable import Limits
+from quantstudy.judge.facts import ends
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm
 from quantstudy.judge.statistics.halves import half_means, stability
 from quantstudy.judge.statistics.seeds import SeedTable, by_seed, json_number, missing, triples
@@ -80,7 +80,7 @@ def questions(activations: Sequence[str]) -> Iterator[Question]:
 
 
 def judge_cause(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, learned: float, rule: Rule
+    frame: pd.DataFrame, activations: Sequence[str], seeds: int, limits: Limits
 ) -> dict[str, list[dict[str, Any]]]:
     """Return, per scheme, a row for every question.
 
@@ -88,26 +88,24 @@ def judge_cause(
         frame: cause.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
-        learned: least mean float accuracy of networks that have learned, a fraction.
-        rule: how networks are told apart.
+        limits: what the study asks: from which mean in float on networks have learned, how they are told apart.
 
     Returns:
         `{scheme: [{"question", "of", "variant", "against", "mean", "low", "high", "p_holm", "differs", "missing",
         "seeds", "stability", "not_learned"}]}`:
-        `mean`, `low`, `high`: held-out accuracy after quantization of the variant minus that of `against`, paired by
+        `mean`, `low`, `high`: the measure that ranks of the variant minus that of `against`, paired by
         seed, with its 95 % interval (not corrected); `p_holm`: the p-value of the study's test, Holm-adjusted over the
         rows of the scheme; `differs`: whether interval and test both tell the two apart; `stability`: the share of the
         halves of the seeds in which the difference has the same sign; `missing`: the number of seeds at
         which one of the two has no finite value (if there are any, the interval is None and `differs` is False);
         `not_learned`: which of the two activations have not learned, as they were trained, controls included.
     """
-    accuracy = by_seed(frame, QUANTIZED, KEYS, seeds)
-    full = by_seed(frame, FLOAT, KEYS, seeds)
+    score, full = (by_seed(frame, metric, KEYS, seeds) for metric in (limits.ranked.quantized, limits.ranked.float))
     asked = list(questions(activations))
     schemes = (scheme for scheme in dict.fromkeys(map(str, frame["scheme"].unique())) if scheme != "float")
     trained = {network.trained for one in asked for network in (one.network, one.against)}
-    low = {name for name in trained if _is_below(full, name, learned)}
-    found = {scheme: _table(accuracy, asked, scheme, rule) for scheme in schemes} if asked else {}
+    low = {name for name in trained if _is_below(full, name, limits)}
+    found = {scheme: _table(score, asked, scheme, limits) for scheme in schemes} if asked else {}
     for rows in found.values():
         for question, row in zip(asked, rows, strict=True):
             both = dict.fromkeys((question.network.trained, question.against.trained))
@@ -115,21 +113,23 @@ def judge_cause(
     return found
 
 
-def _is_below(full: SeedTable, trained: str, learned: float) -> bool:
+def _is_below(full: SeedTable, trained: str, limits: Limits) -> bool:
     mean = triples(full.of([trained], "plain", "float"))[0]["mean"]  # as trained: a cap at inference was not learned
-    return mean is not None and mean < learned
+    return mean is not None and mean < limits.learned
 
 
-def _table(accuracy: SeedTable, asked: Sequence[Question], scheme: str, rule: Rule) -> list[dict[str, Any]]:
+def _table(score: SeedTable, asked: Sequence[Question], scheme: str, limits: Limits) -> list[dict[str, Any]]:
     def values(network: Network) -> Floats:
-        row: Floats = accuracy.of([network.trained], network.variant, scheme)[0]
+        row: Floats = score.of([network.trained], network.variant, scheme)[0]
         return row
 
     differences = np.array([values(question.network) - values(question.against) for question in asked])
     whole = [np.isfinite(row).all() for row in differences]
-    adjusted = holm(np.array([rule.p(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
+    p_of = limits.rule.p
+    adjusted = holm(np.array([p_of(row) if kept else 1.0 for row, kept in zip(differences, whole, strict=True)]))
     rows = []
-    for question, of_seeds, three, p in zip(asked, differences, triples(differences), adjusted, strict=True):
+    threes = triples(differences, *ends(limits.ranked.unit, difference=True))
+    for question, of_seeds, three, p in zip(asked, differences, threes, adjusted, strict=True):
         low, high = three["low"], three["high"]
         differs = low is not None and high is not None and (low > 0 or high < 0) and p <= ERROR
         row: dict[str, Any] = {"question": question.kind, "of": question.of, "variant": question.network.name}

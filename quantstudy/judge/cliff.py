@@ -1,4 +1,4 @@
-"""The bit cliff: flip rates over bit widths, and the smallest bit width that stays within a limit."""
+"""The bit cliff: how much of the output changes over bit widths, and the smallest width that stays within a limit."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.config.metrics import Ranked
 from quantstudy.judge.deployable import Limits, passing, shipping, suffices, suffices_in_halves
-from quantstudy.judge.facts import is_fact, too_low
+from quantstudy.judge.facts import ends, is_fact, too_low
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import ERROR, TAILS, Floats, resampled_means
 from quantstudy.judge.statistics.halves import stability
 from quantstudy.judge.statistics.seeds import DIGITS, SeedTable, by_seed, missing, triples
 
-LIMITS = (0.01, 0.05)
-"""Flip rates for which the smallest sufficient bit width is reported."""
+LIMITS = {"flip_rate": (0.01, 0.05), "psnr_drop": (1.0, 3.0)}
+"""Flip rates, or PSNR lost in dB, for which the smallest sufficient bit width is reported.
+
+At 3 dB the error of quantization is as large as that of the float network, at 1 dB a quarter of it.
+"""
 
 KEYS = ("activation", "quantized", "bits")
 
@@ -33,7 +36,7 @@ def judge_cliff(
     not_learned: Collection[str] = (),
     differences: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Return the curves of flip rates and the smallest safe bit widths, per quantized part and activation.
+    """Return the curves of flip rates, or of PSNR lost, and the smallest safe bit widths, per part and activation.
 
     Args:
         frame: cliff.parquet.
@@ -46,7 +49,7 @@ def judge_cliff(
     Returns:
         `{part: {activation: {"curve": [{"bits", "mean", "low", "high"}], "smallest": {limit: S}, "deployable": S,
         "missing": seeds without a finite value at some bit width}}}`;
-        S = `{"bits", "low", "high"}`: the smallest bit width at which, and at all larger ones, the mean flip rate is
+        S = `{"bits", "low", "high"}`: the smallest bit width at which, and at all larger ones, the mean is
         within the limit (one with a missing value never is), and its 95 % percentile interval over resampled seeds.
         For `deployable`: the smallest from which on it is deployable (`deployable.suffices`), `low` and `high` None,
         and `stability`, the share of the halves of the seeds that have the same one. `bits` is None if there is none.
@@ -56,7 +59,8 @@ def judge_cliff(
         whether that is a fact: with so many activations the first is early by chance, so one of these must be
         deployable there and at all wider ones by a bound corrected for their number, too.
     """
-    flips, drops, kept = (by_seed(frame, metric, KEYS, seeds) for metric in ("flip_rate", DROP, QUANTIZED))
+    by = limits.ranked
+    changes, drops, kept = (by_seed(frame, metric, KEYS, seeds) for metric in (by.disturbed, by.drop, by.quantized))
     bit_widths = sorted(int(bits) for bits in frame["bits"].unique())
     parts = dict.fromkeys(map(str, frame["quantized"].unique()))
 
@@ -75,8 +79,8 @@ def judge_cliff(
             for name, drop, accuracy in zip(activations, lost, right, strict=True)
         ]
         found["bit_cliff"][part] = {
-            name: _curve(table(flips, name, part), bit_widths)
-            | {"deployable": own.said(bit_widths), "missing": missing(table(flips, name, part), lost[row])}
+            name: _curve(table(changes, name, part), bit_widths, by)
+            | {"deployable": own.said(bit_widths), "missing": missing(table(changes, name, part), lost[row])}
             for row, (name, own) in enumerate(zip(activations, widths, strict=True))
         }
         found["first_width"][part] = _first_of_any(activations, widths, bit_widths)
@@ -125,10 +129,11 @@ def _first_of_any(activations: Sequence[str], widths: Sequence[_Widths], bit_wid
     return {"bits": bits, "activations": who, "stability": share, "sure": shown and is_fact(share)}
 
 
-def _curve(rates: Floats, bit_widths: Sequence[int]) -> dict[str, Any]:
+def _curve(rates: Floats, bit_widths: Sequence[int], by: Ranked) -> dict[str, Any]:
+    threes = triples(rates, *ends(by.unit))
     return {
-        "curve": [{"bits": bits, **three} for bits, three in zip(bit_widths, triples(rates, 0.0), strict=True)],
-        "smallest": {f"{limit:g}": smallest(rates, bit_widths, limit) for limit in LIMITS},
+        "curve": [{"bits": bits, **three} for bits, three in zip(bit_widths, threes, strict=True)],
+        "smallest": {f"{limit:g}": smallest(rates, bit_widths, limit) for limit in LIMITS[by.disturbed]},
     }
 
 

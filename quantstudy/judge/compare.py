@@ -30,19 +30,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy.config.metrics import RANKED as BY_TASK
 from quantstudy.config.study import StudyConfig
-from quantstudy.drift.heldout import DROP
 from quantstudy.errors import BadInput
-from quantstudy.judge.differing import Row, differing, made_with, other_functions
+from quantstudy.judge.differing import Row, differing, made_with, other_functions, require_same_target
 from quantstudy.judge.rules import Rule, rule_of
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, holm, mean_of
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.judge.statistics.seeds import json_number
-from quantstudy.judge.verdict import BACKEND, FLIPS, FLOAT, RANKED
+from quantstudy.judge.verdict import BACKEND
 from quantstudy.quantize.scheme import schemes_for
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FLOAT, RANKED, DROP, FLIPS = (getattr(BY_TASK["classes"], name) for name in ("float", "quantized", "drop", "disturbed"))
 
 HIGHER_IS_BETTER = {FLOAT: True, RANKED: True, DROP: False, FLIPS: False}
 """The metrics that are compared, in the order of the comparison."""
@@ -87,8 +89,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
         See the head of this file.
 
     Raises:
-        BadInput: nothing can be paired: no activation in common, or different islands.
+        BadInput: nothing can be paired: another target, no activation in common, or different islands.
     """
+    require_same_target(a.config, b.config)
     both = [name for name in a.config.activations if name in b.config.activations]
     if not both:
         raise BadInput(

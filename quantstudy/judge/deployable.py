@@ -1,18 +1,21 @@
 """What may be deployed: it is about the one network that ships, not about the mean of many.
 
-A network passes if its own loss of held-out accuracy is allowed. An activation is deployable where it is shown that
-enough of the networks trained this way pass: the lower bound of their share is at least the assurance asked for.
+A network passes if its own loss of held-out accuracy, or of PSNR, is allowed. An activation is deployable where it is
+shown that enough of the networks trained this way pass: the lower bound of their share is at least the assurance asked
+for.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quantstudy.config.metrics import RANKED, Ranked
 from quantstudy.judge.facts import too_low
+from quantstudy.judge.learned import Learned
 from quantstudy.judge.rules import Rule, rule_of
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats, mean_of
 from quantstudy.judge.statistics.halves import half_means
@@ -28,11 +31,13 @@ class Limits:
     """What a study asks of what it calls deployable.
 
     Attributes:
-        allowed_drop: largest drop of held-out accuracy of a network that passes, a fraction.
+        allowed_drop: largest drop of a network that passes, in the unit of the measure that ranks.
         assurance: least share of networks that pass, to be shown with 95 % confidence.
         min_accuracy: least held-out accuracy after quantization of every network, a fraction; 0 asks for none.
-        learned: least mean held-out accuracy in float, a fraction.
+        learned: least mean score in float, in the unit of the measure that ranks.
         rule: how activations are told apart, and how a share is bounded.
+        ranked: the measure that ranks.
+        learned_from: what `learned` was reckoned from, see `Learned`.
     """
 
     allowed_drop: float
@@ -40,26 +45,35 @@ class Limits:
     min_accuracy: float
     learned: float
     rule: Rule
+    ranked: Ranked = RANKED["classes"]
+    learned_from: Mapping[str, float] | None = None
 
     @property
     def seeds_to_deploy(self) -> int:
         """The fewest seeds at which anything can be deployable: so many must all pass."""
         return self.rule.networks_needed(self.assurance)
 
-    def said(self) -> dict[str, float | int]:
+    def said(self) -> dict[str, Any]:
         """Return what verdict.json says of them."""
         demands = {key: float(getattr(self, key)) for key in ("allowed_drop", "assurance", "min_accuracy", "learned")}
-        return {**demands, "seeds_to_deploy": self.seeds_to_deploy}
+        by = {"metric": self.ranked.quantized, "unit": self.ranked.unit, "learned_from": self.learned_from}
+        return {**demands, **by, "seeds_to_deploy": self.seeds_to_deploy}
 
 
-def limits_of(study: "StudyConfig") -> Limits:
+def limits_of(study: "StudyConfig", learned: Learned | None = None) -> Limits:
     """Return what a study asks.
+
+    Args:
+        study: the study.
+        learned: its line (`learned_in`), needed where `learned` of the study is no number.
 
     >>> from quantstudy.config.study import StudyConfig
     >>> limits_of(StudyConfig()).seeds_to_deploy, limits_of(StudyConfig(until_decided=True)).seeds_to_deploy
     (14, 18)
     """
-    return Limits(study.allowed_drop, study.assurance, study.min_accuracy, study.learned, rule_of(study))
+    line, found = learned or Learned(float(study.learned))
+    allowed = getattr(study, study.ranked.allowed)
+    return Limits(allowed, study.assurance, study.min_accuracy, line, rule_of(study), study.ranked, found)
 
 
 def passing(drop: Floats, limits: Limits) -> NDArray[np.bool_]:
@@ -71,14 +85,14 @@ def shipping(drop: Floats, accuracy: Floats, limits: Limits) -> list[dict[str, A
     """Return what is known of the network that one would ship, of several activations.
 
     Args:
-        drop: loss of held-out accuracy, `[activations, seeds]`; NaN where a network has no finite value.
-        accuracy: held-out accuracy after quantization, likewise.
+        drop: what is lost of the measure that ranks, `[activations, seeds]`; NaN where a network has no finite value.
+        accuracy: that measure after quantization, likewise.
         limits: what the study asks.
 
     Returns:
         Per activation `pass_share`, the share of networks that pass; `pass_low`, its lower bound; `drop_bound`, what
         the next network's drop stays below with 95 % confidence (None with one seed or with a missing value); `worst`,
-        the lowest accuracy (None with a missing value).
+        the lowest value of that measure (None with a missing value).
     """
     passes = passing(drop, limits)
     return [

@@ -2,11 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quantstudy.activations.sameness import same
+from quantstudy.errors import BadInput
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
 
 Row = dict[str, Any]
+
+TARGET = "islands"
+"""The only target whose runs are compared: their islands are in the records, so that one can see that seeds pair."""
 
 MADE_WITH = ("commit", "processor", "device")
 """The entries of two manifests that are compared, beside the versions."""
@@ -40,3 +47,17 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Row]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def require_same_target(a: "StudyConfig", b: "StudyConfig") -> None:
+    """Check that two runs learn the same, and what can be paired, before their records are read.
+
+    Raises:
+        BadInput: different targets, or runs of a target that are not compared.
+    """
+    for key in ("target", "task"):
+        ours, theirs = getattr(a, key), getattr(b, key)
+        if ours != theirs:
+            raise BadInput(f"RUN_B: {key}", theirs, f"RUN_A has {ours}, and only runs of the same {key} are compared")
+    if a.target != TARGET:
+        raise BadInput("RUN_A: target", a.target, f"only runs of {TARGET} are compared so far")

@@ -1,4 +1,7 @@
-"""Which activations flip fewer pixels than the reference activation; reported beside the ranking by accuracy."""
+"""Which activations are disturbed less than the reference activation; reported beside the ranking.
+
+Disturbed is the share of the decisions that flip or, for a target of numbers, the PSNR that is lost.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +15,9 @@ from quantstudy.judge.statistics.seeds import json_number
 
 REFERENCE = "relu"
 
+SECTIONS = {"flip_rate": "flips", "psnr_drop": "disturbed"}
+"""Where it stands in a scheme's entry of verdict.json, by the measure."""
+
 
 def reference(activations: Sequence[str]) -> str:
     """Return the reference activation: relu, or the first one of a study without relu.
@@ -23,16 +29,16 @@ def reference(activations: Sequence[str]) -> str:
 
 
 def judge_flips(activations: Sequence[str], rates: Floats, rule: Rule) -> dict[str, Any]:
-    """Return which activations flip fewer pixels than the reference, of one scheme.
+    """Return which activations are disturbed less than the reference, of one scheme.
 
     Args:
         activations: names in the study's order.
-        rates: flip rates `[activations, seeds]`, fractions; NaN = missing.
+        rates: flip rates, or PSNR lost, `[activations, seeds]`; NaN = missing.
         rule: how activations are told apart.
 
     Returns:
         `{"reference", "fewest": the one with the lowest mean, null without any value, "below": the mean paired
-        difference reference − fewest, "fewer": [those told apart from the reference, with fewer flips]}`.
+        difference reference − fewest, "fewer": [those told apart from the reference, with less]}`.
 
     >>> from quantstudy.judge.rules import PERMUTATION
     >>> rates = np.array([[0.20, 0.21, 0.22] * 4, [0.10, 0.11, 0.12] * 4, [0.20, 0.22, 0.21] * 4])

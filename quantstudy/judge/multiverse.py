@@ -32,14 +32,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from quantstudy.drift.heldout import DROP, QUANTIZED
+from quantstudy.config.metrics import RANKED
 from quantstudy.judge.choices import outcome, regret_by
 from quantstudy.judge.rules import Rule
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import Comparison, paired_against, paired_against_best
 from quantstudy.judge.statistics.seeds import DIGITS, by_seed, json_number
 
-HIGHER_IS_BETTER = (QUANTIZED,)
+BY = RANKED["classes"]
+HIGHER_IS_BETTER = (BY.quantized,)
 """Metrics of which more is better; of all others less is better."""
 
 MEASURED = ("lr", "frequency", "hidden", "placement", "observer")
@@ -121,7 +122,7 @@ def _regrets(
     Regrets of several metrics have different units and cannot be averaged: it is held-out accuracy's, or the first
     metric's if that is not asked for. Networks that have not learned count.
     """
-    ranked = QUANTIZED if QUANTIZED in axes["metric"] else axes["metric"][0]
+    ranked = BY.quantized if BY.quantized in axes["metric"] else axes["metric"][0]
     kept = np.array([choice["metric"] == ranked for choice in choices])
     made = [choice for choice in choices if choice["metric"] == ranked]
     found = outcome(values[kept], activations, made, {axis: axes[axis] for axis in MEASURED})
@@ -232,7 +233,7 @@ def _not_learned(
     frame: pd.DataFrame, activations: Sequence[str], seeds: int, axes: Mapping[str, Sequence[Any]], learned: float
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Return whose float accuracy is below `learned` or unknown, `[specifications, activations]`; and a summary."""
-    tables = (_table(frame, metric, activations, seeds, axes) for metric in (QUANTIZED, DROP))
+    tables = (_table(frame, metric, activations, seeds, axes) for metric in (BY.quantized, BY.drop))
     accuracy = _means(sum(tables, np.zeros(())))  # float accuracy: quantized accuracy plus drop
     each = len(axes["placement"]) * len(axes["observer"])  # in all of these the float networks are the same
     accuracy = accuracy.reshape(-1, each, len(activations))[:, 0]

@@ -1,18 +1,21 @@
 """Schemes and activations at which the two backends differ: there it is not known what is deployable."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
+
 TOLERATED = 0.001
-"""Share of the pixels that may be decided differently: the backends may round a code that lies on a tie differently."""
+"""Share of the points that may be decided differently: the backends may round a code that lies on a tie differently."""
 
 Differences = dict[str, dict[str, dict[str, Any]]]
 
 
 def backend_differences(
-    parity: pd.DataFrame, activations: Sequence[str], schemes: Sequence[str], pixels: int
+    parity: pd.DataFrame, activations: Sequence[str], schemes: Sequence[str], points: int
 ) -> Differences:
     """Return, per scheme, the activations whose networks the two backends quantize to different maps.
 
@@ -24,10 +27,10 @@ def backend_differences(
             scheme that both ran.
         activations: names in the study's order.
         schemes: names in the order of the verdict.
-        pixels: of one plane.
+        points: at which a network is measured.
 
     Returns:
-        `{scheme: {activation: {"share": of all pixels of its networks, "at": the scheme where that was measured}}}` of
+        `{scheme: {activation: {"share": of all points of its networks, "at": the scheme where that was measured}}}` of
         those above TOLERATED.
 
     >>> rows = [("relu", "w4", 0, 0), ("gate", "w4", 0, 30), ("relu", "w4", 1, 0), ("gate", "w4", 1, 10)]
@@ -36,7 +39,7 @@ def backend_differences(
     {'gate': {'share': 0.2, 'at': 'w4'}}
     """
     flips = parity.astype({"activation": str, "scheme": str}).groupby(["activation", "scheme"])["flips"]
-    shares: Mapping[tuple[str, str], float] = (flips.sum() / (flips.count() * pixels)).to_dict()
+    shares: Mapping[tuple[str, str], float] = (flips.sum() / (flips.count() * points)).to_dict()
     found: Differences = {}
     for scheme in schemes:
         found[scheme] = {}
@@ -47,6 +50,16 @@ def backend_differences(
             if share > TOLERATED:
                 found[scheme][name] = {"share": float(share), "at": at}
     return found
+
+
+def measured_points(config: "StudyConfig", manifest: Mapping[str, Any]) -> int:
+    """Return at how many points a network of a run is measured: `points` of its manifest, else those of the plane.
+
+    >>> from quantstudy.config.study import StudyConfig
+    >>> measured_points(StudyConfig(grid=8), {}), measured_points(StudyConfig(target="digits"), {"points": 1437})
+    (64, 1437)
+    """
+    return int(manifest.get("points", config.grid**2))
 
 
 def differing(differences: Mapping[str, Mapping[str, Any]], scheme: str) -> set[str]:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from quantstudy.config.study import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
-from quantstudy.drift.heldout import DROP, QUANTIZED
 from quantstudy.judge.choices import outcome
 from quantstudy.judge.deployable import Limits, named, shipping, suffices
+from quantstudy.judge.facts import SCORE, ends
 from quantstudy.judge.parity import differing
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.paired import paired_against_best
@@ -53,11 +53,12 @@ def judge_placement(
         "winner", "tied_with", "deployable", "missing": {activation: seeds without a finite value}, "accuracy":
         {activation: T}, "behind": {activation: T}}], "best_share": {activation: …}, "tied_share": {activation: …},
         "regret": {activation: …}, "regret_low", "regret_high", "regret_by", "leader", "change"}}`;
-        `behind` is best − this one, paired by seed; shares are of the settings. An activation with a network that has
-        no finite value is neither best nor tied with it; if that holds for all, `best` is null. See `choices.outcome`
-        for the rest. How often one is best or tied depends on the number of seeds, its regret does not.
+        `accuracy` (`value` of a target of numbers) is the measure that ranks, `behind` best − this one, paired by seed;
+        shares are of the settings. An activation with a network that has no finite value is neither best nor tied with
+        it; if that holds for all, `best` is null. See `choices.outcome` for the rest. How often one is best or tied
+        depends on the number of seeds, its regret does not.
     """
-    accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in (QUANTIZED, DROP))
+    accuracy, drop = (by_seed(frame, metric, KEYS, seeds) for metric in (limits.ranked.quantized, limits.ranked.drop))
     settings = list(dict.fromkeys(place[1:] for place in accuracy.rows))
     found: dict[str, Any] = {}
     values: dict[str, list[Floats]] = {}
@@ -94,7 +95,7 @@ def _judged(
         "tied_with": tied,
         "deployable": deployable,
         "missing": {one: count for one, count in lost.items() if count},
-        "accuracy": dict(zip(activations, triples(accuracy, 0.0), strict=True)),
+        SCORE[limits.ranked.unit]: dict(zip(activations, triples(accuracy, *ends(limits.ranked.unit)), strict=True)),
         "behind": {
             name: dict(zip(("mean", "low", "high"), map(json_number, three), strict=True))
             for name, *three in zip(activations, against.difference, against.low, against.high, strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from quantstudy.judge.best_of import best_of
 from quantstudy.judge.deployable import Limits, named, shipping, suffices, suffices_in_halves
-from quantstudy.judge.facts import too_low
+from quantstudy.judge.facts import SCORE, ends, too_low
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.halves import first_in_halves, stability
 from quantstudy.judge.statistics.paired import (
@@ -37,9 +37,9 @@ class Measured:
 
     Attributes:
         names: activations, in the order of the tables.
-        ranked: held-out accuracy after quantization, which ranks.
-        full: held-out accuracy in float.
-        flips: flip rates.
+        ranked: the measure that ranks, at the held-out points after quantization.
+        full: the same in float.
+        disturbed: how much of the output changes: flip rates, or the PSNR lost at the measured points.
         even: `ranked` on the points by which the best of several networks is chosen.
         odd: `ranked` on the points by which it is judged.
     """
@@ -47,14 +47,14 @@ class Measured:
     names: Sequence[str]
     ranked: Floats
     full: Floats
-    flips: Floats
+    disturbed: Floats
     even: Floats
     odd: Floats
 
     def in_order(self) -> "Measured":
         """Return the same from the highest mean to the lowest (`paired.ranking_order`)."""
         order = ranking_order(self.ranked)
-        tables = (table[order] for table in (self.ranked, self.full, self.flips, self.even, self.odd))
+        tables = (table[order] for table in (self.ranked, self.full, self.disturbed, self.even, self.odd))
         return Measured([self.names[row] for row in order], *tables)
 
     @property
@@ -86,19 +86,22 @@ def ranking(
     """
     ranked, full = measured.ranked, measured.full
     lost = full - ranked
-    accuracy, before, drop, flips = map(mean_interval, (ranked, full, lost, measured.flips))
+    score, before, drop, disturbed = map(mean_interval, (ranked, full, lost, measured.disturbed))
     robust, shipped = iqm_interval(ranked), shipping(lost, ranked, limits)
     against, agreeing = _compared(measured.compared, found), suffices_in_halves(lost, limits)
+    unit, flips = limits.ranked.unit, limits.ranked.disturbed
+    classes, within = unit == "fraction", ends(unit)
     entries: list[dict[str, Any]] = [
-        {"activation": name, "seeds": int(accuracy.seeds[row])}
-        | _three(accuracy, row, "mean", "low", "high", 0.0)
-        | _three(robust, row, "iqm", "iqm_low", "iqm_high", 0.0)
-        | _three(drop, row, "drop", "drop_low", "drop_high", -1.0)
+        {"activation": name, "seeds": int(score.seeds[row])}
+        | _three(score, row, ("mean", "low", "high"), within)
+        | _three(robust, row, ("iqm", "iqm_low", "iqm_high"), within)
+        | _three(drop, row, ("drop", "drop_low", "drop_high"), ends(unit, difference=True))
         | shipped[row]
-        | {"best_of": best_of(measured.even[row], measured.odd[row])}
-        | _three(flips, row, "flip_rate", "flip_rate_low", "flip_rate_high", 0.0)
+        | {"best_of": best_of(measured.even[row], measured.odd[row], key=SCORE[unit])}
+        | _three(disturbed, row, (flips, f"{flips}_low", f"{flips}_high"), within)
         | (against[row] if row < len(against) else dict.fromkeys(AGAINST))
-        | {"accuracy_float": json_number(before.mean[row]), "learned": name not in not_learned}
+        | ({"accuracy_float": json_number(before.mean[row])} if classes else {})
+        | {"float": json_number(before.mean[row]), "learned": name not in not_learned}
         | {"missing": missing(ranked[row], full[row])}
         for row, name in enumerate(measured.names)
     ]
@@ -133,10 +136,10 @@ def outcome(measured: Measured, found: Comparison | None, deployable: Sequence[s
     }
 
 
-def _three(found: Intervals, row: int, mean: str, low: str, high: str, least: float) -> dict[str, float | None]:
-    """Return mean and interval of a row; the interval is cut to [least, 1], outside of which no mean can be."""
-    ends = np.clip([found.low[row], found.high[row]], least, 1.0)
-    return {mean: json_number(found.mean[row]), low: json_number(ends[0]), high: json_number(ends[1])}
+def _three(found: Intervals, row: int, keys: Sequence[str], within: tuple[float, float]) -> dict[str, float | None]:
+    """Return mean and interval of a row; the interval is cut to ends outside of which no mean can be."""
+    low, high = np.clip([found.low[row], found.high[row]], *within)
+    return dict(zip(keys, map(json_number, (found.mean[row], low, high)), strict=True))
 
 
 def _compared(ranked: Floats, found: Comparison | None) -> list[dict[str, Any]]:

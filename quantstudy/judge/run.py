@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
-from quantstudy.judge.deployable import limits_of
-from quantstudy.judge.parity import Differences, backend_differences
+from quantstudy.judge.deployable import Limits, limits_of
+from quantstudy.judge.learned import learned_in
+from quantstudy.judge.parity import Differences, backend_differences, measured_points
 from quantstudy.judge.placement import judge_placement
-from quantstudy.judge.rules import rule_of
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.verdict import judge
 from quantstudy.quantize.scheme import schemes_for
@@ -28,35 +28,38 @@ def judge_run(run: "Run") -> dict[str, Any]:
     """
     config = run.config
     names, schemes = config.activations, [str(scheme) for scheme in config.schemes]
-    differences = backend_differences(run.parity(), names, schemes, config.grid**2)
+    points = measured_points(config, run.manifest())
+    differences = backend_differences(run.parity(), names, schemes, points)
+    metrics = run.summaries()
+    limits = limits_of(config, learned_in(config, metrics))
     verdict = judge(
-        run.summaries(),
+        metrics,
         activations=names,
         schemes=schemes,
         focus=config.focus_scheme,
-        limits=limits_of(config),
+        limits=limits,
         differences=differences,
         cost=run.cost(),
     )
     if not config.quick:
-        verdict |= _beyond(run, list(verdict["not_learned"]), differences)
+        verdict |= _beyond(run, limits, list(verdict["not_learned"]), differences)
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices
     return verdict
 
 
-def _beyond(run: "Run", not_learned: list[str], differences: Differences) -> dict[str, Any]:
-    names, seeds, limits = run.config.activations, run.config.seeds, limits_of(run.config)
-    rule, schemes = rule_of(run.config), list(map(str, schemes_for(run.config.focus_bits)[:3]))
+def _beyond(run: "Run", limits: Limits, not_learned: list[str], differences: Differences) -> dict[str, Any]:
+    names, seeds = run.config.activations, run.config.seeds
+    schemes = list(map(str, schemes_for(run.config.focus_bits)[:3]))
     chosen = {key: getattr(run.config, key) for key in ("placement", "observer", "weight_observer")}
     chosen["coordinates"] = bool(run.config.input_bits)
     return {
-        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes),
+        "sensitivity": judge_sensitivity(run.variation("sensitivity"), names, seeds, schemes, limits.ranked),
         "placement": judge_placement(
             *(run.variation("placement"), names, seeds, limits, {**chosen, "granularity": "channel"}),
             *(not_learned, differences),
         ),
         **judge_cliff(run.variation("cliff"), names, seeds, limits, not_learned, differences),
-        "cause": judge_cause(run.variation("cause"), names, seeds, run.config.learned, rule),
+        "cause": judge_cause(run.variation("cause"), names, seeds, limits),
     }

@@ -1,4 +1,7 @@
-"""Which layer causes the flips: mean flip rates of single layers over the seeds, and their Shapley shares."""
+"""Which layer does the damage: means of single layers over the seeds, and their Shapley shares.
+
+Damage is the flip rate or, for a target of numbers, the PSNR that is lost.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from quantstudy.config.metrics import RANKED, Ranked
+from quantstudy.judge.facts import ends
 from quantstudy.judge.statistics.bootstrap import Floats, mean_of
 from quantstudy.judge.statistics.halves import first_in_halves, stability
 from quantstudy.judge.statistics.seeds import Triple, by_seed, missing, triples
@@ -17,28 +22,34 @@ Sensitivity = dict[str, dict[str, dict[str, Any]]]
 
 
 def judge_sensitivity(
-    frame: pd.DataFrame, activations: Sequence[str], seeds: int, schemes: Sequence[str]
+    frame: pd.DataFrame,
+    activations: Sequence[str],
+    seeds: int,
+    schemes: Sequence[str],
+    ranked: Ranked = RANKED["classes"],
 ) -> Sensitivity:
-    """Return, per scheme and activation, the total flip rate, its parts layer by layer, and the largest contributors.
+    """Return, per scheme and activation, the total damage, its parts layer by layer, and the largest contributors.
 
     Args:
         frame: sensitivity.parquet.
         activations: names in the study's order.
         seeds: number of seeds.
         schemes: of the study's first bit width: weights alone, activations alone, both.
+        ranked: the measures of the study's task.
 
     Returns:
         `{scheme: {activation: {"total": T, "layers": [{"layer", "isolated": T, "all_but_one": T, "accumulated": T,
         "shapley": T, "rank"}], "stability", "missing": seeds without a finite value}}}`, T = mean, low, high over the
-        seeds, fractions, None where one is missing. Rank 1 has the largest mean share; `stability` is the share of the
+        seeds, None where one is missing. Rank 1 has the largest mean share; `stability` is the share of the
         halves of the seeds in which the same layer has it. See `with_outcomes` for `largest_layer`
         and `larger_part`.
     """
-    rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), "flip_rate", KEYS, seeds).rows
+    rows = by_seed(frame.assign(layer=frame["layer"].fillna(-1)), ranked.disturbed, KEYS, seeds).rows
     found: dict[tuple[str, str, str, int], Triple] = {}
-    for least, negative in ((-1.0, True), (0.0, False)):  # Shapley shares alone may be negative
+    for negative in (True, False):  # of flips, Shapley shares alone may be negative
         chosen = [key for key in rows if (key[2] == "shapley") == negative]
-        found |= dict(zip(chosen, triples(np.array([rows[key] for key in chosen]), least), strict=True))
+        within = ends(ranked.unit, difference=negative)
+        found |= dict(zip(chosen, triples(np.array([rows[key] for key in chosen]), *within), strict=True))
     section = {
         scheme: {
             name: {
@@ -66,7 +77,7 @@ def with_outcomes(section: Mapping[str, Mapping[str, Mapping[str, Any]]], scheme
     Returns:
         The section, each activation with `"largest_layer": {"layer", "clearly"}`, the layer with the largest share,
         None if that isn't above zero or several layers have it; at the last of `schemes` also with `"larger_part":
-        {"scheme", "clearly"}`, the part that flips more alone, None if both flip equally many or one has no value.
+        {"scheme", "clearly"}`, the part that does more damage alone, None if both do the same or one has no value.
     """
     weights, outputs, both = (section.get(scheme, {}) for scheme in schemes)
     found = {

@@ -1,39 +1,42 @@
 """From the metrics of a run to its verdict: which activation is best at every scheme, which are tied, or deployable.
 
-The ranking is by mean `heldout_accuracy_quantized` of the simulated backend over the seeds, those with a missing value
-(not recorded, or not finite: the network failed) after all others; equal means keep the order of `activations`. `drop`
-is `heldout_accuracy_float` − `heldout_accuracy_quantized`, paired by seed. An activation is deployable where it is
-shown that enough of its networks lose no more than is allowed (`deployable`), its mean `heldout_accuracy_float` is at
-least `learned`, and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable.
-With one seed there are no intervals and there is no winner.
+The ranking is by the mean of `config.metrics.RANKED[task].quantized` of the simulated backend over the seeds, those
+with a missing value (not recorded, or not finite: the network failed) after all others; equal means keep the order of
+`activations`. `drop` is the same measure in float minus it, paired by seed. An activation is deployable where it is
+shown that enough of its networks lose no more than is allowed (`deployable`), its mean in float is at least `learned`,
+and the two backends agree. The winner is the best if no other is tied with it *and* it is deployable. With one seed
+there are no intervals and there is no winner.
 
 The comparison at the focus scheme is the one that was named beforehand: its p-values are corrected for the activations
 alone. Those of all other schemes are corrected together, over activations and schemes.
 
 What `judge` returns: `{"schemes": {scheme: {...}}, "seeds": number of seeds, "allowed_drop": ..., "assurance": ...,
-"min_accuracy": ..., "seeds_to_deploy": the fewest at which anything can be deployable, "learned": ..., "not_learned":
-{activation: mean float accuracy, null without one}, "coverage": how often a 95 % interval holds the truth with so many
-seeds, by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`, `ranking` (best
-first; numbers are fractions, null where there is none; `iqm` is the interquartile mean, `pass_share`, `pass_low`,
-`drop_bound`, `worst` see `deployable.shipping`, `best_of` see there, `difference_to_best` is best − this one, its
-interval not corrected, `p_holm` corrected, `improvement` how often the best is ahead of this one at the same seed,
-`accuracy_float` the mean, `learned` whether that is enough, `missing` the seeds without a finite value, `stability` in
-which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves in
-which it is first), `sure` (whether it is a fact that it leads all others: it is stable, and its p-values are within
+"min_accuracy": ..., "learned": ..., "metric": the measure that ranks, "unit": its unit, `fraction` or `dB`,
+"learned_from": see `learned.Learned`, "seeds_to_deploy": the fewest at which anything can be deployable, "not_learned":
+{activation: mean in float, null without one}, "coverage": how often a 95 % interval holds the truth with so many seeds,
+by distribution, "test": `permutation` or `anytime`}`. Every scheme has `backend`, `seeds`, `ranking` (best first;
+numbers in the unit, shares and probabilities as fractions, null where there is none; `iqm` is the interquartile mean,
+`pass_share`, `pass_low`, `drop_bound`, `worst` see `deployable.shipping`, `best_of` see there, `flip_rate`, or
+`psnr_drop`, how much of the output changes, `difference_to_best` is best − this one, its interval not corrected,
+`p_holm` corrected, `improvement` how often the best is ahead of this one at the same seed, `float` the mean in float
+(`accuracy_float` the same), `learned` whether that is enough, `missing` the seeds without a finite value, `stability`
+in which share of the halves of the seeds `deployable` comes out the same), `best`, its `stability` (share of the halves
+in which it is first), `sure` (whether it is a fact that it leads all others: it is stable, and its p-values are within
 FOCUS_ERROR at the focus scheme, elsewhere within what that leaves), `settled` (whether it is decided if the best is
 deployable: the bounds of its share of networks that pass lie on one side of the assurance, or something else forbids
 it), `winner`, `tied_with` (the best included), `seeds_needed` (the fewest at which one of the compared can be told
 apart from all others), `more_seeds` (how many more would tell two of the tied apart: `[{"pair", "seeds", "low",
 "high"}]`, null where no number is given, see `power`), `deployable`, `missing` (values left out: metric → activation →
-how many), `flips` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
+how many), `flips` or `disturbed` (see `flips.judge_flips`) and `backends_differ` (`differences` of this scheme).
 
 Activations without any value stand last in the ranking and take no part in the comparison. With a cost table, as
 every run has one, each scheme also has `tie_break` (see `tie`): which of those tied and deployable cost least.
 
 >>> from quantstudy.judge.rules import PERMUTATION
 >>> values = {"relu": [0.90, 0.91, 0.92] * 5, "silu": [0.97, 0.98, 0.97] * 5}
->>> rows = [(a, s, "w4", "simulated", "network", RANKED, v) for a in values for s, v in enumerate(values[a])]
->>> rows += [(a, s, "float", "float", "network", FLOAT, 0.98) for a in values for s in range(15)]
+>>> after, before = "heldout_accuracy_quantized", "heldout_accuracy_float"
+>>> rows = [(a, s, "w4", "simulated", "network", after, v) for a in values for s, v in enumerate(values[a])]
+>>> rows += [(a, s, "float", "float", "network", before, 0.98) for a in values for s in range(15)]
 >>> found = judge(pd.DataFrame(rows, columns=COLUMNS), activations=["relu", "silu"], schemes=["w4"], focus="w4",
 ...               limits=Limits(0.02, 0.8, 0.0, 0.9, PERMUTATION))
 >>> found["schemes"]["w4"]["winner"], found["schemes"]["w4"]["deployable"]
@@ -46,12 +49,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantstudy.drift import heldout
+from quantstudy.config.metrics import Ranked
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.judge.decided import leads
 from quantstudy.judge.deployable import Limits, settled
 from quantstudy.judge.facts import FOCUS_ERROR
-from quantstudy.judge.flips import judge_flips
+from quantstudy.judge.flips import SECTIONS, judge_flips
 from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.intervals import coverage
@@ -61,12 +64,6 @@ from quantstudy.judge.tie import tie_break
 
 BACKEND = "simulated"
 """The backend that is judged: it runs every scheme."""
-
-RANKED, FLOAT, FLIPS = heldout.QUANTIZED, heldout.FLOAT, "flip_rate"
-"""The metric that ranks (higher is better), the one that drops are taken from, and the one shown beside."""
-
-EVEN, ODD = heldout.HALVES[True], heldout.HALVES[False]
-"""The ranking metric on either half of the points, for `best_of`."""
 
 COLUMNS = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that are read."""
@@ -85,7 +82,7 @@ def judge(
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     Args:
-        metrics: tidy records of a run with at least the columns COLUMNS; accuracies and rates are fractions 0…1.
+        metrics: tidy records of a run with at least the columns COLUMNS.
         activations: names in the study's order; others in the metrics are ignored.
         schemes: names in the order of the verdict.
         focus: the scheme whose comparison was named beforehand.
@@ -102,10 +99,11 @@ def judge(
     """
     if not activations:
         raise BadInput("activations", activations, "at least one name")
-    rows = _network_rows(metrics, activations)
+    ranked = limits.ranked
+    rows = _network_rows(metrics, activations, ranked)
     seeds = sorted(int(seed) for seed in rows["seed"].unique())
 
-    full, tables = _tables(rows, activations, schemes, seeds)
+    full, tables = _tables(rows, activations, schemes, seeds, ranked)
     means = {name: json_number(mean) for name, mean in zip(activations, mean_interval(full).mean, strict=True)}
     not_learned = {name: mean for name, mean in means.items() if mean is None or mean < limits.learned}
 
@@ -142,18 +140,19 @@ def _sure(found: Mapping[str, tuple[Measured, Comparison | None, int]], focus: s
 
 
 def _tables(
-    rows: pd.DataFrame, activations: Sequence[str], schemes: Sequence[str], seeds: Sequence[int]
+    rows: pd.DataFrame, activations: Sequence[str], schemes: Sequence[str], seeds: Sequence[int], ranked: Ranked
 ) -> tuple[Floats, dict[str, Measured]]:
-    """Return the accuracy in float, and what was measured at each scheme."""
+    """Return the scores in float, and what was measured at each scheme."""
 
     def table(metric: str, scheme: str, backend: str) -> Floats:
         return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
 
-    full = table(FLOAT, "float", "float")
+    full = table(ranked.float, "float", "float")
 
     def measured(scheme: str) -> Measured:
-        ranked, flips, even, odd = (table(metric, scheme, BACKEND) for metric in (RANKED, FLIPS, EVEN, ODD))
-        return Measured(activations, ranked, full, flips, even, odd)
+        kept, disturbed = (table(metric, scheme, BACKEND) for metric in (ranked.quantized, ranked.disturbed))
+        even, odd = (table(metric, scheme, BACKEND) for metric in (ranked.even, ranked.odd))
+        return Measured(activations, kept, full, disturbed, even, odd)
 
     return full, {scheme: measured(scheme) for scheme in schemes}
 
@@ -186,7 +185,8 @@ def _judged(
     entries = ranking(ordered, found, limits, not_learned, apart)
     lost, kept = ordered.full[0] - ordered.ranked[0], ordered.ranked[0]
     deployable = [entry["activation"] for entry in entries if entry["deployable"]]
-    values = {RANKED: tables.ranked, FLOAT: tables.full, FLIPS: tables.flips}
+    by = limits.ranked
+    values = {by.quantized: tables.ranked, by.float: tables.full, by.disturbed: tables.disturbed}
     return {
         "backend": BACKEND,
         "seeds": tables.ranked.shape[1],
@@ -196,16 +196,16 @@ def _judged(
         "seeds_needed": limits.rule.seeds_needed(tests + 1),
         "deployable": deployable,
         "missing": {metric: counts for metric in values if (counts := _missing(values[metric], tables.names))},
-        "flips": judge_flips(tables.names, tables.flips, limits.rule),
+        SECTIONS[by.disturbed]: judge_flips(tables.names, tables.disturbed, limits.rule),
         "backends_differ": dict(apart),
     }
 
 
-def _network_rows(metrics: pd.DataFrame, activations: Sequence[str]) -> pd.DataFrame:
+def _network_rows(metrics: pd.DataFrame, activations: Sequence[str], ranked: Ranked) -> pd.DataFrame:
     absent = [name for name in COLUMNS if name not in metrics.columns]
     if absent:
         raise StudyFailure(f"metrics: no column {', '.join(absent)}")
-    read = [RANKED, FLOAT, FLIPS, EVEN, ODD]
+    read = [ranked.quantized, ranked.float, ranked.disturbed, ranked.even, ranked.odd]
     wanted = metrics["metric"].isin(read) & metrics["activation"].isin(list(activations))
     return metrics[wanted & (metrics["scope"] == "network")]
 

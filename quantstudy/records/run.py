@@ -43,7 +43,10 @@ def _kept(read: "Callable[Concatenate[Run, P], T]") -> "Callable[Concatenate[Run
 SUMMARIES = (
     *("accuracy_float", "accuracy_quantized", "accuracy_drop", "flip_rate"),
     *("heldout_accuracy_float", "heldout_accuracy_quantized", "heldout_accuracy_drop"),
-    *("heldout_accuracy_quantized_even", "heldout_accuracy_quantized_odd"),
+    *("heldout_accuracy_quantized_even", "heldout_accuracy_quantized_odd", "heldout_accuracy_trivial"),
+    *("psnr_float", "psnr_quantized", "psnr_drop"),
+    *("heldout_psnr_float", "heldout_psnr_quantized", "heldout_psnr_drop"),
+    *("heldout_psnr_quantized_even", "heldout_psnr_quantized_odd", "heldout_psnr_trivial"),
     *("sqnr_db_isolated", "sqnr_db_accumulated", "code_occupancy", "code_entropy_bits"),
 )
 """The metrics of networks and layers that the verdict and the figures are made from."""

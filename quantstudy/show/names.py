@@ -12,13 +12,18 @@ if TYPE_CHECKING:
 VARIED = tuple(question.section for question in QUESTIONS)
 """Figures of what is asked beyond the schemes; a quick run has none of them."""
 
+DRAWN = ("maps", "folds")
+"""Figures of what a network draws: on a plane, or as a curve."""
+
 FIGURE_NAMES = tuple(FIGURE_QUESTIONS)
 """Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `catalogue.FIGURES`."""
 
 
 def figure_names(run: "Run") -> tuple[str, ...]:
-    """Return the names of the figures that a run has."""
-    return tuple(name for name in FIGURE_NAMES if not (run.config.quick and name in VARIED))
+    """Return the names of the figures that a run has: a quick one lacks VARIED, one without plane or curve DRAWN."""
+    config = run.config
+    left_out = (VARIED if config.quick else ()) + (() if config.has_plane or config.has_curve else DRAWN)
+    return tuple(name for name in FIGURE_NAMES if name not in left_out)
 
 
 def figure_files(run: "Run") -> list[Path]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from quantstudy.errors import BadInput
 from quantstudy.judge.flips import reference
+from quantstudy.judge.learned import learned_in
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.judge.statistics.seeds import json_number
-from quantstudy.judge.verdict import FLOAT
 from quantstudy.words.numbers import real
 
 if TYPE_CHECKING:
@@ -71,9 +71,10 @@ def not_learned(run: "Run") -> list[str]:
     Some figures are drawn before there is a verdict.
     """
     frame = run.summaries()
-    full = mean_interval(_cube(run, frame[frame["metric"] == FLOAT], ())).mean
+    full = mean_interval(_cube(run, frame[frame["metric"] == run.config.ranked.float], ())).mean
     means = zip(run.config.activations, map(json_number, full), strict=True)
-    return [name for name, mean in means if mean is None or mean < run.config.learned]
+    line = learned_in(run.config, frame).line
+    return [name for name, mean in means if mean is None or mean < line]
 
 
 def seed_values(run: "Run", frame: "pd.DataFrame", metrics: Iterable[str]) -> dict[tuple[str, str, str], Floats]:

@@ -113,9 +113,9 @@ TARGETS: dict[str, Target] = {
         Target("islands", "classes", _islands, {"learned": 0.9}, about="islands of Perlin noise in the sea"),
         Target("spirals", "classes", _spirals, about="two interleaved spirals"),
         Target("glyph", "classes", _glyph, about="a capital letter, turned and sized"),
-        Target("digits", "classes", _digits, _DIGITS, _digits_digest, "handwritten digits of 8 × 8 pixels"),
-        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, "the colours of a piece of a photograph"),
-        Target("sine", "regression", _sine, _SINE, about="a sum of three sines over a line"),
+        Target("digits", "classes", _digits, _DIGITS, _digits_digest, "rows", "handwritten digits of 8 × 8 pixels"),
+        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, about="the colours of a piece of a photograph"),
+        Target("sine", "regression", _sine, _SINE, over="line", about="a sum of three sines over a line"),
     )
 }
 """Every target of this package by its canonical name."""
@@ -152,7 +152,7 @@ def parse_target(text: str, *, task: str | None = None, label: str | None = None
 def _of_users(text: str, suffix: str, task: str, label: str | None) -> Target:
     if suffix in TABLES:
         make = partial(_table, text, label, task)
-        return Target(text, task, make, made_of=partial(_file_digest, text), about="a table")
+        return Target(text, task, make, made_of=partial(_file_digest, text), over="rows", about="a table")
     path, threshold = _threshold(text, task)
     if threshold is not None or suffix in IMAGES:
         name = path if threshold is None else f"{path}:{threshold:.9g}"

@@ -104,6 +104,7 @@ class Target:
         make: makes the data.
         defaults: settings of a study that this target chooses unless the user does: field → value.
         made_of: returns a digest of what the data depend on beside the settings, such as a file's bytes; "" for none.
+        over: what the measured points are: `plane`, `line`, or `rows` of a table.
         about: what is learnt, a few words.
     """
 
@@ -112,4 +113,5 @@ class Target:
     make: Maker
     defaults: Mapping[str, Any] = field(default_factory=dict)
     made_of: Callable[[], str] = lambda: ""
+    over: str = "plane"
     about: str = ""

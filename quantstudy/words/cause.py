@@ -7,7 +7,8 @@ from typing import Any
 
 from quantstudy.activations.catalogue import ACTIVATIONS, BOUNDED
 from quantstudy.judge.facts import is_fact
-from quantstudy.words.numbers import listed, number, points, real
+from quantstudy.words.numbers import listed, real
+from quantstudy.words.units import UNITS, Unit
 from quantstudy.words.verdict import UNLEARNED, certainty, marked
 
 CAP = f"{ACTIVATIONS[BOUNDED].cap:g}"
@@ -32,21 +33,22 @@ SAYS = {
 
 
 def with_sentences(
-    cause: Mapping[str, Sequence[Mapping[str, Any]]], not_learned: Collection[str]
+    cause: Mapping[str, Sequence[Mapping[str, Any]]], not_learned: Collection[str], unit: Unit = UNITS["fraction"]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return what `judge.cause.judge_cause` found, each row with its `sentence`.
 
     Args:
         cause: rows per scheme.
         not_learned: activations of which each sentence says so.
+        unit: of the measure that ranks.
     """
     return {
-        scheme: [{**row, "sentence": _marked(_sentence(row), row["not_learned"], not_learned)} for row in rows]
+        scheme: [{**row, "sentence": _marked(_sentence(row, unit), row["not_learned"], not_learned)} for row in rows]
         for scheme, rows in cause.items()
     }
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
+def _sentence(row: Mapping[str, Any], unit: Unit) -> str:
     who, ahead, behind, whom = (
         part.format(network=row["variant"], against=row["against"], of=row["of"], cap=CAP)
         for part in SAYS[row["question"]]
@@ -57,13 +59,13 @@ def _sentence(row: Mapping[str, Any]) -> str:
         return f"{who} {ahead}{whom}: not known, a value is missing at {row['missing']} of {row['seeds']} seeds."
     verb, sign = (ahead, 1) if mean >= 0 else (behind, -1)
     by = " by" if "is " in verb else ""
-    amount = f"{verb}{whom}{by} {points(sign * mean)} points"
+    amount = f"{verb}{whom}{by} {unit.difference(sign * mean)}"
     if row["seeds"] == 1:
         return f"{who} {amount} on one seed, which tells nothing."
     if low is None:
         return f"{who} {amount} on each of {row['seeds']} seeds, too few to tell."
     ends = sorted((sign * low, sign * high))
-    return f"{who} {amount} (95 % CI {points(ends[0])} to {points(ends[1])}){certainty(row)}."
+    return f"{who} {amount} {unit.ends(*ends)}{certainty(row)}."
 
 
 def _marked(sentence: str, names: Sequence[str], of_study: Collection[str]) -> str:
@@ -79,39 +81,40 @@ def asked(entries: Entries, question: str) -> Mapping[str, Any]:
 
 
 def mean_of(entries: Entries, question: str) -> float:
-    """Return the mean of the row that asks a question, in points; NaN without such a row or without a value."""
-    return 100.0 * real(asked(entries, question).get("mean"))
+    """Return the mean of the row that asks a question; NaN without such a row or without a value."""
+    return real(asked(entries, question).get("mean"))
 
 
-def parts_of(entries: Entries) -> tuple[float, ...]:
-    """Return gap, bound and shape in points; nothing where one is unknown or they rest on different seeds.
+def parts_of(entries: Entries, unit: Unit) -> tuple[float, ...]:
+    """Return gap, bound and shape; nothing where one is unknown or they rest on different seeds.
 
     The means add up exactly where every seed has all three; a seed without one of them (NaN) breaks that.
     """
     gap, bound, shape = (mean_of(entries, part) for part in PARTS)
-    return (gap, bound, shape) if abs(gap - bound - shape) < 0.01 else ()
+    return (gap, bound, shape) if unit.scale * abs(gap - bound - shape) < 0.01 else ()
 
 
-def sum_of_parts(entries: Entries) -> str:
+def sum_of_parts(entries: Entries, unit: Unit = UNITS["fraction"]) -> str:
     """Return the gap of one activation as the sum of what bound and shape make of it; empty without `parts_of`.
 
     >>> means = {"gap": 0.052, "bound": 0.061, "shape": -0.009}
     >>> sum_of_parts([{"question": question, "mean": mean} for question, mean in means.items()])
     'gap 5.2 = bound 6.1 − shape 0.9'
     """
-    if not (parts := parts_of(entries)):
+    if not (parts := parts_of(entries, unit)):
         return ""
-    gap, bound, shape = parts
-    return f"gap {number(gap)} = bound {number(bound)} {'−' if shape < 0.0 else '+'} shape {number(abs(shape))}"
+    (gap, bound), shape = map(unit.number, parts[:2]), parts[2]
+    return f"gap {gap} = bound {bound} {'−' if shape < 0.0 else '+'} shape {unit.number(abs(shape))}"
 
 
-def finding(scheme: str, groups: Mapping[str, Entries], seeds: int) -> str:
+def finding(scheme: str, groups: Mapping[str, Entries], seeds: int, unit: Unit = UNITS["fraction"]) -> str:
     """Return what the rows of one scheme say, as a headline.
 
     Args:
         scheme: its name.
         groups: rows per activation that they start from.
         seeds: number of seeds; one decides nothing.
+        unit: of the measure that ranks.
 
     The mean lead is taken over every activation whose gap is the sum of bound and shape (`parts_of`), not only over
     those that hardgelu beats: choosing these would make it look larger than it is.
@@ -120,13 +123,14 @@ def finding(scheme: str, groups: Mapping[str, Entries], seeds: int) -> str:
         return f"One seed cannot say what makes {BOUNDED} better or worse at {scheme}"
     gaps = {base: asked(entries, "gap") for base, entries in groups.items() if math.isfinite(mean_of(entries, "gap"))}
     if not gaps:
-        return _itself(scheme, groups.get(BOUNDED, []))
+        return _itself(scheme, groups.get(BOUNDED, []), unit)
     ahead, behind = ahead_and_behind(gaps)
     also = f" and is behind {listed(behind)}" if behind else ""
     if not ahead:
         none = f"does not beat {listed(list(gaps))}" if len(gaps) == 1 else f"beats none of {listed(list(gaps))}"
         return f"No advantage to explain at {scheme}: {BOUNDED} {none}{also}"
-    return f"{BOUNDED} beats {listed(ahead)} at {scheme}{also}{_parts(groups, len(gaps))}{_calibrated(groups, ahead)}"
+    parts = _parts(groups, len(gaps), unit)
+    return f"{BOUNDED} beats {listed(ahead)} at {scheme}{also}{parts}{_calibrated(groups, ahead)}"
 
 
 def ahead_and_behind(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[str]]:
@@ -136,8 +140,8 @@ def ahead_and_behind(rows: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], 
     return above, [name for name in sure if name not in above]
 
 
-def _parts(groups: Mapping[str, Entries], over: int) -> str:
-    whole = {base: parts for base, entries in groups.items() if (parts := parts_of(entries))}
+def _parts(groups: Mapping[str, Entries], over: int, unit: Unit) -> str:
+    whole = {base: parts for base, entries in groups.items() if (parts := parts_of(entries, unit))}
     if not whole:
         return ""
     gap, bound, shape = (fmean(column) for column in zip(*whole.values(), strict=True))
@@ -145,7 +149,8 @@ def _parts(groups: Mapping[str, Entries], over: int) -> str:
         return ""
     many = f"all {over}" if len(whole) == over else f"{len(whole)} of {over}"
     lead = f"its lead over {next(iter(whole))}" if len(whole) == 1 else f"its mean lead over {many}"
-    return f"; of {lead}, {number(gap)} points, the bound makes {number(bound)} and the shape {number(shape)}"
+    of_it = f"the bound makes {unit.number(bound)} and the shape {unit.number(shape)}"
+    return f"; of {lead}, {unit.number(gap)} {unit.amount}, {of_it}"
 
 
 def _calibrated(groups: Mapping[str, Entries], ahead: list[str]) -> str:
@@ -159,14 +164,15 @@ def _calibrated(groups: Mapping[str, Entries], ahead: list[str]) -> str:
     return f"; with MSE ranges for both it beats {listed(beaten)}"
 
 
-def _itself(scheme: str, entries: Entries) -> str:
+def _itself(scheme: str, entries: Entries, unit: Unit) -> str:
     """Return what bound and calibration do to hardgelu, where no other activation was measured."""
     said = []
     for question, doing in (("bound", "its bound makes"), ("calibration", "MSE ranges make")):
         mean = mean_of(entries, question)
         if math.isfinite(mean):
             differs = asked(entries, question)["differs"]
-            said.append(f"{doing} {f'{number(mean, sign=True)} points' if differs else 'no clear difference'}")
+            by = f"{unit.number(mean, sign=True)} {unit.amount}"
+            said.append(f"{doing} {by if differs else 'no clear difference'}")
     if not said:
         return f"What makes {BOUNDED} better or worse at {scheme}? Nothing was measured"
     return f"{BOUNDED} at {scheme}: {listed(said)}"

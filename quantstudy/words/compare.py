@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantstudy.drift.heldout import DROP
-from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
+from quantstudy.judge.compare import DROP, FLIPS, FLOAT, RANKED
 from quantstudy.words.numbers import listing, points
 from quantstudy.words.verdict import marked
 

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from quantstudy.judge.facts import is_fact, too_low
-from quantstudy.words.numbers import limit, listing, plural, points
+from quantstudy.words.numbers import listing, plural
+from quantstudy.words.units import unit_of
 
-ASKED = ("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy", "learned", "test")
+ASKED = (
+    *("seeds", "allowed_drop", "assurance", "min_accuracy", "seeds_to_deploy"),
+    *("learned", "learned_from", "test", "unit"),
+)
 """What verdict.json says of the study's demands."""
 
 
@@ -38,7 +42,7 @@ def passing(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     networks = asked["seeds"]
     return (
         f"{round(entry['pass_share'] * networks)} of its {networks} networks lose at most the allowed "
-        f"{limit(asked['allowed_drop'])} points"
+        f"{unit_of(asked).allowed(asked['allowed_drop'])}"
     )
 
 
@@ -69,17 +73,20 @@ def hindrance(entry: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """
     if entry["deployable"]:
         return ""
+    unit = unit_of(asked)
     if not entry["learned"]:
-        full = entry["accuracy_float"]
-        return "has no accuracy in float" if full is None else f"gets only {points(full)} % right in float"
+        full = entry["float"]
+        if full is None:
+            return f"has no {unit.noun} in float"
+        return f"{unit.gets} only {unit.value(full)}{unit.right} in float"
     if entry["pass_low"] < asked["assurance"]:
         few = entry["pass_share"] >= asked["assurance"]
         needed = f"fewer than the {share(asked['assurance'])} asked for"
         found = passing(entry, asked)
         return f"is not shown to be safe: {found}, {proof(entry)}, {needed}" if few else f"passes too seldom: {found}"
     if too_low(entry["worst"], asked["min_accuracy"]):
-        worst = "has no finite value" if entry["worst"] is None else f"gets {points(entry['worst'])} %"
-        return f"has a network that {worst}, where every one must get {limit(asked['min_accuracy'])} %"
+        worst = "has no finite value" if entry["worst"] is None else f"gets {unit.value(entry['worst'])}"
+        return f"has a network that {worst}, where every one must get {unit.least(asked['min_accuracy'])}"
     return "is quantized otherwise by torchao"
 
 

@@ -51,57 +51,44 @@ def percent(fraction: float, places: int = 1) -> str:
     return shown if shown == "n/a" else f"{shown}{NO_BREAK}%"
 
 
-def points(fraction: float, digits: int = 1) -> str:
-    """Return a fraction as points, hundredths of accuracy.
+def points(fraction: float, digits: int = 1, scale: float = 100.0) -> str:
+    """Return a fraction as points, hundredths of accuracy, or a number in another scale.
 
-    >>> points(0.0984), points(-0.00001), points(0.02004, 3)
-    ('9.8', '0.0', '2.004')
+    >>> points(0.0984), points(-0.00001), points(0.02004, 3), points(1.26, scale=1.0)
+    ('9.8', '0.0', '2.004', '1.3')
     """
-    return f"{round(100 * fraction, digits) + 0.0:.{digits}f}"
+    return f"{round(scale * fraction, digits) + 0.0:.{digits}f}"
 
 
-def limit(fraction: float) -> str:
-    """Return a limit in hundredths, with as many digits as it was given.
+def limit(fraction: float, scale: float = 100.0) -> str:
+    """Return a limit in hundredths, or in another scale, with as many digits as it was given.
 
-    >>> limit(0.02), limit(0.0005)
-    ('2.0', '0.05')
+    >>> limit(0.02), limit(0.0005), limit(1.25, 1.0)
+    ('2.0', '0.05', '1.25')
     """
-    given = f"{100 * fraction:g}"
-    return points(fraction) if float(given) == float(points(fraction)) else given
+    given, short = f"{scale * fraction:g}", points(fraction, scale=scale)
+    return short if float(given) == float(short) else given
 
 
-def interval(low: float, high: float, places: int = 1) -> str:
-    """Return an interval of differences between fractions, in percentage points; empty where it is undefined.
+def interval(low: float, high: float, places: int = 1, scale: float = 100.0) -> str:
+    """Return an interval of differences, in percentage points unless told else; empty where it is undefined.
 
     >>> interval(-0.012, 0.034)
     '[−1.2, 3.4]'
     """
     if math.isnan(low) or math.isnan(high):
         return ""
-    return f"[{number(100.0 * low, places)}, {number(100.0 * high, places)}]"
+    return f"[{number(scale * low, places)}, {number(scale * high, places)}]"
 
 
-def with_interval(three: Sequence[float], places: int = 1, sign: bool = False) -> str:
-    """Return the mean of a fraction, its lower and its upper end in percentage points.
+def with_interval(three: Sequence[float], places: int = 1, sign: bool = False, scale: float = 100.0) -> str:
+    """Return the mean of a fraction, its lower and its upper end, in percentage points unless told else.
 
     >>> with_interval((0.0984, 0.09, 0.1)), with_interval((0.01, math.nan, math.nan), sign=True)
     ('9.8 [9.0, 10.0]', '+1.0')
     """
     mean, low, high = three
-    return f"{number(100.0 * mean, places, sign)} {interval(low, high, places)}".strip()
-
-
-def span(values: Sequence[float], places: int = 1) -> str:
-    """Return the range of some fractions in percent, `n/a` if none is defined.
-
-    >>> span([0.11, 0.25]).replace(NO_BREAK, " ")
-    '11.0–25.0 %'
-    """
-    finite = [v for v in values if math.isfinite(v)]
-    if not finite:
-        return "n/a"
-    low, high = number(100.0 * min(finite), places), number(100.0 * max(finite), places)
-    return f"{low}{NO_BREAK}%" if low == high else f"{low}–{high}{NO_BREAK}%"
+    return f"{number(scale * mean, places, sign)} {interval(low, high, places, scale)}".strip()
 
 
 def listing(names: Sequence[str], last: str = "and") -> str:

@@ -1,18 +1,23 @@
 """What stands on the page of a run in words: questions, and rows of texts per scheme, backend check and metric."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
+from quantstudy.judge.facts import SCORE
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
 from quantstudy.words.deployable import passes
 from quantstudy.words.headline import outcome
-from quantstudy.words.numbers import interval, limit, listed, listing, number, percent, plural, real, traits_of
+from quantstudy.words.numbers import limit, listed, listing, percent, plural, real, traits_of
+from quantstudy.words.things import things_of, unit_of
+from quantstudy.words.units import Unit
 from quantstudy.words.verdict import UNLEARNED, more_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from quantstudy.config.study import StudyConfig
 
 FIGURE_QUESTIONS = {
     "verdict": "Which activation can be deployed?",
@@ -26,7 +31,7 @@ FIGURE_QUESTIONS = {
     "heatmap_folds": "Where does the noise come from?",
     "ranges": "How do the outputs fill the quantizer's range?",
 }
-"""Every figure by its name, in the order of the page, and the question that it answers."""
+"""Every figure by its name, in the order of the page, and the question that it answers about islands."""
 
 GROUPS = {
     "Decisions": catalogue.DECISION_METRICS,
@@ -37,10 +42,28 @@ GROUPS = {
 }
 """The catalogue's metrics under the headings of the page."""
 
+HELDOUT = "Points that no network was trained on or calibrated with."
+
 Row = dict[str, Any]
 
 
-def scheme_text(scheme: Scheme, judged: Mapping[str, Any]) -> Row:
+def question(name: str, config: "StudyConfig") -> str:
+    """Return the question that a figure answers.
+
+    >>> from quantstudy.config.study import StudyConfig
+    >>> question("maps", StudyConfig()), question("maps", StudyConfig(target="sine", task="regression"))
+    ('What happens to the islands?', 'What happens to the curve?')
+    """
+    things = things_of(config)
+    which = "loses least" if config.task == "regression" else f"flips fewer {things.flipped}"
+    other = {
+        "heatmap_decision": f"Which activation {which}, and how sure is that?",
+        "maps": f"What happens to the {things.learnt}?",
+    }
+    return other.get(name, FIGURE_QUESTIONS[name])
+
+
+def scheme_text(scheme: Scheme, judged: Mapping[str, Any], unit: Unit) -> Row:
     """Return a scheme of the verdict as texts."""
     found = judged[str(scheme)]
     return {
@@ -48,7 +71,7 @@ def scheme_text(scheme: Scheme, judged: Mapping[str, Any]) -> Row:
         "words": _in_words(scheme),
         "outcome": outcome(found),
         "reason": found["reason"],
-        "ranking": [_entry(entry, found) for entry in found["ranking"]],
+        "ranking": [_entry(entry, found, unit) for entry in found["ranking"]],
         "more_seeds": [f"{listing(pair['pair'])}: {more_seeds(pair)}" for pair in found["more_seeds"]],
     }
 
@@ -63,29 +86,29 @@ def _in_words(scheme: Scheme) -> str:
     return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float")
 
 
-def _entry(entry: dict[str, Any], judged: Mapping[str, Any]) -> Row:
+def _entry(entry: dict[str, Any], judged: Mapping[str, Any], unit: Unit) -> Row:
     value = {key: real(kind) for key, kind in entry.items() if _is_real(kind)}
-    places = 2 if abs(value["drop"]) < 0.02 else 1
-    behind = number(100.0 * value["difference_to_best"], places)
-    name = entry["activation"]
+    places = unit.places(value["drop"])
+    name, score = entry["activation"], SCORE[unit.name]
+    changed = "flip_rate" if "flip_rate" in entry else "psnr_drop"
     return {
         "activation": name if entry["learned"] else f"{name} ({UNLEARNED})",
         "deployable": entry["deployable"],
         "missing": f"{plural(entry['missing'], 'network')} without a finite value" if entry["missing"] else "",
         "tied": entry["activation"] in judged["tied_with"],
-        "accuracy": percent(value["mean"], places),
-        "accuracy_interval": interval(value["low"], value["high"], places),
-        "drop": number(100.0 * value["drop"], places),
-        "drop_interval": interval(value["drop_low"], value["drop_high"], places),
+        "score": unit.shown(value["mean"], places),
+        "score_interval": unit.interval(value["low"], value["high"], places),
+        "drop": unit.number(value["drop"], places),
+        "drop_interval": unit.interval(value["drop_low"], value["drop_high"], places),
         "passes": passes(entry, judged["seeds"]),
-        "worst": percent(value["worst"], places),
-        "bound": number(100.0 * value["drop_bound"], places),
-        "best_of": [f"{row['n']}: {percent(real(row['accuracy']), places)}" for row in entry["best_of"]],
-        "behind": behind,
-        "behind_interval": interval(value["difference_low"], value["difference_high"], places),
+        "worst": unit.shown(value["worst"], places),
+        "bound": unit.number(value["drop_bound"], places),
+        "best_of": [f"{row['n']}: {unit.shown(real(row[score]), places)}" for row in entry["best_of"]],
+        "behind": unit.number(value["difference_to_best"], places),
+        "behind_interval": unit.interval(value["difference_low"], value["difference_high"], places),
         "chance": percent(value["probability_best"], 0),
-        "flips": percent(value["flip_rate"], places),
-        "flips_interval": interval(value["flip_rate_low"], value["flip_rate_high"], places),
+        "changed": unit.shown(value[changed], places),
+        "changed_interval": unit.interval(value[f"{changed}_low"], value[f"{changed}_high"], places),
     }
 
 
@@ -93,8 +116,13 @@ def _is_real(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def parity_rows(plans: "pd.DataFrame", grid: int) -> list[Row]:
-    """Return one row per scheme; the records hold a row per weight and one per network, nulls elsewhere."""
+def parity_rows(plans: "pd.DataFrame", points: int) -> list[Row]:
+    """Return one row per scheme; the records hold a row per weight and one per network, nulls elsewhere.
+
+    Args:
+        plans: plans.parquet.
+        points: at how many a network is measured.
+    """
     checks = plans[plans["backend"] == "torchao"]
     rows = []
     for scheme, part in checks.groupby("scheme", observed=True, sort=False):
@@ -107,7 +135,7 @@ def parity_rows(plans: "pd.DataFrame", grid: int) -> list[Row]:
                 "networks": f"{networks:,}",
                 "equal": f"all {len(weights):,}" if equal == len(weights) else f"{equal:,} of {len(weights):,}",
                 "logit": f"{real(part['max_abs_logit_difference'].max()):.2g}",
-                "flips": f"{real(part['flips'].sum()):,.0f} of {networks * grid * grid:,}",
+                "flips": f"{real(part['flips'].sum()):,.0f} of {networks * points:,}",
             }
         )
     return rows
@@ -143,6 +171,75 @@ def provenance_text(manifest: Mapping[str, Any]) -> dict[str, str]:
     found |= {f"{key} version": setting_text(value) for key, value in manifest.get("versions", {}).items()}
     seconds = {key: value for key, value in manifest.get("seconds", {}).items() if key not in ("judge", "draw")}
     return found | {f"seconds, {key}": setting_text(value) for key, value in seconds.items()}  # drawing isn't over yet
+
+
+def groups(config: "StudyConfig", recorded: Collection[str]) -> dict[str, list[catalogue.Metric]]:
+    """Return the metrics under the headings of the page, those that a run has; headings without any are left out.
+
+    Args:
+        config: the study.
+        recorded: names of the metrics of its networks and layers; those of neurons alone stand where there is a plane.
+    """
+    stems = {name.removesuffix("_isolated").removesuffix("_accumulated") for name in recorded}
+
+    def has(one: catalogue.Metric) -> bool:
+        return config.has_plane if one.scope == ("neuron",) else one.name in stems
+
+    found = {title: [one for one in group.values() if has(one)] for title, group in GROUPS.items()}
+    return {title: metrics for title, metrics in found.items() if metrics}
+
+
+def texts(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the page says of a study in its own unit and words, by the names that the template has for it."""
+    unit, things = unit_of(config), things_of(config)
+    line = unit.value if verdict["learned_from"] else unit.least  # as many digits as were given, if any were
+    return {
+        "allowed": f"{unit.number(verdict['allowed_drop'])} {unit.amount}",
+        "learned": line(verdict["learned"]),
+        "right": unit.right,
+        "noun": unit.noun,
+        "head": unit.title,
+        "amount": unit.amount,
+        "get": "get" if unit.gets == "gets" else "reach",
+        "point": things.points.removesuffix("s"),
+        "drops": "percentage points" if unit.amount == "points" else unit.amount,
+        **things._asdict(),
+        **(_of_classes(config) if config.task == "classes" else _of_numbers(config)),
+    }
+
+
+def _of_classes(config: "StudyConfig") -> dict[str, str]:
+    things, islands = things_of(config), config.target == "islands"
+    decided = "The network's logit over the plane; a pixel is island where the logit is above 0, else sea."
+    heldout = "Points half a pixel beside those of the plane: no network was trained on them or calibrated with them."
+    return {
+        "changes": "Flip rate",
+        "inputs": "two inputs" if islands else "inputs",
+        "whole": "logit",
+        "last": "logit (the last layer's output)",
+        "whole_article": "a logit",
+        "decided": decided if islands else "The class with the largest output; of two, whether the logit is above 0.",
+        "map": "decision map" if islands else "decision",
+        "heldout": heldout if islands else HELDOUT,
+        "differ": f"{things.points.capitalize()} that differ in class",
+        "otherwise": f"decides at most 0.1 % of the {things.points} otherwise",
+    }
+
+
+def _of_numbers(config: "StudyConfig") -> dict[str, str]:
+    things = things_of(config)
+    return {
+        "changes": f"PSNR drop {things.over}",
+        "inputs": "inputs",
+        "whole": "output",
+        "last": "last layer's output",
+        "whole_article": "an output",
+        "decided": "What the network puts out, as numbers; those of the labels lie between 0 and 1.",
+        "map": "output",
+        "heldout": HELDOUT,
+        "differ": f"{things.points.capitalize()} that differ",
+        "otherwise": f"puts out something else at 0.1 % of the {things.points} at most",
+    }
 
 
 def floor(min_accuracy: float) -> str:

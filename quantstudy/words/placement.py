@@ -7,6 +7,7 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.words.deployable import in_halves
 from quantstudy.words.numbers import plural
 from quantstudy.words.regret import alike, changed, loss
+from quantstudy.words.things import things_of, unit_of
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -77,26 +78,40 @@ def finding(config: "StudyConfig", section: Mapping[str, Any]) -> str:
         section: `verdict["placement"][scheme]`.
     """
     scheme, names, leader, change = config.focus_scheme, config.activations, section["leader"], section["change"]
+    unit, scale = unit_of(config).amount, unit_of(config).scale
     over = f"over {plural(len(section['settings']), 'way')} to quantize at {scheme}"
     if leader is None:
         return f"Which loses least {over}? Every activation lacks a value in some of them"
     if len(names) == 1:
         return f"Only {names[0]} was run at {scheme}: there is nothing to compare it with"
-    who = leader["activation"]
+    who, lost = leader["activation"], loss(leader, unit, scale)
     if alike(section["regret"]):
         return f"{over[0].upper()}{over[1:]} all {len(names)} activations lose the same"
     if config.seeds == 1:
-        return f"One seed cannot say who loses least {over}: there it is {who}, {loss(leader)}"
+        return f"One seed cannot say who loses least {over}: there it is {who}, {lost}"
     if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])}"
-    said = f"{over[0].upper()}{over[1:]} {who} loses least, {loss(leader)}"
-    return f"{said}; {changed(change, phrase_of(change))}" if change else said
+        return f"Open: who loses least {over}; {who} does, {lost}, but {in_halves(leader['stability'])}"
+    said = f"{over[0].upper()}{over[1:]} {who} loses least, {lost}"
+    return f"{said}; {changed(change, phrase_of(config, change), unit, scale)}" if change else said
 
 
-def phrase_of(change: Mapping[str, Any]) -> str:
+def phrase_of(config: "StudyConfig", change: Mapping[str, Any]) -> str:
     """Return in words the choice with which another activation loses least.
 
-    >>> phrase_of({"factor": "placement", "level": "pre"})
+    >>> from quantstudy.config.study import StudyConfig
+    >>> phrase_of(StudyConfig(), {"factor": "placement", "level": "pre"})
     'quantizing before the activation'
     """
-    return FACTORS[change["factor"]].levels[change["level"]].phrase
+    return factors_of(config)[change["factor"]].levels[change["level"]].phrase
+
+
+def factors_of(config: "StudyConfig") -> Mapping[str, Factor]:
+    """Return FACTORS as they are called in a study: the inputs of its networks need not be coordinates.
+
+    >>> from quantstudy.config.study import StudyConfig
+    >>> factors_of(StudyConfig(target="digits"))["coordinates"].levels[True].phrase
+    'quantizing the inputs too'
+    """
+    inputs, given = things_of(config).inputs, FACTORS["coordinates"]
+    named = {key: Level(level.head, level.phrase.replace("coordinates", inputs)) for key, level in given.levels.items()}
+    return {**FACTORS, "coordinates": Factor(given.head.replace("coordinates", inputs), named)}

@@ -8,9 +8,10 @@ from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.deployable import in_halves, share, too_few
-from quantstudy.words.numbers import listing, points
+from quantstudy.words.numbers import listing
 from quantstudy.words.placement import phrase_of
 from quantstudy.words.regret import alike, changed, loss
+from quantstudy.words.things import things_of, unit_of
 from quantstudy.words.verdict import certainty, marked, more_seeds, with_reasons
 from quantstudy.words.widths import width_line
 
@@ -30,9 +31,9 @@ def in_words(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, Any
         config: the study.
         verdict: its numbers.
     """
-    worded, not_learned = with_reasons(verdict), list(verdict["not_learned"])
+    worded, not_learned = with_reasons(verdict, things_of(config).points), list(verdict["not_learned"])
     if "cause" in worded:
-        worded["cause"] = with_sentences(worded["cause"], not_learned)
+        worded["cause"] = with_sentences(worded["cause"], not_learned, unit_of(config))
     return worded | {"summary": [marked(line, not_learned) for line in summary(config, worded)]}
 
 
@@ -45,7 +46,7 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
     """
     topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
     rest = [line for about in topics if (line := about(config, verdict))]
-    lines = [width_line(bits, verdict) for bits in config.bit_widths]
+    lines = [width_line(bits, verdict, things_of(config).points) for bits in config.bit_widths]
     room = MOST_LINES - len(rest)
     if len(lines) > room:
         left = len(lines) - room + 1
@@ -86,8 +87,8 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
         return ""
     covered = sorted(100 * share for share in verdict["coverage"].values())
     said = (
-        f"{_seeds(verdict)} seeds, each with the same islands, first weights and batches for all: a 95 % interval of "
-        f"so many holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
+        f"{_seeds(verdict)} seeds, each with the same {things_of(config).data}, first weights and batches for all: a "
+        f"95 % interval of so many holds the truth in {covered[0]:.0f} to {covered[-1]:.0f} % of cases"
     )
     if verdict["test"] == "anytime":  # how many more is reckoned for the other test
         judged = verdict["schemes"][config.focus_scheme]
@@ -117,7 +118,7 @@ def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
 
 def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """Who loses least however it is quantized, what that is good for, and with which choice another one loses least."""
-    scheme = config.focus_scheme
+    scheme, unit, scale = config.focus_scheme, unit_of(config).amount, unit_of(config).scale
     if "placement" not in verdict or _seeds(verdict) == 1 or len(config.activations) == 1:
         return ""
     judged = verdict["placement"][scheme]
@@ -125,15 +126,15 @@ def _conditions(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     if leader is None or alike(judged["regret"]):
         return ""
     over = f"over {len(judged['settings'])} ways to quantize at {scheme} (where, which ranges, how fine)"
-    who = leader["activation"]
+    who, lost = leader["activation"], loss(leader, unit, scale)
     if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {who} does, {loss(leader)}, but {in_halves(leader['stability'])}."
+        return f"Open: who loses least {over}; {who} does, {lost}, but {in_halves(leader['stability'])}."
     with_more = "" if verdict["schemes"][scheme]["deployable"] else ", with more bits,"
     advice = "" if who in verdict["not_learned"] else f": choose it{with_more} if you cannot choose how it is quantized"
-    said = f"{over}, {who} loses least, {loss(leader)}{advice}."
+    said = f"{over}, {who} loses least, {lost}{advice}."
     if not change or not is_fact(change["stability"]):
         return f"{said[0].upper()}{said[1:]}"
-    turned = changed(change, phrase_of(change))
+    turned = changed(change, phrase_of(config, change), unit, scale)
     return f"It depends on how: {said} {turned[0].upper()}{turned[1:]}."
 
 
@@ -164,9 +165,13 @@ def _layers(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
             f"Which layer of {best} does most damage at {scheme} is open: layer {worst['layer']} does "
             f"{in_halves(judged['stability'])}; run more seeds before you spare one."
         )
+    unit = unit_of(config)
+    flipped, do = f"of {things_of(config).flipped} that flip", "do"
+    if config.ranked.disturbed != "flip_rate":
+        flipped, do = "that are lost", "are"
     return (
-        f"In {best} at {scheme} layer {worst['layer']} is answerable for {points(share)} of the {points(total)} % of "
-        f"pixels that flip; leave it in float and {points(spared)} % do."
+        f"In {best} at {scheme} layer {worst['layer']} is answerable for {unit.bare(share)} of the {unit.value(total)} "
+        f"{flipped}; leave it in float and {unit.value(spared)} {do}."
     )
 
 
@@ -177,8 +182,9 @@ def _cause(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     own = by_kind.get(("bound", BOUNDED))
     if own is None or own["low"] is None:
         return ""
-    effect = f"{points(own['mean'])} points (95 % CI {points(own['low'])} to {points(own['high'])})"
-    said = f"Why: its cap changes the accuracy of {BOUNDED} at {config.focus_scheme} by {effect}{certainty(own)}"
+    unit = unit_of(config)
+    effect = f"{unit.difference(own['mean'])} {unit.ends(own['low'], own['high'])}"
+    said = f"Why: its cap changes the {unit.noun} of {BOUNDED} at {config.focus_scheme} by {effect}{certainty(own)}"
     if UNBOUNDED in own["not_learned"]:
         return f"{said}; that says little, since {UNBOUNDED}, the same activation without its cap, has not learned."
     if not own["differs"]:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quantstudy.words.figures.cliff import doubt
-from quantstudy.words.numbers import number, plural, real, with_interval
+from quantstudy.words.figures.cliff import column, doubt, limits
+from quantstudy.words.numbers import NO_BREAK, number, plural, real
+from quantstudy.words.things import unit_of
+from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -30,18 +32,16 @@ def tables(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, list[
 
 
 def _bit_cliff(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
-    head, rows = ["Activation"], []
+    head, rows, by = ["Activation"], [], config.ranked.disturbed
     for part in PARTS.values():
-        head += [f"{part}: deployable from", f"{part}: flips ≤ 5 %", f"{part}: flips ≤ 1 %"]
+        heads = (column(by, limit).replace(NO_BREAK, " ") for limit in limits(by).values())
+        head += [f"{part}: deployable from", *(f"{part}: {one}" for one in heads)]
     for name in config.activations:
         row = [name]
         for part in PARTS:
             one = judged[part][name]
-            row += [
-                _bits(one["deployable"]) + doubt(one["deployable"]),
-                _bits(one["smallest"]["0.05"]),
-                _bits(one["smallest"]["0.01"]),
-            ]
+            row += [_bits(one["deployable"]) + doubt(one["deployable"])]
+            row += [_bits(one["smallest"][limit]) for limit in limits(by)]
         rows.append(row)
     caption = (
         "Fewest bits, in brackets the 95 % interval over the seeds; ?: many halves of the seeds have another width."
@@ -57,12 +57,12 @@ def _bits(smallest: Mapping[str, Any]) -> str:
 
 
 def _placement(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
-    made = []
+    made, unit = [], unit_of(config)
     for scheme, one in judged.items():
         ends = ("regret", "regret_low", "regret_high")
-        rows = [[name, with_interval([real(one[end][name]) for end in ends])] for name in config.activations]
+        rows = [[name, unit.with_interval([real(one[end][name]) for end in ends])] for name in config.activations]
         caption = (
-            f"{scheme}: points of accuracy lost against the best of each of "
+            f"{scheme}: {unit.amount} of {unit.noun} lost against the best of each of "
             f"{plural(len(one['settings']), 'setting')}, mean with its 95 % interval; less is better."
         )
         made.append({"caption": caption, "head": ["Activation", "loss"], "rows": rows})
@@ -70,26 +70,28 @@ def _placement(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
 
 
 def _sensitivity(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
-    made = []
+    made, unit = [], unit_of(config)
+    rate = "flip rate in %" if config.ranked.disturbed == "flip_rate" else f"loss of {unit.noun} in {unit.amount}"
     for scheme, one in judged.items():
         layers = [layer["layer"] for layer in next(iter(one.values()))["layers"]]
         rows = [
-            [name, _rate(one[name]["total"]), *(_rate(layer["shapley"]) for layer in one[name]["layers"])]
+            [name, _rate(one[name]["total"], unit), *(_rate(layer["shapley"], unit) for layer in one[name]["layers"])]
             for name in config.activations
         ]
         head = ["Activation", "all layers", *(f"layer {layer}" for layer in layers)]
-        caption = f"{scheme}: flip rate in %, and each layer's Shapley share of it, with 95 % intervals."
+        caption = f"{scheme}: {rate}, and each layer's Shapley share of it, with 95 % intervals."
         made.append({"caption": caption, "head": head, "rows": rows})
     return made
 
 
 def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
+    unit = unit_of(config)
     return [
         {
-            "caption": f"{scheme}: difference of accuracy after quantization in points, paired by seed.",
+            "caption": f"{scheme}: difference of {unit.noun} after quantization in {unit.amount}, paired by seed.",
             "head": ["In words", "variant", "against", "difference", "p (Holm)"],
             "rows": [
-                [row["sentence"], row["variant"], row["against"], _rate(row, sign=True), _p(real(row["p_holm"]))]
+                [row["sentence"], row["variant"], row["against"], _rate(row, unit, sign=True), _p(real(row["p_holm"]))]
                 for row in rows
             ],
         }
@@ -98,8 +100,8 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def _rate(three: Mapping[str, Any], *, sign: bool = False) -> str:
-    return with_interval([real(three[key]) for key in ("mean", "low", "high")], sign=sign)
+def _rate(three: Mapping[str, Any], unit: Unit, *, sign: bool = False) -> str:
+    return unit.with_interval([real(three[key]) for key in ("mean", "low", "high")], sign=sign)
 
 
 def _p(value: float) -> str:

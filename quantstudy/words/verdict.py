@@ -1,4 +1,4 @@
-"""The verdict on one scheme in words, and how numbers are said. Points are hundredths of accuracy."""
+"""The verdict on one scheme in words."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -17,7 +17,8 @@ from quantstudy.words.deployable import (
     too_few,
     way_out,
 )
-from quantstudy.words.numbers import limit, listing, points
+from quantstudy.words.numbers import listing, points
+from quantstudy.words.units import Unit, unit_of
 
 FEW_SEEDS = 5
 """With fewer seeds a 95 % interval holds the truth in less than 90 % on some data (`intervals.coverage`): said."""
@@ -32,24 +33,25 @@ UNLEARNED = "not learned"
 """What is said of an activation whose float networks are not accurate enough: that it loses little means little."""
 
 
-def with_reasons(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `judge.verdict.judge` found, each scheme with its `reason` in words."""
+def with_reasons(verdict: Mapping[str, Any], points: str = "pixels") -> dict[str, Any]:
+    """Return what `judge.verdict.judge` found, each scheme with its `reason` in words; see there for `points`."""
     schemes = {
-        scheme: {**judged, "reason": marked(reason(scheme, judged, verdict), verdict["not_learned"])}
+        scheme: {**judged, "reason": marked(reason(scheme, judged, verdict, points), verdict["not_learned"])}
         for scheme, judged in verdict["schemes"].items()
     }
     return {**verdict, "schemes": schemes}
 
 
-def reason(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+def reason(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any], points: str = "pixels") -> str:
     """Return in a few sentences what can be deployed at one scheme, who wins or why nobody does, and what to do.
 
     Args:
         scheme: its name.
         judged: the scheme's entry of the verdict (without its reason).
         asked: the verdict, of which `deployable.ASKED` are read.
+        points: what the points are called where drift is measured.
     """
-    return " ".join([*_outcome(scheme, judged, asked), *_caveats(judged, asked)])
+    return " ".join([*_outcome(scheme, judged, asked), *_caveats(judged, asked, points)])
 
 
 def marked(text: str, not_learned: Collection[str]) -> str:
@@ -68,13 +70,14 @@ def marked(text: str, not_learned: Collection[str]) -> str:
 def _outcome(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     best = judged["best"]
     if best is None:
-        return [f"No accuracy was recorded at {scheme}: there is nothing to judge."]
+        return [f"No {unit_of(asked).noun} was recorded at {scheme}: there is nothing to judge."]
     if judged["seeds"] == 1:
         return ["One seed: no interval, so nothing is called deployable and no winner is named; run more seeds."]
     first = judged["ranking"][0]
-    loss = f"it {_loss(first)}; {passing(first, asked)}"
+    unit = unit_of(asked)
+    loss = f"it {_loss(first, unit)}; {passing(first, asked)}"
     if judged["winner"] and judged["sure"] and is_fact(first["stability"]):
-        return [f"Deploy {best} at {scheme}: {loss}, {proof(first)}.", _lead(judged)]
+        return [f"Deploy {best} at {scheme}: {loss}, {proof(first)}.", _lead(judged, unit)]
     said = [_deployable(scheme, judged, asked), *said_to_be_open(judged)]
     return [*said, _therefore(judged, first, asked)]
 
@@ -112,11 +115,12 @@ def noun(judged: Mapping[str, Any]) -> str:
 def _deployable(scheme: str, judged: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Return which activations are deployable at a scheme, or why none or not the best is."""
     best, first, deployable = judged["best"], judged["ranking"][0], judged["deployable"]
-    why = f"the {noun(judged)}, {best}, {_loss(first)} and {hindrance(first, asked)}"
+    why = f"the {noun(judged)}, {best}, {_loss(first, unit_of(asked))} and {hindrance(first, asked)}"
     if not deployable:
         none = f"None is {'shown to be ' if perhaps_one(judged) else ''}deployable at {scheme}"
         return few_seeds(asked) if too_few(asked) else f"{none}: {why}."
-    names = f"Deployable at {scheme}, with enough networks within the allowed {limit(asked['allowed_drop'])} points"
+    allowed = unit_of(asked).allowed(asked["allowed_drop"])
+    names = f"Deployable at {scheme}, with enough networks within the allowed {allowed}"
     return f"{names}: {listing(deployable)}." if best in deployable else f"{names}: {listing(deployable)}; {why}."
 
 
@@ -149,22 +153,35 @@ def _cost(what: str, value: float) -> str:
     return f"{value:g} special-function call{'' if value == 1 else 's'} per element"
 
 
-def _caveats(judged: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    said, learned = [], asked["learned"]
-    seeds = judged["seeds"]
+def _caveats(judged: Mapping[str, Any], asked: Mapping[str, Any], points: str) -> list[str]:
+    said, seeds = [], judged["seeds"]
     activations = len(_measured(judged))
     needed = judged["seeds_needed"]
     if 1 < seeds < max(FEW_SEEDS, needed):
         telling = f", and fewer than {needed} cannot tell {activations} activations apart" if seeds < needed else ""
         said.append(f"Only {seeds} seeds: the intervals are rough{telling}.")
-    low = [entry for entry in judged["ranking"] if not entry["learned"] and entry["accuracy_float"] is not None]
+    low = [entry for entry in judged["ranking"] if not entry["learned"] and entry["float"] is not None]
     if low:
-        accuracies = [f"{entry['activation']} gets {points(entry['accuracy_float'])} %" for entry in low]
-        said.append(
-            f"Less than {limit(learned)} % right in float is not learned, and not deployable, however little it loses: "
-            f"{listing(accuracies)}."
-        )
-    return [*said, *lost_networks(judged), *disagreements(judged["backends_differ"])]
+        unit = unit_of(asked)
+        scores = [f"{entry['activation']} {unit.gets} {unit.value(entry['float'])}" for entry in low]
+        line = f"Less than {line_of_learning(asked)} in float is not learned"
+        said.append(f"{line}, and not deployable, however little it loses: {listing(scores)}.")
+    return [*said, *lost_networks(judged), *disagreements(judged["backends_differ"], asked, points)]
+
+
+def line_of_learning(asked: Mapping[str, Any]) -> str:
+    """Return from which score in float on an activation has learned, and where that comes from.
+
+    >>> line_of_learning({"unit": "fraction", "learned": 0.9, "learned_from": None})
+    '90.0 % right'
+    >>> line_of_learning({"unit": "dB", "learned": 20.0, "learned_from": {"trivial": 10.0, "best": 30.0}})
+    '20.0 dB (halfway from 10.0 dB, the best constant answer, to 30.0 dB, the best mean)'
+    """
+    unit, found = unit_of(asked), asked["learned_from"]
+    if found is None:
+        return f"{unit.least(asked['learned'])}{unit.right}"
+    halfway = f"halfway from {unit.value(found['trivial'])}, the best constant answer, to {unit.value(found['best'])}"
+    return f"{unit.value(asked['learned'])}{unit.right} ({halfway}, the best mean)"
 
 
 def lost_networks(*judged: Mapping[str, Any]) -> list[str]:
@@ -203,15 +220,20 @@ def more_seeds(pair: Mapping[str, Any]) -> str:
     return f"{pair['low']:,}{most} more"
 
 
-def disagreements(differ: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence on each activation that the backends quantize to different maps.
+def disagreements(differ: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Any], noun: str) -> list[str]:
+    """Return a sentence on each activation that the backends quantize to different outputs.
 
     Args:
         differ: `backends_differ` of a scheme.
+        asked: the verdict, of which the unit is read.
+        noun: what the points are called where drift is measured.
     """
+    said = "decides {} % of the {} of {} otherwise than the simulated path"
+    if asked["unit"] != "fraction":
+        said = "puts out something else than the simulated path at {} % of the {} of {}"
     return [
-        f"torchao decides {points(found['share'], 2)} % of the pixels of {name} otherwise than the simulated path (at "
-        f"{found['at']}): what a device would do may be either, so it is not deployable."
+        f"torchao {said.format(points(found['share'], 2), noun, name)} (at {found['at']}): what a device would do may "
+        "be either, so it is not deployable."
         for name, found in differ.items()
     ]
 
@@ -238,20 +260,18 @@ def _measured(judged: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in judged["ranking"] if entry["mean"] is not None]
 
 
-def _lead(judged: Mapping[str, Any]) -> str:
+def _lead(judged: Mapping[str, Any], unit: Unit) -> str:
     measured = _measured(judged)
     if len(measured) == 1:
         return "It is the only activation measured."
     ahead = measured[1]
-    low, high = points(ahead["difference_low"]), points(ahead["difference_high"])
-    return (
-        f"It is ahead of all others, of the next ({ahead['activation']}) by {points(ahead['difference_to_best'])} "
-        f"points (95 % CI {low} to {high})."
-    )
+    by = unit.difference(ahead["difference_to_best"])
+    ends = unit.ends(ahead["difference_low"], ahead["difference_high"])
+    return f"It is ahead of all others, of the next ({ahead['activation']}) by {by} {ends}."
 
 
-def _loss(entry: Mapping[str, Any]) -> str:
+def _loss(entry: Mapping[str, Any], unit: Unit) -> str:
     if entry["drop_high"] is None:
         return "has no interval for its mean loss"
-    low, high, mean = entry["drop_low"], entry["drop_high"], entry["drop"]
-    return f"loses {points(mean)} points in the mean (95 % CI {points(low)} to {points(high)})"
+    ends = unit.ends(entry["drop_low"], entry["drop_high"])
+    return f"loses {unit.difference(entry['drop'])} in the mean {ends}"

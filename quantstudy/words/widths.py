@@ -5,16 +5,18 @@ from typing import Any
 
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.words.deployable import hindrance, open_ones, passing, perhaps_one, proof, too_few, way_out
-from quantstudy.words.numbers import listing, points
+from quantstudy.words.numbers import listing
+from quantstudy.words.units import unit_of
 from quantstudy.words.verdict import MOST_NAMES, disagreements, doubt, lost_networks, noun
 
 
-def width_line(bits: int, verdict: Mapping[str, Any]) -> str:
+def width_line(bits: int, verdict: Mapping[str, Any], points: str = "pixels") -> str:
     """Return what can be deployed at each scheme of one width, and what is known of the best at wBaB.
 
     Args:
         bits: the width.
         verdict: what `judge.run.judge_run` found.
+        points: what the points are called where drift is measured.
     """
     found = {name: verdict["schemes"][name] for name in map(str, schemes_for(bits)) if name in verdict["schemes"]}
     if verdict["seeds"] == 1:
@@ -29,7 +31,11 @@ def width_line(bits: int, verdict: Mapping[str, Any]) -> str:
     both = found[f"w{bits}a{bits}"]
     differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
     apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
-    said = [_best(f"w{bits}a{bits}", both, verdict), *lost_networks(*found.values()), *disagreements(apart)]
+    said = [
+        _best(f"w{bits}a{bits}", both, verdict),
+        *lost_networks(*found.values()),
+        *disagreements(apart, verdict, points),
+    ]
     return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
 
 
@@ -54,16 +60,16 @@ def _best(scheme: str, judged: Mapping[str, Any], verdict: Mapping[str, Any]) ->
     """Return what is known of the best at one scheme, and what the reader may do."""
     best = judged["best"]
     if best is None:
-        return f"No accuracy was recorded at {scheme}."
-    first = judged["ranking"][0]
-    loss = "an unknown number of points"
+        return f"No {unit_of(verdict).noun} was recorded at {scheme}."
+    first, unit = judged["ranking"][0], unit_of(verdict)
+    loss = f"an unknown number of {unit.amount}"
     if first["drop"] is not None:
         interval = "(no interval)"
         if first["drop_low"] is not None:
-            interval = f"(95 % CI {points(first['drop_low'])} to {points(first['drop_high'])})"
-        full = first["mean"] + first["drop"]
+            interval = unit.ends(first["drop_low"], first["drop_high"])
         only = "" if first["learned"] else "only "
-        loss = f"{points(first['drop'])} points {interval} of its {only}{points(full)} % in float"
+        full = unit.value(first["mean"] + first["drop"])
+        loss = f"{unit.difference(first['drop'])} {interval} of its {only}{full} in float"
     return (
         f"The {noun(judged)} at {scheme}, {best}, loses {loss}; {_state(first, verdict)}{_therefore(judged, verdict)}"
     )

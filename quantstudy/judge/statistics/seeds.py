@@ -60,14 +60,15 @@ def by_seed(frame: pd.DataFrame, metric: str, keys: Sequence[str], seeds: int) -
     return SeedTable(dict(zip(places, values, strict=True)), seeds)
 
 
-def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
+def triples(rows: Floats, least: float = -1.0, most: float = 1.0) -> list[Triple]:
     """Return mean and 95 % interval of every row `[rows, seeds]`, None where one of its values is not finite.
 
     Such a value is a network that failed, and a mean of the other values would not represent the activation.
 
     Args:
-        rows: fractions, or differences of fractions.
-        least: no mean can be smaller than this (nor greater than 1), so the intervals end there.
+        rows: one value per seed.
+        least: no mean can be smaller than this, so the intervals end there.
+        most: nor greater than this.
 
     >>> triples(np.array([[0.5] * 5, [0.25, 0.25, 0.25, 0.25, np.nan]]))
     [{'mean': 0.5, 'low': 0.5, 'high': 0.5}, {'mean': None, 'low': None, 'high': None}]
@@ -76,7 +77,7 @@ def triples(rows: Floats, least: float = -1.0) -> list[Triple]:
     """
     whole = np.isfinite(rows).all(axis=1, keepdims=True)
     found = mean_interval(np.where(whole, rows, np.nan))
-    low, high = (np.clip(end, least, 1.0) for end in (found.low, found.high))
+    low, high = (np.clip(end, least, most) for end in (found.low, found.high))
     columns = [[json_number(value) for value in column] for column in (found.mean, low, high)]
     return [dict(zip(("mean", "low", "high"), three, strict=True)) for three in zip(*columns, strict=True)]
 

@@ -11,13 +11,15 @@ import jinja2
 from PIL import Image
 
 from quantstudy.drift import catalogue
+from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
 from quantstudy.show.names import figure_files
 from quantstudy.words import page as words
 from quantstudy.words.deployable import share
 from quantstudy.words.headline import headline
-from quantstudy.words.numbers import limit, number, plural
+from quantstudy.words.numbers import plural
 from quantstudy.words.tables import tables
+from quantstudy.words.things import unit_of
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -41,33 +43,31 @@ def report(run: "Run") -> str:
     )
     template = environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
-    judged = verdict["schemes"]
+    judged, undefined, unit = verdict["schemes"], run.undefined(), unit_of(config)
     return template.render(
         name=config.name,
         folder=run.folder.name,
         headline=headline(config, verdict),
         seeds=plural(config.seeds, "seed"),
         one_seed=config.seeds == 1,
-        allowed=number(100.0 * config.allowed_drop),
+        t=words.texts(config, verdict),
         assurance=share(config.assurance),
         floor=words.floor(config.min_accuracy),
-        learned=f"{limit(config.learned)} %",
-        schemes=[words.scheme_text(scheme, judged) for scheme in config.schemes if str(scheme) in judged],
+        schemes=[words.scheme_text(scheme, judged, unit) for scheme in config.schemes if str(scheme) in judged],
         summary=verdict["summary"],
-        figures=[_figure(path) for path in figure_files(run) if path.exists()],
+        figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
         tables=tables(config, verdict),
-        parity=words.parity_rows(run.plans(), config.grid),
-        undefined=words.undefined_rows(run.undefined()),
+        parity=words.parity_rows(run.plans(), measured_points(config, manifest)),
+        undefined=words.undefined_rows(undefined),
         config={key: words.setting_text(value) for key, value in asdict(config).items()},
         provenance=words.provenance_text(manifest),
-        groups={title: list(group.values()) for title, group in words.GROUPS.items()},
+        groups=words.groups(config, set(map(str, undefined["metric"]))),
         views=list(catalogue.VIEWS.values()),
     )
 
 
-def _figure(path: Path) -> words.Row:
+def _figure(path: Path, question: str) -> words.Row:
     data = path.read_bytes()
-    question = words.FIGURE_QUESTIONS[path.stem]
     with Image.open(BytesIO(data)) as picture:  # `page.png` put a description into it, for whoever cannot see it
         said, size = picture.info.get("Description"), picture.size
     encoded = base64.b64encode(data).decode("ascii")

@@ -2,6 +2,7 @@
 
 from quantstudy.activations.catalogue import BOUNDED
 from quantstudy.words.numbers import plural
+from quantstudy.words.units import UNITS, Unit
 from quantstudy.words.verdict import TESTS
 
 ASKED = {
@@ -17,21 +18,22 @@ KINDS = ("the first is better", "the first is worse", "not told apart")
 """What the legend calls the colours."""
 
 
-def without(scheme: str, *, measured: bool) -> tuple[str, str]:
+def without(scheme: str, *, measured: bool, unit: Unit = UNITS["fraction"]) -> tuple[str, str]:
     """Return title and reading of a study without the comparison; `measured`: hardgelu was in it."""
     if measured:
-        title = f"What gives {BOUNDED} its accuracy at {scheme}? The interventions were not measured"
+        title = f"What gives {BOUNDED} its {unit.noun} at {scheme}? The interventions were not measured"
         return title, "This run left out the capped and the calibrated variants (as --quick does)."
     title = f"{BOUNDED} is not in this study, so there is no advantage of it to explain"
     return title, f"Run a study with {BOUNDED} among its activations to see what its bound does."
 
 
-def reading(seeds: int) -> str:
+def reading(seeds: int, unit: Unit = UNITS["fraction"]) -> str:
     """Return how to read the figure."""
     over = "one seed, so no intervals and nothing told apart" if seeds == 1 else f"mean over {plural(seeds, 'seed')}"
     interval = "" if seeds == 1 else " with its 95 % interval"
     return (
-        "Accuracy after quantization of the network named first minus that of the second, in points, paired by seed "
+        f"{unit.title} after quantization of the network named first minus that of the second, in {unit.amount}, "
+        "paired by seed "
         f"({over}{interval}). Right of 0 the first is better."
     )
 

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from quantstudy.judge.compare import HIGHER_IS_BETTER
-from quantstudy.judge.verdict import FLIPS, FLOAT, RANKED
+from quantstudy.judge.compare import FLIPS, FLOAT, HIGHER_IS_BETTER, RANKED
 from quantstudy.words.compare import caveat, fields, other_functions, pair_name, verdict_changes
 from quantstudy.words.numbers import drawable, listed, plural
 

@@ -41,11 +41,11 @@ def title(scheme: str, names: Sequence[str], cells: NDArray[np.float64] | None) 
     return f"{start}: {number(abs(lost))} dB {'less' if lost > 0 else 'more'} than the first layer's"
 
 
-def reading(seeds: int) -> str:
+def reading(seeds: int, over_what: str = "over the plane") -> str:
     """Return how to read the figure."""
     over = "one seed" if seeds == 1 else f"{plural(seeds, 'seed')}, median"
     return (
-        f"Signal-to-quantization-noise ratio of the neurons' outputs over the plane, in dB ({over}; more is "
+        f"Signal-to-quantization-noise ratio of the neurons' outputs {over_what}, in dB ({over}; more is "
         "better: +6 dB halves the noise). Rows: activations. Columns: layers, from the input to the last hidden one."
     )
 

@@ -2,9 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from quantstudy.words.numbers import percent
 from quantstudy.words.shown import chosen
+from quantstudy.words.things import things_of
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
 
 OUTPUT, DIFFERENCE = "output, over the float fold's range", "quantized − float, % of that range"
 """What the two colour scales show."""
@@ -24,21 +29,23 @@ def title(errors: Mapping[str, float], scheme: str) -> str:
     return start if least == most else f"{start}, by {percent(errors[least])} with {least}"
 
 
-def reading(seed: int) -> str:
+def reading(seed: int, config: "StudyConfig") -> str:
     """Return how to read the figure."""
+    over = "over x" if config.has_curve else "over the plane"
     return (
         "Each block follows one chain of neurons from the first layer (left) to the last (right): what the neuron puts "
-        f"out over the plane. All networks have seed {seed} and so the same islands."
+        f"out {over}. All networks have seed {seed} and so the same {things_of(config).data}."
     )
 
 
-def caption(seed: int, seeds: int) -> str:
+def caption(seed: int, config: "StudyConfig") -> str:
     """Return the small print of a study's figure that shows one of its seeds."""
+    which = chosen(seed, config.seeds, config.ranked.disturbed)
     return (
         "Chain: it starts at the most complex live neuron of the last hidden layer (complexity = total variation × "
         "mean number of connected level sets, of the float fold) and goes back along the largest |weight| · "
-        f"std(output); that part's share of the sum is printed. {chosen(seed, seeds)} "
-        "Mean: mean |difference|, % of the float fold's range. y upwards."
+        f"std(output); that part's share of the sum is printed. {which} "
+        f"Mean: mean |difference|, % of the float fold's range.{'' if config.has_curve else ' y upwards.'}"
     )
 
 

@@ -26,9 +26,15 @@ def title(used: Mapping[str, float], scheme: str, bits: int) -> str:
     return f"Of the {bits} bits of {scheme}, {most} fills {number(used[most])} and {least} {number(used[least])}"
 
 
-def reading(scheme: str, *, as_bar: bool) -> str:
-    """Return how to read the figure; `as_bar`: there are too many levels to draw them one by one."""
-    start = "Histograms: what each hidden layer puts out over the plane, and the levels its quantizer has for it. "
+def reading(scheme: str, *, as_bar: bool, over: str = "over the plane") -> str:
+    """Return how to read the figure.
+
+    Args:
+        scheme: whose levels are drawn.
+        as_bar: there are too many levels to draw them one by one.
+        over: over what the outputs are looked at.
+    """
+    start = f"Histograms: what each hidden layer puts out {over}, and the levels its quantizer has for it. "
     if as_bar:
         return f"{start}{scheme} spreads them evenly over the bar; those with hardly any output are wasted."
     return (
@@ -37,12 +43,12 @@ def reading(scheme: str, *, as_bar: bool) -> str:
     )
 
 
-def caption(seed: int, seeds: int) -> str:
+def caption(seed: int, seeds: int, disturbed: str = "flip_rate") -> str:
     """Return the small print of a study's figure that shows one of its seeds."""
     return (
-        f"{chosen(seed, seeds)} Each axis has its own range and ends where 99.9 % of the values are inside. Codes "
-        "unused, bits used (entropy of the codes): mean over seeds; a spike at one value (such as the zeros of relu) "
-        "leaves fewer bits."
+        f"{chosen(seed, seeds, disturbed)} Each axis has its own range and ends where 99.9 % of the values are inside. "
+        "Codes unused, bits used (entropy of the codes): mean over seeds; a spike at one value (such as the zeros of "
+        "relu) leaves fewer bits."
     )
 
 

@@ -3,31 +3,57 @@
 from typing import TYPE_CHECKING
 
 from quantstudy.words.deployable import share
-from quantstudy.words.numbers import number, plural
+from quantstudy.words.numbers import plural
+from quantstudy.words.things import unit_of
+from quantstudy.words.units import Unit
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
 
-DROP, PASS, CHANCE = "drop, points", "pass", "P(best)"
-"""The heads of the columns."""
-CAPTION = (
-    "Drop: float minus quantized accuracy, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
-    "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "
-    "resamples in which it is the best. Simulated backend; schemes of one width share an axis."
-)
+PASS, CHANCE = "pass", "P(best)"
+"""The heads of the last columns."""
+
+
+def drop(unit: Unit) -> str:
+    """Return the head of the drops' column."""
+    return f"drop, {unit.amount}"
+
+
+def axis(unit: Unit) -> str:
+    """Return what stands below the means."""
+    return f"{unit.noun}, {unit.sign}"
+
+
+def caption(unit: Unit) -> str:
+    """Return the small print."""
+    return (
+        f"Drop: float minus quantized {unit.noun}, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
+        "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "
+        "resamples in which it is the best. Simulated backend; schemes of one width share an axis."
+    )
 
 
 def reading(config: "StudyConfig") -> str:
     """Return how to read the figure."""
+    start = f"Held-out {unit_of(config).noun} after quantization"
     if config.seeds == 1:
-        return (
-            "Held-out accuracy after quantization, best first. One seed was run: no intervals, nothing is deployable."
-        )
+        return f"{start}, best first. One seed was run: no intervals, nothing is deployable."
     return (
-        f"Held-out accuracy after quantization per scheme, best first: mean over {plural(config.seeds, 'seed')} with "
-        f"its 95 % interval. Deployable: at least {share(config.assurance)} of networks trained this way are shown to "
-        f"lose no more than {number(100.0 * config.allowed_drop)} points; «pass» counts those of this study that do."
+        f"{start} per scheme, best first: mean over {plural(config.seeds, 'seed')} with its 95 % interval. Deployable: "
+        f"at least {share(config.assurance)} of networks trained this way are shown to lose no more than "
+        f"{allowed_drop(config)}; «pass» counts those of this study that do."
     )
+
+
+def allowed_drop(config: "StudyConfig") -> str:
+    """Return what a network that passes may lose.
+
+    >>> from quantstudy.config.study import StudyConfig
+    >>> allowed_drop(StudyConfig()), allowed_drop(StudyConfig(target="sine", task="regression"))
+    ('2.0 points', '1.0 dB')
+    """
+    unit = unit_of(config)
+    return f"{unit.number(getattr(config, config.ranked.allowed))} {unit.amount}"
 
 
 def passes(share_of: float, networks: int) -> str:
@@ -39,15 +65,6 @@ def passes(share_of: float, networks: int) -> str:
     return f"{round(share_of * networks)}/{networks}"
 
 
-def allowed(drop: float) -> str:
-    """Return what the legend says of the allowed drop, a fraction.
-
-    >>> allowed(0.02)
-    'allowed drop (2.0 points)'
-    """
-    return f"allowed drop ({number(100 * drop, 1)} points)"
-
-
-def kinds(drop: float) -> tuple[str, ...]:
-    """Return what the legend calls the marks: both kinds of means, float accuracies, and both kinds of areas."""
-    return "best or tied", "behind", "float", allowed(drop), "tied: no winner among these"
+def kinds(config: "StudyConfig") -> tuple[str, ...]:
+    """Return what the legend calls the marks: both kinds of means, float scores, and both kinds of areas."""
+    return "best or tied", "behind", "float", f"allowed drop ({allowed_drop(config)})", "tied: no winner among these"

@@ -20,7 +20,9 @@ from quantstudy.show.values import padded, three
 from quantstudy.words.cause import Entries, finding, sum_of_parts
 from quantstudy.words.figures import cause as words
 from quantstudy.words.figures.cause import ASKED
-from quantstudy.words.numbers import MINUS, real, with_interval
+from quantstudy.words.numbers import MINUS, real
+from quantstudy.words.things import unit_of
+from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -50,40 +52,41 @@ def cause(run: "Run") -> Figure:
     """
     scheme, sections = run.config.focus_scheme, run.verdict().get("cause", {})
     if not sections.get(scheme):
-        return Page(0.0, *words.without(scheme, measured=BOUNDED in run.config.activations)).figure
+        measured = BOUNDED in run.config.activations
+        return Page(0.0, *words.without(scheme, measured=measured, unit=unit_of(run.config))).figure
     weights, activations, both, _ = map(str, schemes_for(run.config.focus_bits))
     schemes = [name for name in (both, weights, activations) if sections.get(name)]
     groups = _groups(sections[scheme])
     rows, headings, bottom = _placed(
         groups, {name: {_key(entry): entry for entry in sections[name]} for name in schemes}
     )
-    seeds = run.config.seeds
-    title = finding(scheme, groups, seeds)
+    seeds, unit = run.config.seeds, unit_of(run.config)
+    title = finding(scheme, groups, seeds, unit)
     page = Page(
         bottom + FOOT,
         marked(title, run.verdict()["not_learned"]),
-        words.reading(seeds),
+        words.reading(seeds, unit),
         words.caption(seeds, run.verdict()["test"]),
     )
     kinds = zip((BEST, LEVELS, SEED_DOT), words.KINDS, strict=True)
     page.legend([(dash(colour, size=5.5), label) for colour, label in kinds][2 if seeds == 1 else 0 :], 0.02, 0.15)
     for base, top in headings.items():
         page.rule(top + 0.06)
-        page.heading(0.0, top + 0.25, base, sum_of_parts(groups[base]), BASE)
+        page.heading(0.0, top + 0.25, base, sum_of_parts(groups[base], unit), BASE)
     for row in rows:
         page.note(0.15, row.middle, row.asked, va="center")
         page.write(COMPARED, row.middle, row.label, size=SMALL, va="center")
-    ends = [end for row in rows for one in row.entries.values() for end in three(one, 100.0)]
+    ends = [end for row in rows for one in row.entries.values() for end in three(one, unit.scale)]
     limits = padded([*ends, -0.5, 0.5], 0.05)
-    numbers = 0.1 + max(text_width(_said(row.entries[scheme]), SMALL, "bold") for row in rows)
+    numbers = 0.1 + max(text_width(_said(row.entries[scheme], unit), SMALL, "bold") for row in rows)
     width = (BODY - LABELS - numbers - APART * (len(schemes) - 1)) / len(schemes)
     for index, name in enumerate(schemes):
         left = LABELS + (width + APART) * index + (numbers if index else 0.0)
-        _plot(page, name, rows, (left, width), bottom, limits)
+        _plot(page, name, rows, (left, width), bottom, limits, unit)
     for row in rows:
         colour = _colour(row.entries[scheme])
         ink = {"color": MUTED} if colour == SEED_DOT else {"color": colour, "weight": "bold"}
-        said, right = _said(row.entries[scheme]), LABELS + width + numbers
+        said, right = _said(row.entries[scheme], unit), LABELS + width + numbers
         page.write(right, row.middle, said, ha="right", va="center", size=SMALL, **ink)
     return page.figure
 
@@ -123,17 +126,17 @@ def _colour(entry: Mapping[str, Any]) -> str:
     return BEST if real(entry.get("mean")) > 0.0 else LEVELS
 
 
-def _plot(page: Page, scheme: str, rows: list[Row], place: Pair, bottom: float, limits: Pair) -> None:
+def _plot(page: Page, scheme: str, rows: list[Row], place: Pair, bottom: float, limits: Pair, unit: Unit) -> None:
     (left, width), top = place, LEGEND + HEAD
-    ax = page.rows((left, top), (width, bottom - top), (bottom, top), 0.33, "points", limits)
+    ax = page.rows((left, top), (width, bottom - top), (bottom, top), 0.33, unit.amount, limits)
     ax.grid(axis="x", color=RULE, linewidth=0.5, alpha=0.6)
     page.write(left + width / 2, LEGEND + 0.2, scheme, ha="center", weight="bold")
     for row in rows:
         entry = row.entries[scheme]
         if math.isnan(three(entry)[0]):
             unknown(ax, row.middle, 0.98, ha="right", color=MUTED)
-        interval_mark(ax, row.middle, three(entry, 100.0), _colour(entry), size=5.5, solid_capstyle="butt")
+        interval_mark(ax, row.middle, three(entry, unit.scale), _colour(entry), size=5.5, solid_capstyle="butt")
 
 
-def _said(entry: Mapping[str, Any]) -> str:
-    return with_interval(three(entry), sign=True)
+def _said(entry: Mapping[str, Any], unit: Unit) -> str:
+    return unit.with_interval(three(entry), sign=True)

@@ -1,13 +1,13 @@
 """What the figure of the bit cliff shows, as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from quantstudy.show.values import Floats, three
-from quantstudy.words.figures.cliff import LIMITS, PARTS
+from quantstudy.words.figures.cliff import PARTS, limits
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -20,7 +20,7 @@ class Cliff:
     Attributes:
         part: its name in `PARTS`.
         bits: widths in ascending order, [widths].
-        curve: flip rates, [activations, widths, 3] (mean, lower end, upper end), NaN where there is none.
+        curve: flip rates, or PSNR lost, [activations, widths, 3] (mean, lower end, upper end), NaN where there is none.
         smallest: per limit and activation the entry of verdict.json: bits, low, high; None = more than 16 or unknown.
         deployable: the same for the allowed drop.
     """
@@ -33,7 +33,7 @@ class Cliff:
 
     @property
     def mean(self) -> Floats:
-        """Mean flip rates, [activations, widths]."""
+        """Means of the curve, [activations, widths]."""
         return self.curve[:, :, 0]
 
 
@@ -42,18 +42,21 @@ def cliffs(config: "StudyConfig", section: Mapping[str, Any]) -> list[Cliff]:
     names = config.activations
     points = [p["bits"] for part in section.values() for entry in part.values() for p in entry["curve"]]
     bits = np.unique(np.array(points, dtype=np.int64))
-    return [_cliff(part, section.get(part, {}), names, bits) for part in PARTS]
+    given = limits(config.ranked.disturbed)
+    return [_cliff(part, section.get(part, {}), names, bits, given) for part in PARTS]
 
 
-def _cliff(part: str, found: Mapping[str, Any], names: Sequence[str], bits: "np.ndarray[Any, Any]") -> Cliff:
+def _cliff(
+    part: str, found: Mapping[str, Any], names: Sequence[str], bits: "np.ndarray[Any, Any]", given: Iterable[str]
+) -> Cliff:
     nothing = {"bits": None, "low": None, "high": None}
     entries = [
-        found.get(name, {"curve": [], "smallest": dict.fromkeys(LIMITS, nothing), "deployable": nothing})
+        found.get(name, {"curve": [], "smallest": dict.fromkeys(given, nothing), "deployable": nothing})
         for name in names
     ]
     curve = np.full((len(names), len(bits), 3), np.nan)
     for row, entry in enumerate(entries):
         for point in entry["curve"]:
             curve[row, np.searchsorted(bits, point["bits"])] = three(point)
-    smallest = {limit: [entry["smallest"][limit] for entry in entries] for limit in LIMITS}
+    smallest = {limit: [entry["smallest"][limit] for entry in entries] for limit in given}
     return Cliff(part, bits, curve, smallest, [entry["deployable"] for entry in entries])

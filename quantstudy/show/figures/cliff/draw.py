@@ -1,4 +1,4 @@
-"""The bit cliff: from how many bits on quantization flips few pixels, for weights, activations and both."""
+"""The bit cliff: from how many bits on quantization does little damage, for weights, activations and both."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from quantstudy.show.canvas.page import BODY, Page, names_width, shortened
 from quantstudy.show.canvas.style import DEPLOYABLE, INK, SMALL, styled
 from quantstudy.show.figures.cliff.data import Cliff, cliffs
-from quantstudy.show.figures.cliff.panel import LINEAR, draw_curves, look_of, top_of
+from quantstudy.show.figures.cliff.panel import SCALES, draw_curves, look_of, top_of
 from quantstudy.words.figures import cliff as words
-from quantstudy.words.figures.cliff import LIMITS, PARTS
+from quantstudy.words.figures.cliff import PARTS
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -22,12 +22,13 @@ HEAD, PANEL, AXIS, TITLES, ROW, APART = 0.32, 3.8, 0.62, 0.5, 0.25, 0.3
 
 @styled
 def bit_cliff(run: "Run") -> Figure:
-    """Draw flip rate against bits, one panel per quantized part, one line and band (95 % interval) per activation.
+    """Draw flip rate, or PSNR lost, against bits: a panel per quantized part, a line and band (95 %) per activation.
 
-    The flip rate's axis is logarithmic down to 0.1 % and linear from there to zero. Below each panel: the smallest
-    width from which on at most 5 % and 1 % of the pixels flip, with its interval over seeds, and from which one on the
-    activation is deployable. The table's rows are the legend of the lines.
+    The axis is logarithmic down to `panel.SCALES` and linear from there to zero. Below each panel: the smallest width
+    from which on the damage is within either limit, with its interval over seeds, and from which one on the activation
+    is deployable. The table's rows are the legend of the lines.
     """
+    by = run.config.ranked.disturbed
     found = cliffs(run.config, run.verdict()["bit_cliff"])
     names = run.config.activations
     labels = names_width(names, 1.3)
@@ -41,18 +42,18 @@ def bit_cliff(run: "Run") -> Figure:
         table + TITLES + ROW * len(names),
         marked(title, run.verdict()["not_learned"]),
         words.reading(run.config),
-        words.caption(run.config, both.bits, LINEAR, undefined),
+        words.caption(run.config, both.bits, SCALES[by].linear, undefined),
     )
-    end = top_of([cliff.curve for cliff in found])
+    end = top_of([cliff.curve for cliff in found], by)
     for index, cliff in enumerate(found):
         start = left + (width + APART) * index
         page.heading(start, 0.1, PARTS[cliff.part])
         ax = page.axes(start, HEAD, width, PANEL)
-        draw_curves(ax, cliff.curve, cliff.bits, names, end, run.config.bits)
+        draw_curves(ax, cliff.curve, cliff.bits, names, end, run.config.bits, by)
         ax.tick_params(labelleft=index == 0)
         page.note(start + width / 2, HEAD + PANEL + 0.36, "bits", ha="center")
         _columns(page, run, cliff, start, width, table)
-    page.note(left - 0.12, 0.1, "flip rate", ha="right")
+    page.note(left - 0.12, 0.1, words.MEASURES[by][1], ha="right")
     for row, name in enumerate(names):
         middle = table + TITLES + ROW * (row + 0.5)
         look = look_of(row)
@@ -67,10 +68,11 @@ def _columns(page: Page, run: "Run", cliff: Cliff, left: float, width: float, to
     widest = int(cliff.bits[-1]) if cliff.bits.size else 0
     last = cliff.mean[:, -1] if widest else np.full(len(run.config.activations), np.nan)
     page.note(left, top + 0.1, words.heading(cliff.part))
-    columns = [(f"flips ≤ {words.rate(rate)}", cliff.smallest[limit]) for limit, rate in LIMITS.items()]
+    by = run.config.ranked.disturbed
+    columns = [(words.column(by, limit), cliff.smallest[key]) for key, limit in words.limits(by).items()]
     columns.append(("deployable", cliff.deployable))
     for column, (head, entries) in enumerate(columns):
-        start, flips = left + width * column / len(columns), column < len(LIMITS)
+        start, flips = left + width * column / len(columns), column < len(columns) - 1
         page.heading(start, top + TITLES - 0.14, head, size=SMALL)
         for row, (entry, rate) in enumerate(zip(entries, last, strict=True)):
             middle = top + TITLES + ROW * (row + 0.5)

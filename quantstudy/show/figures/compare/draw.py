@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from quantstudy.judge.verdict import FLOAT
+from quantstudy.judge.compare import FLOAT
 from quantstudy.show.canvas.marks import Pair, dash, interval_mark
 from quantstudy.show.canvas.page import BODY, Page, line_height, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, BEST, LEVELS, MUTED, SEED_DOT, SMALL, styled

@@ -9,7 +9,7 @@ from quantstudy.judge.flips import reference
 from quantstudy.judge.statistics.paired import Intervals, mean_interval
 from quantstudy.quantize.scheme import schemes_for
 from quantstudy.show.values import SIMULATED, TORCHAO, Floats, difference, seed_values
-from quantstudy.words.figures.decision import METRICS, SAME, Cell, alike, cell
+from quantstudy.words.figures.decision import SAME, Cell, alike, cell, unit_for
 from quantstudy.words.numbers import decimals
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Panel:
-    """One metric at one width; `places` is how many decimals its percentages have."""
+    """One metric at one width; `places` is how many decimals its numbers have."""
 
     metric: str
     bits: int
@@ -67,11 +67,12 @@ class Panel:
 
 
 def panels(run: "Run") -> list[Panel]:
-    """Return the panels of a run: flip rate and accuracy drop for each width, those asked for first; none is empty."""
-    values = seed_values(run, run.summaries(), METRICS)
+    """Return the panels of a run: what changes and what is lost per width, those asked for first; none is empty."""
+    metrics = run.config.ranked.disturbed, run.config.ranked.drop
+    values = seed_values(run, run.summaries(), metrics)
     made = []
     for bits in run.config.bit_widths:
-        for metric in METRICS:
+        for metric in metrics:
             columns = [
                 Column(str(scheme), backend, found, mean_interval(found), difference(run, found))
                 for backend in (SIMULATED, TORCHAO)
@@ -79,12 +80,12 @@ def panels(run: "Run") -> list[Panel]:
                 if (found := values.get((metric, str(scheme), backend))) is not None
             ]
             if columns:
-                made.append(_finished(Panel(metric, bits, _places(columns), tuple(columns)), run))
+                made.append(_finished(Panel(metric, bits, _places(columns, metric), tuple(columns)), run))
     return made
 
 
-def _places(columns: list[Column]) -> int:
-    return decimals(100.0 * value for c in columns for value in (*c.rate.mean, *c.excess.mean))
+def _places(columns: list[Column], metric: str) -> int:
+    return decimals(unit_for(metric).scale * value for c in columns for value in (*c.rate.mean, *c.excess.mean))
 
 
 def _finished(panel: Panel, run: "Run") -> Panel:

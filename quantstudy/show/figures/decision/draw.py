@@ -1,4 +1,4 @@
-"""The decision heatmap: which activation flips fewer pixels than the reference, per scheme and backend.
+"""The decision heatmap: which activation flips fewer pixels, or loses less, than the reference, by scheme and backend.
 
 Raw rates are «all red» at few bits, and the scheme hides the activation. So the colour is the excess over a reference
 activation on one diverging scale per scheme, and the text gives the rate and the paired difference with its interval.
@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from quantstudy.judge.flips import reference
+from quantstudy.judge.flips import SECTIONS, reference
 from quantstudy.show.canvas.marks import tiles, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
 from quantstudy.show.canvas.style import DIVERGING, INK, SMALL, ink_on, styled
@@ -20,8 +20,8 @@ from quantstudy.show.figures.decision.data import Column, Panel, panels
 from quantstudy.show.figures.decision.forest import draw_forest
 from quantstudy.show.values import SIMULATED, TORCHAO, not_learned
 from quantstudy.words.figures import decision as words
-from quantstudy.words.figures.decision import METRICS, SAME
-from quantstudy.words.numbers import number
+from quantstudy.words.figures.decision import SAME
+from quantstudy.words.things import things_of, unit_of
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -38,26 +38,27 @@ BACKENDS = ((SIMULATED, 1.0), (TORCHAO, 0.62))
 
 @styled
 def heatmap_decision(run: "Run") -> Figure:
-    """Draw activation × (scheme, backend): flip rate and accuracy drop, coloured by the excess over the reference."""
-    names = run.config.activations
+    """Draw activation × (scheme, backend): what changes and what is lost, coloured by the excess over the reference."""
+    names, disturbed = run.config.activations, run.config.ranked.disturbed
     labels = names_width(names, 1.48) + 0.12
     parts = [_fitted(panel, labels) for panel in panels(run)]
     height = HEAD + ROW * len(names) + FOOT
     scheme, base = run.config.focus_scheme, reference(names)
-    focus = next((p for p in parts if p.metric == "flip_rate" and p.bits == run.config.focus_bits and p.focus), None)
+    focus = next((p for p in parts if p.metric == disturbed and p.bits == run.config.focus_bits and p.focus), None)
     rates, places = ([], 1) if focus is None or focus.focus is None else (focus.focus.rate.mean.tolist(), focus.places)
-    flips = run.verdict()["schemes"].get(scheme, {}).get("flips", {})
+    flips = run.verdict()["schemes"].get(scheme, {}).get(SECTIONS[disturbed], {})
     page = Page(
         SCALE + height * max(1, len(parts)),
         marked(words.title(run.config, rates, places, flips), not_learned(run)),
-        words.reading(run.config.seeds, base),
+        words.reading(run.config.seeds, base, unit_of(run.config)),
         words.caption(run.config.seeds, sum(panel.undefined for panel in parts)),
     )
     page.scale(labels, 0.15, DIVERGING, words.ends(base))
+    things = things_of(run.config)
     with page.draft():
         for index, panel in enumerate(parts):
             top = SCALE + height * index
-            page.heading(0.0, top + 0.1, f"{panel.bits} bits: {METRICS[panel.metric]}")
+            page.heading(0.0, top + 0.1, f"{panel.bits} bits: {words.heading(panel.metric, things)}")
             page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
             right = _cells(page, panel, labels, top)
             if panel.focus is not None and BODY - right - 0.3 > NARROWEST:
@@ -106,7 +107,8 @@ def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, f
         middle = left + width * (index + 0.5)
         page.heading(middle, top + 0.57, column.scheme, size=SMALL, ha="center")
         if backend == SIMULATED and column.end:
-            page.note(middle, top + 0.73, f"colour ±{number(100.0 * column.end, panel.places)}", ha="center")
+            end = words.unit_for(panel.metric).number(column.end, panel.places)
+            page.note(middle, top + 0.73, f"colour ±{end}", ha="center")
         for row, (first, second) in enumerate(column.cells):
             shade = column.shades[row]
             ink = INK if np.isnan(shade) else ink_on(DIVERGING(0.5 + 0.5 * shade))
@@ -119,7 +121,8 @@ def _write_columns(page: Page, panel: Panel, backend: str, place: tuple[float, f
 def _forest(page: Page, panel: Panel, column: Column, left: float, top: float, base: int) -> None:
     """Draw one grey dot per seed, the mean and its interval, on the heatmap's rows; a dashed line at the reference."""
     rows = len(column.values)
-    unit = "%" if panel.metric == "flip_rate" else "points"
-    ax = page.rows((left, top + HEAD), (BODY - left, ROW * rows), (rows, 0.0), 0.55, unit)
-    draw_forest(ax, column.values, column.rate, base)
+    unit = words.unit_for(panel.metric)
+    below = words.AXES.get(panel.metric, unit.amount)
+    ax = page.rows((left, top + HEAD), (BODY - left, ROW * rows), (rows, 0.0), 0.55, below)
+    draw_forest(ax, column.values, column.rate, base, unit.scale)
     page.heading(left, top + 0.57, f"{column.scheme}, every seed", size=SMALL)

@@ -15,6 +15,7 @@ from quantstudy.show.values import Floats, layer_values, not_learned
 from quantstudy.words.figures import fold_noise as words
 from quantstudy.words.figures.fold_noise import VIEWS
 from quantstudy.words.numbers import number
+from quantstudy.words.things import things_of
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def heatmap_folds(run: "Run") -> Figure:
     high = high if high > low else low + 1.0
     scheme = run.config.focus_scheme
     title = marked(words.title(scheme, names, table.get(("accumulated", scheme))), not_learned(run))
-    page = Page(SCALE + height * len(strips), title, words.reading(run.config.seeds), words.caption(undefined))
+    reading = words.reading(run.config.seeds, things_of(run.config).over)
+    page = Page(SCALE + height * len(strips), title, reading, words.caption(undefined))
     with page.draft():
         for index, (view, group) in enumerate(strips):
             top = SCALE + height * index

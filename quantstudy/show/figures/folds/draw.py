@@ -10,15 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from quantstudy.show.canvas.marks import hatched, write_in
+from quantstudy.show.canvas.marks import Pair, hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, wrap
-from quantstudy.show.canvas.style import DIVERGING, MUTED, RULE, SEQUENTIAL, SMALL, styled
+from quantstudy.show.canvas.style import DIVERGING, INK, MUTED, RULE, SEQUENTIAL, SMALL, styled
+from quantstudy.show.figures.maps.layout import panel_size
 from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
     from quantstudy.records.run import Run
 
 Maps = dict[str, NDArray[Any]]
@@ -60,41 +62,46 @@ def folds(run: "Run") -> Figure:
     part of its sum. The share of the sum is printed for each. A network without a live neuron there has no chain.
     """
     stored = run.maps()
-    chains = {name: chain(stored, name) for name in run.config.activations}
+    chains = {name: chain(stored, name, run.config) for name in run.config.activations}
     depth = len(run.config.hidden)
     across = min(len(chains), 3 if depth <= 3 else 2 if depth == 4 else 1)
     width = (BODY - LABELS - APART * (across - 1)) / across
-    side = min(LARGEST, width / depth - GAP)
-    block = HEAD + 3 * (side + GAP) + UNDER + BETWEEN
+    size = wide, high = panel_size(min(LARGEST, width / depth - GAP), _shape(stored, run.config))
+    block = HEAD + 3 * (high + GAP) + UNDER + BETWEEN
     limit = _limit(chains)
     errors = {name: links[-1].error for name, links in chains.items() if links}
     title = marked(words.title(errors, run.config.focus_scheme), not_learned(run))
     seed = shown_seed(run)
-    texts = title, words.reading(seed), words.caption(seed, run.config.seeds)
+    texts = title, words.reading(seed, run.config), words.caption(seed, run.config)
     page = Page(STRIP + block * -(-len(chains) // across), *texts)
-    _scales(page, limit)
+    if not run.config.has_curve:
+        _scales(page, limit)
     for index, (name, links) in enumerate(chains.items()):
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)
         page.heading(left, top + 0.02, name, va="baseline")
         if index % across == 0:
             for row, word in enumerate(("float", run.config.focus_scheme, "difference")):
-                page.note(left - 0.08, top + HEAD + (side + GAP) * row + side / 2, word, ha="right")
-        ax = page.axes(left, top + HEAD, depth * (side + GAP), 3 * (side + GAP) + UNDER, bare=True)
+                page.note(left - 0.08, top + HEAD + (high + GAP) * row + high / 2, word, ha="right")
+        ax = page.axes(left, top + HEAD, depth * (wide + GAP), 3 * (high + GAP) + UNDER, bare=True)
         for link in links:
-            _draw_link(ax, link, side, limit)
+            _draw_link(ax, link, size, limit)
         if len(links) < depth:
-            _draw_dead(ax, (depth - len(links)) * (side + GAP) - GAP, 3 * (side + GAP) - GAP, words.dead(len(links)))
+            _draw_dead(ax, (depth - len(links)) * (wide + GAP) - GAP, 3 * (high + GAP) - GAP, words.dead(len(links)))
     return page.figure
 
 
-def chain(stored: Maps, name: str) -> list[Link]:
-    """Return the folds of an activation's chain from the first layer to the last; empty if the network is dead."""
+def chain(stored: Maps, name: str, config: "StudyConfig") -> list[Link]:
+    """Return the folds of an activation's chain from the first layer to the last; empty if the network is dead.
+
+    Where they are curves their points come in the order of x.
+    """
     parts = [stored[f"{name}/chain/{part}"] for part in ("layer", "neuron", "share", "float", "quantized")]
     links = []
     for layer, neuron, share, plane, quantized in zip(*parts, strict=True):
         low, high = float(plane.min()), float(plane.max())
         reach = (high - low) or 1.0
-        scaled = ((part.astype(np.float64) - low) / reach for part in (plane, quantized))
+        order = np.argsort(stored[f"{name}/x"].ravel(), kind="stable") if config.has_curve else slice(None)
+        scaled = ((part[..., order].astype(np.float64) - low) / reach for part in (plane, quantized))
         links.append(Link(int(layer), int(neuron), float(share), *scaled))
     return links[::-1]
 
@@ -107,25 +114,41 @@ def _limit(chains: dict[str, list[Link]]) -> float:
     return max(0.05, float(np.ceil(20.0 * np.quantile(np.concatenate(planes), 0.99)) / 20.0))
 
 
-def _draw_link(ax: Axes, link: Link, side: float, limit: float) -> None:
-    top, left = ax.get_ylim()[1], (side + GAP) * link.layer
+def _shape(stored: Maps, config: "StudyConfig") -> tuple[int, ...]:
+    """Return rows and columns of a panel: those of the plane, for curves twice as many columns."""
+    return (1, 2) if config.has_curve else stored[f"{config.activations[0]}/target"].shape[:2]
+
+
+def _draw_link(ax: Axes, link: Link, size: Pair, limit: float) -> None:
+    (wide, high), top = size, ax.get_ylim()[1]
+    left = (wide + GAP) * link.layer
     pictures = (
         (link.float_plane, SEQUENTIAL, 0.0, 1.0),
         (link.quantized, SEQUENTIAL, 0.0, 1.0),
         (link.difference, DIVERGING, -limit, limit),
     )
-    for row, (plane, colours, low, high) in enumerate(pictures):
-        bottom = top - (side + GAP) * row - side
-        box = (left, left + side, bottom, bottom + side)
-        pixels = _coloured(plane, colours, low, high)
-        ax.imshow(pixels, extent=box, origin="lower", aspect="auto", interpolation="nearest")
-        if row == 2:
-            ax.add_patch(Rectangle((left, bottom), side, side, fill=False, edgecolor=RULE, linewidth=0.6))
-    middle = left + side / 2
+    for row, (plane, colours, low, end) in enumerate(pictures):
+        bottom = top - (high + GAP) * row - high
+        if len(plane) == 1:
+            _draw_curve(ax, plane[0], (left, bottom), size, (low, end))
+        else:
+            box = (left, left + wide, bottom, bottom + high)
+            pixels = _coloured(plane, colours, low, end)
+            ax.imshow(pixels, extent=box, origin="lower", aspect="auto", interpolation="nearest")
+        if row == 2 or len(plane) == 1:
+            ax.add_patch(Rectangle((left, bottom), wide, high, fill=False, edgecolor=RULE, linewidth=0.6))
+    middle = left + wide / 2
     error = f"mean {percent(link.error)}"
-    write_in(ax, middle, top - 3 * (side + GAP) - 0.07, error, color=MUTED)
+    write_in(ax, middle, top - 3 * (high + GAP) - 0.07, error, color=MUTED)
     said = words.fold(link.layer, link.neuron, link.share)
     write_in(ax, middle, top + 0.06, said, va="bottom", linespacing=1.1)
+
+
+def _draw_curve(ax: Axes, values: NDArray[np.float64], corner: Pair, size: Pair, ends: Pair) -> None:
+    """Draw values over their places in a box; `ends` are those of its height, what lies beyond is cut off."""
+    shares = np.clip((values - ends[0]) / (ends[1] - ends[0]), 0.0, 1.0)
+    across = np.linspace(0.0, 1.0, len(values))
+    ax.plot(corner[0] + size[0] * across, corner[1] + size[1] * shares, color=INK, linewidth=1.0)
 
 
 def _coloured(plane: Plane, colours: Any, low: float, high: float) -> NDArray[np.uint8]:

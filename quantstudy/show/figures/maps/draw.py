@@ -1,5 +1,6 @@
-"""The decision maps of one seed: the target, and of each activation float and every scheme of the widths asked for."""
+"""What networks draw, of one seed: decision maps of two classes here, pictures and curves in files of their own."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -9,8 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from quantstudy.quantize.scheme import schemes_for
-from quantstudy.show.canvas.marks import Mark, hatched, swatch, write_in
+from quantstudy.show.canvas.marks import Mark, Pair, hatched, swatch, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, own_axes, wrap
 from quantstudy.show.canvas.style import (
     BASE,
@@ -25,86 +25,82 @@ from quantstudy.show.canvas.style import (
     rgb,
     styled,
 )
+from quantstudy.show.figures.maps.curves import curves
+from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, panel_size
+from quantstudy.show.figures.maps.pictures import pictures
 from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import maps as words
-from quantstudy.words.numbers import percent
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
-
-Maps = dict[str, NDArray[Any]]
-
-HEAD, UNDER, GAP = 0.32, 0.27, 0.08
-"""Inches: column names, the line under each panel, the gap between panels."""
-MOST_COLUMNS = 9
-"""Panels side by side; beyond two widths each width gets a block of its own."""
 
 COLOURS = rgb([SEA, ISLAND, BECAME_ISLAND, BECAME_SEA])
 
 
 @styled
 def maps(run: "Run") -> Figure:
-    """Draw the target, and in rows of activations the decision in float and with each scheme of the widths asked for.
+    """Draw what the networks of one seed have learnt: `pictures`, `curves` or, of two classes on a plane, decisions.
 
-    Pixels that flip between float and quantized are sand (sea → island) and shallow water (island → sea). The black
-    line is the float decision boundary (logit = 0), the white one the quantized; y points upwards.
+    Decisions: the target, and in rows of activations float and each scheme of the widths asked for. Pixels that flip
+    between float and quantized are sand (sea → island) and shallow water (island → sea). The black line is the float
+    decision boundary (logit = 0), the white one the quantized; y points upwards.
     """
     stored = run.maps()
-    blocks = _blocks(run.config.bits)
     names = run.config.activations
+    if run.config.has_curve:
+        return curves(run)
+    if f"{names[0]}/float/logit" not in stored:
+        return pictures(run)
+    shown = blocks(run.config.bits)
     labels = names_width(names, 1.38, "bold") + 0.12
-    size = min(1.75, (BODY - labels) / max(map(len, blocks)) - GAP)
-    row = size + UNDER
+    side = min(1.75, (BODY - labels) / max(map(len, shown)) - GAP)
+    size = wide, high = panel_size(side, stored[f"{names[0]}/target"].shape)
+    row = high + UNDER
     top = HEAD + row + 0.2
-    title = marked(words.title(_rates(run, stored), run.config.focus_scheme), not_learned(run))
+    title = marked(words.title(_rates(run, stored), run.config), not_learned(run))
     seed = shown_seed(run)
-    texts = title, words.reading(seed), words.caption(seed, run.config.seeds)
-    page = Page(top + len(blocks) * (HEAD + row * len(names) + 0.15), *texts)
-    page.heading(labels + size / 2, 0.16, "target", size=BASE, ha="center")
-    _target(page.axes(labels, HEAD, size, row, bare=True), stored[f"{names[0]}/target"], size)
-    _legend(page, labels + size + 0.4, HEAD + size / 2)
-    for columns in blocks:
+    texts = title, words.reading(seed, run.config), words.caption(seed, run.config)
+    page = Page(top + len(shown) * (HEAD + row * len(names) + 0.15), *texts)
+    page.heading(labels + wide / 2, 0.16, "target", size=BASE, ha="center")
+    target = stored[f"{names[0]}/target"]
+    _target(page.axes(labels, HEAD, wide, row, bare=True), target, size, words.share(run.config, float(target.mean())))
+    _legend(page, labels + wide + 0.4, HEAD + high / 2, words.kinds(run.config))
+    for columns in shown:
         for index, column in enumerate(columns):
-            page.heading(labels + (size + GAP) * index + size / 2, top + 0.16, column, size=BASE, ha="center")
+            page.heading(labels + (wide + GAP) * index + wide / 2, top + 0.16, column, size=BASE, ha="center")
         ax = page.axes(labels, top + HEAD, BODY - labels, row * len(names), bare=True)
         for place, name in enumerate(names):
-            middle = top + HEAD + row * place + size / 2
-            shown = wrap(name, labels - 0.12, BASE, "bold")
-            page.write(labels - 0.12, middle, shown, ha="right", weight="bold")
-            _row(ax, stored, name, columns, (size, row * (len(names) - place) - size))
+            middle = top + HEAD + row * place + high / 2
+            page.write(labels - 0.12, middle, wrap(name, labels - 0.12, BASE, "bold"), ha="right", weight="bold")
+            _row(ax, stored, name, columns, size, row * (len(names) - place) - high)
         top += HEAD + row * len(names) + 0.15
     return page.figure
 
 
-def _blocks(bits: tuple[int, ...]) -> list[list[str]]:
-    schemes = [[str(scheme) for scheme in schemes_for(width)] for width in bits]
-    together = ["float", *(scheme for part in schemes for scheme in part)]
-    return [together] if len(together) <= MOST_COLUMNS else [["float", *part] for part in schemes]
+def _target(ax: Axes, target: NDArray[Any], size: Pair, under: str) -> None:
+    wide, high = size
+    plot_decision(target, ax, outlines=False, box=(0.0, wide, UNDER, UNDER + high))
+    write_in(ax, wide / 2, UNDER - 0.11, under, color=MUTED)
 
 
-def _target(ax: Axes, target: NDArray[Any], size: float) -> None:
-    plot_decision(target, ax, outlines=False, box=(0.0, size, UNDER, UNDER + size))
-    write_in(ax, size / 2, UNDER - 0.11, f"{percent(float(target.mean()), 0)} islands", color=MUTED)
-
-
-def _row(ax: Axes, stored: Maps, name: str, columns: list[str], place: tuple[float, float]) -> None:
-    size, bottom = place
+def _row(ax: Axes, stored: Maps, name: str, columns: list[str], size: Pair, bottom: float) -> None:
+    wide, high = size
     target, logit = stored[f"{name}/target"].astype(bool), stored[f"{name}/float/logit"]
     for index, column in enumerate(columns):
-        left = (size + GAP) * index
-        box = (left, left + size, bottom, bottom + size)
+        left = (wide + GAP) * index
+        box = (left, left + wide, bottom, bottom + high)
         quantized = None if column == "float" else stored.get(f"{name}/{column}/logit")
         finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
         if not finite or (quantized is None and column != "float"):
-            hatched(ax, (left, bottom), size, size, edgecolor=RULE)
+            hatched(ax, (left, bottom), wide, high, edgecolor=RULE)
             under = "n/a" if finite else "not finite"
         else:
             plot_decision(logit, ax, quantized=quantized, box=box)
             same = (logit > 0) == (target if quantized is None else quantized > 0)
             what, where = ("accuracy", same) if quantized is None else ("flips", ~same)
-            under = f"{what} {percent(float(where.mean()))}"
-        write_in(ax, left + size / 2, bottom - 0.11, under, color=MUTED)
+            under = words.under(what, float(where.mean()))
+        write_in(ax, left + wide / 2, bottom - 0.11, under, color=MUTED)
 
 
 def flips(logit: NDArray[Any], quantized: NDArray[Any]) -> NDArray[np.uint8]:
@@ -128,7 +124,7 @@ def plot_decision(
     """Draw a decision map, y upwards: red islands where the logit is above 0, blue sea elsewhere.
 
     Args:
-        logit: `[N, N]`, row-major y then x, the first row is y = −1; booleans (a target) are 1 on islands.
+        logit: `[rows, columns]`, row-major y then x, the first row is the lowest; booleans (a target) are 1 on islands.
         ax: where; None is a figure of its own.
         quantized: the same network's logits once it is quantized. Pixels that change class are sand (became island)
             and shallow water (became sea), and its boundary is white.
@@ -160,11 +156,11 @@ def _outline(ax: Axes, logit: NDArray[Any], box: tuple[float, float, float, floa
     ax.add_collection(LineCollection(placed, colors=colour, linewidths=width), autolim=False)
 
 
-def _legend(page: Page, left: float, middle: float) -> None:
+def _legend(page: Page, left: float, middle: float, kinds: Sequence[str]) -> None:
     colours = ISLAND, SEA, BECAME_ISLAND, BECAME_SEA
     areas = [swatch(colour, 0.28, 0.18, edgecolor=MUTED, linewidth=0.5) for colour in colours]
     marks = [*areas, _line(FLOAT_LINE), _line(QUANTIZED_LINE)]
-    for index, kind in enumerate(zip(marks, words.KINDS, strict=True)):  # two in a row
+    for index, kind in enumerate(zip(marks, kinds, strict=True)):  # two in a row
         page.legend([kind], left + 1.8 * (index % 2), middle + 0.36 * (index // 2 - 1))
 
 

@@ -17,7 +17,7 @@ from quantstudy.show.figures.placement.panels import LEGEND, draw_cells, grid_of
 from quantstudy.show.values import Floats
 from quantstudy.words.figures import placement as words
 from quantstudy.words.numbers import plural
-from quantstudy.words.placement import FACTORS, finding
+from quantstudy.words.placement import finding
 from quantstudy.words.regret import amount
 from quantstudy.words.verdict import marked
 
@@ -32,7 +32,7 @@ NUMBER, BAR, GROUP = 0.42, 1.3, 0.16
 
 @styled
 def placement(run: "Run") -> Figure:
-    """Draw activation × setting at wBaB of the first width: what each loses in the mean, and points behind the best.
+    """Draw activation × setting at wBaB of the first width: what each loses in the mean, and how far it is behind.
 
     Reads `verdict["placement"][scheme]`; where that is missing or holds no setting the page says so in one line.
     """
@@ -41,13 +41,13 @@ def placement(run: "Run") -> Figure:
     table = table_of(scheme, section, run.config)
     if not table.settings:
         return Page(0.0, *words.without(scheme)).figure
-    grid, seeds = grid_of(table), run.config.seeds
+    grid = grid_of(table)
     losses = HEAD + ROW * len(table.names) + APART
     page = Page(
         losses + LEGEND + grid.height,
         marked(finding(run.config, section), run.verdict()["not_learned"]),
-        words.reading(scheme, seeds),
-        words.caption(table.settings),
+        words.reading(run.config),
+        words.caption(run.config, table.settings),
     )
     _losses(page, table)
     draw_cells(page, table, grid, losses)
@@ -56,7 +56,7 @@ def placement(run: "Run") -> Figure:
 
 def _losses(page: Page, table: Table) -> None:
     labels = names_width(table.names, 1.45) + 0.12
-    kinds = [(swatch(BARS, 0.3, 0.18, alpha=0.45), words.LOST)]
+    kinds = [(swatch(BARS, 0.3, 0.18, alpha=0.45), words.lost(table.unit))]
     if table.seeds > 1:
         kinds.append((strokes(0.42, ([0.0, 0.34], [0.0, 0.0], {"color": INK, "linewidth": 1.6})), words.INTERVAL))
     page.legend(kinds, page.heading(0.0, 0.1, words.QUESTION) + 0.35, 0.1, 0.28)
@@ -65,13 +65,13 @@ def _losses(page: Page, table: Table) -> None:
     _column(page, table.lost[:, 0], _longest(table.lost), (labels + NUMBER, BAR), beside=NUMBER)
     _intervals(page, table, labels + NUMBER)
     left = labels + NUMBER + BAR + GROUP
-    groups = {key: list(table.lost_by[key]) for key in FACTORS}
+    groups = {key: list(table.lost_by[key]) for key in table.factors}
     width = (BODY - left - GROUP * (len(groups) - 1)) / sum(map(len, groups.values()))
     longest = max(_longest(lost) for by_level in table.lost_by.values() for lost in by_level.values())
     for key, levels in groups.items():
-        page.heading(left, 0.5, FACTORS[key].head, size=SMALL, va="baseline")
+        page.heading(left, 0.5, table.factors[key].head, size=SMALL, va="baseline")
         for level in levels:
-            page.note(left, 0.74, FACTORS[key].levels[level].head, va="baseline")
+            page.note(left, 0.74, table.factors[key].levels[level].head, va="baseline")
             _column(page, table.lost_by[key][level], longest, (left, width - 0.08))
             left += width
         left += GROUP

@@ -13,7 +13,6 @@ from quantstudy.show.canvas.style import BASE, INK, LEVELS, MISSING, SEQUENTIAL,
 from quantstudy.show.figures.placement.data import Table
 from quantstudy.words.figures import placement as words
 from quantstudy.words.numbers import number
-from quantstudy.words.placement import FACTORS
 
 LEGEND, CELL, APART = 0.86, 0.25, 0.25
 """Inches: heading and legend, one setting, between panels."""
@@ -21,8 +20,10 @@ NARROWEST, WIDEST, NUMBERED = 0.135, 1.0, 0.36
 """Inches: columns of panels that stand side by side are no narrower, none is wider, and from here on numbers fit."""
 ROWS = {False: "float", True: "quantized"}
 """Levels that are called otherwise left of the rows than in the shares."""
-LABELS = {"coordinates": (0.0, "coordinates"), "observer": (0.98, "ranges"), "granularity": (1.72, "scale per")}
-"""What is written left of the rows: its left edge in inches, and what stands above."""
+LABELS = {"coordinates": 0.0, "observer": 0.98, "granularity": 1.72}
+"""What is written left of the rows: its left edge in inches."""
+HEADS = {"observer": "ranges", "granularity": "scale per"}
+"""What stands above them; above the first the inputs."""
 CHOICE = ("weight_observer", *LABELS)
 """What tells rows apart."""
 EDGE = 2.5
@@ -86,18 +87,18 @@ def grid_of(table: Table) -> Grid:
 
 def draw_cells(page: Page, table: Table, grid: Grid, top: float) -> None:
     """Draw heading, legend and panels, `LEGEND` + `grid.height` inches high, from `top` on."""
-    page.heading(0.0, top + 0.1, words.SETTINGS)
+    page.heading(0.0, top + 0.1, words.settings_heading(table.unit))
     _legend(page, table, grid, top + 0.44)
     for index, level in enumerate(table.levels("placement")):
         down, right = (grid.step * index, 0.0) if grid.stacked else (0.0, grid.step * index)
         if right == 0.0:
-            _labels(page, grid, top + LEGEND + down)
+            _labels(page, table, grid, top + LEGEND + down)
         _panel(page, table, grid, level, (EDGE + right, top + LEGEND + down))
 
 
 def _legend(page: Page, table: Table, grid: Grid, line: float) -> None:
     beyond = bool((table.behind > table.end).any())
-    left = page.scale(0.0, line, SEQUENTIAL, (words.farthest(table.end, beyond=beyond), "0"), 1.4, 0.1)
+    left = page.scale(0.0, line, SEQUENTIAL, (words.farthest(table.end, table.unit, beyond=beyond), "0"), 1.4, 0.1)
     left += 0.45 - text_width("0", SMALL)
     kinds = [(_ring(INK, INK), "best"), (_ring("none", INK), "tied with it")][: 1 if table.seeds == 1 else 2]
     if table.default.any():
@@ -114,17 +115,18 @@ def _ring(fill: str, edge: str) -> Mark:
     return dot(0.0, 0.12, markersize=4.3, zorder=2.5, **look)
 
 
-def _labels(page: Page, grid: Grid, top: float) -> None:
+def _labels(page: Page, table: Table, grid: Grid, top: float) -> None:
     """Write each choice once beside the rows that share it, with a hairline wherever one of them changes."""
     top += grid.head
     for row, (one, before) in enumerate(zip(grid.choices[1:], grid.choices, strict=False), start=1):
         if one[0] != before[0]:
             page.note(0.0, top + grid.line(row) - 0.08, words.UNCLIPPED, va="baseline")
-    for place, (key, (left, head)) in enumerate(LABELS.items(), start=1):
-        page.note(left, top - 0.08, head, va="baseline")
+    heads = {"coordinates": table.factors["coordinates"].head.removesuffix(" too"), **HEADS}
+    for place, (key, left) in enumerate(LABELS.items(), start=1):
+        page.note(left, top - 0.08, heads[key], va="baseline")
         for _, same in groupby(enumerate(grid.choices), key=lambda row: row[1][: place + 1]):
             (start, one), *_, (end, _) = [*(rows := list(same)), rows[-1]]
-            text = ROWS.get(one[place]) or FACTORS[key].levels[one[place]].head
+            text = ROWS.get(one[place]) or table.factors[key].levels[one[place]].head
             page.write(left, top + (grid.line(start) + grid.line(end) + CELL) / 2, text, size=SMALL)
             if place < 3 and start and one[0] == grid.choices[start - 1][0]:
                 page.rule(top + grid.line(start), left)

@@ -15,6 +15,7 @@ from quantstudy.show.canvas.style import BARS, BARS_BEHIND, LEVELS, MUTED, RULE,
 from quantstudy.show.figures.ranges.data import Histogram, histograms, levels_of, mean, outputs_of
 from quantstudy.show.values import Floats, layer_values, not_learned, padded, require, shown_seed
 from quantstudy.words.figures import ranges as words
+from quantstudy.words.things import things_of
 from quantstudy.words.verdict import marked
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def ranges(run: "Run") -> Figure:
     used = {name: mean(entropy[:, place]) for place, name in enumerate(names)}
     known = {name: value for name, value in used.items() if not np.isnan(value)}
     title = marked(words.title(known, scheme, bits), not_learned(run))
-    reading = words.reading(scheme, as_bar=2**bits > MOST_LINES)
+    reading = words.reading(scheme, as_bar=2**bits > MOST_LINES, over=things_of(run.config).over)
     seed = shown_seed(run)
-    page = Page(TOP + row * len(names), title, reading, words.caption(seed, seeds))
+    page = Page(TOP + row * len(names), title, reading, words.caption(seed, seeds, run.config.ranked.disturbed))
     _legend(page, left, words.outputs(seed, seeds), scheme, 2**bits)
     for layer in range(layers):
         page.write(left + (width + apart) * layer + width / 2, TOP - 0.15, f"layer {layer}", ha="center", weight="bold")

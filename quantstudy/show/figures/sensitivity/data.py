@@ -19,11 +19,11 @@ VIEWS = ("shapley", "isolated", "all_but_one", "accumulated")
 
 @dataclass(frozen=True)
 class Parts:
-    """One scheme; every last axis is (mean, lower end, upper end), a fraction of the pixels, NaN where there is none.
+    """One scheme; every last axis is (mean, lower end, upper end), a fraction or dB, NaN where there is none.
 
     Attributes:
         scheme: its name.
-        total: flip rates with all layers quantized, [activations, 3].
+        total: damage with all layers quantized, [activations, 3].
         views: per name in `VIEWS`, [activations, layers, 3].
         rank: 1 = the largest Shapley share, [activations, layers]; NaN where a layer has no share.
         largest: layer with the largest share per activation, None where there is none or several.
