@@ -68,6 +68,7 @@ class Data:
     plane: tuple[int, int] | None = None
     inputs: tuple[str, ...] = ("x", "y")
     classes: tuple[str, ...] = ()
+    peak: float | None = None
     shift: "NDArray[np.float64] | None" = None
     scale: "NDArray[np.float64] | None" = None
 
