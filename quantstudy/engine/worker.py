@@ -177,7 +177,7 @@ def quantize(
 
 def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
     """Return what torchao gives where measured and then at the held-out points, None where it would give garbage."""
-    points = on.maps.points if on.heldout is None else torch.cat([on.maps.points, on.heldout.points], dim=-1)
+    points = on.maps.points if on.heldout is None else _both(on.maps.points, on.heldout.points)
     if on.stack.inputs == 1:
         notify(NARROW)
         return None
@@ -185,6 +185,14 @@ def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
         notify(INEXACT)
         return None
     return run_torchao(on.stack, plan, points)
+
+
+def _both(measured: torch.Tensor, heldout: torch.Tensor) -> torch.Tensor:
+    """Return points behind points: [in, points] if all networks share both, else [models, in, points]."""
+    if measured.dim() != heldout.dim():
+        models = len(measured if measured.dim() == 3 else heldout)
+        measured, heldout = (part.expand(models, -1, -1) for part in (measured, heldout))
+    return torch.cat([measured, heldout], dim=-1)
 
 
 def prepare_to_measure() -> None:

@@ -97,8 +97,10 @@ class Subject:
 
     def calibration_of(self, maps: FloatMaps) -> FloatMaps:
         """Return other networks' float maps over the points that these were trained on."""
-        trained = self.data.trained
-        return maps if trained is None else maps.at(torch.from_numpy(trained).long().to(maps.logit.device))
+        if self.data.trained is None:
+            return maps
+        # a copy, since cached arrays can't be written to, which torch warns of
+        return maps.at(torch.tensor(self.data.trained, dtype=torch.int64, device=maps.logit.device))
 
     @cached_property
     def float_logits(self) -> Any:
@@ -247,7 +249,7 @@ def measured(stack: Stack, seeds: Sequence[int], data: Data, *, heldout: bool = 
 
 def _tensor(inputs: NDArray[np.float32]) -> Tensor:
     """Return inputs [1 or seeds, in, points], those of all networks alike as [in, points]."""
-    found = torch.from_numpy(np.array(inputs))  # a copy: cached arrays can't be written to, which torch warns of
+    found = torch.tensor(inputs)  # a copy, see above
     return found[0] if len(found) == 1 else found
 
 

@@ -23,7 +23,7 @@ from quantstudy.records.schemas import SENSITIVITY, variant_rows
 def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     """Rows of every static scheme of the study: views `isolated`, `all_but_one`, `accumulated`, `shapley`, `total`.
 
-    All but `shapley`, which shares out the flip rate alone, hold every measure of `brief_drift`.
+    All but `shapley`, which shares out the flip rate alone (of numbers the drop of PSNR), hold every brief measure.
     """
     schemes = [scheme for bits in config.bit_widths for scheme in static_schemes(bits).values()]
     plans = [plan_of(subject.stack, subject.calibration, config, scheme) for scheme in schemes]
@@ -33,20 +33,26 @@ def sensitivity_rows(subject: Subject, config: StudyConfig) -> pa.Table:
     variants = [
         ({"scheme": str(scheme), **what}, values)
         for scheme, layers, plans in zip(schemes, players, coalitions, strict=True)
-        for what, values in _views(layers, list(islice(effects, len(plans))))
+        for what, values in _views(layers, list(islice(effects, len(plans))), subject.answers.ranked.disturbed)
     ]
     return variant_rows(SENSITIVITY, subject.activation, subject.seeds, variants)
 
 
-def _views(layers: list[int], found: list[dict[str, Floats]]) -> Iterator[Variant]:
-    """Yield the variants for the measures of all subsets of some layers, given in the order of `_coalitions`."""
+def _views(layers: list[int], found: list[dict[str, Floats]], shared: str) -> Iterator[Variant]:
+    """Yield the variants for the measures of all subsets of some layers, given in the order of `_coalitions`.
+
+    Args:
+        layers: those that the plan quantizes.
+        found: the measures.
+        shared: the measure that is shared out among the layers.
+    """
     everyone = len(found) - 1
-    rates = np.stack([measures["flip_rate"] for measures in found])
+    rates = np.stack([measures[shared] for measures in found])
     for player, (layer, share) in enumerate(zip(layers, shapley(rates), strict=True)):
         yield {"view": "isolated", "layer": layer}, found[1 << player]
         yield {"view": "all_but_one", "layer": layer}, found[everyone ^ 1 << player]
         yield {"view": "accumulated", "layer": layer}, found[(2 << player) - 1]
-        yield {"view": "shapley", "layer": layer}, {"flip_rate": share}
+        yield {"view": "shapley", "layer": layer}, {shared: share}
     yield {"view": "total"}, found[everyone]
 
 
