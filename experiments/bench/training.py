@@ -2,18 +2,20 @@
 
 The ways (see `training_ways`) take turns in one process, in another order in every round, and torch's sgemm rate
 (1024³, float32, all cores) is measured at the beginning of each. Every time stands beside the accuracy that it bought.
-From the root of a checkout: `python -m experiments.bench.training [--activation relu,silu] [--models 16] [--batch 1024]
-[--steps 3000] [--only ours,stacked] [--without-avx512] [--json FILE]`. JAX takes part where `pip install '.[bench]'`
+From the root of a checkout: `python -m experiments.bench.training [--shape classes] [--activation relu,silu] [--models
+16] [--batch 1024] [--steps 3000] [--only ours,stacked] [--without-avx512] [--json FILE]`. `--shape` takes the wider
+networks of `shapes`, with batches and steps of their own. JAX takes part where `pip install '.[bench]'`
 has put it. `--without-avx512` shows on a processor that has AVX-512 what one without gets: all ways, and sgemm.
 
 An entry of FILE, times in seconds: `first_s` is the first call for this activation in this process, compiling
 included, imports of Numba and JAX not; `warm_s` is the median of the `rounds` calls after it, `spread` the fastest and
-the slowest. `accuracy` is that of the trained networks over the whole plane, a fraction, the mean over the models.
-`gflops` counts the matrix products alone: forward, weight gradients and input gradients of all layers but the first, 2
-per multiply-add, 880 a point for 2-8-8-8-1. `share_of_sgemm` is the median over the rounds of its ratio to the sgemm
-rate of the same round, `sgemm_gflops` the median of that rate; `vectors` are the widest that all were allowed. `loop`
-trains a tenth of the steps, on a schedule that is as much shorter: `steps` says how many, `accuracy` is theirs, and the
-times are multiplied accordingly.
+the slowest. `accuracy` is that of the trained networks over the whole plane or all examples, a fraction, the mean over
+the models; of numbers that are predicted, it is the share of their variance that is explained. `gflops` counts the
+matrix products alone: forward, weight gradients and input gradients of all layers but the first, 2 per multiply-add,
+880 a point for 2-8-8-8-1. `share_of_sgemm` is the median over the rounds of its ratio to the sgemm rate of the same
+round, `sgemm_gflops` the median of that rate; `vectors` are the widest that all were allowed. `loop` trains a tenth of
+the steps, on a schedule that is as much shorter: `steps` says how many, `accuracy` is theirs, and the times are
+multiplied accordingly.
 """
 
 import argparse
@@ -31,17 +33,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
+from quantstudy_kernels.cpu.forward import logits
 from quantstudy_kernels.cpu.jit import cache_folder, cache_problem
 
 from experiments.bench.instruction_sets import compiled_for, without_avx512
+from experiments.bench.shapes import SHAPES, wide_task
 from experiments.bench.training_ways import WAYS, Task
-from quantstudy.activations.catalogue import parse_activation
+from quantstudy.activations.catalogue import Activation, parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.executors import available_cores
 from quantstudy.errors import BadInput, choices
 from quantstudy.networks.stack import Stack, initial_stack
-from quantstudy.quantize.plan import float_maps
 from quantstudy.records.files import write_atomically
 from quantstudy.records.provenance import described, processor, versions
 from quantstudy.targets.islands import island_masks
@@ -62,6 +66,9 @@ OPTIONAL = {"compiled": "it needs a C++ compiler", "jax": "pip install '.[bench]
 IMPORTS = {"ours": "quantstudy_kernels.cpu.trainer", "jax": "jax"}
 """What takes long to import, and is no part of a first call."""
 
+ISLANDS = "islands"
+"""The shape of the study's own networks, which its settings say."""
+
 SGEMM_SIDE, SGEMM_CALLS = 1024, 15
 
 Entry = dict[str, Any]
@@ -70,7 +77,7 @@ Entry = dict[str, Any]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit code: 0, or 2 for bad input, printed in one line."""
     try:
-        study, names, file, narrow = parse(arguments)
+        study, names, file, narrow, shape = parse(arguments)
     except BadInput as error:
         tell(str(error))
         return error.exit_code
@@ -90,11 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{described(processor())}, {cores} cores; {compiled_for()} used; "
         f"{study.seeds} models, batch {study.batch}, {study.steps} steps"
     )
-    masks = island_masks(range(study.seeds), study.grid, study.frequency)
     entries: list[Entry] = []
     for activation in map(parse_activation, study.activations):
-        start = initial_stack(activation, range(study.seeds), study.hidden)
-        found = measure(Task(start, masks, study.batch, study.steps, study.lr, cores), names)
+        found = measure(task_of(study, shape, activation, cores), names)
         print(table(activation.name, found), flush=True)
         entries += found
         if file is not None:
@@ -102,28 +107,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def task_of(study: StudyConfig, shape: str, activation: Activation, cores: int) -> Task:
+    """Return what all ways are given: the networks of the study, or of one of the wider shapes."""
+    if shape in SHAPES:
+        return wide_task(shape, activation, study.seeds, study.batch, study.steps, cores)
+    masks = island_masks(range(study.seeds), study.grid, study.frequency)
+    start = initial_stack(activation, range(study.seeds), study.hidden)
+    return Task(start, masks, study.batch, study.steps, study.lr, cores)
+
+
 def tell(line: str) -> None:
     """Print a line on standard error."""
     print(f"bench_training: {line}", file=sys.stderr)
 
 
-def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str], Path | None, bool]:
-    """Return what to train, by which ways, where to write what is found, and whether to do without AVX-512.
+def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str], Path | None, bool, str]:
+    """Return what to train, by which ways, where to write it, whether to do without AVX-512, and the networks' shape.
 
     Raises:
         BadInput: an option that does not exist, or a value that is not allowed.
     """
     parser = _Parser(prog="bench_training", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--shape", default=ISLANDS, help=f"{ISLANDS}, {', '.join(SHAPES)}; default: {ISLANDS}")
     parser.add_argument("--activation", help="names, separated by commas; default: the seven of the study")
     parser.add_argument("--models", help="default 16")
-    parser.add_argument("--batch", help="pixels per model and step; default 1024")
-    parser.add_argument("--steps", help="default 3000")
+    parser.add_argument("--batch", help="points per model and step; default 1024, or the shape's")
+    parser.add_argument("--steps", help="default 3000, or the shape's")
     parser.add_argument("--only", default=",".join(WAYS), help=f"of {', '.join(WAYS)}; default: all")
     parser.add_argument("--without-avx512", action="store_true", help="let nothing use AVX-512")
     parser.add_argument("--json", metavar="FILE", help="write what is found there as well")
     given = parser.parse_args(arguments)
     names = None if given.activation is None else tuple(name.strip() for name in given.activation.split(","))
-    sizes = {"seeds": given.models, "batch": given.batch, "steps": given.steps}
+    if given.shape not in (ISLANDS, *SHAPES):
+        raise BadInput("shape", given.shape, choices(given.shape, (ISLANDS, *SHAPES)))
+    wide = SHAPES.get(given.shape)
+    batch, steps = (wide.batch, wide.steps) if wide else (None, None)
+    sizes = {"seeds": given.models, "batch": given.batch or batch, "steps": given.steps or steps}
     try:
         study = StudyConfig().with_options(activations=names, **sizes)
     except BadInput as error:
@@ -136,7 +155,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[StudyConfig, list[str
     file = None if given.json is None else Path(given.json)
     if file is not None and (file.is_dir() or not os.access(file.parent, os.W_OK)):
         raise BadInput("json", given.json, "a file in a folder that is there and can be written")
-    return study, [name for name in WAYS if name in only], file, given.without_avx512
+    return study, [name for name in WAYS if name in only], file, given.without_avx512, given.shape
 
 
 class _Parser(argparse.ArgumentParser):
@@ -221,12 +240,13 @@ def timed(name: str, task: Task) -> tuple[float, Stack]:
 
 
 def accuracy(stack: Stack, task: Task) -> float:
-    """Return the share of the plane's pixels that the networks classify right, the mean over them."""
-    right = []
-    for model, mask in enumerate(task.masks):
-        logit = float_maps(stack.select(slice(model, model + 1)), torch.from_numpy(task.points)).logit
-        right.append(float(((logit.view(-1).numpy() > 0) == mask.reshape(-1)).mean()))
-    return statistics.fmean(right)
+    """Return the share of examples that the networks classify right, or of variance explained, the mean over them."""
+    outputs, labels = logits(stack.as_kernels_have_it(), torch.from_numpy(task.points))[0].numpy(), task.targets
+    if task.loss == "squared":
+        wrong = np.square(outputs - labels).mean(axis=(1, 2)) / labels.var(axis=(1, 2))
+        return float(1 - wrong.mean())
+    found = outputs > 0 if task.loss == "binary" else outputs.argmax(axis=1)[:, None]
+    return float((found == labels).mean())
 
 
 def flops_per_point(stack: Stack) -> int:

@@ -26,6 +26,19 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
 """The uncapped activations by their kernels' names, of (pre-activations, slopes)."""
 
 
+def _cross_entropy(x: Any, labels: Any) -> Any:
+    chosen = jnp.take_along_axis(x, labels.astype(jnp.int32), axis=0)
+    return jnp.mean(jax.nn.logsumexp(x, axis=0) - chosen[0])
+
+
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "binary": lambda x, labels: jnp.mean(jax.nn.softplus(x) - x * labels),
+    "softmax": _cross_entropy,
+    "squared": lambda x, labels: jnp.mean((x - labels) ** 2),
+}
+"""Mean losses of outputs and labels, [rows, points], by the names of the kernels."""
+
+
 def train_in_jax(
     activation: Activation,
     start: Arrays,
@@ -33,42 +46,44 @@ def train_in_jax(
     targets: NDArray[np.float32],
     batch: int,
     rates: tuple[float, ...],
+    loss: str,
 ) -> Arrays:
     """Return the trained parameters, shaped as `start`.
 
     Args:
         activation: between the layers.
         start: per kind (weights, biases, slopes) and layer, [models, out, in or 1].
-        points: coordinates of every pixel, [2, pixels].
-        targets: 0 or 1, [models, pixels].
-        batch: pixels per model and step, drawn afresh with replacement.
+        points: inputs of every example, [in, examples].
+        targets: labels, [models, rows, examples].
+        batch: examples per model and step, drawn afresh with replacement.
         rates: learning rate of every step.
+        loss: of `LOSSES`.
     """
     keys = jax.random.split(jax.random.key(0), len(targets))
-    trained = _trainer(activation, batch, rates)(start, keys, points, targets)
+    trained = _trainer(activation, batch, rates, loss)(start, keys, points, targets)
     return [[np.array(part) for part in kind] for kind in trained]
 
 
 @cache
-def _trainer(activation: Activation, batch: int, rates: tuple[float, ...]) -> Callable[..., Any]:
+def _trainer(activation: Activation, batch: int, rates: tuple[float, ...], loss: str) -> Callable[..., Any]:
     function = FUNCTIONS[str(activation.kernel)]
     numbers = np.arange(len(rates))
     paces = np.array(rates) / (1 - BETA1 ** (numbers + 1))  # in float64: 1 − 0.999 keeps four digits of float32
     scales = 1 / (1 - BETA2 ** (numbers + 1))
 
-    def loss(parameters: Any, x: Any, labels: Any) -> Any:
+    def mean_loss(parameters: Any, x: Any, labels: Any) -> Any:
         weights, biases, slopes = parameters
         for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
             x = weight @ x + bias
             if layer < len(weights) - 1:
                 x = jnp.minimum(function(x, slopes[layer] if slopes else None), activation.cap)
-        return jnp.mean(jax.nn.softplus(x) - x * labels)
+        return LOSSES[loss](x, labels)
 
     def one(parameters: Any, key: Any, points: Any, target: Any) -> Any:
         def step(state: Any, now: Any) -> Any:
             (parameters, first, second), (number, pace, scale) = state, now
-            chosen = (jax.random.uniform(jax.random.fold_in(key, number), (batch,)) * target.size).astype(jnp.int32)
-            gradient = jax.grad(loss)(parameters, points[:, chosen], target[chosen])
+            chosen = (jax.random.uniform(jax.random.fold_in(key, number), (batch,)) * target.shape[1]).astype(jnp.int32)
+            gradient = jax.grad(mean_loss)(parameters, points[:, chosen], target[:, chosen])
             first = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, first, gradient)
             second = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, second, gradient)
             parameters = jax.tree.map(
