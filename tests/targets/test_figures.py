@@ -1,6 +1,7 @@
 """Spirals, letters, sums of sines: against slow twins, and their y upwards."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import pytest
 from quantstudy.targets import glyph, spirals
 from quantstudy.targets.catalogue import TARGETS
 from quantstudy.targets.glyph import on_letter
-from quantstudy.targets.letters import LETTERS
 from quantstudy.targets.lattice import plane
+from quantstudy.targets.letters import LETTERS
 from quantstudy.targets.randomness import stream
 from quantstudy.targets.sine import HEIGHTS, WAVES, sum_of_sines
 from quantstudy.targets.spirals import TURNS, in_arm
@@ -83,7 +84,7 @@ def slow_letter(letter, angle, size, u, v):
     at = turned / (glyph.UNIT * size) + complex(glyph.WIDTH / 2, glyph.HEIGHT / 2)
     nearest = math.inf
     for stroke in LETTERS[letter]:
-        for start, end in zip(stroke, stroke[1:], strict=False):
+        for start, end in pairwise(stroke):
             for step in range(401):
                 on = complex(*start) + step / 400 * (complex(*end) - complex(*start))
                 nearest = min(nearest, abs(at - on))
@@ -104,8 +105,10 @@ def test_letters_angles_and_sizes_are_drawn_evenly():
     letters, angles, sizes = zip(*(glyph._drawn(seed) for seed in range(600)), strict=True)
     assert set(letters) == set(LETTERS)
     assert glyph.letter_of(7) == letters[7]
-    assert -1 / 12 <= min(angles) < -0.07 < 0.07 < max(angles) <= 1 / 12
-    assert 0.8 <= min(sizes) < 0.82 < 0.98 < max(sizes) <= 1
+    assert min(angles) == pytest.approx(-1 / 12, abs=0.01)
+    assert max(angles) == pytest.approx(1 / 12, abs=0.01)
+    assert min(sizes) == pytest.approx(0.8, abs=0.01)
+    assert max(sizes) == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("seed", [0, 9])
