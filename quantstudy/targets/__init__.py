@@ -1,1 +1,1 @@
-"""The targets that networks learn, islands, and the streams of random numbers that everything draws from."""
+"""The targets that networks learn, ours and the user's own, and the streams of random numbers that everything uses."""

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,14 +65,14 @@ def require_size(rows: int, columns: int) -> None:
         raise Unusable(f"tables of at most {MOST_NUMBERS} numbers, and it has {rows} rows of {columns}")
 
 
-def require_names(names: Iterable[str]) -> None:
+def require_names(names: Sequence[str]) -> None:
     """Check that every column has a name of its own.
 
     Raises:
         Unusable: it has not.
     """
     counted = Counter(names)
-    for number, name in enumerate(counted, 1):
+    for number, name in enumerate(names, 1):
         if not name:
             raise Unusable(f"column {number} has no name; if it only counts the rows, save the table without it")
         if counted[name] > 1:
@@ -149,5 +149,6 @@ def _require_enough(name: str, codes: NDArray[np.int32], names: tuple[str, ...],
     counts = np.bincount(codes)
     rarest = int(np.argmin(counts))
     if counts[rarest] < FEWEST_OF_A_CLASS:
-        few = f"class {short(names[rarest])} of column {short(name)} has {counts[rarest]} rows"
+        few = f"class {short(names[rarest])} of column {short(name)} has {counts[rarest]} row"
+        few += "s" if counts[rarest] > 1 else ""
         raise Unusable(f"{few}; {FEWEST_OF_A_CLASS} are needed, some to train on and some to hold out{hint}")

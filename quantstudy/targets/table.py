@@ -112,7 +112,7 @@ def _columns_in(arrays: dict[str, NDArray[Any]], label: str | None, task: str) -
             raise Unusable(f"array {name} has the shape {list(array.shape)}; a column is [rows]")
         if array.dtype.kind not in "biufUS":
             raise Unusable(f"array {name} holds {array.dtype}; numbers or text are needed")
-    require_names(arrays)
+    require_names(tuple(arrays))
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) != 1:
         shown = ", ".join(f"{name}: {len(array)}" for name, array in list(arrays.items())[:4])

@@ -16,7 +16,9 @@ def drawn(seed: int, purpose: str) -> list[int]:
 
 
 def test_streams_are_philox_keyed_by_seed_and_purpose():
-    assert PURPOSES == {"mask": 0, "initial": 1, "batches": 2, "moving": 3, "random_labels": 4, "last_bit": 5}
+    assert list(PURPOSES.values()) == list(range(8))
+    assert list(PURPOSES)[:4] == ["mask", "initial", "batches", "moving"]
+    assert list(PURPOSES)[4:] == ["random_labels", "last_bit", "split", "crop"]
     key = np.array([5, 2], dtype=np.uint64)
     expected = np.random.Generator(np.random.Philox(key=key)).integers(2**62, size=8).tolist()
     assert drawn(5, "batches") == expected
