@@ -72,8 +72,8 @@ class Learned:
         """
         leaves = [value.double()[None].requires_grad_() for value in self.initial]
         with torch.enable_grad():
-            y = self._stacked(GRID.expand(1, self.width or 1, -1), leaves)
-        found = torch.autograd.grad(y.sum(), leaves, materialize_grads=True) if y.requires_grad else leaves
+            total = self._stacked(GRID.expand(1, self.width or 1, -1), leaves).sum()
+        found = torch.autograd.grad(total, leaves, materialize_grads=True) if total.requires_grad else leaves
         for name, gradient in zip(self.names, found, strict=True):
             if not bool(gradient.isfinite().all()):
                 raise Unfit(f"finite derivatives are needed, that by its parameter {name} is not")

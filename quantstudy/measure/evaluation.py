@@ -161,6 +161,6 @@ class Effect:
 def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Heldout | None = None) -> Subject:
     """Return the subject of a trained stack, its float maps evaluated over the masks' plane."""
     points = torch.from_numpy(plane(masks.shape[1])).to(stack.weights[0].device)
-    parameters = (part.flatten(1).isfinite().all(dim=1) for part in stack.parameters())
+    parameters = (part.reshape(len(part), -1).isfinite().all(dim=1) for part in stack.parameters())
     whole = torch.stack(list(parameters)).all(dim=0).cpu().numpy()
     return Subject(seeds, masks, stack, float_maps(stack, points), whole, heldout)
