@@ -31,6 +31,9 @@ class Learned:
     """
 
     def __init__(self, module: nn.Module) -> None:
+        for part in module.modules():
+            if isinstance(part, nn.modules.batchnorm._NormBase):
+                raise Misbehaved(f"{type(part).__name__} mixes the values of all points")
         self.module = copy.deepcopy(module)
         trained = {name: value for name, value in self.module.named_parameters() if value.requires_grad}
         for name, value in trained.items():
@@ -55,8 +58,9 @@ class Learned:
         if x.dim() in (2, 3) and self.width in (None, x.shape[-2]):
             stacked = x.reshape(-1, *x.shape[-2:])
             return self._stacked(stacked, [value.expand(len(stacked), *value.shape) for value in begins]).view(x.shape)
-        line = x.reshape(1, 1, -1).expand(1, self.width or 1, -1)
-        return self._stacked(line, [value[None] for value in begins])[:, 0].reshape(x.shape)
+        neurons = self.width or 1
+        spread = nn.functional.pad(x.reshape(-1), (0, -x.numel() % neurons)).view(1, neurons, -1)
+        return self._stacked(spread, [value[None] for value in begins]).view(-1)[: x.numel()].view(x.shape)
 
     def moved(self, by: float) -> "Learned":
         """Return the function as it is where every parameter p has become p + by · (1 + |p|)."""
@@ -110,7 +114,7 @@ class Learned:
             except PASSED_ON:
                 raise
             except Exception as error:
-                refused = refused or error
+                refused = error
                 continue
             if bool(((y - y[:, :1]).abs() > _SAME * (1 + y.abs())).any()):
                 raise Unfit("its neurons must begin alike: a parameter of theirs has one value for all at first")

@@ -14,7 +14,8 @@ from quantstudy.records.run import Run
 
 TRAITS = (
     *("kernel", "formula", "kinks", "bends", "smooth", "identity_from", "monotonic", "gates"),
-    *("floor", "top", "cap", "ceiling", "bounded", "learned_slope", "learned", "moves", "learning_rate"),
+    *("floor", "top", "cap", "ceiling", "bounded", "learned_slope", "learned", "moves"),
+    *("initial_weights", "learning_rate"),
 )
 """The traits of a user's function that a manifest holds, by the names of `Activation`."""
 
@@ -76,6 +77,8 @@ def _recorded(found: Activation) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if callable(value):  # that there are such; what they are is in `made_of`
+        return True
     if isinstance(value, dict):
         return {name: part.tolist() for name, part in value.items()}
     if isinstance(value, tuple):

@@ -147,6 +147,9 @@ def traits_of(function: Mapping[str, Any]) -> str:
     >>> learns = {"learned": {"slope": 0.25}, "moves": True}
     >>> traits_of({"bends": [], "floor": "-inf", "ceiling": "inf", "monotonic": False, "gates": False, **learns})
     'learns slope; at first: bends that move with it; from −∞ to ∞'
+    >>> own = {"initial_weights": True, "learning_rate": 0.01}
+    >>> traits_of({"bends": [], "floor": -1.0, "ceiling": 1.0, "monotonic": False, "gates": False, **own})
+    'smooth; from −1 to 1; first weights of its own; learning rate 0.01 of its own'
     """
     bends, few = function["bends"], 6
     low, high, *places = (
@@ -159,4 +162,7 @@ def traits_of(function: Mapping[str, Any]) -> str:
     shape = f"bends at {', '.join(places)}{more}" if bends else f"bends that move with {them}" if moves else "smooth"
     said = [f"learns {listed(learned, few)}; at first: {shape}" if learned else shape, f"from {low} to {high}"]
     said += ["never falls"] if function["monotonic"] else []
-    return "; ".join([*said, "exactly 0 on a half line"] if function["gates"] else said)
+    said += ["exactly 0 on a half line"] if function["gates"] else []
+    said += ["first weights of its own"] if function.get("initial_weights") else []
+    rate = function.get("learning_rate")
+    return "; ".join(said if rate is None else [*said, f"learning rate {rate:g} of its own"])
