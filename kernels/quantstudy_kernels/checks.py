@@ -7,13 +7,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-ACTIVATION_NAMES = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped")
+ACTIVATION_NAMES = (
+    *("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped"),
+    *("gelu_tanh", "quick_gelu"),
+)
 """The canonical names; aliases such as ``swish`` are the caller's business."""
 
 FROM_OUTPUT = ("relu", "leaky_relu", "prelu")
 """Activations that map no two inputs with different derivatives to one output (prelu: while its slopes are above 0)."""
 
 LEAKY_SLOPE = 0.01
+
+QUICK_GELU_RATE = 1.702
+"""quick_gelu is x · sigmoid(1.702 x)."""
+
+GELU_TANH_RATE = 1.5957691216057308
+"""2 · sqrt(2/pi): gelu_tanh, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x³))), is x · sigmoid(GELU_TANH_RATE (x + …))."""
+
+GELU_TANH_CUBIC = 0.044715
+GELU_TANH_END = 64.0
+"""From this x² on gelu_tanh's sigmoid is 0 or 1 to the last bit of float64: x² may stay there, and never overflows."""
+
 HARDGELU_CAP = 3.0
 
 

@@ -13,7 +13,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from quantstudy_kernels.checks import LEAKY_SLOPE
+from quantstudy_kernels.checks import (
+    GELU_TANH_CUBIC,
+    GELU_TANH_END,
+    GELU_TANH_RATE,
+    LEAKY_SLOPE,
+    QUICK_GELU_RATE,
+)
 
 _aten = torch.ops.aten
 _Pair = tuple[Tensor | None, Tensor | None]
@@ -79,6 +85,22 @@ def _hardgelu_uncapped(x: Tensor, _: Tensor | None, value: bool, derivative: boo
     return _ramp_gated(x, 1 / 3, 1.5 + torch.finfo(x.dtype).eps, value, derivative)  # ±1.5 themselves are inside
 
 
+def _gated(x: Tensor, gate: Tensor, rise: Tensor | float, value: bool, derivative: bool) -> _Pair:
+    """x · gate, where the gate is the sigmoid of something that rises with `rise`; fresh tensors are overwritten."""
+    slope = (1 - gate).mul_(gate).mul_(x).mul_(rise).add_(gate) if derivative else None  # small first: none overflows
+    return gate.mul_(x) if value else None, slope
+
+
+def _gelu_tanh(x: Tensor, _: Tensor | None, value: bool, derivative: bool) -> _Pair:
+    square = x.square().clamp_max_(GELU_TANH_END)
+    gate = (square * (GELU_TANH_RATE * GELU_TANH_CUBIC)).add_(GELU_TANH_RATE).mul_(x).sigmoid_()
+    return _gated(x, gate, square.mul_(3 * GELU_TANH_RATE * GELU_TANH_CUBIC).add_(GELU_TANH_RATE), value, derivative)
+
+
+def _quick_gelu(x: Tensor, _: Tensor | None, value: bool, derivative: bool) -> _Pair:
+    return _gated(x, (x * QUICK_GELU_RATE).sigmoid_(), QUICK_GELU_RATE, value, derivative)
+
+
 FORMULAS: dict[str, Callable[[Tensor, Tensor | None, bool, bool], _Pair]] = {
     "relu": _relu,
     "leaky_relu": _leaky_relu,
@@ -88,4 +110,6 @@ FORMULAS: dict[str, Callable[[Tensor, Tensor | None, bool, bool], _Pair]] = {
     "hardswish": _hardswish,
     "hardgelu": _hardgelu_uncapped,
     "hardgelu_uncapped": _hardgelu_uncapped,
+    "gelu_tanh": _gelu_tanh,
+    "quick_gelu": _quick_gelu,
 }

@@ -1,7 +1,7 @@
 """What an activation is: its function, its traits, its cap. Importing this file loads no torch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +9,10 @@ from quantstudy.activations.imported import named
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from quantstudy.activations.beginnings import Draw
+
+    Pull = Callable[[Tensor], tuple[Tensor, list[Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Activation:
         fingerprint: digest of what the function is made of and of its values, if it comes from outside; empty for those
             of this package.
         made_of: digest of what it is made of alone, its source and the values it has captured: the same everywhere.
+        moves: where f or f' jumps depends on what a module from outside learns: `kinks` are only those that stay.
+        initial_weights: draws the first weights of networks of this function (`beginnings.Draw`); None: as all others.
+        learning_rate: peak rate that its networks are trained with; None: the study's.
+
+    Of a function that learns (`learned`) all traits are those that it begins with.
     """
 
     name: str
@@ -51,6 +60,23 @@ class Activation:
     function: "Callable[[Tensor], Tensor] | str | None" = None
     fingerprint: str = ""
     made_of: str = ""
+    moves: bool = False
+    initial_weights: "Draw | None" = None
+    learning_rate: float | None = None
+
+    @property
+    def learned(self) -> "dict[str, Tensor]":
+        """What a module from outside learns in every layer: names of its parameters → what they begin with.
+
+        Empty for all others; PReLU's slopes, which the kernels know, are not among them (`learned_slope`).
+        """
+        return dict(zip(getattr(self.function, "names", ()), getattr(self.function, "initial", ()), strict=True))
+
+    @property
+    def width(self) -> int | None:
+        """Neurons that every hidden layer must have, where a module's parameters are one per neuron; else None."""
+        found: int | None = getattr(self.function, "width", None)
+        return found
 
     @property
     def ceiling(self) -> float:
@@ -65,11 +91,14 @@ class Activation:
     @property
     def smooth(self) -> bool:
         """Whether f and f' are continuous everywhere."""
-        return not self.bends
+        return not (self.bends or self.moves or (self.learned and self.cap < self.top))
 
     @property
     def bends(self) -> tuple[float, ...]:
-        """Every x at which f breaks, the points where the cap binds included; empty for a smooth function."""
+        """Every x at which f breaks, the points where the cap binds included; empty for a smooth function.
+
+        Of a function that learns only those that stay where they are, whatever it learns.
+        """
         if self.cap >= self.top:
             return self.kinks
         if self.kernel is None:
@@ -97,7 +126,7 @@ class Activation:
         uncapped = replace(self, cap=math.inf)
         with unheard():
             heights = uncapped(torch.tensor(self.kinks, dtype=torch.float64)).tolist() if self.kinks else []
-            crossed = crossings(uncapped, self.cap)
+            crossed = () if self.learned else crossings(uncapped, self.cap)
         kept = (kink for kink, height in zip(self.kinks, heights, strict=True) if height < self.cap)
         return apart((*kept, *crossed))  # where f jumps across the cap, both lists hold the place
 
@@ -111,10 +140,16 @@ class Activation:
         """The same function without the checks that calls of one from outside are under, to measure what it costs."""
         return replace(self, function=getattr(self.function, "bare", self.function))
 
-    def __call__(self, x: "Tensor", slope: "Tensor | None" = None) -> "Tensor":
-        """Return f(x), of x's shape; `slope` must broadcast against x (PReLU only)."""
+    def __call__(self, x: "Tensor", slope: "Tensor | None" = None, learned: "Sequence[Tensor]" = ()) -> "Tensor":
+        """Return f(x), of x's shape.
+
+        Args:
+            x: pre-activations of any shape; [models, neurons, points] where `learned` is given.
+            slope: PReLU's, must broadcast against x.
+            learned: of a module the parameters [models, …] in the order of `learned`; without: those it begins with.
+        """
         if self.kernel is None:
-            y = self._torch_function()(x)
+            y = self._torch_function()(x, *learned)
             return y if math.isinf(self.cap) else y.clamp(max=self.cap)
         from quantstudy_kernels import dispatch
 
@@ -128,17 +163,32 @@ class Activation:
 
         return dispatch.activation_forward_and_derivative(x, self.kernel, slope=slope, cap=self.cap)
 
+    def with_pull(self, x: "Tensor", learned: "Sequence[Tensor]" = ()) -> "tuple[Tensor, Pull]":
+        """Return f(x), and what a gradient with respect to it becomes: one with respect to x and to each of `learned`.
+
+        Only for a function without a kernel; arguments as of a call. The second is to be called once, at most.
+        """
+        import torch
+
+        function = self._torch_function()
+        with torch.enable_grad():
+            leaves = [part.detach().requires_grad_() for part in (x, *learned)]
+            y = self(leaves[0], None, leaves[1:])
+
+        def pull(upstream: "Tensor") -> "tuple[Tensor, list[Tensor]]":
+            guarded = getattr(function, "gradients", None)
+            found = guarded(y, leaves, upstream) if guarded else torch.autograd.grad(y, leaves, upstream)
+            return found[0], list(found[1:])
+
+        return y.detach(), pull
+
     def _by_autograd(self, x: "Tensor") -> "tuple[Tensor, Tensor]":
         import torch
 
-        with torch.enable_grad():
-            leaf = x.detach().requires_grad_()
-            y = self(leaf)
-            guarded = getattr(self._torch_function(), "gradient", None)
-            derivative = guarded(y, leaf) if guarded else torch.autograd.grad(y, leaf, torch.ones_like(y))[0]
-        return y.detach(), derivative.clone()  # some derivatives are a tensor of zeros without memory
+        y, pull = self.with_pull(x)
+        return y, pull(torch.ones_like(y))[0].clone()  # some derivatives are a tensor of zeros without memory
 
-    def _torch_function(self) -> "Callable[[Tensor], Tensor]":
+    def _torch_function(self) -> "Callable[..., Tensor]":
         if isinstance(self.function, str):
             return named(self.function)
         if self.function is None:

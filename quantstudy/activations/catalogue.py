@@ -79,12 +79,31 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
         entry("hardgelu", "min(3, x clamp(x + 1.5, 0, 3) / 3)", f"{_NTC}, capped", cap=3.0, **_HARD_GELU),
         entry("hardgelu_uncapped", "x clamp(x + 1.5, 0, 3) / 3", _NTC, **_HARD_GELU),
+        entry(
+            "gelu_tanh",
+            "0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))",
+            "Hendrycks & Gimpel 2016, arXiv 1606.08415",
+            floor=-0.17004075057125406,
+            **_SMOOTH,
+        ),
+        entry(
+            "quick_gelu",
+            "x sigmoid(1.702 x)",
+            "Hendrycks & Gimpel 2016, arXiv 1606.08415",
+            floor=-0.16361018963635362,
+            **_SMOOTH,
+        ),
         *BEYOND,
     )
 }
 """Every activation of this package by its canonical name."""
 
-ALIASES: dict[str, str] = {"swish": "silu", "leakyrelu": "leaky_relu"}
+ALIASES: dict[str, str] = {
+    "swish": "silu",
+    "leakyrelu": "leaky_relu",
+    "gelu-tanh": "gelu_tanh",
+    "quickgelu": "quick_gelu",
+}
 """Other names that users type."""
 
 DEFAULT_ACTIVATIONS: tuple[str, ...] = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu")

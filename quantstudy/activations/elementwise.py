@@ -23,11 +23,15 @@ FEW = 8
 """Values that are asked for one by one."""
 
 
-def require_elementwise(function: Function) -> None:
+def require_elementwise(function: Function, width: int | None = None) -> None:
     """Check that what a function gives for a value depends on the value alone, and that it leaves its input alone.
 
     Tried in float64 and float32, with and without gradients, in several shapes, contiguous or not, in two orders, and
     again in the end; float32 must give what float64 does.
+
+    Args:
+        function: of tensors of any shape.
+        width: neurons of the layers that it is for, where they must be so many.
 
     Raises:
         Misbehaved: it is not so, or shape or type of its result is another, or parameters would stay untrained.
@@ -38,7 +42,7 @@ def require_elementwise(function: Function) -> None:
             first = checked(function, x).detach().clone()
         if not torch.equal(_bits(checked(function, x).detach()), _bits(first)):
             raise Misbehaved("it gives other values when it is called again")
-        for shaped, at in _ways(x):
+        for shaped, at in _ways(x, width):
             for graded in (False, True):
                 with torch.set_grad_enabled(graded):
                     y = checked(function, shaped.clone().requires_grad_(graded)).detach()
@@ -65,7 +69,7 @@ def _inputs(kind: torch.dtype) -> Tensor:
     return x[torch.arange(4096) * 1237 % 4096].to(kind)
 
 
-def _ways(x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def _ways(x: Tensor, width: int | None) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the values in a shape, and which of `x` stand where, [...] of the same shape."""
     every = torch.arange(len(x))
     yield x.flip(0), every.flip(0)
@@ -74,6 +78,9 @@ def _ways(x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield x[at], at
         if shape[-2] > 1:
             yield x[at.mT.contiguous()].mT, at  # as torchao's layers leave them: [neurons, points], transposed
+    if width is not None:
+        at = every[: len(x) // (2 * width) * 2 * width].view(2, width, -1)
+        yield x[at], at
     for number in range(FEW):
         at = every[number * 509]
         yield x[at], at
@@ -85,7 +92,7 @@ def _ways(x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 def _require_no_parameters(function: Function, x: Tensor) -> None:
     with torch.enable_grad():
         if checked(function, x.detach()).requires_grad:
-            raise Misbehaved("its parameters would stay frozen, only weights and biases are trained")
+            raise Misbehaved("its parameters would stay frozen; an nn.Module has its own trained")
 
 
 def _bits(x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from quantstudy.activations.activation import Activation
+from quantstudy.activations.beginnings import traced
 from quantstudy.activations.captured import rounded
 from quantstudy.activations.guarded import unheard
 
@@ -52,7 +53,8 @@ def digest(activation: Activation) -> str:
     """Return 16 hex digits that change with the function, for keys.
 
     Of one with a kernel: what it declares, since keys of portable results must be the same everywhere. Of all others:
-    what it is made of, and its values and derivatives at POINTS, FAR and BETWEEN, rounded to 10 significant digits.
+    what it is made of, and its values and derivatives at POINTS, FAR and BETWEEN, rounded to 10 significant digits. Of
+    both: its own first weights and its own learning rate.
     """
     if activation.kernel is None:
         with unheard():
@@ -60,6 +62,10 @@ def digest(activation: Activation) -> str:
         data = " ".join([activation.made_of, *(rounded(part.numpy() * UNTIED) for part in found)])
     else:
         data = repr((activation.kernel, activation.cap, activation.kinks, activation.learned_slope))
+    if activation.initial_weights is not None:
+        data += f" first weights {traced(activation.initial_weights)}"
+    if activation.learning_rate is not None:
+        data += f" rate {activation.learning_rate!r}"
     return hashlib.sha256(data.encode()).hexdigest()[:16]
 
 

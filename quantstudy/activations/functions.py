@@ -10,11 +10,14 @@ import torch
 from torch import Tensor
 
 from quantstudy.activations.activation import Activation
+from quantstudy.activations.beginnings import Wrong, own_draw, own_rate
+from quantstudy.activations.breaks import TOGETHER
 from quantstudy.activations.captured import digest_of, made_of
 from quantstudy.activations.elementwise import require_elementwise
 from quantstudy.activations.fingerprint import digest
 from quantstudy.activations.guarded import PASSED_ON, Guarded, Misbehaved, checked, undisturbed
 from quantstudy.activations.imported import current_folder, found_at, named
+from quantstudy.activations.modules import MOVED, Learned
 from quantstudy.activations.probing import Unfit, traits
 from quantstudy.errors import BadInput
 
@@ -42,6 +45,9 @@ def gelu_bounded(x: Tensor) -> Tensor:
 def activation_at(where: str, field: str = "activations") -> Activation:
     """Return the activation at `module:name`: an `Activation`, or a function whose traits are measured (`probing`).
 
+    The function may be an `nn.Module`, or a class of them that is made without arguments; what it has to train is
+    trained with the weights (`modules`). What is there may have `initial_weights` and a `learning_rate` (`beginnings`).
+
     Its name is `module:name`, so that records lead back to it, and its fingerprint a digest of what it is made of and
     of its values: networks trained with another version of it are not taken for its own. It is looked at once
     (`look_again`), and whatever it does wrong later on makes its own values NaN (`guarded`).
@@ -51,13 +57,15 @@ def activation_at(where: str, field: str = "activations") -> Activation:
         field: what the message of a refusal begins with.
 
     Raises:
-        BadInput: there is no such thing, or it is no elementwise function, finite with its derivative on [-60, 60], or
-            has parameters, which nothing would train.
+        BadInput: there is no such thing, or it is no elementwise function, finite with its derivatives on [-60, 60], or
+            what it says about training is not usable.
     """
     try:
         # of a function that is about to be refused nothing is heard; what it imports when it is called lies there, too
-        with warnings.catch_warnings(action="ignore"), undisturbed(), current_folder():
+        quiet = warnings.catch_warnings(action="ignore")
+        with quiet, undisturbed(), current_folder(), torch.random.fork_rng(devices=[]):
             torch.set_num_threads(1)  # as where cells compute
+            torch.random.manual_seed(0)  # the parameters that a module draws are the same in every process
             return _activation_at(where)
     except _Refused as refused:
         raise BadInput(field, where, str(refused)) from None
@@ -83,49 +91,84 @@ def _activation_at(where: str) -> Activation:
         raise _Refused(f"module:function must be importable ({type(error).__name__}: {error})") from None
     if not (isinstance(found, Activation) or callable(found)):
         raise _Refused(f"an Activation or a function of one tensor is needed, not {type(found).__name__}")
-    function = found if not isinstance(found, Activation) else found.function if found.kernel is None else None
-    _require_no_parameters(found, function)
+    if isinstance(found, Activation) and found.learned_slope and found.kernel != "prelu":
+        raise _Refused("learned slopes would stay frozen: the kernel prelu alone has them trained")
+    given = found if not isinstance(found, Activation) else found.function if found.kernel is None else None
     home = where.partition(".")[0].partition(":")[0]
     try:
-        function = named(function) if isinstance(function, str) else function
-        before = made_of((found, function), home)
+        given = _instance(named(given) if isinstance(given, str) else given)
+        before = made_of((found, given), home)
+        function = Learned(given) if _learns(given) else given
         if function is not None:
-            require_elementwise(function)
-        return _made(where, found, function, before, home)
+            require_elementwise(function, getattr(function, "width", None))
+        return _made(where, found, given, function, before, home)
     except PASSED_ON:
         raise
     except Misbehaved as error:
         raise _Refused(f"an elementwise function is needed: {error}") from None
-    except Unfit as error:
+    except (_Refused, Unfit, Wrong) as error:
         raise _Refused(str(error)) from None
     except (Exception, SystemExit) as error:
-        raise _Refused(f"a function of one tensor is needed; it failed ({type(error).__name__}: {error})") from None
+        raise _Refused(f"a function of one tensor is needed; it failed ({_reason(error)})") from None
 
 
-def _made(where: str, found: Any, function: Function | None, before: dict[str, str], home: str) -> Activation:
+def _made(
+    where: str, found: Any, given: Any, function: Function | None, before: dict[str, str], home: str
+) -> Activation:
     """Return the activation, its traits measured; an entry has its own, and is only looked at."""
     tried = None if function is None else functools.partial(checked, function)
+    says = found if isinstance(found, Activation) else given
+    says = {"initial_weights": own_draw(says), "learning_rate": own_rate(says)}
     if isinstance(found, Activation):
-        made = replace(found, name=where, function=tried)
+        made = replace(found, name=where, function=tried, **says)
         traits(made)
     else:
         bare = Activation(where, None, (), float("inf"), False, False, 0.0, f"{where}(x)", "given from outside")
-        made = replace(bare, function=tried)
+        made = replace(bare, function=tried, **says)
         made = replace(made, **traits(made))
-    made = replace(made, made_of=digest_of(before, made_of((found, function), home)))
+    if isinstance(function, Learned):
+        function.require_finite_gradients()
+        stay, moves = _kinks_that_stay(made, function)
+        made = replace(made, kinks=stay, moves=moves)
+    made = replace(made, made_of=digest_of(before, made_of((found, given), home)))
     if function is not None:
         made = replace(made, function=Guarded(where, function))
         made(torch.zeros(1))  # which sees what it gives in float32, to know it again
     return replace(made, fingerprint=digest(made))
 
 
-def _require_no_parameters(found: Any, function: Any) -> None:
-    if isinstance(found, type):
-        raise _Refused(f"a function of one tensor is needed, and this is a class; {found.__name__}() may be one")
-    if isinstance(found, Activation) and found.learned_slope and found.kernel != "prelu":
-        raise _Refused("learned slopes would stay frozen: the kernel prelu alone has them trained")
-    if isinstance(function, torch.nn.Module):
-        names = [name for name, parameter in function.named_parameters() if parameter.requires_grad]
-        if names:
-            shown = ", ".join(names[:3])
-            raise _Refused(f"its parameters ({shown}) would stay frozen, only weights and biases are trained")
+def _instance(given: Any) -> Any:
+    """Return a module of a class of them, and what is no class as it is."""
+    if not isinstance(given, type):
+        return given
+    if not issubclass(given, torch.nn.Module):
+        raise _Refused(f"a function of one tensor is needed, and this is a class; {given.__name__}() may be one")
+    try:
+        return given()
+    except PASSED_ON:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _Refused(f"{given.__name__}() must make a module without arguments ({_reason(error)})") from None
+
+
+def _learns(given: Any) -> bool:
+    return isinstance(given, torch.nn.Module) and any(part.requires_grad for part in given.parameters())
+
+
+def _kinks_that_stay(made: Activation, function: Learned) -> tuple[tuple[float, ...], bool]:
+    """Return the kinks that are there however the parameters are moved, and whether there are others."""
+    stay, moves = made.kinks, False
+    for by in MOVED:
+        try:
+            moved = traits(replace(made, function=functools.partial(checked, function.moved(by))))["kinks"]
+        except PASSED_ON:
+            raise
+        except Exception:  # it allows no such parameters
+            return (), True
+        moves = moves or len(moved) != len(made.kinks)
+        stay = tuple(kink for kink in stay if any(abs(kink - other) <= TOGETHER for other in moved))
+    return stay, moves or stay != made.kinks
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -5,9 +5,10 @@ for all is put back. Where it raises, changes what it was given, or returns what
 that it returns is NaN: its networks then count as missing, and those of every other activation are what they would be.
 """
 
+import functools
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 import torch
@@ -50,36 +51,44 @@ class Misbehaved(ValueError):
 
 
 class Guarded:
-    """A function of one tensor that returns NaN where the function in it fails; why is kept until it is asked for."""
+    """A function of one tensor that returns NaN where the function in it fails; why is kept until it is asked for.
 
-    def __init__(self, name: str, function: Function) -> None:
+    One that learns (`modules.Learned`) has its `names`, `initial` and `width` here, too.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Tensor]) -> None:
         self.name, self.function = name, function
+        self.names: tuple[str, ...] = getattr(function, "names", ())
+        self.initial: tuple[Tensor, ...] = getattr(function, "initial", ())
+        self.width: int | None = getattr(function, "width", None)
         self.calls = 0
         self.expected: dict[tuple[torch.device, torch.dtype], Tensor] = {}
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """Return f(x), of x's shape, or NaN everywhere."""
+    def __call__(self, x: Tensor, *learned: Tensor) -> Tensor:
+        """Return f(x), of x's shape, or NaN everywhere; `learned` as `modules.Learned` has it."""
         try:
             with undisturbed():
-                y = checked(self.function, x)
+                y = checked(self._with(learned), x)
                 with torch.no_grad():
-                    self._ask_again(x.detach(), y.detach())
+                    self._ask_again(x.detach(), y.detach(), learned)
         except PASSED_ON:
             raise
         except (Exception, SystemExit) as error:
-            return self._failed(error, x)
+            return sum((part.sum() * torch.nan for part in learned), self._failed(error, x))
         return y if torch.is_grad_enabled() else y.detach()
 
-    def gradient(self, y: Tensor, x: Tensor) -> Tensor:
-        """Return the derivative of y = f(x), found by autograd, or NaN everywhere."""
+    def gradients(self, y: Tensor, leaves: Sequence[Tensor], upstream: Tensor) -> list[Tensor]:
+        """Return what autograd makes of the gradient with respect to y for x and what is learned, or NaN everywhere."""
         try:
             with undisturbed():
-                (found,) = torch.autograd.grad(y, x, torch.ones_like(y))
+                found = torch.autograd.grad(y, leaves, upstream, allow_unused=True)
+                if found[0] is None:
+                    raise Misbehaved("what it gives does not depend on its input")
         except PASSED_ON:
             raise
         except (Exception, SystemExit) as error:
-            return self._failed(error, x.detach())
-        return found
+            return [self._failed(error, leaf.detach()) for leaf in leaves]
+        return [torch.zeros_like(leaf) if part is None else part for leaf, part in zip(leaves, found, strict=True)]
 
     @property
     def failed(self) -> bool:
@@ -99,22 +108,40 @@ class Guarded:
         except (Exception, SystemExit) as error:
             raise StudyFailure(f"{self.name} failed when it was called ({_reason(error)})") from error
 
-    def _ask_again(self, x: Tensor, y: Tensor) -> None:
+    def _with(self, learned: Sequence[Tensor]) -> Function:
+        return functools.partial(_called, self.function, learned) if learned else self.function
+
+    def _ask_again(self, x: Tensor, y: Tensor, learned: Sequence[Tensor]) -> None:
         """Check some of the values of a call, in the shape that it really had, and that no state has changed it."""
         if not x.numel():
             return
         self.calls += 1
         at = ((torch.arange(SAMPLE) + self.calls * SAMPLE) * MIX % x.numel()).to(x.device)
+        if learned:  # every network and neuron has a function of its own: some of the points of all of them
+            points = at % x.shape[-1]
+            asked, again = x[..., points], y[..., points].ravel()
+            alone = functools.partial(_shaped, self._with(learned), asked.shape)
+            every = torch.arange(asked.numel(), device=x.device)
+            require_same(alone, asked.ravel(), checked(alone, asked.ravel()), every, again)
+            at = at[:0]
         asked = torch.cat([x.take(at), torch.tensor(SENTINELS, dtype=x.dtype, device=x.device)])
         first = checked(self.function, asked)
         places = torch.arange(len(asked), device=x.device)
-        require_same(self.function, asked, first, places[:SAMPLE], y.take(at))
-        expected = self.expected.setdefault((x.device, x.dtype), first[SAMPLE:])
-        require_same(self.function, asked, first, places[SAMPLE:], expected, "it gives other values than at first")
+        require_same(self.function, asked, first, places[: len(at)], y.take(at))
+        expected = self.expected.setdefault((x.device, x.dtype), first[len(at) :])
+        require_same(self.function, asked, first, places[len(at) :], expected, "it gives other values than at first")
 
     def _failed(self, error: BaseException, x: Tensor) -> Tensor:
         _failures.setdefault(self.name, _reason(error))
         return x * torch.nan
+
+
+def _called(function: Callable[..., Tensor], learned: Sequence[Tensor], x: Tensor) -> Tensor:
+    return function(x, *learned)
+
+
+def _shaped(function: Function, shape: torch.Size, x: Tensor) -> Tensor:
+    return function(x.view(shape)).ravel()
 
 
 def failures() -> list[str]:

@@ -47,6 +47,19 @@ def _article_hardgelu(x: Tensor, cap: float) -> Tensor:
     return torch.clamp(y, min=-3 / 16, max=None if math.isinf(cap) else cap)
 
 
+def _quick_gelu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(1.702 * x)
+
+
+_SPELLED: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu_tanh": partial(functional.gelu, approximate="tanh"),
+    "quick_gelu": _quick_gelu,
+}
+"""What `torch.nn.functional` has under no name of its own, as one writes it."""
+
+
 def _of_pytorch(kernel: str) -> Callable[[Tensor], Tensor]:
-    found: Callable[[Tensor], Tensor] = getattr(functional, kernel, partial(activation_forward, name=kernel))
+    found: Callable[[Tensor], Tensor] = _SPELLED.get(kernel) or getattr(
+        functional, kernel, partial(activation_forward, name=kernel)
+    )
     return found

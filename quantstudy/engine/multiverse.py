@@ -60,7 +60,7 @@ def run_multiverse(
         OSError: disk full, read-only folder.
     """
     executor, notify = executor or ThisProcess(), once(notify)
-    require_functions(multiverse.base)
+    require_functions(multiverse.base, multiverse.hidden)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:

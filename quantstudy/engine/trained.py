@@ -62,7 +62,7 @@ def trained_arrays(
             _examples(data),
             steps=config.steps,
             batch=config.batch,
-            lr=config.lr,
+            lr=config.lr if function.learning_rate is None else function.learning_rate,
             device=device,
             trainer=config.trainer,
             threads=threads,

@@ -235,7 +235,7 @@ def measured(stack: Stack, seeds: Sequence[int], data: Data, *, heldout: bool = 
         heldout: measure at the held-out points, too.
     """
     device = stack.weights[0].device
-    parameters = (part.flatten(1).isfinite().all(dim=1) for part in stack.parameters())
+    parameters = (part.reshape(len(part), -1).isfinite().all(dim=1) for part in stack.parameters())
     whole = torch.stack(list(parameters)).all(dim=0).cpu().numpy()
     beside = None
     if heldout:

@@ -5,11 +5,15 @@ Written out because every operation is then one batched call over the models, wi
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
+
+if TYPE_CHECKING:
+    from quantstudy.activations.activation import Pull
 
 
 def binary(logit: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,13 +67,19 @@ def loss_gradients(
         loss: key of `LOSSES`.
 
     Returns:
-        Gradients of the weights, of the biases and of the slopes (empty where none are learned), shaped as in `Stack`;
-        the losses [models].
+        Gradients of the weights, of the biases and of what the activation learns, slopes or a module's parameters
+        (empty where it learns nothing), shaped and ordered as in `Stack.parameters`; the losses [models].
     """
     learned = stack.activation.learned_slope
     values, derivatives, preactivations = [inputs], [], []
+    pulls: list[Pull] = []
     for layer in range(stack.hidden):
         z = torch.baddbmm(stack.biases[layer], stack.weights[layer], values[-1])
+        if stack.learned:
+            value, pull = stack.activation.with_pull(z, stack.learned[layer])
+            values.append(value)
+            pulls.append(pull)
+            continue
         value, derivative = stack.activation.with_derivative(z, stack.slopes[layer])
         values.append(value)
         derivatives.append(derivative)
@@ -85,6 +95,10 @@ def loss_gradients(
         biases.append(gradient.sum(-1, keepdim=True))
         if layer:
             upstream = torch.bmm(stack.weights[layer].transpose(1, 2), gradient)
+            if stack.learned:
+                gradient, own = pulls[layer - 1](upstream)
+                slopes += reversed(own)
+                continue
             if learned:
                 below = preactivations[layer - 1].clamp(max=0.0)
                 slope = stack.slopes[layer - 1]

@@ -163,7 +163,7 @@ def _reference(
     losses = torch.empty(len(flat), len(rates), device=flat.device)
     for step, ((inputs, labels), rate) in enumerate(zip(minibatches, rates, strict=True)):
         *kinds, losses[:, step] = loss_gradients(moving, inputs, labels, loss)
-        torch.cat([part.flatten(1) for kind in kinds for part in kind], dim=1, out=gradient)
+        torch.cat([part.reshape(len(part), -1) for kind in kinds for part in kind], dim=1, out=gradient)
         adam_step(flat, gradient, moments, step + 1, rate, betas=(BETA1, BETA2), epsilon=EPSILON)
     return losses.cpu().numpy()
 
@@ -226,8 +226,8 @@ def _in_one_buffer(stack: Stack) -> tuple[Tensor, Stack]:
 
 
 def flattened(stack: Stack) -> Tensor:
-    """Return all parameters as [models, parameters]: weights of all layers, biases of all layers, slopes."""
-    return torch.cat([part.flatten(1) for part in stack.parameters()], dim=1)
+    """Return all parameters as [models, parameters]: in the order of `Stack.parameters`."""
+    return torch.cat([part.reshape(len(part), -1) for part in stack.parameters()], dim=1)
 
 
 def unflattened(stack: Stack, flat: Tensor) -> Stack:
@@ -235,6 +235,4 @@ def unflattened(stack: Stack, flat: Tensor) -> Stack:
     parts = stack.parameters()
     pieces = torch.split(flat, [part[0].numel() for part in parts], dim=1)
     views = [piece.view(-1, *part.shape[1:]) for piece, part in zip(pieces, parts, strict=True)]
-    layers = len(stack.weights)
-    slopes = tuple(views[2 * layers :]) or (None,) * stack.hidden
-    return Stack(stack.activation, tuple(views[:layers]), tuple(views[layers : 2 * layers]), slopes)
+    return stack.with_parameters(views)

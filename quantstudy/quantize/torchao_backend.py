@@ -24,9 +24,8 @@ class Network(nn.Module):
 
     def __init__(self, stack: Stack, model: int) -> None:
         super().__init__()
-        self.activation = stack.activation
+        self.alone = stack.select(slice(model, model + 1))
         layers: list[nn.Module] = []
-        self.slopes = [None if s is None else s[model] for s in stack.slopes]
         for weight, bias in zip(stack.weights, stack.biases, strict=True):
             layers.append(linear(weight[model].clone(), bias[model].squeeze(-1).clone()))
         self.layers = nn.ModuleList(layers)
@@ -34,8 +33,8 @@ class Network(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """Return the logits [points, outputs] of points [points, in]."""
         values, wrong = points, points.isnan().any(dim=1, keepdim=True)
-        for layer, slope in zip(self.layers[:-1], self.slopes, strict=True):
-            values = self.activation(layer(values).T, slope).T
+        for number, layer in enumerate(self.layers[:-1]):
+            values = self.alone.activate(number, layer(values).T.unsqueeze(0)).squeeze(0).T
             wrong = wrong | values.isnan().any(dim=1, keepdim=True)
         logit: Tensor = self.layers[-1](values)
         return logit.masked_fill(wrong, torch.nan)  # the integer that a NaN becomes is a number

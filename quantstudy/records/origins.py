@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from quantstudy.activations.catalogue import Activation, parse_activation
+from quantstudy.activations.layers import require_layers
 from quantstudy.activations.sameness import same
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput
@@ -13,7 +14,8 @@ from quantstudy.records.run import Run
 
 TRAITS = (
     *("kernel", "formula", "kinks", "bends", "smooth", "identity_from", "monotonic", "gates"),
-    *("floor", "top", "cap", "ceiling", "bounded", "learned_slope"),
+    *("floor", "top", "cap", "ceiling", "bounded", "learned_slope", "learned", "moves"),
+    *("initial_weights", "learning_rate"),
 )
 """The traits of a user's function that a manifest holds, by the names of `Activation`."""
 
@@ -35,18 +37,23 @@ def provenance(config: StudyConfig) -> dict[str, Any]:
     }
 
 
-def require_functions(config: StudyConfig) -> None:
+def require_functions(config: StudyConfig, others: Sequence[tuple[int, ...]] = ()) -> None:
     """Import every activation of a study that is about to run, users' functions anew.
 
+    Args:
+        config: the study.
+        others: other hidden layers that it is to be run with, too.
+
     Raises:
-        BadInput: a user's function does not exist or is not an activation.
+        BadInput: a user's function does not exist, is not an activation, or does not fit the hidden layers.
     """
     if any(":" in name for name in config.activations):
         from quantstudy.activations.functions import look_again
 
         look_again()
     for name in config.activations:
-        parse_activation(name)
+        for hidden in dict.fromkeys((config.hidden, *others)):
+            require_layers(parse_activation(name), (2, *hidden, 1))
 
 
 def functions(config: StudyConfig) -> dict[str, dict[str, Any]]:
@@ -71,6 +78,10 @@ def _recorded(found: Activation) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if callable(value):  # that there are such; what they are is in `made_of`
+        return True
+    if isinstance(value, dict):
+        return {name: part.tolist() for name, part in value.items()}
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, float) and math.isinf(value) else value

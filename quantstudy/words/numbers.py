@@ -131,6 +131,12 @@ def traits_of(function: Mapping[str, Any]) -> str:
 
     >>> traits_of({"bends": [-1.0, 0.5], "floor": "-inf", "ceiling": 1.0, "monotonic": True, "gates": False})
     'bends at −1, 0.5; from −∞ to 1; never falls'
+    >>> learns = {"learned": {"slope": 0.25}, "moves": True}
+    >>> traits_of({"bends": [], "floor": "-inf", "ceiling": "inf", "monotonic": False, "gates": False, **learns})
+    'learns slope; at first: bends that move with it; from −∞ to ∞'
+    >>> own = {"initial_weights": True, "learning_rate": 0.01}
+    >>> traits_of({"bends": [], "floor": -1.0, "ceiling": 1.0, "monotonic": False, "gates": False, **own})
+    'smooth; from −1 to 1; first weights of its own; learning rate 0.01 of its own'
     """
     bends, few = function["bends"], 6
     low, high, *places = (
@@ -138,6 +144,12 @@ def traits_of(function: Mapping[str, Any]) -> str:
         for value in (function["floor"], function["ceiling"], *bends[:few])
     )
     more = f" and {len(bends) - few} more" if len(bends) > few else ""
-    said = [f"bends at {', '.join(places)}{more}" if bends else "smooth", f"from {low} to {high}"]
+    learned, moves = list(function.get("learned", ())), function.get("moves", False)  # older runs have neither
+    them = "it" if len(learned) == 1 else "them"
+    shape = f"bends at {', '.join(places)}{more}" if bends else f"bends that move with {them}" if moves else "smooth"
+    said = [f"learns {listed(learned, few)}; at first: {shape}" if learned else shape, f"from {low} to {high}"]
     said += ["never falls"] if function["monotonic"] else []
-    return "; ".join([*said, "exactly 0 on a half line"] if function["gates"] else said)
+    said += ["exactly 0 on a half line"] if function["gates"] else []
+    said += ["first weights of its own"] if function.get("initial_weights") else []
+    rate = function.get("learning_rate")
+    return "; ".join(said if rate is None else [*said, f"learning rate {rate:g} of its own"])

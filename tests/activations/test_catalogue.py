@@ -129,6 +129,10 @@ def test_values_by_hand():
     np.testing.assert_allclose(f("prelu", x), [-1, -0.375, -0.1875, 0, 0.75, 1.5, 2, 4])
     np.testing.assert_allclose(f("silu", x), x / (1 + np.exp(-x)))
     np.testing.assert_allclose(f("gelu", x), [0.5 * v * math.erfc(-v / math.sqrt(2)) for v in x], atol=1e-15)
+    np.testing.assert_allclose(
+        f("gelu_tanh", x), [0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))) for v in x]
+    )
+    np.testing.assert_allclose(f("quick_gelu", x), x / (1 + np.exp(-1.702 * x)))
     np.testing.assert_allclose(f("hardswish", x), x * np.clip(x + 3, 0, 6) / 6, atol=1e-15)
     np.testing.assert_allclose(f("hardgelu", x), [0, 0, -0.1875, 0, 0.5625, 1.5, 2, 3], atol=1e-15)
     np.testing.assert_allclose(f("hardgelu_uncapped", x), [0, 0, -0.1875, 0, 0.5625, 1.5, 2, 4], atol=1e-15)
@@ -160,6 +164,8 @@ def test_value_and_derivative_together(name):
         ("swish", "silu"),
         ("SWISH@2", "silu@2"),
         ("LeakyReLU", "leaky_relu"),
+        ("GELU-tanh", "gelu_tanh"),
+        ("QuickGELU@2", "quick_gelu@2"),
         ("relu@3", "relu@3"),
         ("relu@3.0", "relu@3"),
         ("relu@03", "relu@3"),

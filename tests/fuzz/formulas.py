@@ -92,6 +92,14 @@ def _gelu(x: Floats) -> Floats:
     return x * ndtr(x)
 
 
+def _gelu_tanh(x: Floats) -> Floats:
+    return x * expit(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+
+def _quick_gelu(x: Floats) -> Floats:
+    return x * expit(1.702 * x)
+
+
 def _less(gate: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
     """f(x) − f(x − 3) = x (g(x) − g(x − 3)) + 3 g(x − 3), which subtracts no large numbers."""
     return lambda x: x * (gate(x) - gate(x - 3)) + 3 * gate(x - 3)
@@ -112,6 +120,8 @@ CATALOGUE: dict[str, Formula] = {
     "prelu": Formula(lambda x, slope: np.where(x > 0, x, slope * x), _exact),
     "silu": _plain(_silu, _gate(3e-7, 15.7)),
     "gelu": _plain(_gelu, _gate(8e-7, 5.5)),
+    "gelu_tanh": _plain(_gelu_tanh, _gate(3e-7, 5.5)),
+    "quick_gelu": _plain(_quick_gelu, _gate(3e-7, 9.2)),
     "hardswish": _gated(3.0),
     "hardgelu_uncapped": _gated(1.5),
     "hardgelu": Formula(_gated(1.5).value, _ramp(1.5), cap=3.0),

@@ -24,6 +24,8 @@ DEFINITIONS: dict[str, Plain] = {
     "hardswish": lambda x, _: x * torch.nn.functional.relu6(x + 3) / 6,
     "hardgelu": lambda x, _: article_hardgelu(x, 3.0),
     "hardgelu_uncapped": lambda x, _: article_hardgelu(x, math.inf),
+    "gelu_tanh": lambda x, _: torch.nn.functional.gelu(x, approximate="tanh"),
+    "quick_gelu": lambda x, _: x * torch.sigmoid(1.702 * x),
 }
 
 BENDS = (-3.0, -1.5, 0.0, 1.5, 3.0)

@@ -12,11 +12,12 @@ CAPS = [math.inf, 3.0, 0.75, 1e-3]
 SIZES = [(), (0,), (1,), (3,), (15,), (16,), (17,), (1025,), (2, 3, 7), (4, 8, 352), (2, 0, 5), (2, 1, 9001)]
 VALUE_ERROR = 5e-7  # of max(1, |x|)
 GRADIENT_ERROR = 1e-6  # of max(1, |gradient|)
+SMOOTH = ("silu", "gelu", "gelu_tanh", "quick_gelu")
 SILU_GRADIENT_ERROR = 4e-6  # x · gate · (1 − gate), whose 1 − gate is as exact as the gate: 2.5e-7
 
 
 def gradient_error(name: str) -> float:
-    return SILU_GRADIENT_ERROR if name == "silu" else GRADIENT_ERROR
+    return SILU_GRADIENT_ERROR if name in ("silu", "quick_gelu") else GRADIENT_ERROR
 
 
 def draw(*shape: int, seed: int = 3) -> Tensor:
@@ -64,14 +65,14 @@ def test_errors_over_the_whole_range(name, plain):
     assert worst(y, reference.activation_forward(x, name, slope=slope), x) < 1e-6
 
 
-@pytest.mark.parametrize("name", ["silu", "gelu"])
+@pytest.mark.parametrize("name", SMOOTH)
 def test_derivatives_are_finite_differences(name):
     x, h = torch.linspace(-8, 8, 3001), 0.02
     step = kernels.activation_forward(x + h, name) - kernels.activation_forward(x - h, name)
     assert (kernels.activation_forward_and_derivative(x, name)[1] - step / (2 * h)).abs().max() < 2e-4
 
 
-@pytest.mark.parametrize("name", [n for n in ACTIVATION_NAMES if n not in ("silu", "gelu")])
+@pytest.mark.parametrize("name", [n for n in ACTIVATION_NAMES if n not in SMOOTH])
 def test_the_side_that_each_bend_takes(name, points):
     slope = torch.tensor([0.25])
     _, got = kernels.activation_forward_and_derivative(points[:15], name, slope=slope, cap=1.5)

@@ -177,6 +177,8 @@ PINNED = {
     "silu": "da204423b32dd884",
     "gelu": "422a926b3fd882a8",
     "hardgelu": "864b87c1d66cb981",
+    "gelu_tanh": "70a7f2b9ab951e66",
+    "quick_gelu": "a29818b8c3f96474",
 }
 
 

@@ -25,6 +25,7 @@ from quantstudy.targets.islands import plane
 
 SCHEMES = ["w4", "a4", "w4a4", "w8a8", "w4a8dyn", "w8a8dyn"]
 NAMES = ["relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped", "silu@1.5"]
+NAMES += ["gelu_tanh", "quick_gelu"]
 HIDDEN = [(8, 8, 8), (5, 17, 3), (9,)]
 POINTS = [1, 7, 16, 353, 1000]
 

@@ -40,6 +40,8 @@ def autograd() -> Callable[..., "object"]:
         "gelu": lambda x, _: 0.5 * x * (1 + torch.erf(x / math.sqrt(2))),
         "hardswish": lambda x, _: x * torch.nn.functional.relu6(x + 3) / 6,
         "hardgelu_uncapped": lambda x, _: torch.where(x > 1.5, x, (x / 3) * (x + 1.5) * (x >= -1.5)),
+        "gelu_tanh": lambda x, _: torch.nn.functional.gelu(x, approximate="tanh"),
+        "quick_gelu": lambda x, _: x * torch.sigmoid(1.702 * x),
         "tanh": lambda x, _: 2 / (1 + torch.exp(-2 * x)) - 1,
         "sigmoid": lambda x, _: 1 / (1 + torch.exp(-x)),
         "hardtanh": lambda x, _: torch.where(x > 1, 1 + 0 * x, torch.where(x < -1, 0 * x - 1, x)),

@@ -93,7 +93,7 @@ def about():
 def diverged():
     """Return digests of networks that a rate of 1e30 has filled with NaN and infinity."""
     seeds, found = range(2), {}
-    for name in ("relu", "prelu", "silu", "gelu", "hardgelu"):
+    for name in ("relu", "prelu", "silu", "gelu", "hardgelu", "gelu_tanh", "quick_gelu"):
         stack, masks = initial_stack(parse_activation(name), seeds, (8, 8)), island_masks(seeds, 16, 3.0)
         trained, losses = train(stack, seeds, masks, steps=40, batch=100, lr=1e30)
         found[name] = digest(np.concatenate([losses.ravel(), *(a.ravel() for a in trained.arrays().values())]))

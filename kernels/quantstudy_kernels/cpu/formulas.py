@@ -11,7 +11,13 @@ The errors that are stated are the largest ones against float64 (`tests/kernels/
 import math
 from collections.abc import Callable
 
-from quantstudy_kernels.checks import LEAKY_SLOPE
+from quantstudy_kernels.checks import (
+    GELU_TANH_CUBIC,
+    GELU_TANH_END,
+    GELU_TANH_RATE,
+    LEAKY_SLOPE,
+    QUICK_GELU_RATE,
+)
 from quantstudy_kernels.cpu.lanes import (
     Lanes,
     by_sign,
@@ -137,6 +143,24 @@ def _hardgelu(x: Lanes, slope: Lanes) -> tuple[Lanes, Lanes]:
     return x * gate, gate + choose("<=", magnitude(x), 1.5, x * (1 / 3), 0.0)  # ±1.5 themselves are inside
 
 
+def _gelu_tanh(x: Lanes, slope: Lanes) -> tuple[Lanes, Lanes]:
+    """By an exponential: the derivative multiplies gate · (1 − gate) by up to 35, and the rational's error with it."""
+    s = x * x
+    s = choose("<", s, GELU_TANH_END, s, GELU_TANH_END)
+    u = x * fused(s, GELU_TANH_RATE * GELU_TANH_CUBIC, GELU_TANH_RATE)
+    e = exp_of_negative(-1.0 * magnitude(u))
+    above = 1.0 / (e + 1.0)
+    below = e * above
+    y, gate = by_sign(x, x * below, x * above), by_sign(x, below, above)
+    return y, fused(x * (below * above), fused(s, 3 * GELU_TANH_RATE * GELU_TANH_CUBIC, GELU_TANH_RATE), gate)
+
+
+def _quick_gelu(x: Lanes, slope: Lanes) -> tuple[Lanes, Lanes]:
+    gate = logistic(x * QUICK_GELU_RATE)
+    y = x * gate
+    return y, fused(y * QUICK_GELU_RATE, 1 - gate, gate)
+
+
 Formula = Callable[[Lanes, Lanes], tuple[Lanes, Lanes]]
 """Of the pre-activations and of prelu's slope: the uncapped value and its derivative."""
 
@@ -149,6 +173,8 @@ FORMULAS: dict[str, Formula] = {
     "hardswish": _hardswish,
     "hardgelu": _hardgelu,
     "hardgelu_uncapped": _hardgelu,
+    "gelu_tanh": _gelu_tanh,
+    "quick_gelu": _quick_gelu,
 }
 """By name, as `quantstudy_kernels.ACTIVATION_NAMES` has them; the three whose derivative is 1 or a slope come first."""
 

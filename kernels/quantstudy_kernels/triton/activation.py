@@ -35,6 +35,12 @@ def _normal_cdf(x):  # type: ignore[no-untyped-def]
 
 
 @triton.jit
+def _square(x):  # type: ignore[no-untyped-def]
+    """min(x², 64): from there on gelu_tanh's gate is 0 or 1, and no x overflows."""
+    return tl.minimum(x * x, 64.0)
+
+
+@triton.jit
 def _step(x, low):  # type: ignore[no-untyped-def]
     """1 where x > 0, `low` where x <= 0, NaN where NaN."""
     return tl.where(x > 0.0, 1.0, tl.where(x <= 0.0, low, x))
@@ -52,6 +58,10 @@ def _value(x, slope, NAME: tl.constexpr):  # type: ignore[no-untyped-def]
         y = x * tl.sigmoid(x)
     elif NAME == "gelu":
         y = x * _normal_cdf(x)
+    elif NAME == "gelu_tanh":
+        y = x * tl.sigmoid(x * (_square(x) * 0.07135481627260025 + 1.5957691216057308))
+    elif NAME == "quick_gelu":
+        y = x * tl.sigmoid(x * 1.702)
     elif NAME == "hardswish":
         y = x * _ramp(x, 1 / 6)
     else:
@@ -73,6 +83,13 @@ def _derivative(x, slope, NAME: tl.constexpr):  # type: ignore[no-untyped-def]
         d = gate * (1.0 + x * (1.0 - gate))
     elif NAME == "gelu":
         d = _normal_cdf(x) + x * (tl.exp(x * x * -0.5) * 0.3989422804014327)
+    elif NAME == "gelu_tanh":
+        square = _square(x)
+        gate = tl.sigmoid(x * (square * 0.07135481627260025 + 1.5957691216057308))
+        d = gate + x * (gate * (1.0 - gate)) * (square * 0.21406444881780076 + 1.5957691216057308)
+    elif NAME == "quick_gelu":
+        gate = tl.sigmoid(x * 1.702)
+        d = gate + x * (gate * (1.0 - gate)) * 1.702
     elif NAME == "hardswish":
         d = _ramp(x, 1 / 6) + tl.where(tl.abs(x) < 3.0, x, 0.0) * (1 / 6)
     else:
