@@ -176,7 +176,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     with torch.no_grad():
         stack, masks = trained_stack(STUDY, activation, first, last)
         shared = subject(stack, seeds, masks, heldout_islands(seeds, STUDY.grid, STUDY.frequency))
-        both = {"accuracy_float": shared.float_logits.accuracy, "heldout_accuracy_float": shared.heldout_accuracy}
+        both = {"accuracy_float": shared.float_logits.accuracy, "heldout_accuracy_float": shared.heldout_score}
         variants: Variants = [({"case": SHARED, "x": STUDY.lr}, both)]
         for case, config in others.items():
             other = subject(trained_stack(config, activation, first, last)[0], seeds, masks)

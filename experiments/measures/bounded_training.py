@@ -211,7 +211,7 @@ def capped_subject(stack: "Stack", caps: "Tensor", seeds: Sequence[int], masks: 
     """
     import torch
 
-    from quantstudy.measure.evaluation import Subject
+    from quantstudy.measure.evaluation import subject
     from quantstudy.quantize.plan import FloatMaps
     from quantstudy.targets.islands import plane
 
@@ -225,4 +225,4 @@ def capped_subject(stack: "Stack", caps: "Tensor", seeds: Sequence[int], masks: 
         outputs.append(values)
     maps = FloatMaps(points, tuple(preactivations), tuple(outputs), stack.preactivation(stack.hidden, values))
     whole = torch.stack([part.flatten(1).isfinite().all(dim=1) for part in stack.parameters()]).all(dim=0)
-    return Subject(seeds, masks, stack, maps, (whole & ~caps.isnan().any(dim=1)).numpy())
+    return replace(subject(stack, seeds, masks), maps=maps, whole=(whole & ~caps.isnan().any(dim=1)).numpy())

@@ -9,8 +9,8 @@ import typer
 
 from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
-from quantstudy.cli.streams import notify
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
+from quantstudy.cli.streams import notify
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
@@ -62,7 +62,7 @@ def run(
     The same command goes on where it was stopped and ends with the same numbers.
     """
     asked = {"target": target, "task": task, "label": label, "input_bits": input_bits}
-    asked |= {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden, "device": device}
+    asked |= {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden}
     config = (read_toml(Path(study), notify=notify) if study is not None else StudyConfig()).with_options(
         **asked,
         bits=None if bits is None else ",".join(bits),
@@ -71,6 +71,7 @@ def run(
         quick=quick or None,
         until_decided=until_decided or None,
         max_seeds=max_seeds,
+        device=device,
     )
     if max_seeds is not None and not config.until_decided:
         raise BadInput("max_seeds", max_seeds, "only together with --until-decided")

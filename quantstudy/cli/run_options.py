@@ -13,15 +13,15 @@ _DEFAULT = StudyConfig()
 TargetName = Annotated[
     str | None,
     option(
-        f"What is learnt: {', '.join(TARGETS)}; IMAGE[:threshold]; TABLE.csv, .parquet or .npz; or module:function of x "
-        f"and y. Default {_DEFAULT.target}.",
+        f"What is learnt: {', '.join(TARGETS)}; IMAGE[:threshold]; TABLE.csv, .parquet or .npz; or module:function "
+        f"of x and y. Default {_DEFAULT.target}.",
         "NAME",
         "--target",
     ),
 ]
 Task = Annotated[
     str | None,
-    option("classes or regression, of your own target: an image's light and dark or its colours. Default classes.", "NAME"),
+    option("classes or regression, for a target of yours: light and dark, or the colours. Default classes.", "NAME"),
 ]
 Label = Annotated[str | None, option("Column of a table that is predicted. Default label.", "COLUMN")]
 InputBits = Annotated[

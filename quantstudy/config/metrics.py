@@ -32,8 +32,9 @@ class Ranked(NamedTuple):
 
 
 def _ranked(noun: str, unit: str, stem: str, allowed: str, disturbed: str) -> Ranked:
-    names = (f"{stem}_{end}" for end in ("quantized", "float", "drop", "quantized_even", "quantized_odd", "trivial"))
-    return Ranked(noun, unit, *names, allowed, disturbed)
+    ends = ("quantized", "float", "drop", "quantized_even", "quantized_odd", "trivial")
+    quantized, floats, drop, even, odd, trivial = (f"{stem}_{end}" for end in ends)
+    return Ranked(noun, unit, quantized, floats, drop, even, odd, trivial, allowed, disturbed)
 
 
 RANKED = {

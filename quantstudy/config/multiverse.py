@@ -12,8 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from quantstudy.config.study import CHOICES, OBSERVERS, PLACEMENTS, StudyConfig, from_mapping
-from quantstudy.config.toml import toml_values
+from quantstudy.config.study import CHOICES, HALFWAY, OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.toml import from_mapping, toml_values
 from quantstudy.errors import BadInput, choices
 
 RATES = (0.03, 0.1, 0.2)
@@ -125,6 +125,10 @@ def multiverse_of(study: StudyConfig, given: Mapping[str, Any] | None = None) ->
     >>> found.lr, found.hidden, found.observer
     ((0.03, 0.05, 0.1, 0.2), ((8, 8, 8), (16, 16, 16)), ('minmax', 'mse'))
     """
+    if study.task != "classes":
+        raise BadInput("task", study.task, "classes: a multiverse ranks by accuracy")
+    if study.learned == HALFWAY:
+        raise BadInput("learned", study.learned, "a number: a multiverse measures no best constant answer")
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise BadInput("multiverse", given, f"a table of lists is needed; {choices('', AXES)}")
@@ -134,7 +138,7 @@ def multiverse_of(study: StudyConfig, given: Mapping[str, Any] | None = None) ->
     base = study.with_options(quick=True, until_decided=False, max_seeds=StudyConfig.max_seeds)
     default: dict[str, tuple[Any, ...]] = {
         "lr": RATES,
-        "frequency": FREQUENCIES,
+        "frequency": FREQUENCIES if base.target == "islands" else (base.frequency,),
         "hidden": (base.hidden, tuple(min(256, WIDER * width) for width in base.hidden)),
         "placement": PLACEMENTS,
         "observer": OBSERVERS,

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from quantstudy.activations.catalogue import (
@@ -113,17 +112,26 @@ class StudyConfig:
     max_seeds: int = 128
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
-            raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
+        for key, value in self._from_target().items():
+            object.__setattr__(self, key, value)
+        for key, value in self._checked().items():
+            object.__setattr__(self, key, value)
+
+    def _from_target(self) -> dict[str, Any]:
+        """Return what the target fills in: its canonical name, its task, and the settings that are left to it."""
         for key in ("target", "task", "label"):
             if not isinstance(getattr(self, key), str):
                 raise BadInput(key, getattr(self, key), "text is needed")
         entry = self.entry
-        object.__setattr__(self, "target", entry.name)
-        object.__setattr__(self, "task", entry.task)
-        for key, usual in OWN_DEFAULTS.items():
-            if getattr(self, key) is None:
-                object.__setattr__(self, key, entry.defaults.get(key, usual))
+        left = {
+            key: entry.defaults.get(key, usual) for key, usual in OWN_DEFAULTS.items() if getattr(self, key) is None
+        }
+        return {"target": entry.name, "task": entry.task, **left}
+
+    def _checked(self) -> dict[str, Any]:
+        """Return the fields that are numbers or names in their canonical form, all of them checked."""
+        if not isinstance(self.name, str) or not re.fullmatch(r"(?!\.)[A-Za-z0-9_.-]{1,64}", self.name):
+            raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
         checked: dict[str, Any] = {
             "bits": whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
             "activations": activation_names(self.activations),
@@ -146,9 +154,8 @@ class StudyConfig:
         if self.until_decided and checked["max_seeds"] < checked["seeds"]:
             raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
         if self.task != "classes" and checked["min_accuracy"]:
-            raise BadInput("min_accuracy", self.min_accuracy, f"0 for {entry.name}, which has numbers and no classes")
-        for key, value in checked.items():
-            object.__setattr__(self, key, value)
+            raise BadInput("min_accuracy", self.min_accuracy, f"0 for {self.target}, which has numbers and no classes")
+        return checked
 
     @property
     def entry(self) -> Target:
@@ -284,31 +291,3 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "device": DEVICES,
     "trainer": TRAINERS,
 }
-
-
-def from_mapping(values: Mapping[str, Any], notify: Callable[[str], None] = lambda line: None) -> StudyConfig:
-    """Return the study that flat key-value pairs describe; missing keys take their defaults.
-
-    Args:
-        values: field → value. `coordinates`, of an older file, is read as `input_bits`.
-        notify: called with each line for the user.
-
-    Raises:
-        BadInput: an unknown key (with the nearest known one) or a bad value.
-    """
-    known = [field.name for field in fields(StudyConfig)]
-    if isinstance(older := values.get("coordinates"), bool) and "input_bits" not in values:
-        values = {key: value for key, value in values.items() if key != "coordinates"}
-        values["input_bits"] = StudyConfig(bits=values.get("bits", (4,))).focus_bits if older else 0
-        means = values["input_bits"] or "none"
-        notify(f"coordinates = {str(older).lower()} is read as input_bits = {means}, its name and meaning today")
-    for key in values:
-        if key == "multiverse":
-            raise BadInput(key, values[key], "there is no such key in a study; quantstudy multiverse takes this table")
-        if key not in known:
-            raise BadInput(key, values[key], f"there is no such key; {choices(key, known)}")
-    study = StudyConfig(**values)
-    for key in NUMERIC & values.keys():  # command-line options arrive as text, which values of a file must not be
-        if any(isinstance(part, str) for part in (values[key] if isinstance(values[key], tuple) else (values[key],))):
-            raise BadInput(key, values[key], "numbers stand without quotes")
-    return study

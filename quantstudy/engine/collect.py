@@ -28,10 +28,11 @@ RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
 
 
 def common_seed(run: Run) -> int:
-    """Return the seed that the figures show of every activation, so that all are seen on the same islands.
+    """Return the seed that the figures show of every activation, so that all are seen on the same data.
 
-    It is the lower median of the flip rates (for numbers: of the drops of PSNR) at the focus scheme, averaged over the activations. Seeds at which the most
-    activations have a finite rate go before all others; if no activation has one anywhere, it is the first seed.
+    It is the lower median of the flip rates (for numbers: of the drops of PSNR) at the focus scheme, averaged over the
+    activations. Seeds at which the most activations have a finite rate go before all others; if no activation has one
+    anywhere, it is the first seed.
     """
     rates = _focus(run, run.config.ranked.disturbed)
     known = np.isfinite(rates)

@@ -194,7 +194,7 @@ def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progres
         with timed("judge", seconds):
             base = multiverse.base
             table = run.variation("multiverse")
-            asked = (base.activations, base.seeds, multiverse.axes, multiverse.own, base.learned, rule_of(base))
+            asked = (base.activations, base.seeds, multiverse.axes, multiverse.own, float(base.learned), rule_of(base))
             found = with_summary(judge_multiverse(table, *asked))
             write_json(path, found)
         progress("judge", 1, 1)

@@ -121,8 +121,9 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         digests |= gather_maps(run, shown)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
     learnt = about(run.config, data_of(run.config, range(run.config.seeds)))
-    done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds)), "seconds": seconds, "files": digests}
-    write_manifest(run, run.manifest() | {"processor": processor()} | done)  # it may have begun on another processor
+    done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds))}
+    done |= {"seconds": seconds, "files": digests, "processor": processor()}  # it may have begun on another one
+    write_manifest(run, run.manifest() | done)
     return run
 
 

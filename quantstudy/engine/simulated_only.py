@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from quantstudy.config.study import StudyConfig
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 
-
 NARROW = "inputs 1: torchao can't quantize layers of 1 input, only the simulated path runs"
 """The notice that a user reads where a target has one input."""
 

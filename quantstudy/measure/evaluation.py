@@ -86,8 +86,7 @@ class Subject:
         return self.asked.labels
 
     def on_plane(self, tensor: Tensor) -> Maps:
-        """Return [models, neurons, points] as maps [models, neurons, rows, columns]; without a plane there is one row.
-        """
+        """Return [models, neurons, points] as maps [models, neurons, rows, columns]; without a plane there is one row."""
         return tensor.cpu().numpy().reshape(*tensor.shape[:2], *(self.plane or (1, tensor.shape[2])))
 
     @cached_property
@@ -116,11 +115,6 @@ class Subject:
     def heldout_score(self) -> Floats:
         """How good the float networks are at the held-out points, [models]; NaN if there are none."""
         return self.heldout_score_of(self.stack)
-
-    @property
-    def heldout_accuracy(self) -> Floats:
-        """`heldout_score` by its name for classes."""
-        return self.heldout_score
 
     def heldout_score_of(self, stack: Stack) -> Floats:
         """Return how good other float networks are at the held-out points, [models]; NaN if there are none."""
@@ -253,9 +247,7 @@ def _tensor(inputs: NDArray[np.float32]) -> Tensor:
     return found[0] if len(found) == 1 else found
 
 
-def subject(
-    stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Examples | None = None
-) -> Subject:
+def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Examples | None = None) -> Subject:
     """Return the subject of networks that have learnt masks over the plane's pixels, see `measured`.
 
     Args:

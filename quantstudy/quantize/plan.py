@@ -132,9 +132,7 @@ def build_plan(
     )
 
 
-def _input_quantizer(
-    inputs: Tensor, scheme: Scheme, observer: str, bits: int, per_neuron: bool
-) -> ActivationQuantizer:
+def _input_quantizer(inputs: Tensor, scheme: Scheme, observer: str, bits: int, per_neuron: bool) -> ActivationQuantizer:
     """Return the quantizer of the network's inputs: like those of hidden outputs, with bits of its own."""
     if not bits or scheme.activations is None:
         return None

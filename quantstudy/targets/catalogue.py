@@ -114,7 +114,7 @@ TARGETS: dict[str, Target] = {
         Target("spirals", "classes", _spirals, about="two interleaved spirals"),
         Target("glyph", "classes", _glyph, about="a capital letter, turned and sized"),
         Target("digits", "classes", _digits, _DIGITS, _digits_digest, "rows", "handwritten digits of 8 × 8 pixels"),
-        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, about="the colours of a piece of a photograph"),
+        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, about="the colours of photographs"),
         Target("sine", "regression", _sine, _SINE, over="line", about="a sum of three sines over a line"),
     )
 }

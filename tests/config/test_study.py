@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.config.study import CHOICES, OWN_DEFAULTS, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig, from_mapping
-from quantstudy.config.toml import read_toml
+from quantstudy.config.study import CHOICES, OWN_DEFAULTS, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig
+from quantstudy.config.toml import from_mapping, read_toml
 from quantstudy.errors import BadInput
 
 CAPS = st.floats(1e-6, 1e9, allow_nan=False).map(lambda cap: f"{cap:.9f}")

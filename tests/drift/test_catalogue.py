@@ -10,13 +10,13 @@ import pytest
 import quantstudy.drift
 from quantstudy.drift import catalogue
 from quantstudy.drift.catalogue import FOLD_METRICS, METRICS, metric
+from quantstudy.drift.classes import class_drift, float_classes
 from quantstudy.drift.complexity import complexity_measures
 from quantstudy.drift.contours import boundary_measures, contours, crease_measures
 from quantstudy.drift.decision import decision_measures
 from quantstudy.drift.folds import fold_measures
-from quantstudy.drift.classes import class_drift, float_classes
-from quantstudy.drift.numbers import float_numbers, number_drift
 from quantstudy.drift.layers import layer_measures
+from quantstudy.drift.numbers import float_numbers, number_drift
 from quantstudy.drift.ranges import code_measures, range_measures
 from quantstudy.drift.topology import island_measures
 

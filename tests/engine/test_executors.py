@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from quantstudy.config.study import from_mapping
+from quantstudy.config.toml import from_mapping
 from quantstudy.engine.executors import ThisProcess, Workers, available_cores, workers
 from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.errors import BadInput

@@ -66,7 +66,8 @@ class Twin:
 def case(request, oracle, stack, maps):
     text, placement, coordinates = request.param
     scheme = parse_scheme(text)
-    plan = build_plan(stack, maps, scheme, placement=placement, input_bits=scheme.activations.bits if coordinates else 0)
+    input_bits = scheme.activations.bits if coordinates else 0
+    plan = build_plan(stack, maps, scheme, placement=placement, input_bits=input_bits)
     return plan, Twin(oracle, scheme, stack, maps, placement, coordinates)
 
 

@@ -55,7 +55,8 @@ def setting(config: StudyConfig, key: tuple[Any, ...], accuracy: np.ndarray, tie
     best = names[top] if measured else None
     return {
         **dict(zip(KEYS, key, strict=True)),
-        "default": key == (config.placement, bool(config.input_bits), config.observer, "channel", config.weight_observer),
+        "default": key
+        == (config.placement, bool(config.input_bits), config.observer, "channel", config.weight_observer),
         "best": best,
         "winner": best if len(tied) == 1 and best in deployable else None,
         "tied_with": tied,
