@@ -38,26 +38,30 @@ def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, bat
 
     flat, views = _in_one_buffer(stack)
     plan = layout((2, *(w.shape[1] for w in stack.weights)), stack.activation.learned_slope)
+    nothing = np.zeros(0, np.float32)
     for model, seed in enumerate(seeds):
-        moments = np.zeros((2, flat.shape[1]), np.float32)
+        buffer = np.zeros(plan.floats, np.float32)
+        buffer[plan.places] = flat[model].numpy()
         fit(
-            *(flat[model].numpy().copy(), moments, np.zeros(1, np.float32), 0, 1),
-            *(np.zeros(plan.floats, np.float32), plan.layers, plan.common, plan.summed, plan.places, plan.slopes),
-            *(KINDS[stack.activation.kernel], np.float32(stack.activation.cap), seed, 2, batch),
-            *(masks[model].ravel().astype(np.uint8), masks.shape[1]),
+            *(buffer, np.zeros(1, np.float32), 0, 1),
+            (plan.layers, plan.common, plan.summed, plan.parameters),
+            (KINDS[stack.activation.kernel], np.float32(stack.activation.cap), 0),
+            (seed, 2, batch),
+            (masks[model].ravel().astype(np.uint8), masks.shape[1], nothing, 1, nothing, 1, 0),
             *(np.zeros(1, np.float32), np.ones(1, np.float32), (np.float32(0.5),) * 4),
         )
-        flat[model] = torch.from_numpy(2 * moments[0])
+        first_moments = buffer[plan.places + 2 * plan.parameters[2]]
+        flat[model] = torch.from_numpy(2 * first_moments)
     return [list(views.weights), list(views.biases), [s for s in views.slopes if s is not None]]
 
 
 def drawn(seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> tuple[Tensor, Tensor]:
     """The minibatch of step 0: inputs [models, 2, batch], targets [models, 1, batch]."""
-    from quantstudy_kernels.draws import pixels
+    from quantstudy_kernels.draws import numbers
 
-    chosen = pixels(np.array(seeds), 2, np.array(0), batch, masks.shape[1])
-    inputs = np.stack([plane(masks.shape[1])[:, numbers] for numbers in chosen])
-    labels = np.stack([mask.ravel()[numbers] for mask, numbers in zip(masks, chosen, strict=True)])
+    chosen = numbers(np.array(seeds), 2, np.array(0), batch, masks[0].size)
+    inputs = np.stack([plane(masks.shape[1])[:, these] for these in chosen])
+    labels = np.stack([mask.ravel()[these] for mask, these in zip(masks, chosen, strict=True)])
     return torch.from_numpy(inputs), torch.from_numpy(labels.astype(np.float32)).unsqueeze(1)
 
 
