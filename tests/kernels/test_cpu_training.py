@@ -10,11 +10,14 @@ import pytest
 from quantstudy_kernels import ACTIVATION_NAMES
 from quantstudy_kernels.arithmetic import REVISION
 from quantstudy_kernels.cpu.formulas import KINDS
-from quantstudy_kernels.cpu.layout import layout
+from quantstudy_kernels.cpu.layout import FIELD, layout
+from quantstudy_kernels.cpu.tiles import PITCH, TILE
 from quantstudy_kernels.cpu.trainer import Recipe, train, train_and_keep
 from quantstudy_kernels.cpu.vectors import LANES
 
 NEURONS = [(2, 8, 8, 8, 1), (2, 1, 1), (2, 5, 7, 3, 1), (2, 9, 1), (2, 17, 24, 1), (2, 8, 1)]
+OTHERS = [(1, 8, 3), (64, 32, 32, 10), (3, 5, 1), (9, 256, 17, 256)]
+SINGLE = (LANES, TILE * TILE * LANES, LANES)  # the sum of the losses, the sums of one tile, what nobody reads
 
 
 def recipe(name: str = "relu", neurons=(2, 5, 9, 1), steps: int = 6, batch: int = 40, cap: float = math.inf) -> Recipe:
@@ -36,24 +39,35 @@ def test_every_activation_has_a_kind():
     assert set(KINDS) == set(ACTIVATION_NAMES)
 
 
-@pytest.mark.parametrize("neurons", NEURONS)
+@pytest.mark.parametrize("neurons", [*NEURONS, *OTHERS])
 @pytest.mark.parametrize("learned", [False, True])
-def test_every_parameter_and_every_sum_has_a_place_of_its_own(neurons, learned):
+def test_every_parameter_and_all_else_has_a_place_of_its_own(neurons, learned):
     plan = layout(neurons, learned)
     weights = sum(a * b for a, b in itertools.pairwise(neurons))
     slopes = sum(neurons[1:-1]) if learned else 0
     assert len(plan.places) == weights + sum(neurons[1:]) + slopes
     assert plan.slopes.tolist() == [len(plan.places) - slopes, len(plan.places)]
-    here, back, total = plan.places.T
-    assert len(np.unique(here)) == len(here)
-    assert len(np.unique(back)) == len(back)
-    assert (here[weights:] == back[weights:]).all()
-    assert not np.intersect1d(here, back[:weights]).size
-    lanes = (total[:, None] + np.arange(LANES)).ravel()
-    assert len(np.unique(lanes)) == len(lanes)
-    assert lanes.min() >= plan.summed[0]
-    assert lanes.max() < plan.summed[1] <= plan.floats
-    assert max(here.max(), back.max()) < plan.summed[0]
+    begin, floats, shift = plan.parameters
+    assert len(np.unique(plan.places)) == len(plan.places)
+    assert begin <= plan.places.min()
+    assert plan.places.max() < begin + floats <= begin + shift
+    table = {name: plan.layers[:, number] for name, number in FIELD.items()}
+    wide, high = table["tiles_in"] * table["tile_inputs"], table["tiles_out"] * table["tile_outputs"]
+    taken = [(begin, 3 * shift + floats), (plan.common[0], neurons[-1] * PITCH), (table["x"][0], wide[0] * PITCH)]
+    taken += zip(plan.common[1:], SINGLE, strict=True)
+    taken += [(at, wide.max() * PITCH) for at in set(table["g"][:-1])] + [(table["g"][-1], high[-1] * PITCH)]
+    for name, sizes in (
+        *(("z", high * PITCH), ("d", high * PITCH), ("slope", high)),
+        *(("sum_weights", wide * high * LANES), ("sum_bias", high * LANES), ("sum_slope", high * LANES)),
+        *([("h", high * PITCH)] if learned else []),
+    ):
+        taken += zip(table[name], sizes, strict=True)
+    taken += [(at, size) for at, size, one in zip(table["turned"], wide * high, high == 1, strict=True) if not one]
+    taken.sort()
+    assert all(at + size <= after for (at, size), (after, _) in itertools.pairwise(taken))
+    assert taken[-1][0] + taken[-1][1] <= plan.floats
+    cleared = [(plan.common[1], LANES), *zip(table["sum_bias"], high * LANES, strict=True)]
+    assert all(plan.summed[0] <= at and at + size <= plan.summed[1] for at, size in cleared)
 
 
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)

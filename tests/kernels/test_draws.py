@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from quantstudy_kernels import draws
-from quantstudy_kernels.cpu.draws import draw_points, draw_words
+from quantstudy_kernels.cpu.draws import draw_numbers, draw_points, draw_words, gather
+from quantstudy_kernels.cpu.tiles import PITCH
 
 LOW = 0xFFFFFFFF
 
@@ -60,6 +61,41 @@ def test_a_word_means_its_share_of_the_plane(batch, grid):
     got = draws.pixels(np.array(4), 2, np.array(9), batch, grid)
     for point in range(batch):
         assert got[point] == int(words[point // quads, point % quads]) * grid * grid // 2**32
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 2**31 - 1), st.integers(1, 70), st.integers(0, 2**31))
+def test_a_word_means_its_share_of_any_number_of_examples(n, batch, seed):
+    quads = math.ceil(batch / 4)
+    words = draws.words(np.array(seed), 2, np.array(9), quads)
+    got = draws.numbers(np.array(seed), 2, np.array(9), batch, n)
+    assert got.dtype == np.int32
+    assert got.tolist() == [int(words[p // quads, p % quads]) * n // 2**32 for p in range(batch)]
+    assert (got.min() >= 0) & (got.max() < n)
+    compiled, numbers = np.empty(4 * quads, np.uint32), np.empty(80, np.int64)
+    draw_words(compiled, seed, 2, 9)
+    begin, padded = batch // 3, 80
+    draw_numbers(numbers, compiled, begin, batch - begin, padded, n)
+    assert (numbers[: batch - begin] == got[begin:]).all()
+    assert (numbers[batch - begin :] == got[-1]).all()
+
+
+def test_pixels_are_numbers_of_so_many_examples():
+    arguments = (np.array([3, 8]), 2, np.arange(3)[:, None], 21)
+    assert (draws.pixels(*arguments, 77) == draws.numbers(*arguments, 77 * 77)).all()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 16, 48])
+def test_examples_become_rows_of_points(length):
+    draw = np.random.default_rng(2)
+    source = draw.standard_normal((41, length)).astype(np.float32)
+    numbers = draw.integers(0, 41, 32)
+    buffer = np.full(50 * PITCH + 16, 9, np.float32)
+    gather(buffer, 16, source.reshape(-1), length, numbers, 32)
+    rows = buffer[16:].reshape(50, PITCH)
+    assert (rows[:length, :32] == source[numbers].T).all()
+    assert (rows[length:] == 9).all()
+    assert (rows[:, 32:] == 9).all()
 
 
 def test_pixels_are_uniform_and_steps_do_not_repeat():

@@ -324,7 +324,7 @@ def test_bad_arguments():
             for arguments, message in (
                 (
                     (replace(network, weights=network.weights[:1]), c.points),
-                    r"weights: neurons \[2, 4\]; allowed: 2 inputs",
+                    r"weights: \[2, 4\] neurons; allowed: inputs, at least one hidden layer, outputs, each 1 to 256",
                 ),
                 (
                     (replace(network, biases=()), c.points),
@@ -333,7 +333,7 @@ def test_bad_arguments():
                 ((prelu, c.points), r"slopes: 0 of them; allowed: 2"),
                 ((network, c.points, Rounding(weights=one)), r"rounding.weights: 1 of them; allowed: 0 or 3"),
                 ((network, c.points, Rounding(outputs=one)), r"rounding.outputs: 1 of them; allowed: 0 or 2"),
-                ((network, c.points[0]), r"points: shape \[5\]; allowed: \[2, points\]"),
+                ((network, c.points[0]), r"points: shape \[5\]; allowed: \[2, points\] or \[3, 2, points\]"),
                 ((replace(network, name="rely"), c.points), r"name: 'rely' is no activation; nearest: relu"),
                 ((replace(network, cap=-1.0), c.points), r"cap: -1.0; allowed: a number above 0"),
             ):

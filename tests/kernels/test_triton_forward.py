@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,10 @@ def test_triton_refuses_what_the_reference_refuses(triton_forward):
         triton_forward.forward(network, POINTS, Rounding(outputs=(None,)))
     with pytest.raises(ValueError, match=r"points: dtype torch.float64; allowed: torch.float32"):
         triton_forward.forward(network, POINTS.double())
+    two = replace(network, weights=(*network.weights[:2], network.weights[2].expand(-1, 2, -1)))
+    for other, points in ((two, POINTS), (network, POINTS.expand(3, -1, -1))):
+        with pytest.raises(ValueError, match=r"points, outputs: .*; allowed in Triton: \[2, points\], 1 output"):
+            triton_forward.forward(other, points)
     assert triton_forward.forward(network, POINTS[:, :0]).logit.shape == (3, 1, 0)
 
 

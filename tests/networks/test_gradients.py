@@ -30,38 +30,40 @@ def assert_close(ours: list[list[Tensor]], theirs: list[list[Tensor]], bound: fl
 
 def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> list[list[Tensor]]:
     """What the compiled loop adds up in its first step, read off Adam's first moment: (1 − β₁) · gradient."""
+    from quantstudy_kernels.cpu.data import from_masks
     from quantstudy_kernels.cpu.formulas import KINDS
     from quantstudy_kernels.cpu.layout import layout
+    from quantstudy_kernels.cpu.losses import BINARY
+    from quantstudy_kernels.cpu.trainer import Recipe
     from quantstudy_kernels.cpu.training import fit
 
     from quantstudy.networks.training import _in_one_buffer
 
     flat, views = _in_one_buffer(stack)
-    plan = layout((2, *(w.shape[1] for w in stack.weights)), stack.activation.learned_slope)
-    nothing = np.zeros(0, np.float32)
+    neurons = (2, *(w.shape[1] for w in stack.weights))
+    plan = layout(neurons, stack.activation.learned_slope)
+    data = from_masks(Recipe("relu", np.inf, neurons, batch, (), 0.9, 0.999, 0.0, 2), masks, len(masks))
+    how = KINDS[stack.activation.kernel], np.float32(stack.activation.cap), BINARY
+    room, first_moments = np.zeros(plan.floats, np.float32), plan.places + 2 * plan.parameters[2]
     for model, seed in enumerate(seeds):
-        buffer = np.zeros(plan.floats, np.float32)
-        buffer[plan.places] = flat[model].numpy()
+        room[:] = 0
+        room[plan.places] = flat[model].numpy()
         fit(
-            *(buffer, np.zeros(1, np.float32), 0, 1),
-            (plan.layers, plan.common, plan.summed, plan.parameters),
-            (KINDS[stack.activation.kernel], np.float32(stack.activation.cap), 0),
-            (seed, 2, batch),
-            (masks[model].ravel().astype(np.uint8), masks.shape[1], nothing, 1, nothing, 1, 0),
+            *(room, np.zeros(1, np.float32), 0, 1, (plan.layers, plan.common, plan.summed, plan.parameters)),
+            *(how, (seed, 2, batch), data[model]),
             *(np.zeros(1, np.float32), np.ones(1, np.float32), (np.float32(0.5),) * 4),
         )
-        first_moments = buffer[plan.places + 2 * plan.parameters[2]]
-        flat[model] = torch.from_numpy(2 * first_moments)
+        flat[model] = torch.from_numpy(2 * room[first_moments])
     return [list(views.weights), list(views.biases), [s for s in views.slopes if s is not None]]
 
 
 def drawn(seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> tuple[Tensor, Tensor]:
     """The minibatch of step 0: inputs [models, 2, batch], targets [models, 1, batch]."""
-    from quantstudy_kernels.draws import numbers
+    from quantstudy_kernels.draws import pixels
 
-    chosen = numbers(np.array(seeds), 2, np.array(0), batch, masks[0].size)
-    inputs = np.stack([plane(masks.shape[1])[:, these] for these in chosen])
-    labels = np.stack([mask.ravel()[these] for mask, these in zip(masks, chosen, strict=True)])
+    chosen = pixels(np.array(seeds), 2, np.array(0), batch, masks.shape[1])
+    inputs = np.stack([plane(masks.shape[1])[:, numbers] for numbers in chosen])
+    labels = np.stack([mask.ravel()[numbers] for mask, numbers in zip(masks, chosen, strict=True)])
     return torch.from_numpy(inputs), torch.from_numpy(labels.astype(np.float32)).unsqueeze(1)
 
 

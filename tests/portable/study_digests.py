@@ -16,7 +16,9 @@ import numpy as np
 import numpy._core._multiarray_umath as core
 import torch
 from numba.core.registry import cpu_target
-from quantstudy_kernels.cpu import folds, tiles
+from quantstudy_kernels.cpu import folds, point_sums, tiles
+from quantstudy_kernels.cpu.trainer import Examples, Recipe
+from quantstudy_kernels.cpu.trainer import train as train_by_kernel
 from quantstudy_kernels.cpu.vectors import has_512_bits, peek
 
 from experiments.digests import digests
@@ -100,20 +102,38 @@ def diverged():
     return found
 
 
+def wider():
+    """Return digests of networks with any inputs and outputs, trained on every loss."""
+    draws, found = np.random.default_rng(11), {}
+    inputs = draws.normal(size=(1, 20, 90)).astype(np.float32)
+    for loss, outputs, name in (("binary", 1, "prelu"), ("softmax", 10, "gelu"), ("squared", 3, "hardswish")):
+        recipe = Recipe(name, 2.0, (20, 17, 32, outputs), 370, [0.02] * 20, 0.9, 0.999, 1e-8, 2, loss)
+        sizes = [a * b for a, b in zip(recipe.neurons, recipe.neurons[1:], strict=False)]
+        number = sum(sizes) + sum(recipe.neurons[1:]) + (49 if name == "prelu" else 0)
+        labels = draws.integers(0, max(2, outputs), (2, outputs if loss == "squared" else 1, 90)).astype(np.float32)
+        first = (draws.normal(size=(2, number)) / 4).astype(np.float32)
+        trained, losses = train_by_kernel(recipe, first, [0, 1], Examples(inputs, labels))
+        found[loss] = digest(np.concatenate([trained.ravel(), losses.ravel()]))
+    return found
+
+
 def main(folder, jobs):
     """Run the study in a folder and print."""
     plant = os.environ.get("PLANT")
     if plant == "reassoc":
         folds._moments = moments_in_any_order
     elif plant == "groups":
-        tiles.has_512_bits = lambda context: not has_512_bits(context)
+        tiles.has_512_bits = point_sums.has_512_bits = lambda context: not has_512_bits(context)
     drawing.draw_elsewhere, drawing.draw_all = (
         (lambda *_: frozenset()),
         (lambda *_, **__: None),
     )  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder, executor=executor)
-    json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged()}}, sys.stdout)
+    json.dump(
+        {"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged(), "wider": wider()}},
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":
