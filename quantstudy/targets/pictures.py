@@ -92,7 +92,7 @@ def _channels(image: "Image") -> Channels:
             raise Unusable("images of 8 or 16 bits a colour, and this one has more")
         return [values], WORD
     if image.mode in TRANSPARENT or "transparency" in image.info:
-        *colours, cover = (np.asarray(part).astype(np.int32) for part in image.convert("RGBA").split())
+        *colours, cover = (np.asarray(part).astype(np.uint16) for part in image.convert("RGBA").split())
         return [colour * cover + BYTE * (BYTE - cover) for colour in colours], BYTE * BYTE
     if image.mode in ("1", "L"):
         return [np.asarray(image.convert("L"))], BYTE

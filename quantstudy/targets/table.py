@@ -1,5 +1,6 @@
 """The user's own table: columns of numbers, and one that is to be predicted from them."""
 
+import difflib
 import functools
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -23,7 +24,8 @@ LABEL = "label"
 
 MOST_INPUTS = 256
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".npz")
+SHOWN = 20
+"""Columns that a message names."""
 
 
 def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
@@ -50,7 +52,7 @@ def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid
             return image(text, None, task, seeds, grid=grid, frequency=frequency)
         return _data(seeds, held, suffix, label, task)
     except _NoColumn as error:
-        known = f"no column of {PurePath(text).name} has this name; {choices(error.label, error.names)}"
+        known = f"no column of {PurePath(text).name} has this name; {choices(error.label, error.shown)}"
         raise BadInput("label", error.label, known) from None
     except Unusable as error:
         raise BadInput("target", text, str(error)) from None
@@ -59,7 +61,9 @@ def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid
 class _NoColumn(Unusable):
     def __init__(self, label: str, names: Sequence[str]) -> None:
         super().__init__(f"it has no column {label}")
-        self.label, self.names = label, names
+        nearest_first = list(dict.fromkeys([*difflib.get_close_matches(label, names, n=1, cutoff=0.5), *names]))
+        self.label = label
+        self.shown = nearest_first if len(names) <= SHOWN else [*nearest_first[:SHOWN], "…"]
 
 
 @functools.lru_cache(maxsize=2)

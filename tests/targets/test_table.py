@@ -32,6 +32,10 @@ def made(text, task="classes", label=None, seeds=(0, 1)):
     return parse_target(text, task=task, label=label).make(list(seeds), grid=8, frequency=3.0)
 
 
+def _first(count):
+    return ", ".join(f"c{number}" for number in range(count))
+
+
 def refusal(text, task="classes", label=None):
     with pytest.raises(BadInput) as refused:
         made(text, task, label)
@@ -231,11 +235,15 @@ def test_many_numbers_are_for_regression(tmp_path):
 
 def test_a_missing_label_is_told_with_the_columns_that_there_are(tmp_path):
     path = stored(tmp_path, frame().rename(columns={"label": "lable"}))
-    expected = "label: 'label' is not allowed; no column of points.csv has this name; did you mean lable? allowed: x, y"
+    expected = (
+        "label: 'label' is not allowed; no column of points.csv has this name; did you mean lable? allowed: lable, "
+    )
     assert refusal(path).startswith(expected)
     assert refusal(path, label="z").startswith(
         "label: 'z' is not allowed; no column of points.csv has this name; allowed"
     )
+    many = pd.DataFrame({f"c{number}": np.arange(20.0) for number in range(90)} | {"lable": LABELS})
+    assert refusal(stored(tmp_path, many)).endswith("did you mean lable? allowed: lable, " + _first(19) + ", …")
     np.savez(tmp_path / "a.npz", x=DRAWS[:, 0], z=LABELS)
     assert "no column of a.npz has this name; allowed: x, z" in refusal(str(tmp_path / "a.npz"))
 
