@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from quantstudy.activations.breaks import GRID
 from quantstudy.activations.guarded import PASSED_ON, Misbehaved
-from quantstudy.activations.probing import GRID, Unfit
+from quantstudy.activations.probing import Unfit
 
 MOVED = (-0.05, 0.05)
 """How far parameters are moved, as a share of 1 + their size, to see whether what they decide moves with them."""

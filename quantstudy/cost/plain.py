@@ -59,7 +59,7 @@ _SPELLED: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def _of_pytorch(kernel: str) -> Callable[[Tensor], Tensor]:
-    found: Callable[[Tensor], Tensor] = _SPELLED.get(kernel) or getattr(
-        functional, kernel, partial(activation_forward, name=kernel)
-    )
+    if kernel in _SPELLED:
+        return _SPELLED[kernel]
+    found: Callable[[Tensor], Tensor] = getattr(functional, kernel, partial(activation_forward, name=kernel))
     return found
