@@ -219,9 +219,9 @@ def test_what_depends_on_other_points_is_noticed_where_it_happens(modules):
     modules(mine=MINE + "class Leaks(Swish):\n    def forward(self, x):\n" + body)
     activation = parse_activation("mine:Leaks")
     x = torch.linspace(0, 1, 39).view(1, 3, 13)
-    assert activation(x[..., :12], None, [torch.ones(1)]).isfinite().all()
+    assert activation(x[..., :12], None, [torch.full((1,), 2.0)]).isfinite().all()
     assert not activation.failed
-    activation(torch.cat([x] * 2)[..., :13], None, [torch.ones(2)])
+    activation(torch.cat([x] * 2)[..., :13], None, [torch.full((2,), 2.0)])
     from quantstudy.activations.guarded import failures
 
     (line,) = failures()
