@@ -200,7 +200,7 @@ def texts(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, str]:
         "noun": unit.noun,
         "head": unit.title,
         "amount": unit.amount,
-        "get": "get" if unit.gets == "gets" else "reach",
+        "reach": "get" if unit.gets == "gets" else "reach",
         "point": things.points.removesuffix("s"),
         "drops": "percentage points" if unit.amount == "points" else unit.amount,
         **things._asdict(),

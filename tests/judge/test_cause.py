@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from quantstudy.judge.cause import judge_cause, questions
-from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.statistics.bootstrap import holm, paired_p
 from quantstudy.judge.statistics.halves import halves
 from quantstudy.words.cause import with_sentences
+from tests.judge.limits import asked
 from tests.judge.tables import NAMES, cause, networks, three
 
 
@@ -23,7 +23,7 @@ def told(
     learned: float = 0.0,
     not_learned: Sequence[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
-    return with_sentences(judge_cause(frame, activations, seeds, learned, rule=PERMUTATION), not_learned)
+    return with_sentences(judge_cause(frame, activations, seeds, asked(learned=learned)), not_learned)
 
 
 def test_every_question_about_the_cause() -> None:
@@ -159,4 +159,4 @@ def test_missing_networks_are_said() -> None:
 def test_no_cause_without_the_bounded_activation() -> None:
     assert list(questions(["relu", "silu"])) == []
     empty = cause(2, {})
-    assert judge_cause(empty, ["relu", "silu"], 2, 0.0, rule=PERMUTATION) == {}
+    assert judge_cause(empty, ["relu", "silu"], 2, asked()) == {}

@@ -90,7 +90,7 @@ def test_placements_take_the_rule():
 
 def test_causes_take_the_rule():
     table = cause(10, networks(10, spread=0.0001))
-    found = both(lambda rule: judge_cause(table, NAMES, 10, 0.0, rule)["w4a4"])
+    found = both(lambda rule: judge_cause(table, NAMES, 10, asked(rule=rule))["w4a4"])
     assert [any(row["differs"] for row in rows) for rows in found] == [True, False]
     assert found[0][0]["mean"] == found[1][0]["mean"]
 

@@ -22,25 +22,27 @@ from quantstudy.judge.statistics.robust import iqm_interval, probability_of_impr
 from quantstudy.judge.statistics.seeds import json_number
 from quantstudy.judge.statistics.sequential import anytime_p
 from quantstudy.judge.statistics.shares import prediction_bound, share_low
-from quantstudy.judge.verdict import COLUMNS, EVEN, FLOAT, ODD, RANKED
+from quantstudy.judge.verdict import COLUMNS
 from quantstudy.words.verdict import with_reasons
-from tests.judge.conftest import build
+from tests.judge.conftest import EVEN, FLOAT, ODD, build
+from tests.judge.conftest import QUANTIZED as RANKED
 from tests.judge.limits import asked
 from tests.judge.verdicts import NAMES, NAN, entry, judged_of, noise, run
 
 ENTRY = {
     "activation", "seeds", "mean", "low", "high", "drop", "drop_low", "drop_high", "deployable", "probability_best",
     "difference_to_best", "difference_low", "difference_high", "p_holm", "flip_rate", "flip_rate_low", "flip_rate_high",
-    "iqm", "iqm_low", "iqm_high", "improvement", "improvement_low", "improvement_high", "accuracy_float", "learned",
-    "missing", "pass_share", "pass_low", "drop_bound", "worst", "best_of", "stability",
+    "iqm", "iqm_low", "iqm_high", "improvement", "improvement_low", "improvement_high", "accuracy_float", "float",
+    "learned", "missing", "pass_share", "pass_low", "drop_bound", "worst", "best_of", "stability",
 }  # fmt: skip
 
 
 def test_names_and_places():
-    assert (verdict.BACKEND, verdict.RANKED, verdict.FLOAT) == ("simulated", RANKED, FLOAT)
+    by = asked().ranked
+    assert (verdict.BACKEND, by.quantized, by.float, by.unit) == ("simulated", RANKED, FLOAT, "fraction")
     assert (RANKED, FLOAT) == ("heldout_accuracy_quantized", "heldout_accuracy_float")
-    assert (f"{RANKED}_even", f"{RANKED}_odd") == (EVEN, ODD)
-    assert (verdict.FLIPS, seeds.DIGITS) == ("flip_rate", 12)
+    assert (by.even, by.odd) == (EVEN, ODD) == (f"{RANKED}_even", f"{RANKED}_odd")
+    assert (by.disturbed, seeds.DIGITS) == ("flip_rate", 12)
 
 
 def test_schema_and_order_of_schemes():
@@ -49,7 +51,7 @@ def test_schema_and_order_of_schemes():
     found = judged_of(frame, NAMES, ["w4", "w8", "a4"])
     assert {key: value for key, value in found.items() if key not in ("schemes", "coverage")} == {
         "seeds": 6, "allowed_drop": 0.02, "assurance": 0.5, "min_accuracy": 0.0, "seeds_to_deploy": 5, "learned": 0.0,
-        "not_learned": {}, "test": "permutation",
+        "not_learned": {}, "test": "permutation", "metric": RANKED, "unit": "fraction", "learned_from": None,
     }  # fmt: skip
     assert list(found["schemes"]) == ["w4", "w8", "a4"]
     for judged in found["schemes"].values():
@@ -87,6 +89,7 @@ def test_numbers_are_those_of_the_paired_bootstrap():
             "improvement_high": ahead.high[against.reference, row],
             "pass_share": np.mean(full[name] - quantized[name] <= 0.02), "worst": min(quantized[name]),
             "pass_low": share_low(full[name] - quantized[name] <= 0.02), "accuracy_float": np.mean(full[name]),
+            "float": np.mean(full[name]),
             "drop_bound": prediction_bound(full[name] - quantized[name]),
             "stability": np.mean((suffices_in_halves(full[name] - quantized[name], asked())) == found["deployable"]),
         }  # fmt: skip

@@ -12,7 +12,7 @@ UNKNOWN = {"activation": "mine:f", "mean": None, "low": None, "high": None, "dro
 
 
 def test_the_ranking_and_the_summary_are_shown() -> None:
-    verdict = {"summary": ["a < b & c"], "schemes": {"w4a4": {"ranking": [ENTRY, UNKNOWN]}}}
+    verdict = {"unit": "fraction", "summary": ["a < b & c"], "schemes": {"w4a4": {"ranking": [ENTRY, UNKNOWN]}}}
     page = ElementTree.fromstring(run_html(Path("results/a & b"), "w4a4", verdict))
     assert [item.text for item in page.iter("li")] == ["a < b & c"]
     assert page.find("code").text == "results/a & b"

@@ -8,13 +8,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from quantstudy.config.metrics import RANKED
 from quantstudy.config.study import StudyConfig
-from quantstudy.drift.heldout import DROP
-from quantstudy.judge.verdict import EVEN, FLIPS, FLOAT, ODD, RANKED
 from quantstudy.records.run import SUMMARIES, Run, reading_once
 from quantstudy.records.schemas import METRICS, rows, to_parquet
 from quantstudy.records.store import write_json
-from quantstudy.show.figures.decision import data as decision
 from quantstudy.show.figures.ranges import draw as ranges
 from quantstudy.words.figures import fold_noise
 
@@ -84,9 +82,11 @@ def test_metrics_are_read_a_row_group_at_a_time(tmp_path: Path, monkeypatch: pyt
 
 
 def test_all_that_is_judged_and_drawn_is_among_the_summaries() -> None:
-    needed = {RANKED, EVEN, ODD, FLOAT, DROP, FLIPS, *decision.METRICS, *ranges.MEASURES}
+    needed = {*ranges.MEASURES}
+    for by in RANKED.values():
+        needed |= {by.quantized, by.even, by.odd, by.float, by.drop, by.trivial, by.disturbed}
     needed |= {f"sqnr_db_{view}" for view in fold_noise.VIEWS}
-    needed |= {"accuracy_float", "accuracy_quantized", "accuracy_drop"}  # on the plane, for whoever reads a run
+    needed |= {f"{stem}_{end}" for stem in ("accuracy", "psnr") for end in ("float", "quantized", "drop")}
     assert needed == set(SUMMARIES)
 
 

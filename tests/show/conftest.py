@@ -22,11 +22,23 @@ from quantstudy.records.run import SUMMARIES
 from quantstudy.words.summary import in_words
 
 FOLDS = ("sqnr_db", "mpeir", "rmse_over_step")
-QUANTIZED = (
-    *("accuracy_quantized", "heldout_accuracy_quantized"),
-    *("heldout_accuracy_quantized_even", "heldout_accuracy_quantized_odd"),
-)
-DROPS = ("accuracy_drop", "heldout_accuracy_drop")
+QUANTIZED = ("{0}_quantized", "heldout_{0}_quantized", "heldout_{0}_quantized_even", "heldout_{0}_quantized_odd")
+DROPS = ("{0}_drop", "heldout_{0}_drop")
+STEMS = {"classes": "accuracy", "regression": "psnr"}
+PICTURE = (18, 24)
+"""Rows and columns of the plane of numbers: it need not be square."""
+POINTS = 1500
+"""Points that lie on no plane."""
+
+
+def named(config: StudyConfig, *names: str) -> list[str]:
+    """Return names of measures of the study's task."""
+    return [name.format(STEMS[config.task]) for name in names]
+
+
+def scaled(config: StudyConfig, full: float, lost: float) -> tuple[float, float]:
+    """Return an accuracy and its drop in the unit of the study: 0.98 is 30 dB, and 0.1 are 5 dB."""
+    return (full, lost) if config.task == "classes" else (30.0 + 400.0 * (full - 0.98), 50.0 * lost)
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ def build(
     if not config.quick:
         tables |= {name: table(config, random, missing) for name, table in VARIATIONS.items()}
     made = {
+        **({} if config.has_plane and config.task == "classes" else {"points": POINTS}),
         "versions": {"python": "3.11", "torch": "2.13"},
         "commit": "abc1234",
         "device": "cpu",
@@ -116,18 +129,23 @@ def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> 
         for seed in range(config.seeds):
             full = 0.975 + 0.003 * rank % 0.02 + 0.004 * random.standard_normal()
             full = float(np.clip(full, 0.5, 1.0))
-            floats = ("accuracy_float", "heldout_accuracy_float")
-            rows += [(name, seed, "float", "float", "network", None, None, metric, full) for metric in floats]
+            floats = dict.fromkeys(named(config, "{0}_float", "heldout_{0}_float"), scaled(config, full, 0.0)[0])
+            if config.learned == "halfway":
+                floats |= dict.fromkeys(named(config, "heldout_{0}_trivial"), 0.1 if config.task == "classes" else 9.0)
+            rows += [(name, seed, "float", "float", "network", None, None, *one) for one in floats.items()]
             for scheme in config.schemes:
                 width = min(f.bits for f in (scheme.weights, scheme.activations) if f)
                 flips = _noise(width) * (1.0 + 0.1 * (rank % 4) + 0.3 * random.random())
+                before, lost = scaled(config, full, 0.8 * flips)
                 for backend in ("simulated", "torchao") if scheme.in_torchao else ("simulated",):
                     values = {
-                        "flip_rate": flips + shift * (backend == "torchao"),
-                        **dict.fromkeys(QUANTIZED, full - 0.8 * flips),
-                        **dict.fromkeys(DROPS, 0.8 * flips),
-                        "boundary_displacement_mean": 10 * flips,
+                        **dict.fromkeys(named(config, *QUANTIZED), before - lost),
+                        **dict.fromkeys(named(config, *DROPS), lost),
                     }
+                    if config.task == "classes":
+                        values = {"flip_rate": flips + shift * (backend == "torchao"), **values}
+                    if config.has_plane and config.task == "classes":
+                        values["boundary_displacement_mean"] = 10 * flips
                     rows += [(name, seed, str(scheme), backend, "network", None, None, k, v) for k, v in values.items()]
                 for layer in range(len(config.hidden)):
                     clean = 6.0 * width - 4.0 * layer + rank % 5 + random.standard_normal()
@@ -149,17 +167,20 @@ def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> 
     return frame
 
 
-def _variation(rows: list[dict[str, Any]], columns: list[str], random: np.random.Generator, missing: float) -> Any:
-    """Return one of the tables beyond the schemes; a row without `value` gets flip rate, accuracy and drop."""
-    full = []
+def _variation(
+    config: StudyConfig, rows: list[dict[str, Any]], columns: list[str], random: np.random.Generator, missing: float
+) -> Any:
+    """Return one of the tables beyond the schemes: rows of flip rate, accuracy and drop, or of PSNR and its drop."""
+    every = []
     for row in rows:
         flips = float(np.clip(row["rate"] * random.uniform(0.7, 1.4), -0.1, 0.9))
-        metrics = {"flip_rate": flips}
+        full, lost = scaled(config, 0.98, 0.8 * flips)
+        metrics = {"flip_rate": flips} if config.task == "classes" else {"psnr_drop": lost}
         if row.get("view") != "shapley":
-            metrics |= {"accuracy_quantized": 0.98 - 0.8 * flips, "accuracy_drop": 0.8 * flips}
-            metrics |= {f"heldout_{name}": value for name, value in metrics.items() if name != "flip_rate"}
-        full += [row | {"metric": name, "value": value} for name, value in metrics.items()]
-    frame = pd.DataFrame(full, columns=[*columns, "seed", "metric", "value"])
+            both = dict(zip(named(config, "{0}_quantized", "{0}_drop"), (full - lost, lost), strict=True))
+            metrics |= both | {f"heldout_{name}": value for name, value in both.items()}
+        every += [row | {"metric": name, "value": value} for name, value in metrics.items()]
+    frame = pd.DataFrame(every, columns=[*columns, "seed", "metric", "value"])
     frame.loc[random.random(len(frame)) < missing, "value"] = np.nan
     texts = [name for name in frame if name not in ("seed", "value", "layer", "bits", "coordinates")]
     return frame.astype(dict.fromkeys(texts, "category"))
@@ -178,7 +199,7 @@ def _sensitivity(config: StudyConfig, random: np.random.Generator, missing: floa
                 rate = share if view == "shapley" else _noise(bits) * 0.8
                 rows.append(base | {"view": view, "layer": layer, "rate": rate})
             rows.append(base | {"view": "total", "layer": None, "rate": _noise(bits)})
-    frame = _variation(rows, ["activation", "scheme", "view", "layer"], random, missing)
+    frame = _variation(config, rows, ["activation", "scheme", "view", "layer"], random, missing)
     return frame.astype({"layer": "Int16"})
 
 
@@ -190,7 +211,7 @@ def _cliff(config: StudyConfig, random: np.random.Generator, missing: float) -> 
         | {"rate": _noise(bits)}
         for name, seed, part, bits in every
     ]
-    return _variation(rows, ["activation", "quantized", "bits", "scheme"], random, missing)
+    return _variation(config, rows, ["activation", "quantized", "bits", "scheme"], random, missing)
 
 
 def _placement(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
@@ -205,7 +226,7 @@ def _placement(config: StudyConfig, random: np.random.Generator, missing: float)
         | dict(zip(keys, setting, strict=True))
         for bits, setting, name, seed in every
     ]
-    return _variation(rows, ["activation", "scheme", *keys], random, missing)
+    return _variation(config, rows, ["activation", "scheme", *keys], random, missing)
 
 
 def _cause(config: StudyConfig, random: np.random.Generator, missing: float) -> pd.DataFrame:
@@ -216,7 +237,7 @@ def _cause(config: StudyConfig, random: np.random.Generator, missing: float) -> 
         for name, variant, bits, seed in every
         for scheme in (f"w{bits}", f"a{bits}", f"w{bits}a{bits}")
     ]
-    return _variation(rows, ["activation", "variant", "scheme"], random, missing)
+    return _variation(config, rows, ["activation", "variant", "scheme"], random, missing)
 
 
 VARIATIONS = {"sensitivity": _sensitivity, "cliff": _cliff, "placement": _placement, "cause": _cause}
@@ -285,6 +306,8 @@ def _maps(
     config: StudyConfig, random: np.random.Generator, dead: tuple[str, ...], histograms: pd.DataFrame
 ) -> dict[str, Any]:
     maps: dict[str, Any] = {}
+    if config.task == "regression" or not config.has_plane:
+        return _drawn(config, random, histograms)
     target = _field(random, config.grid)
     for name in config.activations:
         logit = 3.0 * target + _field(random, config.grid)
@@ -307,6 +330,46 @@ def _maps(
         maps[f"{name}/chain/float"] = folds
         maps[f"{name}/chain/quantized"] = np.round(folds * 3) / 3
     return maps
+
+
+def _drawn(config: StudyConfig, random: np.random.Generator, histograms: pd.DataFrame) -> dict[str, Any]:
+    """Return what is drawn of numbers on a plane or over x, and of what is neither: its histograms alone."""
+    maps: dict[str, Any] = {}
+    shape = (*PICTURE, 3) if config.has_plane else (1, POINTS)
+    ramp = np.linspace(0.0, 6.0, int(np.prod(shape))).reshape(shape)
+    target = (0.5 + 0.4 * np.sin(ramp)).astype(np.float32)
+    for rank, name in enumerate(config.activations):
+        maps[f"{name}/seed"] = np.int64(config.seeds // 2)
+        own = histograms[(histograms["activation"] == name) & (histograms["bin_left"] < 3.0)]
+        for column in ("layer", "bin_left", "count"):
+            maps[f"{name}/histogram/{column}"] = own[column].to_numpy(dtype=float if column == "bin_left" else int)
+        if not (config.has_plane or config.has_curve):
+            continue
+        maps[f"{name}/target"], full = target, np.clip(target + 0.02 * (rank + 1) * np.cos(5 * ramp), 0, 1)
+        maps[f"{name}/float/output"] = full.astype(np.float32)
+        for scheme in (scheme for bits in config.bits for scheme in schemes_for(bits)):
+            off = random.normal(0, 0.1 + 0.05 * rank, shape)
+            maps[f"{name}/{scheme}/output"] = np.clip(full + off, 0, 1).astype(np.float32)
+        depth, plane = len(config.hidden), shape[:2]
+        folds = np.array(
+            [np.maximum(np.sin((k + 2) * np.linspace(0, 6, int(np.prod(plane)))), 0) for k in range(depth)]
+        )
+        folds = folds.reshape(depth, *plane)
+        maps[f"{name}/chain/layer"] = np.arange(depth)[::-1].copy()
+        maps[f"{name}/chain/neuron"], maps[f"{name}/chain/share"] = random.integers(0, 8, depth), random.random(depth)
+        maps[f"{name}/chain/float"], maps[f"{name}/chain/quantized"] = folds, np.round(folds * 3) / 3
+        if config.has_curve:
+            maps[f"{name}/x"] = np.linspace(-1, 1, POINTS)[None]
+    return maps
+
+
+OTHERS = {
+    "curve": {"target": "sine", "task": "regression"},
+    "picture": {"target": "texture", "task": "regression"},
+    "numbers": {"target": "digits", "task": "regression"},
+    "digits": {"target": "digits", "learned": "halfway"},
+}
+"""Settings of studies of other targets: numbers over x, on a plane and on neither, and classes on no plane."""
 
 
 @functools.cache

@@ -91,7 +91,7 @@ class _Told:
     def from_where(self, last: Floats, widest: int, names: Sequence[str], smallest: Mapping[str, Entries]) -> str:
         """Return from which widths on no activation is damaged too much."""
         who = names[0] if len(names) == 1 else "every activation"
-        loose, strict = (_enough_for_all(entries) for entries in smallest.values())
+        loose, strict = (_enough_for_all(smallest[f"{limit:g}"]) for limit in self.limits)
         most, least = self.limits
         if loose is None:
             return self.not_even(last, widest, names, most)

@@ -49,6 +49,18 @@ def caption(seed: int, config: "StudyConfig") -> str:
     )
 
 
+def heights(limit: float) -> str:
+    """Return what the heights of curves mean; differences are cut off at `limit` of the float fold's range.
+
+    >>> heights(0.1).replace("\u00a0", " ")
+    'Float and quantized: from the smallest to the largest float output. Difference: up to ±10 % of that range.'
+    """
+    shown = percent(limit, 0)
+    return (
+        f"Float and quantized: from the smallest to the largest float output. Difference: up to ±{shown} of that range."
+    )
+
+
 def fold(layer: int, neuron: int, share: float) -> str:
     """Return which neuron a fold is of, in three lines, and its share of the sum that the next one takes."""
     of = "" if math.isnan(share) else f"{percent(share, 0)} of sum"

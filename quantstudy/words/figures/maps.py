@@ -17,7 +17,7 @@ KINDS = ("island", "sea", "became island", "became sea", "float boundary", "quan
 """What the legend calls the areas and lines of two classes."""
 LINES = ("target", "float", "quantized")
 """What the legend calls curves."""
-OFF_TARGET, OFF_FLOAT = "off the target", "off the float one"
+OFF = "off by"
 """What stands left of the differences."""
 
 
@@ -30,6 +30,11 @@ def kinds(config: "StudyConfig") -> tuple[str, ...]:
 def under(what: str, value: float) -> str:
     """Return what stands under a map: `accuracy`, `flips` or `PSNR` with its value, `n/a` where there is none."""
     return f"{what} {DB.shown(value) if what == DB.noun else percent(value)}"
+
+
+def float_one(under: str) -> str:
+    """Return what stands beside a row of curves: what `under` says of the float one."""
+    return f"float {under}"
 
 
 def share(config: "StudyConfig", of_target: float) -> str:
@@ -72,7 +77,7 @@ def reading(seed: int, config: "StudyConfig") -> str:
     if config.has_curve:
         return f"{start} Black: the float network, orange: the quantized one, grey: the target."
     if config.task == "regression":
-        return f"{start} Below each picture how far it is off: the float one {OFF_TARGET}, the others {OFF_FLOAT}."
+        return f"{start} Below each how far it is off: the float one off the target, the others off the float one."
     if config.target != "islands":
         return f"{start} Pale pixels changed class."
     return f"{start} Pale pixels changed class: sand became island, shallow water became sea."

@@ -7,7 +7,7 @@ import pytest
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.cliff import smallest
-from quantstudy.words.figures.cliff import LIMITS, title
+from quantstudy.words.figures.cliff import limits, title
 
 BITS = (2, 3, 4, 5, 6, 7, 8, 16)
 Rates = list[float | None]
@@ -15,9 +15,12 @@ Rates = list[float | None]
 
 def said(both: dict[str, Rates], seeds: int = 16, **settings: Any) -> str:
     """Return the title of curves at `BITS` with weights and activations quantized."""
-    mean = np.array(list(both.values()), dtype=np.float64)
-    found = {key: [smallest(row[:, None], BITS, limit) for row in mean] for key, limit in LIMITS.items()}
     config = StudyConfig(activations=tuple(both), seeds=seeds, **settings)
+    mean = np.array(list(both.values()), dtype=np.float64)
+    found = {
+        key: [smallest(row[:, None], BITS, limit) for row in mean]
+        for key, limit in limits(config.ranked.disturbed).items()
+    }
     return title(config, np.array(BITS), mean, found).replace("\u00a0", " ")
 
 

@@ -74,7 +74,9 @@ def folds(run: "Run") -> Figure:
     seed = shown_seed(run)
     texts = title, words.reading(seed, run.config), words.caption(seed, run.config)
     page = Page(STRIP + block * -(-len(chains) // across), *texts)
-    if not run.config.has_curve:
+    if run.config.has_curve:
+        page.note(0.0, 0.15, words.heights(limit))
+    else:
         _scales(page, limit)
     for index, (name, links) in enumerate(chains.items()):
         left, top = LABELS + (width + APART) * (index % across), STRIP + block * (index // across)

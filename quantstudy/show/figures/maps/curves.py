@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from quantstudy.show.canvas.marks import hatched, strokes, write_in
-from quantstudy.show.canvas.page import BODY, Page, names_width, wrap
+from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, FLOAT_LINE, LEVELS, MUTED, RULE, SEED_DOT, SMALL
 from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks
 from quantstudy.show.figures.maps.measured import rates_of, texts_under
@@ -31,9 +31,10 @@ def curves(run: "Run") -> Figure:
     """
     stored, names, config = run.maps(), run.config.activations, run.config
     shown = [[column for column in block if column != "float"] for block in blocks(config.bits)]
-    labels = names_width(names, 1.38, "bold") + 0.12
-    wide = (BODY - labels) / max(map(len, shown)) - GAP
     row, under, seed = PANEL + UNDER + BETWEEN, texts_under(run, stored), shown_seed(run)
+    beside = [words.float_one(under.get((name, "float"), "n/a")) for name in names]
+    labels = max(names_width(names, 1.38, "bold"), *(text_width(text, SMALL) for text in beside)) + 0.12
+    wide = (BODY - labels) / max(map(len, shown)) - GAP
     title = marked(words.title(rates_of(run, stored), config), not_learned(run))
     body = LEGEND + len(shown) * (HEAD + row * len(names) + 0.1)
     page = Page(body, title, words.reading(seed, config), words.caption(seed, config))
@@ -49,7 +50,7 @@ def curves(run: "Run") -> Figure:
             start = top + HEAD + row * place
             called = wrap(name, labels - 0.12, BASE, "bold")
             page.write(labels - 0.12, start + PANEL / 2 - 0.1, called, ha="right", weight="bold")
-            page.note(labels - 0.12, start + PANEL + 0.11, f"float {under.get((name, 'float'), 'n/a')}", ha="right")
+            page.note(labels - 0.12, start + PANEL + 0.11, beside[place], ha="right")
             for index, column in enumerate(columns):
                 left = labels + (wide + GAP) * index
                 _panel(page.axes(left, start, wide, PANEL), stored, name, column, limits)
@@ -71,8 +72,8 @@ def _panel(ax: Axes, stored: Maps, name: str, column: str, limits: tuple[float, 
     order = np.argsort(x, kind="stable")
     lines: list[tuple[Floats, str, float]] = [
         (stored[f"{name}/target"], SEED_DOT, 2.4),
-        (stored[f"{name}/float/output"], FLOAT_LINE, 1.4),
-        (drawn, LEVELS, 1.0),
+        (drawn, LEVELS, 1.2),
+        (stored[f"{name}/float/output"], FLOAT_LINE, 0.9),
     ]
     for values, colour, width in lines:
         ax.plot(x[order], values.ravel()[order], color=colour, linewidth=width)

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from quantstudy.show.canvas.marks import hatched, write_in
-from quantstudy.show.canvas.page import BODY, Page, names_width, wrap
-from quantstudy.show.canvas.style import BASE, MUTED, RULE, SEQUENTIAL
+from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
+from quantstudy.show.canvas.style import BASE, MUTED, RULE, SEQUENTIAL, SMALL
 from quantstudy.show.figures.cliff.panel import COLOURS
 from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, panel_size
 from quantstudy.show.figures.maps.measured import rates_of, texts_under
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Picture = NDArray[Any]
 """Numbers in 0 … 1, `[rows, columns]` or `[rows, columns, 1 or 3]`, or numbers of classes, `[rows, columns]`."""
 
-BETWEEN = 0.1
+BETWEEN = 0.24
 """Inches between activations."""
 
 
@@ -37,10 +37,10 @@ def pictures(run: "Run") -> Figure:
     """
     stored, names, config = run.maps(), run.config.activations, run.config
     shown = blocks(config.bits)
-    labels = names_width(names, 1.38, "bold") + 0.12
+    labels = max(names_width(names, 1.38, "bold"), text_width(words.OFF, SMALL)) + 0.12
     target = stored[f"{names[0]}/target"]
     wide, high = panel_size(min(1.75, (BODY - labels) / max(map(len, shown)) - GAP), target.shape[:2])
-    row, top = 2 * high + UNDER + GAP + BETWEEN, HEAD + high + 0.25
+    row, top = 2 * high + UNDER + BETWEEN, HEAD + high + 0.25
     under, rates = texts_under(run, stored), rates_of(run, stored)
     seed = shown_seed(run)
     title = marked(words.title(rates, config), not_learned(run))
@@ -57,6 +57,7 @@ def pictures(run: "Run") -> Figure:
         for place, name in enumerate(names):
             middle = top + HEAD + row * place + high / 2
             page.write(labels - 0.12, middle, wrap(name, labels - 0.12, BASE, "bold"), ha="right", weight="bold")
+            page.note(labels - 0.12, middle + high + UNDER, words.OFF, ha="right")
             bottom = row * (len(names) - place) - high
             for index, column in enumerate(columns):
                 corner = (wide + GAP) * index, bottom
@@ -73,7 +74,7 @@ def _panel(
     name, column = what
     drawn = stored.get(f"{name}/{column}/output")
     against = stored[f"{name}/target"] if column == "float" else stored[f"{name}/float/output"]
-    below = corner[0], corner[1] - UNDER - GAP - size[1]
+    below = corner[0], corner[1] - UNDER - size[1]
     if drawn is None or not np.isfinite(drawn).all():
         for place in (corner, below):
             hatched(ax, place, *size, edgecolor=RULE)
