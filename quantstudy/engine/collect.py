@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import numpy as safetensors
 
 from quantstudy.engine.cells import Cell, cells
-from quantstudy.engine.learnt import data_of, kept
+from quantstudy.engine.learnt import labels_of
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records.cells import load_cell
@@ -80,7 +80,7 @@ def gather(run: Run) -> dict[str, str]:
     if not config.quick:
         digests |= _joined(run, "vary", VARIATION_TABLES)
     histograms = [_table(_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)]
-    labels, arrays = kept(data_of(config, range(config.seeds)))
+    labels, arrays = labels_of(config, range(config.seeds))
     files = {
         labels: npz(arrays),
         "histograms.parquet": to_parquet([_pooled(histograms)], HISTOGRAMS),

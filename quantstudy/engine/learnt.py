@@ -1,6 +1,6 @@
 """What a study's networks learn: its target's data, and what the records keep of them. Loads no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,23 @@ def data_of(config: StudyConfig, seeds: Sequence[int]) -> Data:
     return config.entry.make(seeds, grid=config.grid, frequency=config.frequency)
 
 
+def inputs_and_outputs(config: StudyConfig) -> tuple[int, int]:
+    """Return how many inputs and outputs a study's networks have, once it is clear that its target's data are there.
+
+    Raises:
+        BadInput: what the user gave does not hold a study's data.
+    """
+    data = data_of(config, (0,))
+    return int(data.measured.inputs.shape[1]), data.outputs
+
+
+def labels_of(config: StudyConfig, seeds: Sequence[int]) -> tuple[str, dict[str, NDArray[Any]]]:
+    """Return `kept` of all of a study's seeds; their data are made one after the other, since tables may be large."""
+    found = [kept(data_of(config, (seed,))) for seed in seeds]
+    name, first = found[0]
+    return name, {key: np.concatenate([arrays[key] for _, arrays in found]) for key in first}
+
+
 def kept(data: Data) -> tuple[str, dict[str, NDArray[Any]]]:
     """Return the name of the record that keeps a study's labels, and its arrays.
 
@@ -33,12 +50,16 @@ def kept(data: Data) -> tuple[str, dict[str, NDArray[Any]]]:
     return "labels.npz", {name: array for name, array in arrays.items() if array is not None}
 
 
-def about(config: StudyConfig, data: Data) -> dict[str, Any]:
+def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """Return what the manifest says of a study's data: names, numbers of points, what it is made of, its standardizing.
 
     `shift` and `scale` are per seed what was subtracted from every input and what it was divided by then.
+
+    Args:
+        config: the study.
+        labels: `labels_of` all of its seeds.
     """
-    standardized = {"shift": data.shift, "scale": data.scale}
+    data = data_of(config, (0,))
     return {
         "target": config.target,
         "task": config.task,
@@ -52,5 +73,5 @@ def about(config: StudyConfig, data: Data) -> dict[str, Any]:
             "trained": int(np.shape(data.training.labels)[-1]),
             "heldout": int(data.heldout.inputs.shape[2]),
         },
-        **{name: array.tolist() for name, array in standardized.items() if array is not None},
+        **{name: labels[name].tolist() for name in ("shift", "scale") if name in labels},
     }

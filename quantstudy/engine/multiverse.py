@@ -14,6 +14,7 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import toml_values
 from quantstudy.engine.cells import Cell, cells
 from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.learnt import inputs_and_outputs
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress, do_cells, redo, reopen_if_damaged, timed
 from quantstudy.engine.portability import notices
@@ -60,7 +61,7 @@ def run_multiverse(
         OSError: disk full, read-only folder.
     """
     executor, notify = executor or ThisProcess(), once(notify)
-    require_functions(multiverse.base, multiverse.hidden)
+    require_functions(multiverse.base, *inputs_and_outputs(multiverse.base), multiverse.hidden)
     if fresh:  # refuse before anything is written
         require_emptiable(folder)
     else:

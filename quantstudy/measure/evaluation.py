@@ -86,7 +86,7 @@ class Subject:
         return self.asked.labels
 
     def on_plane(self, tensor: Tensor) -> Maps:
-        """Return [models, neurons, points] as maps [models, neurons, rows, columns]; without a plane there is one row."""
+        """Return [models, neurons, points] as maps [models, neurons, rows, columns]; without a plane of one row."""
         return tensor.cpu().numpy().reshape(*tensor.shape[:2], *(self.plane or (1, tensor.shape[2])))
 
     @cached_property

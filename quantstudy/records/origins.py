@@ -37,11 +37,13 @@ def provenance(config: StudyConfig) -> dict[str, Any]:
     }
 
 
-def require_functions(config: StudyConfig, others: Sequence[tuple[int, ...]] = ()) -> None:
+def require_functions(config: StudyConfig, inputs: int, outputs: int, others: Sequence[tuple[int, ...]] = ()) -> None:
     """Import every activation of a study that is about to run, users' functions anew.
 
     Args:
         config: the study.
+        inputs: of its networks.
+        outputs: of its networks.
         others: other hidden layers that it is to be run with, too.
 
     Raises:
@@ -53,7 +55,7 @@ def require_functions(config: StudyConfig, others: Sequence[tuple[int, ...]] = (
         look_again()
     for name in config.activations:
         for hidden in dict.fromkeys((config.hidden, *others)):
-            require_layers(parse_activation(name), (2, *hidden, 1))
+            require_layers(parse_activation(name), (inputs, *hidden, outputs))
 
 
 def functions(config: StudyConfig) -> dict[str, dict[str, Any]]:

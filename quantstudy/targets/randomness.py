@@ -2,7 +2,16 @@
 
 import numpy as np
 
-PURPOSES = {"mask": 0, "initial": 1, "batches": 2, "moving": 3, "random_labels": 4, "last_bit": 5, "split": 6, "crop": 7}
+PURPOSES = {
+    "mask": 0,
+    "initial": 1,
+    "batches": 2,
+    "moving": 3,
+    "random_labels": 4,
+    "last_bit": 5,
+    "split": 6,
+    "crop": 7,
+}
 """The purposes of streams; the number is the second half of the Philox key and must never change."""
 
 

@@ -37,32 +37,29 @@ def data_of(rows: Rows, seeds: Sequence[int]) -> Data:
 
     Inputs are standardized by the rows that are trained on, unless they have a unit. So are the numbers that regression
     predicts: in the unit of the file a loss would be small or large, and training slow or wild, because of the unit;
-    PSNR does not change.
+    PSNR does not change. Measured are all rows.
     """
     groups = rows.labels if rows.classes else np.zeros(len(rows.labels), np.int32)
     trained, heldout = three_tenths(seeds, groups)
     if rows.unit is None:
         shift, scale = spread(rows.inputs, trained)
+        inputs = _placed(rows.inputs, shift, scale)
     else:
         shift = np.zeros((len(seeds), len(rows.names)))
         scale = shift + rows.unit
+        inputs = _placed(rows.inputs, shift[:1], scale[:1])
     if rows.classes:
-        kind = np.bool_ if len(rows.classes) == 2 else np.int32
         outputs = 1 if len(rows.classes) == 2 else len(rows.classes)
+        labels: NDArray[Any] = rows.labels.astype(np.bool_ if outputs == 1 else np.int32)
+        measured = Examples(inputs, np.tile(labels, (len(seeds), 1)))
     else:
-        middle, unit = spread(rows.labels, trained)
         outputs = rows.labels.shape[1]
-
-    def examples(chosen: Numbers) -> Examples:
-        inputs = _placed(rows.inputs, shift, scale, chosen)
-        return Examples(
-            inputs, rows.labels[chosen].astype(kind) if rows.classes else _placed(rows.labels, middle, unit, chosen)
-        )
-
+        measured = Examples(inputs, _placed(rows.labels, *spread(rows.labels, trained)))
     return Data(
-        examples(trained),
-        examples(heldout),
+        measured,
+        measured.at(heldout),
         outputs,
+        trained=trained,
         inputs=rows.names,
         classes=rows.classes,
         shift=shift,
@@ -96,10 +93,8 @@ def _sum(values: Doubles) -> Doubles:
     return np.asarray(np.add.accumulate(values, axis=0)[-1])  # one after the other; `sum` groups them as it likes
 
 
-def _placed(values: Doubles, shift: Doubles, scale: Doubles, chosen: Numbers) -> NDArray[np.float32]:
-    """Return the standardized values of some rows per seed, [seeds, columns, rows]."""
-    placed = [
-        ((values[rows] - middle) / unit).T.astype(np.float32)
-        for rows, middle, unit in zip(chosen, shift, scale, strict=True)
-    ]
-    return np.stack(placed)
+def _placed(values: Doubles, shift: Doubles, scale: Doubles) -> NDArray[np.float32]:
+    """Return the values of all rows less a shift over a scale, of every seed, [seeds, columns, rows]."""
+    return np.stack(
+        [((values - middle) / unit).T.astype(np.float32) for middle, unit in zip(shift, scale, strict=True)]
+    )

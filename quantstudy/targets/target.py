@@ -48,7 +48,7 @@ class Data:
     """The data of some seeds.
 
     Attributes:
-        measured: where drift is measured: all points of the plane where there is one, else the training rows.
+        measured: where drift is measured: all points of the plane, or of the line; all rows of a table.
         heldout: points that no network is trained on or calibrated with; they rank and decide.
         outputs: of the network: 1 for two classes (its logit), the number of classes, or of numbers to be predicted.
         trained: numbers of the measured points that are trained on and calibrated with, [seeds, points] int32; None:

@@ -19,7 +19,7 @@ def test_inputs_are_standardized_by_the_rows_that_are_trained_on():
     rows = made()
     data = data_of(rows, [4, 7])
     trained, heldout = three_tenths([4, 7], rows.labels)
-    assert data.measured.inputs.shape == (2, 3, 14)
+    assert data.training.inputs.shape == (2, 3, 14)
     assert data.heldout.inputs.shape == (2, 3, 6)
     for seed in (0, 1):
         for column in range(3):
@@ -29,10 +29,10 @@ def test_inputs_are_standardized_by_the_rows_that_are_trained_on():
             assert data.scale[seed, column] == pytest.approx(scale, rel=1e-6)
             held = (rows.inputs[heldout[seed], column] - mean) / scale
             np.testing.assert_allclose(data.heldout.inputs[seed, column], held, rtol=1e-4, atol=1e-5)
-        assert np.array_equal(data.measured.labels[seed], rows.labels[trained[seed]] == 1)
+        assert np.array_equal(data.training.labels[seed], rows.labels[trained[seed]] == 1)
         assert np.array_equal(data.heldout.labels[seed], rows.labels[heldout[seed]] == 1)
-    np.testing.assert_allclose(data.measured.inputs.mean(axis=2), 0, atol=1e-6)
-    np.testing.assert_allclose(data.measured.inputs.std(axis=2), 1, rtol=1e-5)
+    np.testing.assert_allclose(data.training.inputs.mean(axis=2), 0, atol=1e-6)
+    np.testing.assert_allclose(data.training.inputs.std(axis=2), 1, rtol=1e-5)
 
 
 def test_two_classes_have_one_output_and_more_have_theirs():
@@ -40,7 +40,8 @@ def test_two_classes_have_one_output_and_more_have_theirs():
     assert (two.outputs, two.measured.labels.dtype, two.classes) == (1, np.bool_, ("a", "b"))
     assert (three.outputs, three.measured.labels.dtype, three.classes) == (3, np.int32, ("a", "b", "c"))
     assert three.plane is None
-    assert three.trained is None
+    assert three.trained.shape == (1, 15)
+    assert three.measured.inputs.shape == (1, 3, 21)
     assert three.inputs == ("u", "v", "w")
     assert np.bincount(three.heldout.labels[0]).tolist() == [2, 2, 2]
 
@@ -50,18 +51,18 @@ def test_numbers_are_standardized_too_whatever_their_unit():
     metres = data_of(rows, [0])
     millimetres = data_of(Rows(rows.inputs, rows.names, rows.labels * 1024), [0])
     assert metres.outputs == 2
-    assert metres.measured.labels.dtype == np.float32
-    assert metres.measured.labels.shape == (1, 2, 14)
+    assert metres.training.labels.dtype == np.float32
+    assert metres.training.labels.shape == (1, 2, 14)
     assert np.array_equal(metres.heldout.labels, millimetres.heldout.labels)
-    np.testing.assert_allclose(metres.measured.labels.mean(axis=2), 0, atol=1e-6)
-    np.testing.assert_allclose(metres.measured.labels.std(axis=2), 1, rtol=1e-5)
+    np.testing.assert_allclose(metres.training.labels.mean(axis=2), 0, atol=1e-6)
+    np.testing.assert_allclose(metres.training.labels.std(axis=2), 1, rtol=1e-5)
 
 
 def test_a_unit_is_what_inputs_are_divided_by_and_nothing_else():
     rows = made(unit=16.0)
     data = data_of(rows, [4])
     trained, _ = three_tenths([4], rows.labels)
-    assert np.array_equal(data.measured.inputs[0], (rows.inputs[trained[0]].T / 16).astype(np.float32))
+    assert np.array_equal(data.training.inputs[0], (rows.inputs[trained[0]].T / 16).astype(np.float32))
     assert data.shift.tolist() == [[0, 0, 0]]
     assert data.scale.tolist() == [[16, 16, 16]]
 

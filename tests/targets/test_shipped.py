@@ -18,10 +18,11 @@ def test_digits_are_those_of_scikit_learn():
     images, labels = load_digits(return_X_y=True)
     data = TARGETS["digits"].make([0, 1], grid=4, frequency=1.0)
     trained, heldout = three_tenths([0, 1], labels.astype(np.int32))
-    assert data.measured.inputs.shape == (2, 64, 1258)
+    assert data.measured.inputs.shape == (1, 64, 1797)
+    assert data.training.inputs.shape == (2, 64, 1258)
     assert data.heldout.inputs.shape == (2, 64, 539)
     for seed in (0, 1):
-        assert np.array_equal(data.measured.inputs[seed], images[trained[seed]].T.astype(np.float32) / 16)
+        assert np.array_equal(data.training.inputs[seed], images[trained[seed]].T.astype(np.float32) / 16)
         assert np.array_equal(data.heldout.inputs[seed], images[heldout[seed]].T.astype(np.float32) / 16)
         assert np.array_equal(data.heldout.labels[seed], labels[heldout[seed]])
     assert data.classes == tuple("0123456789")

@@ -55,13 +55,14 @@ def test_every_format_gives_the_same_data(tmp_path, name):
     trained, heldout = three_tenths([3, 6], LABELS.astype(np.int32))
     assert (data.inputs, data.classes, data.outputs) == (("x", "y"), ("0", "1"), 1)
     assert data.plane is None
-    assert data.trained is None
+    assert np.array_equal(data.trained, trained)
+    assert data.measured.inputs.shape[2] == ROWS
     for seed in (0, 1):
         place = lambda rows: ((DRAWS[rows] - data.shift[seed]) / data.scale[seed]).T  # noqa: B023, E731
-        np.testing.assert_allclose(data.measured.inputs[seed], place(trained[seed]), atol=1e-6)
+        np.testing.assert_allclose(data.training.inputs[seed], place(trained[seed]), atol=1e-6)
         np.testing.assert_allclose(data.heldout.inputs[seed], place(heldout[seed]), atol=1e-6)
         assert np.array_equal(data.heldout.labels[seed], LABELS[heldout[seed]] == 1)
-    np.testing.assert_allclose(data.measured.inputs.mean(axis=2), 0, atol=1e-6)
+    np.testing.assert_allclose(data.training.inputs.mean(axis=2), 0, atol=1e-6)
 
 
 def test_any_columns_are_inputs_and_the_user_names_the_label(tmp_path):
@@ -112,7 +113,7 @@ def test_numbers_of_every_type_are_inputs(tmp_path):
 def test_regression_learns_standardized_numbers(tmp_path):
     values = DRAWS[:, 0] * 1000 + 7
     data = made(stored(tmp_path, frame(label=values)), "regression", seeds=(2,))
-    assert (data.outputs, data.classes, data.measured.labels.shape) == (1, (), (1, 1, 14))
+    assert (data.outputs, data.classes, data.training.labels.shape) == (1, (), (1, 1, 14))
     trained, heldout = three_tenths([2], np.zeros(ROWS, np.int32))
     mean, scale = values[trained[0]].mean(), values[trained[0]].std()
     np.testing.assert_allclose(data.heldout.labels[0, 0], (values[heldout[0]] - mean) / scale, atol=1e-5)
@@ -122,7 +123,7 @@ def test_arrays_have_several_outputs_for_regression(tmp_path):
     np.savez(tmp_path / "a.npz", inputs=DRAWS, labels=DRAWS[:, ::-1] * 3)
     data = made(str(tmp_path / "a.npz"), "regression")
     assert (data.outputs, data.inputs) == (2, ("x0", "x1"))
-    np.testing.assert_allclose(data.measured.labels[:, ::-1], data.measured.inputs, atol=1e-5)  # y and x, tripled
+    np.testing.assert_allclose(data.training.labels[:, ::-1], data.training.inputs, atol=1e-5)  # y and x, tripled
     assert "labels has 2 columns: classes have one" in refusal(str(tmp_path / "a.npz"))
 
 
@@ -132,14 +133,14 @@ def test_arrays_of_every_kind_of_label(tmp_path, labels):
     data = made(str(tmp_path / "a.npz"))
     assert data.inputs == ("x",)
     assert len(data.classes) == 2
-    assert data.measured.labels.sum(axis=1).tolist() == [7, 7]
+    assert data.training.labels.sum(axis=1).tolist() == [7, 7]
 
 
 def test_rare_classes_are_held_out_too(tmp_path):
     labels = ["common"] * 16 + ["rare"] * 4
     data = made(stored(tmp_path, frame(label=labels)), seeds=range(6))
     assert data.heldout.labels.sum(axis=1).tolist() == [1] * 6
-    assert data.measured.labels.sum(axis=1).tolist() == [3] * 6
+    assert data.training.labels.sum(axis=1).tolist() == [3] * 6
 
 
 def test_the_same_table_is_read_once_and_another_one_anew(tmp_path):
