@@ -28,12 +28,12 @@ def test_every_entry_is_named_by_its_key_and_has_a_task():
         assert parse_target(f" {name.upper()} ", task=target.task) is target
 
 
-def test_islands_choose_nothing_and_the_others_what_settings_have():
+def test_islands_have_a_line_and_the_others_what_settings_have():
     from dataclasses import fields
 
     from quantstudy.config.study import StudyConfig
 
-    assert dict(TARGETS["islands"].defaults) == {}
+    assert dict(TARGETS["islands"].defaults) == {"learned": 0.9}
     known = {field.name for field in fields(StudyConfig)}
     for target in TARGETS.values():
         assert set(target.defaults) <= known
@@ -131,7 +131,7 @@ def test_the_bytes_of_every_target_are_pinned():
 PINNED = {
     "spirals": "e435fa6cf3a42e10",
     "glyph": "f354fd0407565bbd",
-    "digits": "77ca69b92cc7e632",
+    "digits": "f0a2f25f8208fe29",
     "texture": "08ff6e26322a39b8",
     "sine": "7cdd8fab675865e1",
 }

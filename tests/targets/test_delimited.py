@@ -91,7 +91,7 @@ NAMES = st.text("abcXYZ _-é%;", min_size=1, max_size=6).map(str.strip).filter(b
     st.booleans(),
 )
 def test_what_is_written_is_read(names, values, delimiter, quoting, ends, encoding, commas):
-    names = [name.replace(";", "") or "n" for name in names] if delimiter != ";" else names
+    names = [name.replace(";", "").strip() or "n" for name in names] if delimiter != ";" else names
     names = [f"{name}{place}" for place, name in enumerate(names)]
     held = io.StringIO()
     writer = csv.writer(held, delimiter=delimiter, quoting=quoting, lineterminator=ends)
