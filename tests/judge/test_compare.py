@@ -372,3 +372,23 @@ def test_the_same_function_rounded_elsewhere_is_the_same(side):
     assert list(found["functions"]) == ["mine:f"]
     assert not found["same"]
     assert not any("too few" in line for line in comparison_lines(found))
+
+
+@pytest.mark.parametrize(
+    ("field", "ours", "theirs"),
+    [("target", {}, {"target": "digits"}), ("task", {"target": "sine"}, {"target": "sine", "task": "regression"})],
+)
+def test_runs_of_different_targets_are_refused(side, field, ours, theirs):
+    a, b = side({"relu": normal()}, **ours), side({"relu": normal()}, **theirs)
+    given, other = getattr(b.config, field), getattr(a.config, field)
+    said = f"RUN_B: {field}: '{given}' is not allowed; RUN_A has {other}, and only runs of the same {field}"
+    with pytest.raises(BadInput, match=said):
+        compare(a, b)
+
+
+def test_runs_of_other_targets_are_refused_until_their_data_are_recorded(side):
+    a = side({"relu": normal()}, target="digits")
+    with pytest.raises(
+        BadInput, match="RUN_A: target: 'digits' is not allowed; only runs of islands are compared so far"
+    ):
+        compare(a, a)
