@@ -111,8 +111,8 @@ def wanted(data: Data, examples: Examples, plane: tuple[int, int] | None = None)
 
 def peak_of(data: Data) -> Floats:
     """Return the range of the labels, [seeds]: what the data say, else that of the training labels."""
-    if data.peak is not None:
-        return np.full(len(data.measured.labels), data.peak)
+    if data.ends is not None:
+        return np.full(len(data.measured.labels), data.ends[1] - data.ends[0])
     learnt = data.training.labels.reshape(len(data.measured.labels), -1).astype(np.float64)
     return np.asarray(learnt.max(axis=1) - learnt.min(axis=1))
 

@@ -68,6 +68,7 @@ def _data(seeds: Sequence[int], held: bytes, in_array: bool, threshold: float | 
         trained=trained,
         plane=(rows, columns),
         classes=("dark", "bright") if task == "classes" else (),
+        ends=None if task == "classes" else (-1.0, 1.0),
     )
 
 

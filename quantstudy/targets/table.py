@@ -13,7 +13,6 @@ from quantstudy.errors import BadInput, choices
 from quantstudy.targets import delimited, parquet
 from quantstudy.targets.columns import FEWEST_ROWS, Cells, Columns, classes_in, numbers_in, require_names, require_size
 from quantstudy.targets.files import Unusable, contents
-from quantstudy.targets.image import image
 from quantstudy.targets.kept import kept
 from quantstudy.targets.npz import arrays_in
 from quantstudy.targets.rows import Rows, data_of
@@ -32,15 +31,14 @@ def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid
     """Return the rows of a table, for every seed others held out (`rows.data_of`).
 
     A .csv file is read as `delimited.columns_of` says, a .parquet file by its columns. An .npz file holds one array
-    [rows] per column, or `inputs` [rows, columns] and `labels` [rows], for regression also [rows, outputs]; one with
-    an array `image` is taken as an image (`image.image`).
+    [rows] per column, or `inputs` [rows, columns] and `labels` [rows], for regression also [rows, outputs].
 
     Args:
         text: path of the file.
         label: name of the column that is predicted; None: LABEL. All others are inputs.
         task: `classes`: the labels are names or numbers of classes; `regression`: numbers.
         seeds: numbers of the seeds.
-        grid: pixels along one side of an image.
+        grid: not needed.
         frequency: not needed.
 
     Raises:
@@ -49,7 +47,7 @@ def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid
     held, suffix = contents(text), PurePath(text).suffix.lower()
     try:
         if suffix == ".npz" and label is None and _holds_image(held):
-            return image(text, None, task, seeds, grid=grid, frequency=frequency)
+            raise Unusable("it holds an image; name a threshold, as in FILE.npz:0.5, or save its colours as a .png")
         return _data(seeds, held, suffix, label, task)
     except _NoColumn as error:
         known = f"no column of {PurePath(text).name} has this name; {choices(error.label, error.shown)}"

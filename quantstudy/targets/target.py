@@ -56,7 +56,8 @@ class Data:
         plane: (rows, columns) of the measured points, row-major, lowest y first; None where they are no plane.
         inputs: names of the network's inputs.
         classes: names of the classes, in the order of their numbers; empty for regression.
-        peak: range that numbers can have, where it is known: the peak of PSNR; None: that of the training labels.
+        ends: smallest and largest number that there can be, where that is known, as of colours: their distance is the
+            peak of PSNR; None: that of the training labels is.
         shift: what was subtracted from every input of a table, [seeds, inputs]; None where nothing was.
         scale: what it was divided by then, likewise.
     """
@@ -68,7 +69,7 @@ class Data:
     plane: tuple[int, int] | None = None
     inputs: tuple[str, ...] = ("x", "y")
     classes: tuple[str, ...] = ()
-    peak: float | None = None
+    ends: tuple[float, float] | None = None
     shift: "NDArray[np.float64] | None" = None
     scale: "NDArray[np.float64] | None" = None
 

@@ -140,4 +140,6 @@ def texture(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
     trained, heldout = fifth(seeds, grid * grid)
     measured = Examples(inputs[None], labels)
     names = wave_names()
-    return Data(measured, measured.at(heldout), outputs=3, trained=trained, plane=(grid, grid), inputs=names, peak=2.0)
+    return Data(
+        measured, measured.at(heldout), outputs=3, trained=trained, plane=(grid, grid), inputs=names, ends=(-1.0, 1.0)
+    )

@@ -261,12 +261,13 @@ def test_an_array_is_an_image_too(tmp_path):
         (HALVES, HALVES > 0, HALVES.astype(np.uint16) * 200, HALVES / 255, HALVES[..., None])
     ):
         np.savez(tmp_path / f"{number}.npz", image=values)
-        for name in (f"{number}.npz", f"{number}.npz:0.1"):
-            data = made(str(tmp_path / name))
-            assert data.plane == (8, 6)
-            assert np.array_equal(data.measured.labels[0].reshape(8, 6), HALVES[::-1] > 0)
+        data = made(str(tmp_path / f"{number}.npz:0.1"))
+        assert data.plane == (8, 6)
+        assert np.array_equal(data.measured.labels[0].reshape(8, 6), HALVES[::-1] > 0)
     np.savez(tmp_path / "c.npz", image=photograph())
-    assert made(str(tmp_path / "c.npz"), "regression").outputs == 3
+    for task in ("classes", "regression"):
+        with pytest.raises(BadInput, match="it holds an image; name a threshold"):
+            made(str(tmp_path / "c.npz"), task)
 
 
 def test_its_digest_is_that_of_its_bytes(tmp_path):
@@ -373,7 +374,7 @@ def test_one_colour_is_nothing_to_learn(tmp_path):
 def test_an_array_that_is_no_image_is_refused(tmp_path, image, message):
     np.savez(tmp_path / "a.npz", image=image)
     with pytest.raises(BadInput) as refused:
-        made(str(tmp_path / "a.npz"))
+        made(f"{tmp_path / 'a.npz'}:0.5")
     assert message in str(refused.value)
 
 
