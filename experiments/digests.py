@@ -25,16 +25,17 @@ Digests = dict[str, dict[str, Any]]
 
 
 def digests(run: Run) -> Digests:
-    """Return digests of the weights, per activation and seed; of the masks, per seed; of the tables, per seed.
+    """Return digests of the weights, per activation and seed; of the masks or labels, per seed; of the tables, per seed.
 
     A table without seeds (histograms) has one digest, `all`. Of verdict.json there are two: what it ranks, and all of
     it, which quotes a multiverse too where one was made beside the run, as it is beside the reference results.
     """
     seeds = range(run.config.seeds)
-    masks = np.load(run.folder / "masks.npz")["mask"]
+    file = next(name for name in ("masks.npz", "labels.npz") if (run.folder / name).exists())
+    learnt = list(np.load(run.folder / file).values())
     return {
         "weights": {name: _weights(run, name) for name in run.config.activations},
-        "masks": {str(seed): _short(masks[seed].tobytes()) for seed in seeds},
+        "masks": {str(seed): _short(b"".join(part[seed].tobytes() for part in learnt)) for seed in seeds},
         "tables": {name: _table(run, name) for name in TABLES if (run.folder / f"{name}.parquet").exists()},
         "verdict": {
             "schemes": _short(json.dumps(run.verdict()["schemes"]).encode()),

@@ -183,7 +183,7 @@ def minibatches(
     if not isinstance(examples, Examples):
         examples = Examples(plane(examples.shape[1])[None], examples.reshape(len(seeds), -1))
     labels = examples.labels if examples.labels.ndim == 3 else examples.labels[:, None]
-    points = torch.from_numpy(np.ascontiguousarray(examples.inputs)).to(device).expand(len(seeds), -1, -1)
+    points = torch.tensor(examples.inputs, device=device).expand(len(seeds), -1, -1)
     target = torch.from_numpy(labels.astype(np.float32)).to(device)
     for numbers in batches(seeds, target.shape[2], batch, steps):
         chosen = torch.from_numpy(numbers).to(device).long().unsqueeze(1)

@@ -27,6 +27,7 @@ from quantstudy.activations.catalogue import parse_activation
 from quantstudy.engine import drawing
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
+from quantstudy.targets.catalogue import TARGETS
 from quantstudy.targets.islands import island_masks
 from tests.portable.switches import blas_core
 
@@ -117,6 +118,16 @@ def wider():
     return found
 
 
+def others(folder):
+    """Return digests of small studies of every other built-in target."""
+    found, small = {}, {"seeds": 1, "steps": 30, "batch": 60, "grid": 15, "hidden": (9, 6), "quick": True}
+    for target in TARGETS:
+        if target != "islands":
+            study = StudyConfig(target=target, activations=("gelu", "hardgelu"), **small)
+            found[target] = digests(run_study(study, folder / target))
+    return found
+
+
 def main(folder, jobs):
     """Run the study in a folder and print."""
     plant = os.environ.get("PLANT")
@@ -129,11 +140,9 @@ def main(folder, jobs):
         (lambda *_, **__: None),
     )  # figures are no records
     with workers(jobs) as executor:
-        run = run_study(STUDY, folder, executor=executor)
-    json.dump(
-        {"about": about(), "jobs": jobs, "digests": digests(run) | {"diverged": diverged(), "wider": wider()}},
-        sys.stdout,
-    )
+        run = run_study(STUDY, folder / "islands", executor=executor)
+    more = {"diverged": diverged(), "wider": wider(), "others": others(folder)}
+    json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | more}, sys.stdout)
 
 
 if __name__ == "__main__":
