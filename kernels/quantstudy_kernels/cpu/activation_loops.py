@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from quantstudy_kernels.cpu.formulas import BY_KIND, Formula, prelu
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.lanes import Lanes, choose
+from quantstudy_kernels.cpu.tiles import PITCH
 from quantstudy_kernels.cpu.vectors import (
     F32,
     FLOAT,
@@ -46,14 +47,16 @@ _AT = types.intp
 def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
     """Return the compiled form of some operations of all activations, a function for compiled code to call.
 
-    It computes one operation of one activation over whole vectors; outputs may lie exactly on inputs. Arguments:
+    It computes one operation of one activation over whole vectors of some rows, `tiles.PITCH` floats from each to the
+    next; outputs may lie exactly on inputs. Arguments:
 
     * kind: value of `formulas.KINDS`; operation: one of `operations`;
     * x, x_at: a buffer, float32, and where pre-activations begin in it;
     * g, g_at: likewise the upstream gradient, read by BACKWARD;
     * first, first_at: likewise where the result goes (of BOTH: the value);
     * second, second_at: likewise where the derivative of BOTH and BOTH_UNCAPPED goes;
-    * slope: of prelu, one for all; cap: upper bound, inf for none; floats: how many, a multiple of `LANES` above 0.
+    * slopes, slopes_at: likewise prelu's slopes, one per row; cap: upper bound, inf for none;
+    * rows: how many; floats: of each, a multiple of `LANES` above 0.
 
     It returns Σ g · min(x, 0) where the cap does not bind for prelu's BACKWARD, 0 for all else.
 
@@ -62,7 +65,7 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
         operations: what it can compute, each a loop per activation.
     """
     array, number = (F32, _AT), types.float32
-    kind = ir.FunctionType(FLOAT, [INDEX] * 2 + [FLOAT.as_pointer()] * 4 + [FLOAT] * 2 + [INDEX])
+    kind = ir.FunctionType(FLOAT, [INDEX] * 2 + [FLOAT.as_pointer()] * 5 + [FLOAT] + [INDEX] * 2)
 
     @intrinsic
     def call(
@@ -77,12 +80,14 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
         first_at: Any,
         second: Any,
         second_at: Any,
-        slope: Any,
+        slopes: Any,
+        slopes_at: Any,
         cap: Any,
+        rows: Any,
         floats: Any,
     ) -> Any:
         def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            which, operation, *places, slope, cap, floats = arguments
+            which, operation, *places, cap, rows, floats = arguments
             streams = [pointer(context, builder, *places[i : i + 2]) for i in range(0, len(places), 2)]
             function = builder.module.globals.get(name)
             if function is None:
@@ -90,9 +95,9 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
                 function.linkage = "internal"
                 function.attributes.add("noinline")
                 _define(function, operations)
-            return builder.call(function, [which, operation, *streams, slope, cap, floats])
+            return builder.call(function, [which, operation, *streams, cap, rows, floats])
 
-        return number(_AT, _AT, *array, *array, *array, *array, number, number, _AT), codegen
+        return number(_AT, _AT, *array * 5, number, _AT, _AT), codegen
 
     return call  # type: ignore[no-any-return]
 
@@ -100,8 +105,8 @@ def loops(name: str, operations: Sequence[int]) -> Callable[..., Any]:
 def _define(function: ir.Function, operations: Sequence[int]) -> None:
     """Write the body: a switch between loops, one per activation and operation."""
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    which, operation, *streams, slope, cap, floats = function.args
-    slopes, caps = (Lanes(builder, spread_value(builder, value)) for value in (slope, cap))
+    which, operation, *streams, slopes, cap, rows, floats = function.args
+    caps = Lanes(builder, spread_value(builder, cap))
     selector = builder.add(builder.mul(which, INDEX(_OPERATIONS)), operation)
     before, end = builder.basic_block, builder.append_basic_block("end")
     switch = builder.switch(selector, end)
@@ -110,7 +115,15 @@ def _define(function: ir.Function, operations: Sequence[int]) -> None:
         block = builder.append_basic_block("activation")
         switch.add_case(INDEX(number * _OPERATIONS + chosen), block)
         builder.position_at_end(block)
-        (total,) = loop(builder, floats, [zero()], _body(builder, streams, formula, chosen, slopes, caps))
+
+        def one_row(
+            row: ir.Value, sums: list[ir.Value], formula: Formula = formula, chosen: int = chosen
+        ) -> list[ir.Value]:
+            here = [builder.gep(stream, [builder.mul(row, INDEX(PITCH))]) for stream in streams]
+            slope = Lanes(builder, spread_value(builder, builder.load(builder.gep(slopes, [row]))))
+            return loop(builder, floats, sums, _body(builder, here, formula, chosen, slope, caps))
+
+        (total,) = loop(builder, rows, [zero()], one_row, 1)
         builder.branch(end)
         totals.append((total, builder.basic_block))
     builder.position_at_end(end)
@@ -187,13 +200,13 @@ def rows(
         stop = start + columns - rest
         for at in range(start, stop, _CHUNK):
             floats = min(_CHUNK, stop - at)
-            total += _vectors(kind, operation, x, at, g, at, first, at, second, at, slopes[row], cap, floats)
+            total += _vectors(kind, operation, x, at, g, at, first, at, second, at, slopes, row, cap, 1, floats)
         if rest > 0:
             spare[:] = np.float32(0)
             for i in range(rest):
                 spare[i], spare[_G + i] = x[stop + i], g[stop + i]
             total += _vectors(
-                kind, operation, spare, 0, spare, _G, spare, _FIRST, spare, _SECOND, slopes[row], cap, LANES
+                kind, operation, spare, 0, spare, _G, spare, _FIRST, spare, _SECOND, slopes, row, cap, 1, LANES
             )
             for i in range(rest):  # `second` is `first` where there is one result
                 second[stop + i] = spare[_SECOND + i]

@@ -1,13 +1,12 @@
 """The activations of a block: rows of pre-activations become rows of values and derivatives.
 
-Rows lie `PITCH` apart in one float32 buffer; `points`, a multiple of `LANES`, are worked on.
+Rows lie `tiles.PITCH` apart in one float32 buffer; `points`, a multiple of `LANES`, are worked on.
 """
 
 from typing import Any
 
 from quantstudy_kernels.cpu.activation_loops import BOTH, BOTH_UNCAPPED, FORWARD, loops
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.tiles import PITCH
 
 _values_and_derivatives = loops("training_activations", (FORWARD, BOTH, BOTH_UNCAPPED))
 
@@ -18,9 +17,7 @@ def activate_by_sign(b: Any, kind: Any, cap: Any, slope: Any, z: Any, h: Any, ro
 
     Arguments as `activate`.
     """
-    for row in range(rows):
-        x, y, a = z + row * PITCH, h + row * PITCH, b[slope + row]
-        _values_and_derivatives(kind, FORWARD, b, x, b, x, b, y, b, y, a, cap, points)
+    _values_and_derivatives(kind, FORWARD, b, z, b, z, b, h, b, h, b, slope, cap, rows, points)
 
 
 @compiled(inline=True)
@@ -42,6 +39,4 @@ def activate(
         points: of each.
     """
     operation = BOTH if capped else BOTH_UNCAPPED
-    for row in range(rows):
-        x, y, into, a = z + row * PITCH, h + row * PITCH, d + row * PITCH, b[slope + row]
-        _values_and_derivatives(kind, operation, b, x, b, x, b, y, b, into, a, cap, points)
+    _values_and_derivatives(kind, operation, b, z, b, z, b, h, b, d, b, slope, cap, rows, points)

@@ -197,9 +197,8 @@ def run_model(
                 if not one:
                     keep_zeros(b, to, rows, step[_PADDED], points)
             elif does == ACTIVATE:
-                for row in range(rows):
-                    x, y, slope = source + row * PITCH, to + row * PITCH, b[step[_SLOPE] + row]
-                    _activate(activation, FORWARD, b, x, b, x, b, y, b, y, slope, cap, points)
+                slopes = step[_SLOPE]
+                _activate(activation, FORWARD, b, source, b, source, b, to, b, to, b, slopes, cap, rows, points)
             elif does == ROUND:
                 q = step[_QUANTIZER]
                 _round(b, source, to, rows, points, kinds[q], ends[q], scales[q], zeros[q], spare)

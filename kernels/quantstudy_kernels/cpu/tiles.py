@@ -169,16 +169,16 @@ def _all_tiles(
     vectors: int,
     tile: Callable[[ir.Value, ir.Value], None],
 ) -> None:
-    """Emit `tile(number, point)` for all tiles of a few points, then of the next: those stay in the nearest cache."""
+    """Emit `tile(number, point)` for a few points after the other, of one tile after the other."""
 
-    def some_points(point: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
-        def one(number: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
+    def one(number: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
+        def some_points(point: ir.Value, nothing: list[ir.Value]) -> list[ir.Value]:
             tile(number, point)
             return []
 
-        return loop(builder, tiles, [], one, 1)
+        return loop(builder, points, [], some_points, vectors * LANES)
 
-    loop(builder, points, [], some_points, vectors * LANES)
+    loop(builder, tiles, [], one, 1)
 
 
 def _products(
