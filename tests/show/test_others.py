@@ -143,6 +143,17 @@ def test_decibels_are_drawn_as_they_are(study: Any) -> None:
     assert any(np.array_equal(y, [point["mean"] for point in rates]) for y in curves)
 
 
+def test_the_axes_of_the_cliff_are_in_decibels(study: Any, words: Any) -> None:
+    texts = [text.replace("\u00a0", " ") for text in words(FIGURES["bit_cliff"](study("numbers")))]
+    assert {"0 dB", "0.1 dB", "1 dB", "3 dB", "loses ≤ 3 dB", "loss of PSNR"} <= set(texts)
+
+
+def test_who_has_not_learned_is_marked_before_there_is_a_verdict(study: Any) -> None:
+    for line, marked in ((40.0, True), (20.0, False), ("halfway", False)):
+        label = FIGURES["maps"](study("picture", learned=line)).get_label()
+        assert ("(not learned)" in label) is marked
+
+
 def test_pictures_keep_their_shape_and_their_colours(study: Any) -> None:
     run = study("picture")
     figure = FIGURES["maps"](run)
@@ -210,3 +221,17 @@ def test_curves_are_drawn_in_the_order_of_x(study: Any) -> None:
         drawn, expected = ([line.get_xydata() for ax in one.axes for line in ax.lines] for one in (figure, tidy))
         assert all(np.array_equal(one, other) for one, other in zip(drawn, expected, strict=True))
         assert any(len(one) == 1500 for one in drawn)
+
+
+def test_decisions_on_a_plane_that_is_not_square_keep_its_shape(make_run: Any, looks: Any) -> None:
+    run = make_run(activations=NAMES, grid=24)
+    for key, value in run.arrays.items():
+        if np.ndim(value) >= 2:
+            run.arrays[key] = value[..., :12, :]
+    for name in ("maps", "folds"):
+        figure = FIGURES[name](run)
+        assert looks(figure) == []
+        images = [image for ax in figure.axes for image in ax.images if image.get_array().shape[:2] == (12, 24)]
+        assert len(images) == (1 + 5 * len(NAMES) if name == "maps" else 3 * 3 * len(NAMES))
+        for left, right, bottom, top in (image.get_extent() for image in images):
+            assert (right - left) / (top - bottom) == pytest.approx(2.0)

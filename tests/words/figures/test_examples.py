@@ -12,7 +12,7 @@ from quantstudy.words.figures import cause
 FIGURES = [f"figures.{module.name}" for module in pkgutil.iter_modules(figures.__path__)]
 
 
-@pytest.mark.parametrize("module", ["numbers", "headline", *FIGURES])
+@pytest.mark.parametrize("module", ["numbers", "units", "things", "placement", "page", "headline", *FIGURES])
 def test_examples(module: str) -> None:
     assert doctest.testmod(importlib.import_module(f"quantstudy.words.{module}")).failed == 0
 
