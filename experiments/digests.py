@@ -25,7 +25,7 @@ Digests = dict[str, dict[str, Any]]
 
 
 def digests(run: Run) -> Digests:
-    """Return digests of the weights, per activation and seed; of the masks or labels, per seed; of the tables, per seed.
+    """Return digests of the weights, per activation and seed; of masks or labels, per seed; of the tables, per seed.
 
     A table without seeds (histograms) has one digest, `all`. Of verdict.json there are two: what it ranks, and all of
     it, which quotes a multiverse too where one was made beside the run, as it is beside the reference results.
