@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,13 @@ from quantstudy.quantize.scheme import IntFormat, Scheme
 from quantstudy.records.cells import load_cell
 from quantstudy.records.files import file_sha256, opened_atomically
 from quantstudy.records.folders import weights_file
+from quantstudy.records.frames import frame
 from quantstudy.records.run import Run
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.records.store import npz, write_records
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that decide which seed is shown, and when there are enough seeds."""
@@ -52,6 +57,15 @@ def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]
     found, drop = _focus(run, ranked.quantized), _focus(run, ranked.drop)
     measured = np.isfinite(found).any(axis=1)
     return found[measured], drop[measured]
+
+
+def float_scores(run: Run) -> "pd.DataFrame":
+    """Return what is recorded of the float networks and of the best constant answer: `activation` and RATES."""
+    wanted = (pc.field("scope") == "network") & (pc.field("scheme") == "float")
+    columns = ("activation", *RATES)
+    units = cells("measure", run.config, run.looks)
+    tables = [_table(_files(run, unit)["metrics.parquet"], columns).filter(wanted) for unit in units]
+    return frame(pa.concat_tables(tables))
 
 
 def _focus(run: Run, metric: str) -> NDArray[np.float64]:

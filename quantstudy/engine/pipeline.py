@@ -139,12 +139,15 @@ def _decided(run: Run) -> bool:
     By a test and a bound that allow for repeated looks. Activations without any finite value are left out. If none is
     left the answer is yes: more seeds would not help.
     """
-    from quantstudy.engine.collect import focus_accuracies
+    from quantstudy.engine.collect import float_scores, focus_accuracies
     from quantstudy.judge.decided import decided
     from quantstudy.judge.deployable import limits_of
+    from quantstudy.judge.learned import learned_in
 
     accuracies, drops = focus_accuracies(run)
-    return not len(accuracies) or decided(accuracies, drops, limits_of(run.config))
+    if not len(accuracies):
+        return True
+    return decided(accuracies, drops, limits_of(run.config, learned_in(run.config, float_scores(run))))
 
 
 def redo(

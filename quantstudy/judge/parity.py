@@ -53,13 +53,14 @@ def backend_differences(
 
 
 def measured_points(config: "StudyConfig", manifest: Mapping[str, Any]) -> int:
-    """Return at how many points a network of a run is measured: `points` of its manifest, else those of the plane.
+    """Return at how many points a network of a run is measured, by its manifest; without it, those of the plane.
 
     >>> from quantstudy.config.study import StudyConfig
-    >>> measured_points(StudyConfig(grid=8), {}), measured_points(StudyConfig(target="digits"), {"points": 1437})
-    (64, 1437)
+    >>> digits = {"data": {"points": {"measured": 1797}}}
+    >>> measured_points(StudyConfig(grid=8), {}), measured_points(StudyConfig(target="digits"), digits)
+    (64, 1797)
     """
-    return int(manifest.get("points", config.grid**2))
+    return int(manifest.get("data", {}).get("points", {}).get("measured", config.grid**2))
 
 
 def differing(differences: Mapping[str, Mapping[str, Any]], scheme: str) -> set[str]:

@@ -40,10 +40,11 @@ def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict
 
 
 def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[Any]]:
-    """Target and answers: two classes `logit` [rows, columns]; more `class` [rows, columns]; numbers `output`.
+    """Target and answers: two classes `logit` [rows, columns]; more classes and numbers `output`.
 
-    The outputs are [rows, columns, outputs]; on a plane 0 stands for the smallest number that there is and 1 for the
-    largest, as in a picture, and without one, where there is one row over `x`, they are in units of the labels.
+    Classes are whole numbers [rows, columns]. Numbers are [rows, columns, outputs]: on a plane 0 stands for the smallest
+    that there is and 1 for the largest, as in a picture; without one, where there is one row over `x`, they are in units
+    of the labels.
     """
     tensors = {"float": subject.maps.logit} | {effect.scheme: effect.accumulated.logit for effect in effects}
     answers = {name: subject.logit(tensor)[0] for name, tensor in tensors.items()}
@@ -52,7 +53,7 @@ def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[A
     if subject.answers is TWO_CLASSES:
         return over | {"target": target} | {f"{name}/logit": logit for name, logit in answers.items()}
     if subject.answers is MORE_CLASSES:
-        found = {f"{name}/class": logits.argmax(axis=0).reshape(shape) for name, logits in answers.items()}
+        found = {f"{name}/output": logits.argmax(axis=0).reshape(shape) for name, logits in answers.items()}
         return over | {"target": target.reshape(shape)} | found
     low, high = subject.data.ends or (target.min(), target.max())
     shift, scale = (low, high - low) if subject.plane and high > low else (0.0, 1.0)

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from quantstudy.drift.numbers import TOLERANCE
 from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.fake_quant import quantized_stack
@@ -11,6 +12,8 @@ from quantstudy.quantize.plan import ActivationQuantizer
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.quantize.torchao_backend import RealResult
 from quantstudy.records.schemas import PLANS, rows
+
+Answers = NDArray[np.float32]
 
 
 def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
@@ -57,7 +60,6 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
     fake, true = subject.logit(effect.accumulated.logit), subject.logit(real.logit)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         apart = np.abs(fake - true).max(axis=(1, 2)).astype(np.float64)
-    decided = None if subject.answers is NUMBERS else _decisions(fake, subject) != _decisions(true, subject)
     tables.append(
         rows(
             PLANS,
@@ -65,15 +67,27 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
             seed=seeds,
             tensor="logit",
             max_abs_logit_difference=apart,
-            flips=None if decided is None else decided.sum(axis=tuple(range(1, decided.ndim))),
+            flips=_apart(fake, true, subject).reshape(len(seeds), -1).sum(axis=1),
             **common,
         )
     )
     return tables
 
 
-def _decisions(logits: NDArray[np.float32], subject: Subject) -> NDArray[np.int64]:
-    """Return the number of the class at every point, −1 for none: one that has a class in one backend alone differs."""
+def _apart(fake: Answers, true: Answers, subject: Subject) -> NDArray[np.bool_]:
+    """Return at which points the backends decide differently, [models, …]; numbers where one is off by the other.
+
+    A point that has a class in one backend alone is decided differently.
+    """
+    if subject.answers is NUMBERS:
+        with np.errstate(invalid="ignore"):
+            near = np.abs(fake.astype(np.float64) - true) <= TOLERANCE * subject.asked.peak[:, None, None]
+        return np.asarray(~near.all(axis=1))
+    return np.asarray(_decisions(fake, subject) != _decisions(true, subject))
+
+
+def _decisions(logits: Answers, subject: Subject) -> NDArray[np.int64]:
+    """Return the number of the class at every point, −1 for none."""
     if subject.answers is TWO_CLASSES:
         return np.where(np.isfinite(logits), logits > 0, -1).astype(np.int64)
     return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
