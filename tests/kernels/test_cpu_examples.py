@@ -112,7 +112,7 @@ def test_a_diverged_model_stays_nan_and_does_not_touch_its_neighbours(loss, neur
     first, examples = first_parameters(how, 3), some_examples(how, 3, own=True)
     alone, losses = train(how, first, range(3), examples)
     if wrong == "parameter":
-        first[1, -1] = np.nan  # the last bias
+        first[1, -1] = np.copysign(np.float32(np.nan), -1)  # the last bias
     elif wrong == "input":
         examples.inputs[1] = np.nan
     else:
@@ -125,6 +125,18 @@ def test_a_diverged_model_stays_nan_and_does_not_touch_its_neighbours(loss, neur
     if wrong != "rate":
         codes = np.concatenate([got[1], seen[1]]).view(np.uint32)
         assert set(codes.tolist()) == {int(np.float32(np.nan).view(np.uint32))}
+
+
+@pytest.mark.parametrize(("loss", "outputs"), [("softmax", 3), ("squared", 3), ("squared", 1), ("binary", 1)])
+@pytest.mark.parametrize("neurons", [(3, 3, 5), (9, 1, 2), (2, 9, 3)])
+def test_the_loss_is_finite_where_relu_makes_nothing_of_an_infinite_input(loss, outputs, neurons):
+    """What fills up a tile sees zeros times infinity, which is NaN."""
+    how = recipe(loss, (*neurons, outputs), "relu", 130)
+    first, examples = first_parameters(how, 1), some_examples(how, 1)
+    first[0, : neurons[0] * neurons[1]] = -1.0
+    examples.inputs[:, :, 5] = np.inf
+    _, losses = train(how, first, [0], examples)
+    assert np.isfinite(losses[0, 0])
 
 
 @pytest.mark.parametrize(("loss", "outputs"), [("softmax", 3), ("squared", 3), ("squared", 1), ("binary", 1)])

@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
 import torch
+from quantstudy_kernels.draws import numbers
 
-from experiments.bench import training, training_ways
+from experiments.bench import shapes, training, training_ways
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import batches, train
@@ -60,7 +61,7 @@ def task(ways, name, *, hidden=(8, 8, 8), steps=20):
 
 def same_pixels(task, models):
     """What `training_ways.pixels` is replaced by: the minibatches that the study draws."""
-    for drawn in batches(list(models), task.masks[0].size, task.batch, task.steps):
+    for drawn in batches(list(models), task.data[0].size, task.batch, task.steps):
         yield torch.from_numpy(drawn).long()
 
 
@@ -81,7 +82,7 @@ def test_the_torch_ways_train_the_networks_that_the_reference_trains(way, name, 
     asked = task(ways, name, hidden=(8, 5), steps=8)
     before = {key: array.copy() for key, array in asked.start.arrays().items()}
     expected, _ = train(
-        *(asked.start, SEEDS, asked.masks),
+        *(asked.start, SEEDS, asked.data),
         steps=asked.steps,
         batch=asked.batch,
         lr=asked.lr,
@@ -100,7 +101,7 @@ def test_jax_trains_the_networks_that_stacked_torch_trains(ways, monkeypatch):
     def pixels_of_jax(task, models):
         for step in range(task.steps):
             drawn = [jax.random.uniform(jax.random.fold_in(key, step), (task.batch,)) for key in keys]
-            yield torch.from_numpy(np.floor(np.stack(drawn) * task.masks[0].size).astype(np.int64))
+            yield torch.from_numpy(np.floor(np.stack(drawn) * task.examples).astype(np.int64))
 
     monkeypatch.setattr(ways, "pixels", pixels_of_jax)
     for name in ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "prelu@0.5"):
@@ -108,8 +109,54 @@ def test_jax_trains_the_networks_that_stacked_torch_trains(ways, monkeypatch):
         assert_same(ways.jax(asked), ways.stacked(asked), 1e-5)
 
 
+def examples_that_the_kernels_draw(task, models):
+    for step in range(task.steps):
+        yield torch.from_numpy(numbers(np.array(list(models)), 2, np.array(step), task.batch, task.examples)).long()
+
+
+def wide(name, activation, steps=8):
+    return shapes.wide_task(name, parse_activation(activation), 3, 40, steps, 1)
+
+
+@pytest.mark.parametrize("way", ["stacked", "loop"])
+@pytest.mark.parametrize("activation", ["silu", "prelu", "hardgelu"])
+@pytest.mark.parametrize("name", shapes.SHAPES)
+def test_the_torch_ways_train_the_wider_networks_that_the_kernels_train(name, activation, way, ways, monkeypatch):
+    monkeypatch.setattr(ways, "pixels", examples_that_the_kernels_draw)
+    asked = wide(name, activation)
+    got, expected = ways.WAYS[way](asked), ways.ours(asked)
+    assert_same(got, expected, 2e-4)  # of small gradients Adam makes steps as large as of others
+    moved = [(array - asked.start.arrays()[key]).max() for key, array in expected.arrays().items()]
+    assert min(moved) > 2e-3
+
+
+def test_jax_trains_the_wider_networks_that_stacked_torch_trains(ways, monkeypatch):
+    jax = pytest.importorskip("jax")
+    keys = jax.random.split(jax.random.key(0), 3)
+
+    def drawn_by_jax(task, models):
+        for step in range(task.steps):
+            drawn = [jax.random.uniform(jax.random.fold_in(key, step), (task.batch,)) for key in keys]
+            yield torch.from_numpy(np.floor(np.stack(drawn) * task.examples).astype(np.int64))
+
+    monkeypatch.setattr(ways, "pixels", drawn_by_jax)
+    for name in shapes.SHAPES:
+        asked = wide(name, "silu")
+        assert_same(ways.jax(asked), ways.stacked(asked), 2e-4)
+
+
+@pytest.mark.parametrize("name", shapes.SHAPES)
+def test_wider_networks_learn_and_are_counted(name, bench, ways):
+    asked = wide(name, "relu", 300)
+    sizes = [a * b for a, b in pairwise(shapes.SHAPES[name].neurons)]
+    assert bench.flops_per_point(asked.start) == 2 * (3 * sum(sizes) - sizes[0])
+    before, after = (bench.accuracy(stack, asked) for stack in (asked.start, ways.ours(asked)))
+    assert before < 0.3
+    assert after > 0.6
+
+
 def test_torch_draws_pixels_of_the_whole_plane_with_replacement(ways):
-    asked = replace(task(ways, "relu", steps=50), masks=np.zeros((3, 5, 5), bool))
+    asked = replace(task(ways, "relu", steps=50), data=np.zeros((3, 5, 5), bool))
     drawn = torch.stack(list(ways.pixels(asked, SEEDS)))
     assert drawn.shape == (50, 3, 64)
     counts = torch.bincount(drawn.flatten(), minlength=25)
@@ -144,6 +191,15 @@ def test_a_run_prints_and_writes_what_is_documented(bench, monkeypatch, tmp_path
     assert "1.0" in told[-3].split()
 
 
+def test_a_wider_shape_has_a_batch_and_steps_of_its_own(bench):
+    study, _, _, _, shape = bench.parse(["--shape", "picture"])
+    assert (study.batch, study.steps, shape) == (512, 400, "picture")
+    study, *_ = bench.parse(["--shape", "picture", "--batch", "7", "--steps", "9"])
+    assert (study.batch, study.steps) == (7, 9)
+    study, *_, shape = bench.parse([])
+    assert (study.batch, study.steps, shape) == (1024, 3000, "islands")
+
+
 def test_accuracy_is_that_of_the_whole_plane(bench, ways):
     asked = task(ways, "relu", hidden=(2,))
     weights, biases = asked.start.weights, asked.start.biases
@@ -152,7 +208,7 @@ def test_accuracy_is_that_of_the_whole_plane(bench, ways):
     biases[-1][0] = 1.0  # everything is an island to model 0, nothing to the others
     masks = np.zeros((3, 4, 4), bool)
     masks[0, 0] = masks[1, :2] = True
-    assert bench.accuracy(asked.start, replace(asked, masks=masks)) == pytest.approx((0.25 + 0.5 + 1.0) / 3)
+    assert bench.accuracy(asked.start, replace(asked, data=masks)) == pytest.approx((0.25 + 0.5 + 1.0) / 3)
 
 
 def test_flops_are_counted_for_the_widths_at_hand(bench, ways):
@@ -230,6 +286,7 @@ def test_a_way_that_must_run_is_not_left_out(bench, ways, monkeypatch):
         (["--steps", "-3"], "steps: -3 is not allowed; whole numbers from 1"),
         (["--json", "no/where/found.json"], "json: 'no/where/found.json' is not allowed; a file"),
         (["--json", "."], "json: '.' is not allowed; a file"),
+        (["--shape", "clases"], "shape: 'clases' is not allowed; did you mean classes?"),
         (["--speed", "7"], "arguments: 'unrecognized arguments: --speed 7' is not allowed"),
         (["--models"], "arguments: 'argument --models: expected one argument' is not allowed"),
     ],
