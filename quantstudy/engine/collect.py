@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,10 @@ from quantstudy.records.run import Run
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.records.store import npz, write_records
 
-RATES = ("seed", "scheme", "backend", "scope", "metric", "value")
+if TYPE_CHECKING:
+    import pandas as pd
+
+RATES = ("activation", "seed", "scheme", "backend", "scope", "metric", "value")
 """Columns of the metrics that decide which seed is shown, and when there are enough seeds."""
 
 
@@ -52,6 +56,14 @@ def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]
     found, drop = _focus(run, ranked.quantized), _focus(run, ranked.drop)
     measured = np.isfinite(found).any(axis=1)
     return found[measured], drop[measured]
+
+
+def float_records(run: Run) -> "pd.DataFrame":
+    """Return the records of the float networks, as far as they are measured: what `judge.learned` reads."""
+    wanted = (pc.field("scope") == "network") & (pc.field("scheme") == "float")
+    units = cells("measure", run.config, run.looks)
+    tables = [_table(_files(run, unit)["metrics.parquet"], RATES).filter(wanted) for unit in units]
+    return pa.concat_tables(tables).unify_dictionaries().to_pandas()
 
 
 def _focus(run: Run, metric: str) -> NDArray[np.float64]:

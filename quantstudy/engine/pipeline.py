@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from quantstudy.config.study import StudyConfig
+from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.cost.counts import counted_cost
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
@@ -139,12 +139,16 @@ def _decided(run: Run) -> bool:
     By a test and a bound that allow for repeated looks. Activations without any finite value are left out. If none is
     left the answer is yes: more seeds would not help.
     """
-    from quantstudy.engine.collect import focus_accuracies
+    from quantstudy.engine.collect import float_records, focus_accuracies
     from quantstudy.judge.decided import decided
     from quantstudy.judge.deployable import limits_of
+    from quantstudy.judge.learned import learned_in
 
     accuracies, drops = focus_accuracies(run)
-    return not len(accuracies) or decided(accuracies, drops, limits_of(run.config))
+    if not len(accuracies):
+        return True
+    line = learned_in(run.config, float_records(run)) if run.config.learned == HALFWAY else None
+    return decided(accuracies, drops, limits_of(run.config, line))
 
 
 def redo(
