@@ -53,13 +53,15 @@ def backend_differences(
 
 
 def measured_points(config: "StudyConfig", manifest: Mapping[str, Any]) -> int:
-    """Return at how many points a network of a run is measured: `points` of its manifest, else those of the plane.
+    """Return at how many points a network of a run is measured, as its manifest says; without it: the plane's.
 
     >>> from quantstudy.config.study import StudyConfig
-    >>> measured_points(StudyConfig(grid=8), {}), measured_points(StudyConfig(target="digits"), {"points": 1437})
-    (64, 1437)
+    >>> digits = {"data": {"points": {"measured": 1797, "trained": 1258, "heldout": 539}}}
+    >>> measured_points(StudyConfig(grid=8), {}), measured_points(StudyConfig(target="digits"), digits)
+    (64, 1797)
     """
-    return int(manifest.get("points", config.grid**2))
+    points = manifest.get("data", {}).get("points", {})
+    return int(points.get("measured", config.grid**2))
 
 
 def differing(differences: Mapping[str, Mapping[str, Any]], scheme: str) -> set[str]:
