@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from quantstudy.drift.numbers import TOLERANCE
 from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.fake_quant import quantized_stack
@@ -57,7 +58,7 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
     fake, true = subject.logit(effect.accumulated.logit), subject.logit(real.logit)
     with np.errstate(invalid="ignore"):  # infinity less infinity
         apart = np.abs(fake - true).max(axis=(1, 2)).astype(np.float64)
-    decided = None if subject.answers is NUMBERS else _decisions(fake, subject) != _decisions(true, subject)
+    differ = _off(fake, true, subject) if subject.answers is NUMBERS else _decided_otherwise(fake, true, subject)
     tables.append(
         rows(
             PLANS,
@@ -65,11 +66,22 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
             seed=seeds,
             tensor="logit",
             max_abs_logit_difference=apart,
-            flips=None if decided is None else decided.sum(axis=tuple(range(1, decided.ndim))),
+            flips=differ.sum(axis=tuple(range(1, differ.ndim))),
             **common,
         )
     )
     return tables
+
+
+def _off(fake: NDArray[np.float32], true: NDArray[np.float32], subject: Subject) -> NDArray[np.bool_]:
+    """Return the points, [models, points], at which a number differs by more than TOLERANCE of the labels' range."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(fake.astype(np.float64) - true) > TOLERANCE * subject.asked.peak[:, None, None]
+    return np.asarray((apart | (np.isfinite(fake) != np.isfinite(true))).any(axis=1))
+
+
+def _decided_otherwise(fake: NDArray[np.float32], true: NDArray[np.float32], subject: Subject) -> NDArray[np.bool_]:
+    return np.asarray(_decisions(fake, subject) != _decisions(true, subject))
 
 
 def _decisions(logits: NDArray[np.float32], subject: Subject) -> NDArray[np.int64]:
