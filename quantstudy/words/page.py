@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
+from quantstudy.drift.numbers import TOLERANCE
 from quantstudy.judge.facts import SCORE
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
@@ -227,7 +228,7 @@ def _of_classes(config: "StudyConfig") -> dict[str, str]:
 
 
 def _of_numbers(config: "StudyConfig") -> dict[str, str]:
-    things = things_of(config)
+    things, share = things_of(config), f"more than {percent(TOLERANCE, 0)} of the labels' range"
     return {
         "changes": f"PSNR drop {things.over}",
         "inputs": "inputs",
@@ -237,8 +238,8 @@ def _of_numbers(config: "StudyConfig") -> dict[str, str]:
         "decided": "What the network puts out, as numbers; those of the labels lie between 0 and 1.",
         "map": "output",
         "heldout": HELDOUT,
-        "differ": f"{things.points.capitalize()} that differ",
-        "otherwise": f"puts out something else at 0.1 % of the {things.points} at most",
+        "differ": f"{things.points.capitalize()} that differ by {share}",
+        "otherwise": f"is off by {share} at 0.1 % of the {things.points} at most",
     }
 
 

@@ -3,10 +3,15 @@ import dataclasses
 import numpy as np
 import pytest
 
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
 from quantstudy.engine.worker import quantize
+from quantstudy.measure.evaluation import measured
 from quantstudy.measure.parity import plan_rows
+from quantstudy.networks.stack import initial_stack
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.quantize.torchao_backend import RealResult
+from quantstudy.targets.target import Data, Examples
 
 PARITY = ["weights_equal", "max_abs_logit_difference", "flips"]
 
@@ -123,3 +128,21 @@ def test_scales_survive_as_float32(rows_of):
     scale = rows_of("w8")["scale"].dropna().to_numpy()
     assert np.array_equal(scale, scale.astype(np.float32))
     assert (scale > 0).all()
+
+
+def test_numbers_differ_where_they_are_more_than_a_twentieth_of_the_range_apart(to_frame):
+    draws = np.random.default_rng(3)
+    inputs, labels = draws.normal(size=(2, 40)), draws.uniform(-1.0, 1.0, (2, 3, 40))
+    labels[:, 0, :2] = -2.0, 2.0  # the range is 4, its twentieth 0.2
+    points = Examples(inputs[None].astype(np.float32), labels.astype(np.float32))
+    subject = measured(
+        initial_stack(parse_activation("relu"), range(2), (3, 2), 2, 3), range(2), Data(points, points, 3)
+    )
+    effect = quantize(subject, StudyConfig(target="texture", hidden=(3, 2)), parse_scheme("w4"))
+    logit = effect.accumulated.logit.clone()
+    logit[1, 0, 4], logit[1, 2, 4] = logit[1, 0, 4] + 0.25, logit[1, 2, 4] - 0.25  # one point, two numbers of it
+    logit[1, 1, 7] -= 0.15
+    logit[1, 1, 9] = np.nan
+    other = dataclasses.replace(effect, real=RealResult(effect.real.weights, logit))
+    rows = to_frame(plan_rows(subject, other)).query("backend == 'torchao' and tensor == 'logit'")
+    assert dict(zip(rows["seed"], rows["flips"], strict=True)) == {0: 0, 1: 2}

@@ -12,8 +12,10 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine.learnt import data_of
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput
+from quantstudy.judge.parity import measured_points
 from quantstudy.records.run import Run
 from quantstudy.targets.target import Data
 from tests.study.test_oracle import activate, rounded_outputs, rounded_weights
@@ -134,6 +136,7 @@ def test_what_has_no_plane_is_absent_and_not_undefined(study: StudyConfig, tmp_p
     assert study.ranked.trivial in names  # its line is halfway between this and the best
     assert ("masks.npz" if about["plane"] and study.task == "classes" else "labels.npz") in run.manifest()["files"]
     points = about["points"]
+    assert measured_points(study, run.manifest()) == len(data_of(study, (0,)).measured.inputs[0, 0])
     if study.target in ("spirals", "glyph", "mine_planes:disc", "sine"):
         assert points["trained"] == points["measured"]
     else:

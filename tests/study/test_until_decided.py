@@ -26,6 +26,9 @@ CLEAR = BASE.with_options(until_decided=True, max_seeds=36)
 TWINS = BASE.with_options(activations=("relu", "relu@1000000"), until_decided=True, max_seeds=21)
 
 
+HALFWAY = CLEAR.with_options(target="spirals", max_seeds=20)
+
+
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
     """Which stacks were trained: activation, first seed, seed behind the last."""
@@ -46,6 +49,24 @@ def accuracies(run: Run, seeds: int) -> np.ndarray:
     chosen = table[table["metric"] == "heldout_accuracy_quantized"]
     wide = chosen.pivot(index="activation", columns="seed", values="value").reindex(run.config.activations)
     return wide.to_numpy()[:, :seeds]
+
+
+def test_the_line_of_having_learned_is_found_anew_at_every_look(
+    tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[float] = []
+    monkeypatch.setattr("quantstudy.judge.decided.decided", lambda *asked: lines.append(asked[2].learned))
+    run = run_study(HALFWAY, tmp_path / "run")  # decided returns None, so that all seeds are added
+    table = run.metrics()
+    table = table[(table["scope"] == "network") & (table["scheme"] == "float")]
+    for line, seeds in zip(lines, (4, 20), strict=True):
+        part = table[table["seed"] < seeds]
+        trivial, best = (
+            part[part["metric"] == f"heldout_accuracy_{name}"].groupby("activation", observed=True)["value"].mean()
+            for name in ("trivial", "float")
+        )
+        assert line == pytest.approx((trivial.max() + best.max()) / 2, abs=1e-12)
+    assert lines[0] != lines[1]
 
 
 def test_seeds_are_added_until_the_best_is_told_apart(tmp_path: Path, trained: list, undrawn: None) -> None:
