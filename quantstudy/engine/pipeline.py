@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from quantstudy.config.study import HALFWAY, StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.cost.counts import counted_cost
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells

@@ -42,9 +42,9 @@ def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict
 def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[Any]]:
     """Target and answers: two classes `logit` [rows, columns]; more classes and numbers `output`.
 
-    Classes are whole numbers [rows, columns]. Numbers are [rows, columns, outputs]: on a plane 0 stands for the smallest
-    that there is and 1 for the largest, as in a picture; without one, where there is one row over `x`, they are in units
-    of the labels.
+    Classes are whole numbers [rows, columns]. Numbers are [rows, columns, outputs]: on a plane 0 stands for the
+    smallest that there is and 1 for the largest, as in a picture; without one, where there is one row over `x`, they
+    are in units of the labels.
     """
     tensors = {"float": subject.maps.logit} | {effect.scheme: effect.accumulated.logit for effect in effects}
     answers = {name: subject.logit(tensor)[0] for name, tensor in tensors.items()}
