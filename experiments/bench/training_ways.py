@@ -239,8 +239,7 @@ def _train_alone(task: Task, model: int) -> Parameters:
     for rate, (chosen,) in zip(task.rates, pixels(task, [model]), strict=True):
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        lost: Tensor = criterion(network(points[chosen]), target[chosen])
-        torch.autograd.backward(lost)
+        torch.autograd.backward(criterion(network(points[chosen]), target[chosen]))
         optimizer.step()
     return [
         [linear.weight for linear in linears],
