@@ -165,7 +165,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
     import torch
 
     from quantstudy.claims.tuning import tuned_rate
-    from quantstudy.drift.heldout import DROP
+    from quantstudy.config.metrics import RANKED
     from quantstudy.engine.trained import trained_stack
     from quantstudy.measure.evaluation import heldout_islands, subject
     from quantstudy.measure.variation import effects_of, plan_of
@@ -181,11 +181,14 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         for case, config in others.items():
             other = subject(trained_stack(config, activation, first, last)[0], seeds, masks)
             variants.append(({"case": case, "x": config.lr}, {"accuracy_float": other.float_logits.accuracy}))
+        drop = RANKED["classes"].drop
         for bits in WIDTHS:
             scheme = schemes_for(bits)[2]
             (found,) = effects_of(shared, [plan_of(stack, shared.maps, STUDY, scheme)])
             kept = {name: found[name] for name in ("accuracy_quantized", "accuracy_drop")}
-            variants.append(({"case": str(scheme), "x": STUDY.lr}, kept | {"heldout_drop": found[DROP]}))
+            variants.append(
+                ({"case": str(scheme), "x": STUDY.lr}, kept | {"heldout_drop": found[drop]})
+            )
     return variant_rows(SCHEMA, activation, seeds, variants)
 
 

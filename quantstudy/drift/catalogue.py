@@ -24,6 +24,9 @@ VIEWS = {
 }
 UNDEFINED = "_undefined"
 
+TOLERANCE = 0.05
+"""A number is off where quantization moves it by more than this share of the labels' range."""
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from quantstudy.drift.complexity import chain_of_folds
 from quantstudy.drift.ranges import histogram
-from quantstudy.measure.answers import MORE_CLASSES, TWO_CLASSES
+from quantstudy.measure.answers import TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 
 
@@ -40,11 +40,10 @@ def pictures(subject: Subject, effects: Sequence[Effect], folds_of: str) -> dict
 
 
 def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[Any]]:
-    """Target and answers: two classes `logit` [rows, columns]; more classes and numbers `output`.
+    """Target and answers: two classes `logit` [rows, columns]; numbers `output` [rows, columns, outputs].
 
-    Classes are whole numbers [rows, columns]. Numbers are [rows, columns, outputs]: on a plane 0 stands for the
-    smallest that there is and 1 for the largest, as in a picture; without one, where there is one row over `x`, they
-    are in units of the labels.
+    On a plane 0 stands for the smallest number that there is and 1 for the largest, as in a picture; without one, where
+    there is one row over `x`, they are in units of the labels.
     """
     tensors = {"float": subject.maps.logit} | {effect.scheme: effect.accumulated.logit for effect in effects}
     answers = {name: subject.logit(tensor)[0] for name, tensor in tensors.items()}
@@ -52,9 +51,6 @@ def _answers(subject: Subject, effects: Sequence[Effect]) -> dict[str, NDArray[A
     over = {} if subject.plane else {"x": subject.maps.inputs[0, 0].cpu().numpy()}
     if subject.answers is TWO_CLASSES:
         return over | {"target": target} | {f"{name}/logit": logit for name, logit in answers.items()}
-    if subject.answers is MORE_CLASSES:
-        found = {f"{name}/output": logits.argmax(axis=0).reshape(shape) for name, logits in answers.items()}
-        return over | {"target": target.reshape(shape)} | found
     low, high = subject.data.ends or (target.min(), target.max())
     shift, scale = (low, high - low) if subject.plane and high > low else (0.0, 1.0)
     drawn = {"target": target} | {f"{name}/output": outputs for name, outputs in answers.items()}

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
-from quantstudy.drift.numbers import TOLERANCE
+from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.judge.facts import SCORE
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described

@@ -100,12 +100,6 @@ CASES: dict[str, str] = {
     "shares over neurons were, too": """
         activations = ["zoo:shares"]
     """,
-    "a parameter was frozen": """
-        activations = ["zoo:swish"]
-    """,
-    "a module of torch was refused for its dtype": """
-        activations = ["zoo:prelu"]
-    """,
     "other values at every call were those of one function": """
         activations = ["zoo:drifts"]
     """,

@@ -30,7 +30,7 @@ EITHER = (
 REFUSED = (
     *("log_inside", "hole_at_0", "in_place", "in_place_through_data", "in_place_out", "in_place_through_numpy"),
     *("in_place_at_last", "drifts", "noisy", "doubled", "integers", "nothing", "summed", "two"),
-    *("gated_by_neurons", "shares", "swish", "prelu", "number", "no_such_name"),
+    *("gated_by_neurons", "shares", "number", "no_such_name"),
 )
 """Those that it must refuse."""
 

@@ -259,16 +259,4 @@ def shares(x: Tensor) -> Tensor:
     return torch.softmax(x, 1) if x.dim() == 3 else torch.relu(x)
 
 
-class Swish(nn.Module):
-    """A module with a parameter."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.beta = nn.Parameter(torch.ones(()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.beta.to(x.dtype) * x)
-
-
-swish, prelu = Swish(), nn.PReLU()
 number = 3

@@ -12,7 +12,8 @@ import pandas as pd
 from quantstudy_kernels import elementary
 
 from experiments.measures import calibration, capacity, curvature, probes, regions
-from quantstudy.drift import complexity, contours, decision, folds, heldout, layers, ranges, shapley, topology
+from quantstudy.config.metrics import RANKED
+from quantstudy.drift import classes, complexity, contours, decision, folds, layers, numbers, ranges, shapley, topology
 from quantstudy.judge import cliff, compare, placement, sensitivity, verdict
 from quantstudy.judge.deployable import Limits
 from quantstudy.judge.rules import ANYTIME, PERMUTATION
@@ -52,12 +53,15 @@ def drift():
     target = draws.random(x.shape) > 0.5
     probability, eigenvalues = draws.random((8, 3, 200)), np.sort(draws.random((8, 6)))[:, ::-1]
     codes = draws.integers(0, 16, (5, 300))
+    some, others = (part[4:].reshape(4, 3, -1) for part in (x, y))
     measured = folds.fold_measures(x, y, step, -1.0, 1.0)
     bends = contours.contours(x, (-0.5, 0.5)), contours.contours(y, (-0.5, 0.5))
     return {
         "decision": decision.decision_measures(x, y, target),
         "brief": decision.brief_drift(decision.float_logits(x, target), y),
         "parts": {"kl": decision.bernoulli_kl(x, y), "sqnr": folds.sqnr_db(x, y), "cosine": folds.cosine(x, y)},
+        "classes": classes.class_drift(classes.float_classes(some, some.argmax(axis=-2)), others),
+        "numbers": numbers.number_drift(numbers.float_numbers(some, others, np.full(4, 2.0)), some + others),
         "folds": measured,
         "layers": layers.layer_measures(measured),
         "complexity": complexity.complexity_measures(x),
@@ -100,7 +104,7 @@ def table(columns, number):
     frame = pd.DataFrame(keys, columns=["activation", *columns, "seed"])
     parts = [
         frame.assign(metric=metric, value=draws.random(len(frame)) ** 2 / 4)
-        for metric in ("flip_rate", heldout.DROP, heldout.QUANTIZED)
+        for metric in ("flip_rate", RANKED["classes"].drop, RANKED["classes"].quantized)
     ]
     return pd.concat(parts).astype(dict.fromkeys(("activation", "metric"), "category"))
 

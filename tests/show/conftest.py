@@ -108,7 +108,7 @@ def build(
     if not config.quick:
         tables |= {name: table(config, random, missing) for name, table in VARIATIONS.items()}
     made = {
-        **({} if config.has_plane and config.task == "classes" else {"points": POINTS}),
+        **({} if config.has_plane and config.task == "classes" else {"data": {"points": {"measured": POINTS}}}),
         "versions": {"python": "3.11", "torch": "2.13"},
         "commit": "abc1234",
         "device": "cpu",
@@ -366,7 +366,7 @@ def _drawn(config: StudyConfig, random: np.random.Generator, histograms: pd.Data
 OTHERS = {
     "curve": {"target": "sine", "task": "regression"},
     "picture": {"target": "texture", "task": "regression"},
-    "numbers": {"target": "digits", "task": "regression"},
+    "numbers": {"target": "numbers.csv", "task": "regression"},
     "digits": {"target": "digits", "learned": "halfway"},
 }
 """Settings of studies of other targets: numbers over x, on a plane and on neither, and classes on no plane."""

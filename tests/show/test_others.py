@@ -178,11 +178,8 @@ def test_the_size_of_a_panel() -> None:
 def test_colours_and_differences() -> None:
     picture = np.array([[[0.0, 0.5, 2.0], [1.0, -1.0, 0.25]]])
     assert coloured(picture).tolist() == [[[0, 128, 255], [255, 0, 64]]]
-    assert coloured(np.array([[0.0, 1.0]])).tolist() == [[[0] * 3, [255] * 3]]
+    assert coloured(np.array([[[0.0], [1.0]]])).tolist() == [[[0] * 3, [255] * 3]]
     assert off(picture, np.zeros((1, 2, 3))).tolist() == [[2.5 / 3, 0.75]]
-    classes = np.array([[0, 1, 2]])
-    assert len({tuple(colour) for colour in coloured(classes)[0].tolist()}) == 3
-    assert off(classes, np.array([[0, 2, 2]])).tolist() == [[0.0, 1.0, 0.0]]
 
 
 def test_what_is_not_finite_is_hatched(study: Any, words: Any) -> None:
@@ -192,22 +189,6 @@ def test_what_is_not_finite_is_hatched(study: Any, words: Any) -> None:
         del run.arrays["silu/a4/output"]
         hatched = [patch for ax in FIGURES["maps"](run).axes for patch in ax.patches if patch.get_hatch()]
         assert len(hatched) == (4 if name == "picture" else 2)
-
-
-def test_maps_of_more_than_two_classes(study: Any, looks: Any, words: Any) -> None:
-    run = study("picture")
-    config = replace(run.config, task="classes", learned=0.5)
-    run = replace(study("digits"), config=config, arrays=dict(run.arrays))
-    for key, value in list(run.arrays.items()):
-        if key.endswith(("/output", "/target")):
-            run.arrays[key] = (np.asarray(value)[:, :, 0] > 0.5).astype(np.int32) + (key.count("w4a4") and 1)
-    figure = FIGURES["maps"](run)
-    assert looks(figure) == []
-    texts = [text.replace("\u00a0", " ") for text in words(figure)]
-    flips = (run.arrays["relu/w4a4/output"] != run.arrays["relu/float/output"]).mean()
-    assert f"flips {100 * flips:.1f} %" in texts
-    same = run.arrays["relu/float/output"] == run.arrays["relu/target"]
-    assert f"accuracy {100 * same.mean():.1f} %" in texts
 
 
 def test_curves_are_drawn_in_the_order_of_x(study: Any) -> None:

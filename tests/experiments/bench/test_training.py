@@ -61,7 +61,7 @@ def task(ways, name, *, hidden=(8, 8, 8), steps=20):
 
 def same_pixels(task, models):
     """What `training_ways.pixels` is replaced by: the minibatches that the study draws."""
-    for drawn in batches(list(models), task.data[0].size, task.batch, task.steps):
+    for drawn in batches(list(models), task.examples, task.batch, task.steps):
         yield torch.from_numpy(drawn).long()
 
 

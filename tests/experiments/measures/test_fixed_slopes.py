@@ -58,7 +58,7 @@ def test_gradients_against_autograd(hidden: tuple[int, ...], loss: str) -> None:
 def test_minibatches_are_the_pixels_of_a_study() -> None:
     targets = np.random.default_rng(0).random((3, 5, 5))
     points = plane(5)
-    for (inputs, wanted), numbers in zip(minibatches(SEEDS, targets, 6, 70), batches(SEEDS, 5, 6, 70), strict=True):
+    for (inputs, wanted), numbers in zip(minibatches(SEEDS, targets, 6, 70), batches(SEEDS, 25, 6, 70), strict=True):
         assert (inputs.shape, wanted.shape) == ((3, 2, 6), (3, 1, 6))
         for model in range(3):
             for at, pixel in enumerate(numbers[model]):

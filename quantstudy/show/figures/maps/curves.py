@@ -31,11 +31,11 @@ def curves(run: "Run") -> Figure:
     """
     stored, names, config = run.maps(), run.config.activations, run.config
     shown = [[column for column in block if column != "float"] for block in blocks(config.bits)]
-    row, under, seed = PANEL + UNDER + BETWEEN, texts_under(run, stored), shown_seed(run)
+    row, under, seed = PANEL + UNDER + BETWEEN, texts_under(run), shown_seed(run)
     beside = [words.float_one(under.get((name, "float"), "n/a")) for name in names]
     labels = max(names_width(names, 1.38, "bold"), *(text_width(text, SMALL) for text in beside)) + 0.12
     wide = (BODY - labels) / max(map(len, shown)) - GAP
-    title = marked(words.title(rates_of(run, stored), config), not_learned(run))
+    title = marked(words.title(rates_of(run), config), not_learned(run))
     body = LEGEND + len(shown) * (HEAD + row * len(names) + 0.1)
     page = Page(body, title, words.reading(seed, config), words.caption(seed, config))
     colours = SEED_DOT, FLOAT_LINE, LEVELS

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from quantstudy.show.canvas.marks import hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, MUTED, RULE, SEQUENTIAL, SMALL
-from quantstudy.show.figures.cliff.panel import COLOURS
 from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, panel_size
 from quantstudy.show.figures.maps.measured import rates_of, texts_under
 from quantstudy.show.values import Floats, not_learned, shown_seed
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from quantstudy.records.run import Run
 
 Picture = NDArray[Any]
-"""Numbers in 0 … 1, `[rows, columns]` or `[rows, columns, 1 or 3]`, or numbers of classes, `[rows, columns]`."""
+"""Numbers in 0 … 1, `[rows, columns, 1 or 3]`."""
 
 BETWEEN = 0.24
 """Inches between activations."""
@@ -33,7 +31,7 @@ def pictures(run: "Run") -> Figure:
     """Draw the target, and in rows of activations what the network draws in float and with each scheme.
 
     Below each picture stands how far it is off, the mean size of the difference over its channels: float off the
-    target, quantized off float, all on one scale of colours; of classes, where they differ. y points upwards.
+    target, quantized off float, all on one scale of colours. y points upwards.
     """
     stored, names, config = run.maps(), run.config.activations, run.config
     shown = blocks(config.bits)
@@ -41,7 +39,7 @@ def pictures(run: "Run") -> Figure:
     target = stored[f"{names[0]}/target"]
     wide, high = panel_size(min(1.75, (BODY - labels) / max(map(len, shown)) - GAP), target.shape[:2])
     row, top = 2 * high + UNDER + BETWEEN, HEAD + high + 0.25
-    under, rates = texts_under(run, stored), rates_of(run, stored)
+    under, rates = texts_under(run), rates_of(run)
     seed = shown_seed(run)
     title = marked(words.title(rates, config), not_learned(run))
     body = top + len(shown) * (HEAD + row * len(names) + 0.15)
@@ -91,25 +89,18 @@ def _draw(ax: Axes, picture: Picture, corner: tuple[float, float], size: tuple[f
 
 
 def coloured(picture: Picture) -> NDArray[np.uint8]:
-    """Return a picture as bytes `[rows, columns, 3]`; numbers of classes have a colour each.
+    """Return a picture as bytes `[rows, columns, 3]`.
 
     >>> coloured(np.array([[[0.0], [1.0]]])).tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
-    if picture.dtype.kind in "biu":
-        table = np.array([to_rgb(colour) for colour in COLOURS])
-        return np.asarray(np.round(255.0 * table[picture.astype(np.int64) % len(table)]), dtype=np.uint8)
-    shares = picture if picture.ndim == 3 else picture[:, :, None]
-    bytes_ = np.round(255.0 * np.clip(shares, 0.0, 1.0)).astype(np.uint8)
+    bytes_ = np.round(255.0 * np.clip(picture, 0.0, 1.0)).astype(np.uint8)
     return np.asarray(np.broadcast_to(bytes_, (*bytes_.shape[:2], 3)))
 
 
 def off(picture: Picture, against: Picture) -> Floats:
-    """Return the mean size of the difference over the channels, `[rows, columns]`; of classes 1 where they differ."""
-    if picture.dtype.kind in "biu":
-        return np.asarray(picture != against, dtype=np.float64)
-    size = np.abs(picture.astype(np.float64) - against.astype(np.float64))
-    return size if size.ndim == 2 else np.asarray(size.mean(axis=2))
+    """Return the mean size of the difference over the channels, `[rows, columns]`."""
+    return np.asarray(np.abs(picture.astype(np.float64) - against.astype(np.float64)).mean(axis=2))
 
 
 def _limit(stored: Maps, names: tuple[str, ...]) -> float:
