@@ -108,7 +108,7 @@ def build(
     if not config.quick:
         tables |= {name: table(config, random, missing) for name, table in VARIATIONS.items()}
     made = {
-        **({} if config.has_plane and config.task == "classes" else {"points": POINTS}),
+        **({} if config.has_plane and config.task == "classes" else {"data": {"points": {"measured": POINTS}}}),
         "versions": {"python": "3.11", "torch": "2.13"},
         "commit": "abc1234",
         "device": "cpu",
