@@ -24,6 +24,9 @@ VIEWS = {
 }
 UNDEFINED = "_undefined"
 
+TOLERANCE = 0.05
+"""A number is off where it is moved by more than this share of the labels' range."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -106,7 +109,7 @@ NUMBER_METRICS = _table(
             "share_off",
             "fraction",
             "lower",
-            "Share of outputs that quantization moves by more than 5 % of the labels' range.",
+            f"Share of outputs that quantization moves by more than {100 * TOLERANCE:g} % of the labels' range.",
         ),
         ("heldout_psnr_float", "dB", "higher", "psnr_float at the held-out points."),
         ("heldout_psnr_quantized", "dB", "higher", "psnr_quantized at the held-out points."),

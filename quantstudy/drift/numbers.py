@@ -17,10 +17,8 @@ import numpy as np
 from quantstudy_kernels.elementary import log10
 
 from quantstudy.drift.arrays import Floats, Mask, Numbers, ratio, where_defined
+from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.drift.folds import sqnr_db
-
-TOLERANCE = 0.05
-"""An output is off where quantization moves it by more than this share of the labels' range."""
 
 
 def psnr_db(y: Numbers, z: Numbers, peak: Floats) -> Floats:

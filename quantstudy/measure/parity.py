@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from quantstudy.drift.numbers import TOLERANCE
+from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.fake_quant import quantized_stack

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
-from quantstudy.drift.numbers import TOLERANCE
 from quantstudy.judge.facts import SCORE
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
@@ -229,7 +228,7 @@ def _of_classes(config: "StudyConfig") -> dict[str, str]:
 
 
 def _of_numbers(config: "StudyConfig") -> dict[str, str]:
-    things, share = things_of(config), f"more than {percent(TOLERANCE, 0)} of the labels' range"
+    things, share = things_of(config), f"more than {percent(catalogue.TOLERANCE, 0)} of the labels' range"
     return {
         "changes": f"PSNR drop {things.over}",
         "inputs": "inputs",

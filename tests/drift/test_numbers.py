@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantstudy.drift.numbers import TOLERANCE, brief_number_drift, drop, float_numbers, number_drift, psnr_db
+from quantstudy.drift.catalogue import TOLERANCE
+from quantstudy.drift.numbers import brief_number_drift, drop, float_numbers, number_drift, psnr_db
 
 
 def slow_psnr(y: np.ndarray, z: np.ndarray, peak: float) -> float:
