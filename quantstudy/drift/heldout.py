@@ -1,4 +1,8 @@
-"""Names of the measures at points that networks were neither trained on nor calibrated with, for classes."""
+"""Names of the measures at points that networks were neither trained on nor calibrated with, for classes.
+
+>>> HALVES[True]
+'heldout_accuracy_quantized_even'
+"""
 
 QUANTIZED, DROP = "heldout_accuracy_quantized", "heldout_accuracy_drop"
 """What activations are ranked and deployed by, beside `FLOAT`."""
