@@ -14,7 +14,7 @@ from quantstudy.cli.terminal import print_verdict
 from quantstudy.engine import drawing
 from quantstudy.records.html import run_html
 from quantstudy.show.figures.catalogue import FIGURES, png
-from quantstudy.show.figures.maps.layout import panel_size
+from quantstudy.show.figures.maps.layout import in_the_middle, panel_size
 from quantstudy.show.figures.maps.pictures import coloured, off
 from quantstudy.show.names import figure_files, figure_names
 from quantstudy.show.page.report import report
@@ -185,6 +185,8 @@ def test_the_size_of_a_panel() -> None:
     assert panel_size(2.0, (3, 3)) == (2.0, 2.0)
     assert panel_size(2.0, (3, 4)) == (2.0, 1.5)
     assert panel_size(2.0, (4, 3)) == (1.5, 2.0)
+    assert panel_size(2.0, (40, 3)) == (1.0, 2.0)  # the picture takes 0.15 of it
+    assert in_the_middle(1.0, (1.0, 2.0), (40, 3)) == pytest.approx((1.425, 1.575))
 
 
 def test_colours_and_differences() -> None:
