@@ -19,6 +19,7 @@ _API = {
     "open_run": "quantstudy.records.run",
     "read_toml": "quantstudy.config.toml",
     "run_study": "quantstudy.engine.pipeline",
+    "target_of": "quantstudy.targets.arrays",
     "torchao_configs": "quantstudy.quantize.torchao_configs",
     "workers": "quantstudy.engine.executors",
 }

@@ -314,7 +314,7 @@ def test_what_the_import_rules_say_is_so() -> None:
 def test_the_public_names_load() -> None:
     import quantstudy
 
-    assert {"StudyConfig", "run_study", "open_run"} <= set(quantstudy.__all__) <= set(dir(quantstudy))
+    assert {"StudyConfig", "run_study", "open_run", "target_of"} <= set(quantstudy.__all__) <= set(dir(quantstudy))
     for name in quantstudy.__all__:
         assert getattr(quantstudy, name) is not None
     with pytest.raises(AttributeError, match="'quantstudy' has no attribute 'nonsense'"):

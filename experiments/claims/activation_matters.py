@@ -186,9 +186,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
             scheme = schemes_for(bits)[2]
             (found,) = effects_of(shared, [plan_of(stack, shared.maps, STUDY, scheme)])
             kept = {name: found[name] for name in ("accuracy_quantized", "accuracy_drop")}
-            variants.append(
-                ({"case": str(scheme), "x": STUDY.lr}, kept | {"heldout_drop": found[drop]})
-            )
+            variants.append(({"case": str(scheme), "x": STUDY.lr}, kept | {"heldout_drop": found[drop]}))
     return variant_rows(SCHEMA, activation, seeds, variants)
 
 

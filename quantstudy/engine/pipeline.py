@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from quantstudy.config.study import StudyConfig
+from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.cost.counts import counted_cost
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
@@ -147,7 +147,8 @@ def _decided(run: Run) -> bool:
     accuracies, drops = focus_accuracies(run)
     if not len(accuracies):
         return True
-    return decided(accuracies, drops, limits_of(run.config, learned_in(run.config, float_scores(run))))
+    line = learned_in(run.config, float_scores(run)) if run.config.learned == HALFWAY else None
+    return decided(accuracies, drops, limits_of(run.config, line))
 
 
 def redo(

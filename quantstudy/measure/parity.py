@@ -77,12 +77,13 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
 def _apart(fake: Answers, true: Answers, subject: Subject) -> NDArray[np.bool_]:
     """Return at which points the backends decide differently, [models, …]; numbers where one is off by the other.
 
-    A point that has a class in one backend alone is decided differently.
+    A point that has a class, or a number, in one backend alone is decided differently; one that has none in either is
+    not.
     """
     if subject.answers is NUMBERS:
         with np.errstate(invalid="ignore"):
-            near = np.abs(fake.astype(np.float64) - true) <= TOLERANCE * subject.asked.peak[:, None, None]
-        return np.asarray(~near.all(axis=1))
+            off = np.abs(fake.astype(np.float64) - true) > TOLERANCE * subject.asked.peak[:, None, None]
+        return np.asarray((off | (np.isfinite(fake) != np.isfinite(true))).any(axis=1))
     return np.asarray(_decisions(fake, subject) != _decisions(true, subject))
 
 

@@ -20,8 +20,8 @@ from quantstudy.targets.target import Data, Examples
 GREY = (299, 587, 114)
 """Thousandths of red, green and blue in a grey level (ITU-R BT.601)."""
 
-FEWEST = 16
-"""Pixels of the smallest image, once it is averaged down."""
+FEWEST = 4
+"""Pixels along the shorter side of the smallest image, once it is averaged down, as along that of a plane."""
 
 
 def image(text: str, threshold: float | None, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
@@ -41,7 +41,7 @@ def image(text: str, threshold: float | None, task: str, seeds: Sequence[int], *
         frequency: not needed.
 
     Raises:
-        BadInput: no such file, no image in it, one that is too large, has one pixel or one class.
+        BadInput: no such file, no image in it, one that is too large, too small, or has one class.
     """
     try:
         return _data(seeds, contents(text), text.lower().endswith(".npz"), threshold, task, grid)
@@ -53,8 +53,9 @@ def image(text: str, threshold: float | None, task: str, seeds: Sequence[int], *
 def _data(seeds: Sequence[int], held: bytes, in_array: bool, threshold: float | None, task: str, grid: int) -> Data:
     levels = _levels(held, in_array, grid)
     _, rows, columns = levels.values.shape
-    if rows * columns < FEWEST:
-        raise Unusable(f"images of {FEWEST} pixels at least, and it has {rows * columns}")
+    if min(rows, columns) < FEWEST:
+        least = f"images of {FEWEST} pixels at least along each side, once averaged down to grid"
+        raise Unusable(f"{least}, and it has {columns} × {rows}")
     if task == "classes":
         one: NDArray[Any] = bright(_grey(levels), threshold).reshape(-1)
     else:

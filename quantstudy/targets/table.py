@@ -117,7 +117,8 @@ def _columns_in(arrays: dict[str, NDArray[Any]], label: str | None, task: str) -
     require_names(tuple(arrays))
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) != 1:
-        shown = ", ".join(f"{name}: {len(array)}" for name, array in list(arrays.items())[:4])
+        first_of = {len(array): name for name, array in reversed(arrays.items())}  # a name for each length
+        shown = ", ".join(f"{name}: {rows}" for rows, name in list(first_of.items())[::-1][:4])
         raise Unusable(f"its arrays differ in their number of rows ({shown})" if lengths else "it holds no array")
     rows = lengths.pop()
     require_size(rows, len(arrays))

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
-from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.judge.facts import SCORE
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
@@ -35,8 +34,9 @@ FIGURE_QUESTIONS = {
 """Every figure by its name, in the order of the page, and the question that it answers about islands."""
 
 GROUPS = {
-    "Decisions": catalogue.DECISION_METRICS,
+    "Decisions": catalogue.DECISION_METRICS | catalogue.CLASS_METRICS,
     "At held-out points": catalogue.HELDOUT_METRICS,
+    "Numbers": catalogue.NUMBER_METRICS,
     "Folds, isolated and accumulated": catalogue.FOLD_METRICS,
     "Complexity of the float folds": catalogue.COMPLEXITY_METRICS,
     "Ranges and codes": catalogue.RANGE_METRICS,
@@ -228,14 +228,14 @@ def _of_classes(config: "StudyConfig") -> dict[str, str]:
 
 
 def _of_numbers(config: "StudyConfig") -> dict[str, str]:
-    things, share = things_of(config), f"more than {percent(TOLERANCE, 0)} of the labels' range"
+    things, share = things_of(config), f"more than {percent(catalogue.TOLERANCE, 0)} of the labels' range"
     return {
         "changes": f"PSNR drop {things.over}",
         "inputs": "inputs",
         "whole": "output",
         "last": "last layer's output",
         "whole_article": "an output",
-        "decided": "What the network puts out, as numbers; those of the labels lie between 0 and 1.",
+        "decided": "What the network puts out: numbers, on the scale of the labels that it was trained on.",
         "map": "output",
         "heldout": HELDOUT,
         "differ": f"{things.points.capitalize()} that differ by {share}",

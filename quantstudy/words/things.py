@@ -40,7 +40,7 @@ def things_of(config: "StudyConfig") -> Things:
     islands = config.target == "islands"
     data = "islands" if islands else "data"
     if not config.has_plane:
-        learnt, over = "curve" if config.has_curve else "data", "over the training points"
+        learnt, over = ("curve", "over the line") if config.has_curve else ("data", "over all rows")
         return Things("points", "decisions", "decisions that change", over, "inputs", data, learnt)
     learnt = "islands" if islands else "picture" if config.task == "regression" else "map"
     return Things("pixels", "pixels", "pixels that change class", "over the plane", "coordinates", data, learnt)

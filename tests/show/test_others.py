@@ -14,10 +14,11 @@ from quantstudy.cli.terminal import print_verdict
 from quantstudy.engine import drawing
 from quantstudy.records.html import run_html
 from quantstudy.show.figures.catalogue import FIGURES, png
-from quantstudy.show.figures.maps.layout import panel_size
+from quantstudy.show.figures.maps.layout import in_the_middle, panel_size
 from quantstudy.show.figures.maps.pictures import coloured, off
 from quantstudy.show.names import figure_files, figure_names
 from quantstudy.show.page.report import report
+from quantstudy.words import page as page_words
 from quantstudy.words.tables import tables
 from tests.show.conftest import OTHERS, PICTURE
 
@@ -117,6 +118,17 @@ def test_the_page_of_numbers(study: Any) -> None:
         assert said in text
     assert "points of" not in text
     assert "reach less than 20.0 dB in the mean" in page
+    assert "unless <code>input_bits</code> is set" in page
+    assert "numbers, on the scale of the labels" in page  # tables' labels are standardized, pictures' from −1 to 1
+
+
+@pytest.mark.parametrize(("name", "defined"), [("digits", "categorical_kl"), ("numbers", "psnr_quantized")])
+def test_a_page_defines_what_was_measured_on_rows(study: Any, name: str, defined: str) -> None:
+    run = study(name)
+    groups = page_words.groups(run.config, {defined, "value_min", "flip_rate", "heldout_accuracy_quantized_even"})
+    told = {one.name: one.description for group in groups.values() for one in group}
+    assert defined in told
+    assert not [text for text in told.values() if re.search("pixel|plane|square", text)]
 
 
 def test_the_terminal_and_the_notebook_say_decibels(study: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,6 +185,8 @@ def test_the_size_of_a_panel() -> None:
     assert panel_size(2.0, (3, 3)) == (2.0, 2.0)
     assert panel_size(2.0, (3, 4)) == (2.0, 1.5)
     assert panel_size(2.0, (4, 3)) == (1.5, 2.0)
+    assert panel_size(2.0, (40, 3)) == (1.0, 2.0)  # the picture takes 0.15 of it
+    assert in_the_middle(1.0, (1.0, 2.0), (40, 3)) == pytest.approx((1.425, 1.575))
 
 
 def test_colours_and_differences() -> None:

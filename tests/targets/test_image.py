@@ -306,8 +306,12 @@ def save_float(path):
 LIMITS = "images of at most 10000 pixels a side and 50 million in all, and it is "
 
 BAD = {
-    "pixel.png": (lambda p: stored(p, HALVES[:1, :1]), "images of 16 pixels at least, and it has 1"),
-    "flat.png": (lambda p: stored(p, HALVES[:3]), "its pixels are all as bright as each other (0.784): two classes"),
+    "pixel.png": (lambda p: stored(p, HALVES[:1, :1]), "images of 4 pixels at least along each side"),
+    "strip.png": (lambda p: stored(p, HALVES[:3]), "once averaged down to grid, and it has 6 × 3"),
+    "flat.png": (
+        lambda p: stored(p, HALVES[:3].repeat(2, 0)),
+        "its pixels are all as bright as each other (0.784): two",
+    ),
     "wide.png": (lambda p: p.write_bytes(bomb(20_000, 20)), f"{LIMITS}20000 × 20"),
     "huge.png": (lambda p: p.write_bytes(bomb(9_900, 9_900)), f"{LIMITS}9900 × 9900"),
     "bomb.png": (lambda p: p.write_bytes(bomb(60_000, 60_000)), f"{LIMITS}larger"),
@@ -356,7 +360,7 @@ def test_a_threshold_beyond_all_pixels_is_refused(tmp_path, threshold, message):
 
 def test_one_colour_is_nothing_to_learn(tmp_path):
     with pytest.raises(BadInput, match="its pixels are all of one colour"):
-        made(stored(tmp_path / "a.png", HALVES[:3]), "regression")
+        made(stored(tmp_path / "a.png", HALVES[:3].repeat(2, axis=0)), "regression")
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,8 @@ def test_files_that_are_something_else_are_refused(tmp_path):
 ARRAYS = [
     ({"inputs": DRAWS}, "array labels is missing; [rows] or [rows, columns] is needed"),
     ({"inputs": DRAWS[:, 0], "labels": LABELS}, "array inputs is of shape [20]; [rows, columns] is needed"),
-    ({"inputs": DRAWS, "labels": LABELS[:5]}, "its arrays differ in their number of rows (x0: 20, x1: 20, label: 5)"),
+    ({"inputs": DRAWS, "labels": LABELS[:5]}, "its arrays differ in their number of rows (x0: 20, label: 5)"),
+    ({"inputs": np.ones((20, 6)), "labels": LABELS[:5]}, "differ in their number of rows (x0: 20, label: 5)"),
     ({"x": DRAWS, "label": LABELS}, "array x has the shape [20, 2]; a column is [rows]"),
     ({"x": DRAWS[:, 0] * 1j, "label": LABELS}, "array x holds complex128; numbers or text are needed"),
     ({"x": np.array([None] * 20), "label": LABELS}, "its arrays can't be read (Object arrays cannot be loaded"),

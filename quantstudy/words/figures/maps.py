@@ -90,7 +90,10 @@ def caption(seed: int, config: "StudyConfig") -> str:
         where = "x to the right" if config.has_curve else "x to the right, y upwards"
         off = "" if config.has_curve else " Off: mean |difference| of the channels, all on one scale."
         return f"{which} {where}. PSNR is against the target, at the points that are drawn.{off}"
-    return f"{which} x to the right, y upwards, both from −1 to 1. Accuracy is against the target, flips against float."
+    ends = "both" if config.target == "islands" else "the longer side"  # pictures need not be square
+    return (
+        f"{which} x to the right, y upwards, {ends} from −1 to 1. Accuracy is against the target, flips against float."
+    )
 
 
 def farthest(limit: float, config: "StudyConfig") -> tuple[str, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from quantstudy.show.canvas.marks import Pair, hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, wrap
 from quantstudy.show.canvas.style import DIVERGING, INK, MUTED, RULE, SEQUENTIAL, SMALL, styled
-from quantstudy.show.figures.maps.layout import panel_size
+from quantstudy.show.figures.maps.layout import in_the_middle, panel_size
 from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import folds as words
 from quantstudy.words.numbers import number, percent
@@ -130,15 +130,18 @@ def _draw_link(ax: Axes, link: Link, size: Pair, limit: float) -> None:
         (link.difference, DIVERGING, -limit, limit),
     )
     for row, (plane, colours, low, end) in enumerate(pictures):
-        bottom = top - (high + GAP) * row - high
+        bottom, ends = top - (high + GAP) * row - high, (left, left + wide)
         if len(plane) == 1:
             _draw_curve(ax, plane[0], (left, bottom), size, (low, end))
         else:
-            box = (left, left + wide, bottom, bottom + high)
+            ends = in_the_middle(left, size, plane.shape)
+            box = (*ends, bottom, bottom + high)
             pixels = _coloured(plane, colours, low, end)
             ax.imshow(pixels, extent=box, origin="lower", aspect="auto", interpolation="nearest")
         if row == 2 or len(plane) == 1:
-            ax.add_patch(Rectangle((left, bottom), wide, high, fill=False, edgecolor=RULE, linewidth=0.6))
+            ax.add_patch(
+                Rectangle((ends[0], bottom), ends[1] - ends[0], high, fill=False, edgecolor=RULE, linewidth=0.6)
+            )
     middle = left + wide / 2
     error = f"mean {percent(link.error)}"
     write_in(ax, middle, top - 3 * (high + GAP) - 0.07, error, color=MUTED)

@@ -26,7 +26,7 @@ from quantstudy.show.canvas.style import (
     styled,
 )
 from quantstudy.show.figures.maps.curves import curves
-from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, panel_size
+from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, in_the_middle, panel_size
 from quantstudy.show.figures.maps.pictures import pictures
 from quantstudy.show.values import not_learned, shown_seed
 from quantstudy.words.figures import maps as words
@@ -80,7 +80,8 @@ def maps(run: "Run") -> Figure:
 
 def _target(ax: Axes, target: NDArray[Any], size: Pair, under: str) -> None:
     wide, high = size
-    plot_decision(target, ax, outlines=False, box=(0.0, wide, UNDER, UNDER + high))
+    box = (*in_the_middle(0.0, size, target.shape), UNDER, UNDER + high)
+    plot_decision(target, ax, outlines=False, box=box)
     write_in(ax, wide / 2, UNDER - 0.11, under, color=MUTED)
 
 
@@ -89,7 +90,7 @@ def _row(ax: Axes, stored: Maps, name: str, columns: list[str], size: Pair, bott
     target, logit = stored[f"{name}/target"].astype(bool), stored[f"{name}/float/logit"]
     for index, column in enumerate(columns):
         left = (wide + GAP) * index
-        box = (left, left + wide, bottom, bottom + high)
+        box = (*in_the_middle(left, size, logit.shape), bottom, bottom + high)
         quantized = None if column == "float" else stored.get(f"{name}/{column}/logit")
         finite = all(np.isfinite(part).all() for part in (logit, quantized) if part is not None)
         if not finite or (quantized is None and column != "float"):

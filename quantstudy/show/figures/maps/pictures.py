@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quantstudy.show.canvas.marks import hatched, write_in
 from quantstudy.show.canvas.page import BODY, Page, names_width, text_width, wrap
 from quantstudy.show.canvas.style import BASE, MUTED, RULE, SEQUENTIAL, SMALL
-from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, panel_size
+from quantstudy.show.figures.maps.layout import GAP, HEAD, UNDER, Maps, blocks, in_the_middle, panel_size
 from quantstudy.show.figures.maps.measured import rates_of, texts_under
 from quantstudy.show.values import Floats, not_learned, shown_seed
 from quantstudy.words.figures import maps as words
@@ -84,7 +84,7 @@ def _panel(
 
 def _draw(ax: Axes, picture: Picture, corner: tuple[float, float], size: tuple[float, float]) -> None:
     left, bottom = corner
-    box = (left, left + size[0], bottom, bottom + size[1])
+    box = (*in_the_middle(left, size, picture.shape), bottom, bottom + size[1])
     ax.imshow(coloured(picture), extent=box, origin="lower", interpolation="nearest", aspect="auto")
 
 
