@@ -104,7 +104,7 @@ def _function_digest(where: str) -> str:
 
 
 _DIGITS: Mapping[str, Any] = {"hidden": (32, 32), "steps": 600, "batch": 128, "lr": 0.03}
-_TEXTURE: Mapping[str, Any] = {"hidden": (32, 32, 32), "steps": 800, "batch": 512}
+_TEXTURE: Mapping[str, Any] = {"hidden": (32, 32, 32), "steps": 800, "batch": 512, "grid": 96}
 _SINE: Mapping[str, Any] = {"hidden": (8, 8, 8), "lr": 0.03}
 
 TARGETS: dict[str, Target] = {

@@ -112,10 +112,11 @@ def table(columns, number):
 def judged(seeds):
     values = accuracies(seeds)
     gaps = values[0] - values[3]
-    read = (verdict.RANKED, verdict.EVEN, verdict.ODD)
+    ranked = RANKED["classes"]
+    read = (ranked.quantized, ranked.even, ranked.odd)
     everything = [(NAMES[a], s, "w4", "simulated", "network", metric, values[a, s])
                   for a in range(len(NAMES)) for s in range(seeds) for metric in read]  # fmt: skip
-    everything += [(name, s, "float", "float", "network", verdict.FLOAT, 0.95) for name in NAMES for s in range(seeds)]
+    everything += [(name, s, "float", "float", "network", ranked.float, 0.95) for name in NAMES for s in range(seeds)]
     metrics = pd.DataFrame(everything, columns=verdict.COLUMNS)
     layer = {"scheme": ["w4"], "view": [*sensitivity.VIEWS, "total"], "layer": [0, 1]}
     settings = {"scheme": ["w4"], "placement": ["post", "pre"], "coordinates": [False], "observer": ["minmax"],
@@ -134,7 +135,7 @@ def judged(seeds):
         ],
         "cliff": cliff.judge_cliff(table({"quantized": ["both"], "bits": [2, 4, 8]}, seeds), NAMES, seeds, ASKED),
         "placement": placement.judge_placement(table(settings, seeds), NAMES, seeds, ASKED, {}),
-        "sensitivity": sensitivity.judge_sensitivity(with_total(table(layer, seeds)), NAMES, seeds, SCHEMES),
+        "sensitivity": sensitivity.judge_sensitivity(with_total(table(layer, seeds)), NAMES, seeds, SCHEMES, ranked),
         "compared": compare._difference(values[0], values[1], PERMUTATION),
     }
 
