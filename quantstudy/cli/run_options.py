@@ -46,10 +46,12 @@ Activations = Annotated[
 ]
 Seeds = Annotated[
     str | None,
-    option(f"Number of seeds (islands and first weights). Default {_DEFAULT.seeds}.", "N"),
+    option(f"Number of seeds (data and first weights). Default {_DEFAULT.seeds}.", "N"),
 ]
-Steps = Annotated[str | None, option(f"Training steps. Default {_DEFAULT.steps}.", "N")]
-Batch = Annotated[str | None, option(f"Pixels per training step. Default {_DEFAULT.batch}.", "N")]
+Steps = Annotated[
+    str | None, option(f"Training steps. Default {_DEFAULT.steps}, or the target's own, as of the next four.", "N")
+]
+Batch = Annotated[str | None, option(f"Points per training step. Default {_DEFAULT.batch}.", "N")]
 Rate = Annotated[str | None, option(f"Peak learning rate of Adam. Default {_DEFAULT.lr}.", "RATE")]
 Grid = Annotated[str | None, option(f"Pixels along one side of the plane. Default {_DEFAULT.grid}.", "N")]
 Hidden = Annotated[

@@ -65,11 +65,13 @@ def run_id(manifest: Mapping[str, Any]) -> str:
 def _side(run: Run) -> Side:
     import numpy as np
 
-    with np.load(run.folder / "masks.npz") as stored:
-        masks = stored["mask"]
+    masks = run.folder / "masks.npz"  # of two classes on a plane; else the labels
+    file, key = (masks, "mask") if masks.exists() else (run.folder / "labels.npz", "labels")
+    with np.load(file) as stored:
+        learnt = stored[key]
     manifest = run.manifest()
     manifest["processor"] = described(manifest["processor"])  # a comparison has the processor in words
-    return Side(run.config, manifest, run.verdict(), run.summaries(), masks)
+    return Side(run.config, manifest, run.verdict(), run.summaries(), learnt)
 
 
 def _require_place(folder: Path, ids: list[str]) -> None:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from quantstudy.config.study import StudyConfig
 from quantstudy.targets.target import Data
 
+SCALES = ("shift", "scale", "label_shift", "label_scale")
+"""What inputs and labels were standardized by, as `Data` names it."""
+
 
 def data_of(config: StudyConfig, seeds: Sequence[int]) -> Data:
     """Return the data of a study's target for some seeds.
@@ -46,14 +49,15 @@ def kept(data: Data) -> tuple[str, dict[str, NDArray[Any]]]:
     if data.plane and data.outputs == 1 and labels.ndim == 2:
         return "masks.npz", {"mask": labels.reshape(len(labels), *data.plane)}
     arrays = {"labels": labels, "heldout_labels": data.heldout.labels, "trained": data.trained}
-    arrays |= {"shift": data.shift, "scale": data.scale}
+    arrays |= {name: getattr(data, name) for name in SCALES}
     return "labels.npz", {name: array for name, array in arrays.items() if array is not None}
 
 
 def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """Return what the manifest says of a study's data: names, numbers of points, what it is made of, its standardizing.
 
-    `shift` and `scale` are per seed what was subtracted from every input and what it was divided by then.
+    `shift` and `scale` are per seed what was subtracted from every input and what it was divided by then, `label_shift`
+    and `label_scale` the same of every number that is predicted.
 
     Args:
         config: the study.
@@ -73,5 +77,5 @@ def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, 
             "trained": int(np.shape(data.training.labels)[-1]),
             "heldout": int(data.heldout.inputs.shape[2]),
         },
-        **{name: labels[name].tolist() for name in ("shift", "scale") if name in labels},
+        **{name: labels[name].tolist() for name in SCALES if name in labels},
     }

@@ -67,14 +67,14 @@ class Side:
         manifest: the content of its manifest.json.
         verdict: the content of its verdict.json.
         metrics: its records (`Run.summaries`); accuracies and rates are fractions 0…1.
-        masks: its islands, `[seeds, grid, grid]` bool, of seeds 0, 1, ….
+        masks: what it learns, `[seeds, …]`, of seeds 0, 1, …: islands or other masks, or numbers of classes.
     """
 
     config: StudyConfig
     manifest: Mapping[str, Any]
     verdict: Mapping[str, Any]
     metrics: "pd.DataFrame"
-    masks: NDArray[np.bool_]
+    masks: NDArray[Any]
 
 
 def compare(a: Side, b: Side) -> dict[str, Any]:
@@ -162,8 +162,10 @@ def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
             getattr(b.config, other),
             f"RUN_A has {getattr(a.config, other)}, and seeds pair only where both runs have the same islands",
         )
-    seed = int((a.masks[:seeds] != b.masks[:seeds]).any(axis=(1, 2)).argmax()) if same_shape else 0
-    raise BadInput("RUN_B: masks.npz", f"seed {seed}", "the islands of RUN_A: seeds pair only where they are the same")
+    apart = (a.masks[:seeds] != b.masks[:seeds]).reshape(seeds, -1) if same_shape else np.ones((1, 1), bool)
+    file, learnt = ("masks.npz", "islands") if a.config.target == "islands" else ("data", "labels")
+    seed = int(apart.any(axis=1).argmax())
+    raise BadInput(f"RUN_B: {file}", f"seed {seed}", f"the {learnt} of RUN_A: seeds pair only where they are the same")
 
 
 def _values(side: Side, seeds: int) -> Values:

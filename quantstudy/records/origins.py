@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from quantstudy.activations.catalogue import Activation, parse_activation
@@ -122,7 +123,13 @@ def require_same_data(run: Run) -> None:
 
 
 def changes(run: Run) -> Iterator[str]:
-    """Yield a line for every user's function that has changed since the run was made."""
+    """Yield a line for every user's function, or data, that has changed since the run was made."""
+    try:
+        require_same_data(run)
+    except BadInput:
+        with suppress(BadInput):  # it can't be read, nor is it needed
+            run.config.entry.made_of()
+            yield f"{run.config.target} holds other data today than when {run.folder} was made"
     for name in run.manifest().get("functions", {}):
         try:
             changed = list(_changed(run, [name]))

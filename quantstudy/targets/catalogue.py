@@ -5,6 +5,7 @@ threshold of grey) or like a table (`points.csv`) is the user's own file; `modul
 """
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -110,12 +111,12 @@ _SINE: Mapping[str, Any] = {"hidden": (8, 8, 8), "lr": 0.03}
 TARGETS: dict[str, Target] = {
     one.name: one
     for one in (
-        Target("islands", "classes", _islands, {"learned": 0.9}, about="islands of Perlin noise in the sea"),
-        Target("spirals", "classes", _spirals, about="two interleaved spirals"),
-        Target("glyph", "classes", _glyph, about="a capital letter, turned and sized"),
-        Target("digits", "classes", _digits, _DIGITS, _digits_digest, "rows", "handwritten digits of 8 × 8 pixels"),
-        Target("texture", "regression", _texture, _TEXTURE, _texture_digest, about="the colours of photographs"),
-        Target("sine", "regression", _sine, _SINE, over="line", about="a sum of three sines over a line"),
+        Target("islands", "classes", _islands, {"learned": 0.9}),
+        Target("spirals", "classes", _spirals),
+        Target("glyph", "classes", _glyph),
+        Target("digits", "classes", _digits, _DIGITS, _digits_digest, "rows"),
+        Target("texture", "regression", _texture, _TEXTURE, _texture_digest),
+        Target("sine", "regression", _sine, _SINE, over="line"),
     )
 }
 """Every target of this package by its canonical name."""
@@ -132,8 +133,8 @@ def parse_target(text: str, *, task: str | None = None, label: str | None = None
     Raises:
         BadInput: an unknown name, a threshold that is none, a task that the entry has not, a label without a table.
 
-    >>> parse_target("Spirals").name, parse_target("photo.png:0.50").name, parse_target("mine:disc").task
-    ('spirals', 'photo.png:0.5', 'classes')
+    >>> parse_target("Spirals").name, parse_target("/photo.png:0.50").name, parse_target("mine:disc").task
+    ('spirals', '/photo.png:0.5', 'classes')
     """
     if task is not None and task not in TASKS:
         raise BadInput("task", task, choices(str(task), TASKS))
@@ -151,17 +152,24 @@ def parse_target(text: str, *, task: str | None = None, label: str | None = None
 
 def _of_users(text: str, suffix: str, task: str, label: str | None) -> Target:
     if suffix in TABLES:
+        text = _placed(text)
         make = partial(_table, text, label, task)
-        return Target(text, task, make, made_of=partial(_file_digest, text), over="rows", about="a table")
+        return Target(text, task, make, made_of=partial(_file_digest, text), over="rows")
     path, threshold = _threshold(text, task)
     if threshold is not None or suffix in IMAGES:
+        path = _placed(path)
         name = path if threshold is None else f"{path}:{threshold:.9g}"
         make = partial(_image, path, threshold, task)
-        return Target(name, task, make, made_of=partial(_file_digest, path), about="an image")
+        return Target(name, task, make, made_of=partial(_file_digest, path))
     if SPELLED.fullmatch(text):
         make_values = partial(_function, text, task)
-        return Target(text, task, make_values, made_of=partial(_function_digest, text), about="a function of x and y")
+        return Target(text, task, make_values, made_of=partial(_function_digest, text))
     raise BadInput("target", text, f"{choices(text, TARGETS)}, or {OTHERS}")
+
+
+def _placed(text: str) -> str:
+    """Return the whole path of a user's file: a run's own study file names it wherever it is read."""
+    return os.path.abspath(os.path.expanduser(text))
 
 
 def _threshold(text: str, task: str) -> tuple[str, float | None]:

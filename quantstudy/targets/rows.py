@@ -48,13 +48,15 @@ def data_of(rows: Rows, seeds: Sequence[int]) -> Data:
         shift = np.zeros((len(seeds), len(rows.names)))
         scale = shift + rows.unit
         inputs = _placed(rows.inputs, shift[:1], scale[:1])
+    ends: tuple[Doubles | None, Doubles | None] = (None, None)
     if rows.classes:
         outputs = 1 if len(rows.classes) == 2 else len(rows.classes)
         labels: NDArray[Any] = rows.labels.astype(np.bool_ if outputs == 1 else np.int32)
         measured = Examples(inputs, np.tile(labels, (len(seeds), 1)))
     else:
         outputs = rows.labels.shape[1]
-        measured = Examples(inputs, _placed(rows.labels, *spread(rows.labels, trained)))
+        ends = middle, unit = spread(rows.labels, trained)
+        measured = Examples(inputs, _placed(rows.labels, middle, unit))
     return Data(
         measured,
         measured.at(heldout),
@@ -64,6 +66,8 @@ def data_of(rows: Rows, seeds: Sequence[int]) -> Data:
         classes=rows.classes,
         shift=shift,
         scale=scale,
+        label_shift=ends[0],
+        label_scale=ends[1],
     )
 
 

@@ -51,7 +51,8 @@ def table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid
         return _data(seeds, held, suffix, label, task)
     except _NoColumn as error:
         known = f"no column of {PurePath(text).name} has this name; {choices(error.label, error.shown)}"
-        raise BadInput("label", error.label, known) from None
+        say = "name the column that is predicted with --label: " if label is None else ""
+        raise BadInput("label", error.label, f"{say}{known}") from None
     except Unusable as error:
         raise BadInput("target", text, str(error)) from None
 

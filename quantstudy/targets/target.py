@@ -60,6 +60,8 @@ class Data:
             peak of PSNR; None: that of the training labels is.
         shift: what was subtracted from every input of a table, [seeds, inputs]; None where nothing was.
         scale: what it was divided by then, likewise.
+        label_shift: the same of numbers that are predicted, [seeds, outputs]: what they are in the user's own unit.
+        label_scale: likewise.
     """
 
     measured: Examples
@@ -72,6 +74,8 @@ class Data:
     ends: tuple[float, float] | None = None
     shift: "NDArray[np.float64] | None" = None
     scale: "NDArray[np.float64] | None" = None
+    label_shift: "NDArray[np.float64] | None" = None
+    label_scale: "NDArray[np.float64] | None" = None
 
     @property
     def square(self) -> tuple[int, int] | None:
@@ -101,13 +105,12 @@ class Target:
     """An entry: a task, the settings that suit it, and how its data are made.
 
     Attributes:
-        name: canonical; what `--target` takes.
+        name: canonical; what `--target` takes. Of a user's file the whole path.
         task: `classes` or `regression`.
         make: makes the data.
         defaults: settings of a study that this target chooses unless the user does: field → value.
         made_of: returns a digest of what the data depend on beside the settings, such as a file's bytes; "" for none.
         over: what the measured points are: `plane`, `line`, or `rows` of a table.
-        about: what is learnt, a few words.
     """
 
     name: str
@@ -116,4 +119,3 @@ class Target:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     made_of: Callable[[], str] = lambda: ""
     over: str = "plane"
-    about: str = ""

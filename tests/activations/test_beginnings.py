@@ -144,7 +144,7 @@ def test_what_does_not_fit_the_layers_of_a_study_is_refused_before_it_begins(mod
     )
     modules(mine=text)
     config = StudyConfig(activations=("relu", "mine:Each", "mine:wide"), hidden=(8, 8))
-    require_functions(config)
+    require_functions(config, 2, 1)
     for hidden, name, allowed in (
         (
             (8, 4),
@@ -155,12 +155,13 @@ def test_what_does_not_fit_the_layers_of_a_study_is_refused_before_it_begins(mod
         ((65, 65), "mine:wide", "must have the shape (outputs, inputs), (65, 65): (65, 64)"),
     ):
         asked = config.with_options(hidden=hidden, activations=("relu", name))
-        for ask in (lambda asked=asked: require_functions(asked), lambda h=hidden: require_functions(config, [h])):
+        first, among_others = (asked, 2, 1), (config, 2, 1, [hidden])
+        for ask in (lambda a=first: require_functions(*a), lambda a=among_others: require_functions(*a)):
             with pytest.raises(BadInput) as caught:
                 ask()
             assert (caught.value.field, caught.value.value) in {("activations", name), ("activations", "mine:Each")}
         with pytest.raises(BadInput) as caught:
-            require_functions(asked)
+            require_functions(asked, 2, 1)
         assert allowed in caught.value.allowed
 
 
@@ -168,6 +169,6 @@ def test_where_it_fails_for_one_layer_alone(modules):
     text = "import torch\ndef f(x): return torch.tanh(x)\n"
     modules(mine=text + "f.initial_weights = lambda g, o, i, k: [[(1, 1, 1, float('inf'))[k]] * i] * o\n")
     config = StudyConfig(activations=("mine:f",), hidden=(8, 8))
-    require_functions(config)
+    require_functions(config, 2, 1)
     with pytest.raises(BadInput, match=r"its initial_weights must be finite, and are not for \(1, 8\)"):
-        require_functions(config.with_options(hidden=(8, 8, 8)))
+        require_functions(config.with_options(hidden=(8, 8, 8)), 2, 1)

@@ -386,9 +386,16 @@ def test_runs_of_different_targets_are_refused(side, field, ours, theirs):
         compare(a, b)
 
 
-def test_runs_of_other_targets_are_refused_until_their_data_are_recorded(side):
-    a = side({"relu": normal()}, target="digits")
-    with pytest.raises(
-        BadInput, match="RUN_A: target: 'digits' is not allowed; only runs of islands are compared so far"
-    ):
+def test_runs_of_numbers_are_refused_so_far(side):
+    a = side({"relu": normal()}, target="sine")
+    with pytest.raises(BadInput, match="RUN_A: task: 'regression' is not allowed; only runs of classes are compared"):
         compare(a, a)
+
+
+def test_runs_of_other_classes_pair_where_their_labels_are_the_same(side):
+    a, b = (side({"relu": normal()}, target="digits") for _ in range(2))
+    assert compare(a, b)["seeds"]["paired"]
+    masks = b.masks.copy()
+    masks[2] = ~masks[2]
+    with pytest.raises(BadInput, match="RUN_B: data: 'seed 2' is not allowed; the labels of RUN_A"):
+        compare(a, replace(b, masks=masks))

@@ -16,6 +16,7 @@ from quantstudy.engine.learnt import data_of
 from quantstudy.engine.pipeline import run_study
 from quantstudy.errors import BadInput
 from quantstudy.judge.parity import measured_points
+from quantstudy.records.origins import changes
 from quantstudy.records.run import Run
 from quantstudy.targets.target import Data
 from tests.study.test_oracle import activate, rounded_outputs, rounded_weights
@@ -168,10 +169,20 @@ def test_a_file_that_changes_is_another_study(folder: Path, tmp_path: Path, undr
     path.write_text("\n".join(["x,y,label", *rows]))
     study = StudyConfig(**{**SMALL, "steps": 5, "seeds": 1}, target=str(path), quick=True)
     first = run_study(study, tmp_path / "run").manifest()
+
+    def run_of(folder: Path) -> Run:
+        return Run(folder, study)
+
     assert run_study(study, tmp_path / "run").manifest()["files"] == first["files"]
     path.write_text("\n".join(["x,y,label", *rows[:-1], "90,3,1"]))
     with pytest.raises(BadInput, match="held other data when it was made; choose another folder"):
         run_study(study, tmp_path / "run")
+    assert list(changes(run_of(tmp_path / "run"))) == [
+        f"{path} holds other data today than when {tmp_path / 'run'} was made"
+    ]
+    path.rename(tmp_path / "elsewhere.csv")
+    assert list(changes(run_of(tmp_path / "run"))) == []  # a finished run is read without it
+    (tmp_path / "elsewhere.csv").rename(path)
     again = run_study(study, tmp_path / "run", fresh=True).manifest()
     assert again["data"]["made_of"] != first["data"]["made_of"]
     assert again["files"] != first["files"]

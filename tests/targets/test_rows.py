@@ -54,6 +54,9 @@ def test_numbers_are_standardized_too_whatever_their_unit():
     assert metres.training.labels.dtype == np.float32
     assert metres.training.labels.shape == (1, 2, 14)
     assert np.array_equal(metres.heldout.labels, millimetres.heldout.labels)
+    again = metres.measured.labels[0] * metres.label_scale[0][:, None] + metres.label_shift[0][:, None]
+    np.testing.assert_allclose(again.T, rows.labels, rtol=1e-5, atol=1e-4)
+    assert np.array_equal(millimetres.label_scale, 1024 * metres.label_scale)
     np.testing.assert_allclose(metres.training.labels.mean(axis=2), 0, atol=1e-6)
     np.testing.assert_allclose(metres.training.labels.std(axis=2), 1, rtol=1e-5)
 

@@ -237,7 +237,8 @@ def test_many_numbers_are_for_regression(tmp_path):
 def test_a_missing_label_is_told_with_the_columns_that_there_are(tmp_path):
     path = stored(tmp_path, frame().rename(columns={"label": "lable"}))
     expected = (
-        "label: 'label' is not allowed; no column of points.csv has this name; did you mean lable? allowed: lable, "
+        "label: 'label' is not allowed; name the column that is predicted with --label: no column of points.csv "
+        "has this name; did you mean lable? allowed: lable, "
     )
     assert refusal(path).startswith(expected)
     assert refusal(path, label="z").startswith(

@@ -10,7 +10,7 @@ from quantstudy.words.numbers import drawable, listed, plural
 SECTIONS = {
     FLOAT: "Accuracy in float",
     RANKED: "Accuracy after quantization",
-    FLIPS: "Flip rate: share of pixels whose class the quantization changes",
+    FLIPS: "Flip rate: share of points whose class the quantization changes",
 }
 """What is drawn, from the top."""
 CHANGES = "What differs, A → B"
