@@ -1,6 +1,6 @@
 """What stands on the maps: decisions, pictures, or curves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from quantstudy.words.numbers import percent
@@ -21,9 +21,13 @@ OFF = "off by"
 """What stands left of the differences."""
 
 
-def kinds(config: "StudyConfig") -> tuple[str, ...]:
-    """Return what the legend calls the areas and lines of two classes."""
-    named = {"island": "class 1", "sea": "class 0"} if config.target != "islands" else {}
+def kinds(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return what the legend calls the areas and lines of two classes, by their names.
+
+    >>> kinds(("dark", "bright"))[:4], kinds(()) == KINDS
+    (('bright', 'dark', 'became bright', 'became dark'), True)
+    """
+    named = dict(zip(("sea", "island"), classes, strict=False))
     return tuple(kind.replace(word, named.get(word, word)) for kind in KINDS for word in [kind.split()[-1]])
 
 
@@ -37,9 +41,9 @@ def float_one(under: str) -> str:
     return f"float {under}"
 
 
-def share(config: "StudyConfig", of_target: float) -> str:
+def share(config: "StudyConfig", classes: Sequence[str], of_target: float) -> str:
     """Return what stands under the target of two classes."""
-    return f"{percent(of_target, 0)} {'islands' if config.target == 'islands' else 'class 1'}"
+    return f"{percent(of_target, 0)} {'islands' if config.target == 'islands' else classes[-1]}"
 
 
 def title(rates: Mapping[str, float], config: "StudyConfig") -> str:

@@ -52,6 +52,7 @@ def maps(run: "Run") -> Figure:
         return curves(run)
     if f"{names[0]}/float/logit" not in stored:
         return pictures(run)
+    classes = run.manifest().get("data", {}).get("classes", ("sea", "island"))
     shown = blocks(run.config.bits)
     labels = names_width(names, 1.38, "bold") + 0.12
     side = min(1.75, (BODY - labels) / max(map(len, shown)) - GAP)
@@ -64,8 +65,13 @@ def maps(run: "Run") -> Figure:
     page = Page(top + len(shown) * (HEAD + row * len(names) + 0.15), *texts)
     page.heading(labels + wide / 2, 0.16, "target", size=BASE, ha="center")
     target = stored[f"{names[0]}/target"]
-    _target(page.axes(labels, HEAD, wide, row, bare=True), target, size, words.share(run.config, float(target.mean())))
-    _legend(page, labels + wide + 0.4, HEAD + high / 2, words.kinds(run.config))
+    _target(
+        page.axes(labels, HEAD, wide, row, bare=True),
+        target,
+        size,
+        words.share(run.config, classes, float(target.mean())),
+    )
+    _legend(page, labels + wide + 0.4, HEAD + high / 2, words.kinds(classes))
     for columns in shown:
         for index, column in enumerate(columns):
             page.heading(labels + (wide + GAP) * index + wide / 2, top + 0.16, column, size=BASE, ha="center")
