@@ -95,7 +95,9 @@ def compare(a: Side, b: Side) -> dict[str, Any]:
     both = [name for name in a.config.activations if name in b.config.activations]
     if not both:
         raise BadInput(
-            "RUN_B: activations", ", ".join(b.config.activations), f"at least one of RUN_A's: {_names(a.config)}"
+            "RUN_B: activations",
+            ", ".join(b.config.activations),
+            f"at least one of RUN_A's: {', '.join(a.config.activations)}",
         )
     seeds = min(len(a.masks), len(b.masks))
     _require_same_islands(a, b, seeds)
@@ -146,10 +148,6 @@ def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     return [*zip(*roles, strict=True), *pairs]
 
 
-def _names(config: StudyConfig) -> str:
-    return ", ".join(config.activations)
-
-
 def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
     """Compare the islands themselves: another version may have drawn different ones with the same settings."""
     other = next((field for field in ISLANDS if getattr(a.config, field) != getattr(b.config, field)), None)
@@ -164,8 +162,8 @@ def _require_same_islands(a: Side, b: Side, seeds: int) -> None:
         )
     apart = (a.masks[:seeds] != b.masks[:seeds]).reshape(seeds, -1) if same_shape else np.ones((1, 1), bool)
     file, learnt = ("masks.npz", "islands") if a.config.target == "islands" else ("data", "labels")
-    seed = int(apart.any(axis=1).argmax())
-    raise BadInput(f"RUN_B: {file}", f"seed {seed}", f"the {learnt} of RUN_A: seeds pair only where they are the same")
+    where, same = f"seed {apart.any(axis=1).argmax()}", "seeds pair only where they are the same"
+    raise BadInput(f"RUN_B: {file}", where, f"the {learnt} of RUN_A: {same}")
 
 
 def _values(side: Side, seeds: int) -> Values:
