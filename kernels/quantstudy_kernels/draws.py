@@ -58,10 +58,3 @@ def numbers(
     drawn = words(seed, purpose, step, quads)
     drawn = drawn.reshape(*drawn.shape[:-2], 4 * quads)[..., :batch]
     return ((drawn * np.uint64(n)) >> _HIGH).astype(np.int32)
-
-
-def pixels(
-    seed: NDArray[np.integer], purpose: int, step: NDArray[np.integer], batch: int, grid: int
-) -> NDArray[np.int32]:
-    """Return `numbers` of the pixels of a plane with `grid` of them, below 2¹⁶, along a side."""
-    return numbers(seed, purpose, step, batch, grid * grid)

@@ -33,7 +33,7 @@ def compare_runs(first: Run, second: Run, out: Path | None = None) -> tuple[dict
         BadInput: nothing can be paired, or the folder is a file or holds something else; nothing is written.
         OSError: disk full, read-only folder.
     """
-    require_same_target(first.config, second.config)  # the records of other targets hold no islands
+    require_same_target(first.config, second.config)
     runs = {
         key: {"folder": str(run.folder), "id": run_id(run.manifest()), "seeds": len(run.manifest()["seeds"])}
         for key, run in (("a", first), ("b", second))

@@ -1,6 +1,8 @@
 """What a study's networks learn: its target's data, and what the records keep of them. Loads no torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,7 @@ def kept(data: Data) -> tuple[str, dict[str, NDArray[Any]]]:
     return "labels.npz", {name: array for name, array in arrays.items() if array is not None}
 
 
-def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+def about(config: StudyConfig, folder: Path) -> dict[str, Any]:
     """Return what the manifest says of a study's data: names, numbers of points, what it is made of, its standardizing.
 
     `shift` and `scale` are per seed what was subtracted from every input and what it was divided by then, `label_shift`
@@ -61,9 +63,12 @@ def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, 
 
     Args:
         config: the study.
-        labels: `labels_of` all of its seeds.
+        folder: its run's, where the labels are already kept.
     """
     data = data_of(config, (0,))
+    labels = folder / "labels.npz"
+    with np.load(labels) if labels.exists() else nullcontext({}) as stored:
+        scales = {name: stored[name].tolist() for name in SCALES if name in stored}
     return {
         "target": config.target,
         "task": config.task,
@@ -77,5 +82,5 @@ def about(config: StudyConfig, labels: Mapping[str, NDArray[Any]]) -> dict[str, 
             "trained": int(np.shape(data.training.labels)[-1]),
             "heldout": int(data.heldout.inputs.shape[2]),
         },
-        **{name: labels[name].tolist() for name in SCALES if name in labels},
+        **scales,
     }

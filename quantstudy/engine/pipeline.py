@@ -14,7 +14,7 @@ from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.interrupts import as_they_finish
-from quantstudy.engine.learnt import about, inputs_and_outputs, labels_of
+from quantstudy.engine.learnt import about, inputs_and_outputs
 from quantstudy.engine.notices import LOGGER, Notify, log, once
 from quantstudy.engine.portability import notices
 from quantstudy.engine.simulated_only import simulated_only
@@ -119,7 +119,7 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
         do_cells("picture", drawn, run, executor, progress, notify, meanwhile=join)
         digests |= gather_maps(run, shown)
     seconds["picture"] = round(seconds["picture"] - seconds["gather"], 3)
-    learnt = about(run.config, labels_of(run.config, range(run.config.seeds))[1])
+    learnt = about(run.config, run.folder)
     done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds))}
     done |= {"seconds": seconds, "files": digests, "processor": processor()}  # it may have begun on another one
     write_manifest(run, run.manifest() | done)

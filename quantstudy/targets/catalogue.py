@@ -80,6 +80,12 @@ def _image(text: str, threshold: float | None, task: str, seeds: Sequence[int], 
     return image(text, threshold, task, seeds, grid=grid, frequency=frequency)
 
 
+def _image_digest(text: str) -> str:
+    from quantstudy.targets.image import image_digest
+
+    return image_digest(text)
+
+
 def _table(text: str, label: str | None, task: str, seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
     from quantstudy.targets.table import table
 
@@ -160,7 +166,7 @@ def _of_users(text: str, suffix: str, task: str, label: str | None) -> Target:
         path = _placed(path)
         name = path if threshold is None else f"{path}:{threshold:.9g}"
         make = partial(_image, path, threshold, task)
-        return Target(name, task, make, made_of=partial(_file_digest, path))
+        return Target(name, task, make, made_of=partial(_image_digest, path))
     if SPELLED.fullmatch(text):
         make_values = partial(_function, text, task)
         return Target(text, task, make_values, made_of=partial(_function_digest, text))

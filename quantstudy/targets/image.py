@@ -1,6 +1,7 @@
 """The user's own image: where it is bright, as two classes, or its colours, as regression."""
 
 import functools
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.errors import BadInput
-from quantstudy.targets.files import Unusable, contents
+from quantstudy.targets.files import Unusable, contents, file_digest
 from quantstudy.targets.kept import kept
 from quantstudy.targets.lattice import Doubles, rectangle
 from quantstudy.targets.npz import arrays_in
-from quantstudy.targets.pictures import channels_in, channels_of
+from quantstudy.targets.pictures import Channels, channels_in, channels_of
 from quantstudy.targets.shrinking import Levels, shrunk
 from quantstudy.targets.splits import fifth
 from quantstudy.targets.target import Data, Examples
@@ -49,6 +50,27 @@ def image(text: str, threshold: float | None, task: str, seeds: Sequence[int], *
         raise BadInput("target", text, str(error)) from None
 
 
+def image_digest(text: str) -> str:
+    """Return a digest of an image's pixels as they are read, 16 hex digits: a JPEG is not, by every version of Pillow.
+
+    Raises:
+        BadInput: as `image`.
+    """
+    try:
+        return _digest_of(text, file_digest(text))
+    except Unusable as error:
+        raise BadInput("target", text, str(error)) from None
+
+
+@functools.lru_cache(maxsize=2)
+def _digest_of(text: str, file: str) -> str:
+    values, full = _channels(contents(text), text.lower().endswith(".npz"))
+    said = hashlib.sha256(f"{full} {[part.shape for part in values]}".encode())
+    for part in values:
+        said.update(np.ascontiguousarray(part, np.uint16).tobytes())
+    return said.hexdigest()[:16]
+
+
 @kept
 def _data(seeds: Sequence[int], held: bytes, in_array: bool, threshold: float | None, task: str, grid: int) -> Data:
     levels = _levels(held, in_array, grid)
@@ -76,15 +98,18 @@ def _data(seeds: Sequence[int], held: bytes, in_array: bool, threshold: float | 
 @functools.lru_cache(maxsize=2)
 def _levels(held: bytes, in_array: bool, grid: int) -> Levels:
     """Return an image averaged down, its lowest row first."""
-    if in_array:
-        arrays = arrays_in(held)
-        if "image" not in arrays:
-            raise Unusable("an array named 'image' is needed in it where a threshold is given")
-        found = channels_in(arrays["image"])
-    else:
-        found = channels_of(held)
-    values, full = shrunk(*found, grid)
+    values, full = shrunk(*_channels(held, in_array), grid)
     return Levels(values[:, ::-1], full)
+
+
+def _channels(held: bytes, in_array: bool) -> Channels:
+    """Return the brightness or the colours that a file holds, an image's or an array's."""
+    if not in_array:
+        return channels_of(held)
+    arrays = arrays_in(held)
+    if "image" not in arrays:
+        raise Unusable("an array named 'image' is needed in it where a threshold is given")
+    return channels_in(arrays["image"])
 
 
 def _grey(levels: Levels) -> Doubles:

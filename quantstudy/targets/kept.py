@@ -34,4 +34,5 @@ def kept(make: Make) -> Make:
 def _arrays(data: Data) -> Iterator[NDArray[Any]]:
     for examples in (data.measured, data.heldout):
         yield from (examples.inputs, examples.labels)
-    yield from (array for array in (data.trained, data.shift, data.scale) if array is not None)
+    others = (data.trained, data.shift, data.scale, data.label_shift, data.label_scale)
+    yield from (array for array in others if array is not None)

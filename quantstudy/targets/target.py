@@ -27,10 +27,6 @@ class Examples:
     inputs: Floats
     labels: "NDArray[Any]"
 
-    def of(self, seeds: slice) -> "Examples":
-        """Return the examples of some of the seeds."""
-        return Examples(self.inputs if len(self.inputs) == 1 else self.inputs[seeds], self.labels[seeds])
-
     def at(self, chosen: "NDArray[np.int32]") -> "Examples":
         """Return some of the examples: those whose numbers are given, [seeds, points]."""
         import numpy as np

@@ -43,7 +43,8 @@ def things_of(config: "StudyConfig") -> Things:
         learnt, over = ("curve", "over the line") if config.has_curve else ("data", "over all rows")
         return Things("points", "decisions", "decisions that change", over, "inputs", data, learnt)
     learnt = "islands" if islands else "picture" if config.task == "regression" else "map"
-    return Things("pixels", "pixels", "pixels that change class", "over the plane", "coordinates", data, learnt)
+    inputs = "coordinates" if islands else "inputs"  # of a texture they are waves over the plane
+    return Things("pixels", "pixels", "pixels that change class", "over the plane", inputs, data, learnt)
 
 
 def unit_of(config: "StudyConfig") -> Unit:

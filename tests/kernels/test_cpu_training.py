@@ -88,14 +88,14 @@ def test_no_bit_depends_on_threads_or_company(name, neurons):
 @pytest.mark.parametrize("batch", [1, 15, 16, 17, 351, 352, 353, 1000])
 def test_a_minibatch_of_any_size_is_trained_on_whole(batch):
     """The loss of step 0 is the mean over exactly the points drawn, computed here in float64."""
-    from quantstudy_kernels.draws import pixels
+    from quantstudy_kernels.draws import numbers
 
     from quantstudy.targets.islands import plane
 
     how = recipe("hardswish", (2, 3, 1), steps=1, batch=batch)
     first, islands = start(how, 1), masks(1)
     _, losses = train(how, first, [7], islands)
-    chosen = pixels(np.array(7), 2, np.array(0), batch, 9)
+    chosen = numbers(np.array(7), 2, np.array(0), batch, 81)
     x = plane(9)[:, chosen].astype(np.float64)
     w0, w1, b0, b1 = np.split(first[0].astype(np.float64), [6, 9, 12])
     z = w0.reshape(3, 2) @ x + b0[:, None]

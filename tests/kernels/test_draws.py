@@ -47,10 +47,10 @@ def test_the_compiled_twin_draws_the_same_words(seed, purpose, step, quads):
 
 def test_seeds_and_steps_broadcast():
     seeds, steps = np.array([3, 8, 5]), np.arange(4)[:, None]
-    together = draws.pixels(seeds, 2, steps, 7, 11)
+    together = draws.numbers(seeds, 2, steps, 7, 121)
     assert together.shape == (4, 3, 7)
     assert together.dtype == np.int32
-    assert (together[2, 1] == draws.pixels(np.array(8), 2, np.array(2), 7, 11)).all()
+    assert (together[2, 1] == draws.numbers(np.array(8), 2, np.array(2), 7, 121)).all()
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 1023])
@@ -58,7 +58,7 @@ def test_seeds_and_steps_broadcast():
 def test_a_word_means_its_share_of_the_plane(batch, grid):
     quads = math.ceil(batch / 4)
     words = draws.words(np.array(4), 2, np.array(9), quads)
-    got = draws.pixels(np.array(4), 2, np.array(9), batch, grid)
+    got = draws.numbers(np.array(4), 2, np.array(9), batch, grid * grid)
     for point in range(batch):
         assert got[point] == int(words[point // quads, point % quads]) * grid * grid // 2**32
 
@@ -80,11 +80,6 @@ def test_a_word_means_its_share_of_any_number_of_examples(n, batch, seed):
     assert (numbers[batch - begin :] == got[-1]).all()
 
 
-def test_pixels_are_numbers_of_so_many_examples():
-    arguments = (np.array([3, 8]), 2, np.arange(3)[:, None], 21)
-    assert (draws.pixels(*arguments, 77) == draws.numbers(*arguments, 77 * 77)).all()
-
-
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 16, 48])
 def test_examples_become_rows_of_points(length):
     draw = np.random.default_rng(2)
@@ -99,7 +94,7 @@ def test_examples_become_rows_of_points(length):
 
 
 def test_pixels_are_uniform_and_steps_do_not_repeat():
-    drawn = draws.pixels(np.array([0, 1]), 2, np.arange(100)[:, None], 40, 7)
+    drawn = draws.numbers(np.array([0, 1]), 2, np.arange(100)[:, None], 40, 49)
     for seed in range(2):
         count = np.bincount(drawn[:, seed].ravel(), minlength=49)
         expected = 4000 / 49

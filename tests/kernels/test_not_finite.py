@@ -165,11 +165,11 @@ def test_networks_train_on_above_a_cap_that_holds_infinity(name, cap, width):
 
 def test_what_fills_up_a_block_of_points_takes_no_part_even_where_it_is_infinite():
     """One point is drawn, near a side; at (0, 0), which is in the buffer to begin with, the second layer overflows."""
-    from quantstudy_kernels.draws import pixels
+    from quantstudy_kernels.draws import numbers
 
     how = recipe("relu", (2, 4, 2, 1), batch=1)
     how = replace(how, rates=how.rates[:1])
-    columns = [int(pixels(np.array(seed), 2, np.array(0), 1, 9)[0]) % 9 for seed in range(50)]
+    columns = [int(numbers(np.array(seed), 2, np.array(0), 1, 81)[0]) % 9 for seed in range(50)]
     seed = columns.index(8)
     first = start(how)
     first[0, :8] = np.tile([-3e38, 0.0], 4)

@@ -59,11 +59,11 @@ def fused_gradients(stack: Stack, seeds: tuple[int, ...], masks: np.ndarray, bat
 
 def drawn(seeds: tuple[int, ...], masks: np.ndarray, batch: int) -> tuple[Tensor, Tensor]:
     """The minibatch of step 0: inputs [models, 2, batch], targets [models, 1, batch]."""
-    from quantstudy_kernels.draws import pixels
+    from quantstudy_kernels.draws import numbers
 
-    chosen = pixels(np.array(seeds), 2, np.array(0), batch, masks.shape[1])
-    inputs = np.stack([plane(masks.shape[1])[:, numbers] for numbers in chosen])
-    labels = np.stack([mask.ravel()[numbers] for mask, numbers in zip(masks, chosen, strict=True)])
+    chosen = numbers(np.array(seeds), 2, np.array(0), batch, masks[0].size)
+    inputs = np.stack([plane(masks.shape[1])[:, these] for these in chosen])
+    labels = np.stack([mask.ravel()[these] for mask, these in zip(masks, chosen, strict=True)])
     return torch.from_numpy(inputs), torch.from_numpy(labels.astype(np.float32)).unsqueeze(1)
 
 

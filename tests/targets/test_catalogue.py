@@ -75,8 +75,8 @@ def test_data_are_what_the_contract_says(name):
 def test_held_out_points_are_none_that_is_trained_on(name):
     data = made(name)
     for seed in range(3):
-        trained = data.training.of(slice(seed, seed + 1)).inputs[0].T
-        held = data.heldout.of(slice(seed, seed + 1)).inputs[0].T
+        trained = data.training.inputs[min(seed, len(data.training.inputs) - 1)].T
+        held = data.heldout.inputs[min(seed, len(data.heldout.inputs) - 1)].T
         same = {row.tobytes() for row in np.ascontiguousarray(trained)} & {
             row.tobytes() for row in np.ascontiguousarray(held)
         }
@@ -88,9 +88,9 @@ def test_held_out_points_are_none_that_is_trained_on(name):
 def test_a_seed_has_the_same_data_in_whatever_company_and_no_other_seed_has(name):
     together, alone, again = made(name), made(name, [8]), made(name, [8])
     for part in ("measured", "heldout"):
-        one, other = getattr(together, part).of(slice(2, 3)), getattr(alone, part)
-        assert one.inputs.tobytes() == other.inputs.tobytes()
-        assert one.labels.tobytes() == other.labels.tobytes()
+        one, other = getattr(together, part), getattr(alone, part)
+        assert one.inputs[-1:].tobytes() == other.inputs.tobytes()
+        assert one.labels[-1:].tobytes() == other.labels.tobytes()
         assert getattr(again, part).labels.tobytes() == other.labels.tobytes()
     assert len({together.training.labels[seed].tobytes() for seed in range(3)}) == 3
     if together.trained is not None:

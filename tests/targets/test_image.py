@@ -3,6 +3,7 @@ import struct
 import warnings
 import zlib
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from quantstudy.errors import BadInput
+from quantstudy.targets import image
 from quantstudy.targets.catalogue import parse_target
 from quantstudy.targets.files import Unusable
 from quantstudy.targets.image import _otsu, bright
@@ -270,8 +272,14 @@ def test_an_array_is_an_image_too(tmp_path):
             made(str(tmp_path / "c.npz"), task)
 
 
-def test_its_digest_is_that_of_its_bytes(tmp_path):
+def test_its_digest_is_that_of_its_pixels_as_they_are_read(tmp_path, monkeypatch):
     path = stored(tmp_path / "a.png", HALVES)
+    assert parse_target(stored(tmp_path / "b.bmp", HALVES)).made_of() == parse_target(path).made_of()
+    other = stored(tmp_path / "c.png", HALVES)
+    with monkeypatch.context() as newer:  # a version of Pillow that reads one pixel otherwise
+        read = image.channels_of(Path(other).read_bytes())
+        newer.setattr(image, "channels_of", lambda held: ([read[0][0] ^ (np.indices((8, 6)).sum(0) == 0)], read[1]))
+        assert parse_target(other).made_of() != parse_target(path).made_of()
     first = parse_target(path).made_of()
     assert first == parse_target(f"{path}:0.5").made_of()
     assert len(first) == 16
