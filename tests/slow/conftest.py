@@ -61,8 +61,8 @@ class Session:
                     found.append(pid)
         return found
 
-    def left_after(self, seconds: float = 8.0) -> list[int]:
-        """What still runs after some seconds."""
+    def left_after(self, seconds: float = 60.0) -> list[int]:
+        """What still runs after some seconds; a server that is importing torch notes only then that its parent died."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.alive():
             time.sleep(0.05)

@@ -130,7 +130,7 @@ def test_killed_at_some_time(
     time.sleep(part * duration[jobs])
     session.process.kill()
     session.process.wait()
-    assert session.left_after(5) == []
+    assert session.left_after() == []
     code, _, err = command(f"quantstudy run {tmp_path}/small.toml --jobs 1 --out {tmp_path}/run")
     assert (code, err) == (0, "")
     same_records(tmp_path / "run")
@@ -149,7 +149,7 @@ def test_told_to_end_it_leaves_no_workers(
     session.process.send_signal(signal_number)
     _out, err = session.process.communicate(timeout=30)
     assert "Traceback" not in err
-    assert session.left_after(5) == []
+    assert session.left_after() == []
     assert command(f"quantstudy run {tmp_path}/small.toml --jobs 1 --out {tmp_path}/run")[0] == 0
     same_records(tmp_path / "run")
 
@@ -165,6 +165,6 @@ def test_a_killed_worker_is_told_in_one_line(
     assert session.process.returncode == 1
     assert out == ""
     assert err == "quantstudy: a worker process was killed (out of memory?); run the same command again\n"
-    assert session.left_after(5) == []
+    assert session.left_after() == []
     assert command(f"quantstudy run {tmp_path}/small.toml --jobs 1 --out {tmp_path}/run")[0] == 0
     same_records(tmp_path / "run")
