@@ -144,8 +144,10 @@ def _tables(
 ) -> tuple[Floats, dict[str, Measured]]:
     """Return the scores in float, and what was measured at each scheme."""
 
+    found = _seed_tables(rows, activations, seeds)
+
     def table(metric: str, scheme: str, backend: str) -> Floats:
-        return _seed_table(rows, metric, scheme=scheme, backend=backend, activations=activations, seeds=seeds)
+        return found.get((metric, scheme, backend), np.full((len(activations), len(seeds)), np.nan))
 
     full = table(ranked.float, "float", "float")
 
@@ -210,20 +212,24 @@ def _network_rows(metrics: pd.DataFrame, activations: Sequence[str], ranked: Ran
     return metrics[wanted & (metrics["scope"] == "network")]
 
 
-def _seed_table(
-    rows: pd.DataFrame, metric: str, *, scheme: str, backend: str, activations: Sequence[str], seeds: Sequence[int]
-) -> Floats:
-    chosen = rows[(rows["metric"] == metric) & (rows["scheme"] == scheme) & (rows["backend"] == backend)]
-    twice = chosen[chosen.duplicated(["activation", "seed"])]
+def _seed_tables(
+    rows: pd.DataFrame, activations: Sequence[str], seeds: Sequence[int]
+) -> dict[tuple[str, str, str], Floats]:
+    """Return by (metric, scheme, backend) the values [activations, seeds], NaN where none was recorded."""
+    key = ["metric", "scheme", "backend"]
+    twice = rows[rows.duplicated([*key, "activation", "seed"])]
     if len(twice):
-        name, seed = twice["activation"].iloc[0], twice["seed"].iloc[0]
+        metric, scheme, backend, name, seed = twice[[*key, "activation", "seed"]].iloc[0]
         raise StudyFailure(f"metrics: {metric} of {name}, seed {seed}, {scheme}, {backend} is recorded twice")
     place = {name: row for row, name in enumerate(activations)}
     column = {seed: index for index, seed in enumerate(seeds)}
-    table = np.full((len(activations), len(seeds)), np.nan)
-    for name, seed, value in zip(chosen["activation"], chosen["seed"], chosen["value"], strict=True):
-        table[place[name], column[int(seed)]] = value
-    return table
+    found: dict[tuple[str, str, str], Floats] = {}
+    for (metric, scheme, backend), part in rows.groupby(key, observed=True, sort=False):
+        table = np.full((len(activations), len(seeds)), np.nan)
+        where = [place[name] for name in part["activation"]], [column[int(seed)] for seed in part["seed"]]
+        table[where] = part["value"]
+        found[metric, scheme, backend] = table
+    return found
 
 
 def _missing(table: Floats, activations: Sequence[str]) -> dict[str, int]:

@@ -172,7 +172,9 @@ def told(name="mine:f"):
     return found.made_of, found.fingerprint
 
 
-@pytest.mark.parametrize("what", CHANGED)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=pytest.mark.slow if place % 4 else ()) for place, what in enumerate(CHANGED)]
+)
 def test_a_function_that_was_changed_is_another_one(modules, what):
     text, old, new = CHANGED[what]
     modules(mine=HEAD + text, helpers=HELPERS, shapes=HELPERS)

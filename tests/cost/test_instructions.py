@@ -39,6 +39,7 @@ def counts() -> dict[str, dict[str, float]]:
     return counted(MUFU)
 
 
+@pytest.mark.slow
 @needs_triton
 @pytest.mark.parametrize("name", MUFU)
 def test_special_function_instructions(counts: dict[str, dict[str, float]], name: str) -> None:
@@ -53,6 +54,7 @@ def test_instructions_of_the_other_activations() -> None:
     plausible(found)
 
 
+@pytest.mark.slow
 @needs_triton
 def test_the_other_counts_are_plausible(counts: dict[str, dict[str, float]]) -> None:
     assert TARGET == "sm_90"
@@ -72,6 +74,7 @@ def plausible(counts: dict[str, dict[str, float]]) -> None:
 COUNT = "import json, {0}; from quantstudy.cost.counting import count; print(json.dumps(count(['relu'], {0})))"
 
 
+@pytest.mark.slow
 @needs_triton
 def test_an_exp_planted_into_relu_is_seen(tmp_path: Path, counts: dict[str, dict[str, float]]) -> None:
     shipped = importlib.util.find_spec("quantstudy_kernels.triton.activation")
@@ -92,6 +95,7 @@ def test_an_exp_planted_into_relu_is_seen(tmp_path: Path, counts: dict[str, dict
     assert found["instructions_forward"] > counts["relu"]["instructions_forward"]
 
 
+@pytest.mark.slow
 @needs_triton
 def test_what_cannot_be_compiled_is_told_in_one_line() -> None:
     with pytest.raises(StudyFailure, match=r"^counting instructions: Triton could not compile the kernels: .+") as told:

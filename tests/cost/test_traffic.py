@@ -150,6 +150,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @interpreted
 def test_the_interpreter_counts_what_the_machine_code_of_the_training_step_does() -> None:
     """A thread has two points; what all threads load from one address or one of them stores is a single number."""

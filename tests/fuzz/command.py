@@ -18,10 +18,10 @@ import pytest
 
 from quantstudy.activations import functions
 from quantstudy.cli import app
-from quantstudy.engine import drawing
+from quantstudy.engine import drawing, pipeline
 from quantstudy.engine.pipeline import redo
 from quantstudy.records.run import open_run
-from quantstudy.show.names import figure_names
+from quantstudy.show.names import figure_files, figure_names
 
 ZOO = Path(__file__).with_name("zoo.py")
 LONGEST = 180
@@ -77,6 +77,8 @@ def within(arguments: Sequence[str], here: Path, figures: Sequence[str]) -> Answ
         forget()
         patched.setattr(sys, "argv", ["quantstudy", *arguments])
         patched.setattr(drawing, "figure_names", _some(figures))
+        files = figure_files  # a second run looks for those that the first one drew
+        patched.setattr(pipeline, "figure_files", lambda run: [path for path in files(run) if path.stem in figures])
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error), _warnings_of_a_command():
             try:
                 app.main()

@@ -10,8 +10,10 @@ from tests.fuzz.checks import check
 from tests.fuzz.corpus import CASES
 from tests.fuzz.studies import case_of, from_toml
 
-STUDIES = range(6)
+STUDIES = range(2)
 """Seeds of the studies that every run of the tests tries."""
+
+MORE = range(2, 8)
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +33,17 @@ def cache(own_cache: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("XDG_CACHE_HOME", str(shared_cache))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_what_once_went_wrong(name: str, folders: Iterator[Path]) -> None:
     check(from_toml(CASES[name]), next(folders))
 
 
-def test_random_studies(folders: Iterator[Path]) -> None:
+@pytest.mark.parametrize("studies", [STUDIES, pytest.param(MORE, marks=pytest.mark.slow)])
+def test_random_studies(studies: range, folders: Iterator[Path]) -> None:
     """None breaks, and of thousands of networks hardly any has many pixels in doubt."""
     compared = tight = 0
-    for number in STUDIES:
+    for number in studies:
         found = check(case_of(number), next(folders))
         compared, tight = compared + len(found.unsure), tight + found.tight
     assert tight >= 0.9 * compared > 100, f"of {compared} rates {tight} are sure"

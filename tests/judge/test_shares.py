@@ -114,7 +114,7 @@ def test_at_the_true_share_the_gain_is_a_martingale(share):
     assert ever <= TWENTIETH  # Ville
 
 
-@pytest.mark.parametrize("share", [0.3, 0.8])
+@pytest.mark.parametrize("share", [pytest.param(0.3, marks=pytest.mark.slow), 0.8])
 def test_the_bound_is_above_the_true_share_in_one_of_twenty_at_most(share):
     wrong = {share_low: 0.0, anytime_share_low: 0.0}
     for row in map(np.array, product([False, True], repeat=7)):

@@ -132,23 +132,15 @@ def noise(trials, share=0.05):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [16, 32])
-@pytest.mark.parametrize(("activations", "trials"), [(2, 6000), (7, 800)])
-def test_hardly_any_false_winner_is_told_as_a_fact_at_the_focus_scheme(activations, seeds, trials):
-    """Of two that are alike one wins in 4.2 % (16 seeds) and 4.5 % (32), of seven one in fewer than 0.1 %."""
-    _, _, _, fact = false_winners(activations, seeds, trials)
-    assert fact <= 0.05 + noise(trials)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", [16, 32])
-@pytest.mark.parametrize(("activations", "trials"), [(2, 6000), (7, 800)])
-def test_hardly_any_false_winner_is_told_as_a_fact_anywhere_in_a_summary(activations, seeds, trials):
+@pytest.mark.parametrize(("activations", "trials"), [(2, 3000), (7, 500)])
+def test_hardly_any_false_winner_is_told_as_a_fact(activations, seeds, trials):
     """Of two that are alike one wins somewhere in 6.1 % at 16 seeds and 6.9 % at 32: the halves agree in 97 % of that.
 
-    So facts share the 5 %: four for the focus scheme, one for all others, which have five once the focus is decided.
+    So facts share the 5 %: four for the focus scheme, where one of two wins in 4.2 % (16 seeds) and 4.5 % (32), and one
+    for all others, which have five once the focus is decided. Of seven one wins at the focus in fewer than 0.1 %.
     """
-    anywhere, fact, *_ = false_winners(activations, seeds, trials)
-    assert fact <= anywhere
+    anywhere, fact, _, fact_at_focus = false_winners(activations, seeds, trials)
+    assert fact_at_focus <= fact <= anywhere
     assert fact <= 0.05 + noise(trials)
 
 

@@ -133,7 +133,8 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize("targets", ["90", pytest.param("80 100", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("targets", ["90", "80 100"])
 def test_triton_compiles_without_spills(targets):
     pytest.importorskip("triton", reason="triton is not installed")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}

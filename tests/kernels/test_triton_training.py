@@ -157,6 +157,7 @@ def test_interpreted_nan_and_infinities_stay_with_their_model(name):
     assert not got[2].isfinite().all()
 
 
+@pytest.mark.slow
 @interpreted
 def test_interpreted_results_depend_on_nothing_but_the_model():
     neurons, name = (2, 4, 3, 1), "prelu"

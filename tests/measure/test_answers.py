@@ -1,4 +1,4 @@
-"""What networks answer: the best constant answer, scores on halves, the range of labels, and what figures draw of it."""
+"""What networks answer: the best constant answer, scores on halves, the range of labels, and what figures draw."""
 
 import math
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """Run by test_any_processor.py in a process of its own: a small study, its digests, and what libraries run on.
 
-Arguments: the folder to run in, and the number of workers. With PLANT=reassoc in the environment one sum of the folds
+Arguments: the folder to run in, the number of workers, and whether all is made (`1`) or the study alone (`0`): without
+networks that diverge, wider ones and the other targets. With PLANT=reassoc in the environment one sum of the folds
 is left to the compiler, as all were once; with PLANT=groups sums are kept in registers as for the other kind of
 processor, with and without vectors of 512 bits.
 """
@@ -128,7 +129,7 @@ def others(folder):
     return found
 
 
-def main(folder, jobs):
+def main(folder, jobs, everything):
     """Run the study in a folder and print."""
     plant = os.environ.get("PLANT")
     if plant == "reassoc":
@@ -141,9 +142,9 @@ def main(folder, jobs):
     )  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder / "islands", executor=executor)
-    more = {"diverged": diverged(), "wider": wider(), "others": others(folder)}
+    more = {"diverged": diverged(), "wider": wider(), "others": others(folder)} if everything else {}
     json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | more}, sys.stdout)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1")

@@ -38,6 +38,7 @@ def found():
     return {name: json.loads(text) for name, text in said.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [name for name in SETTINGS if name != "native"])
 def test_the_same_bytes(found, setting):
     native, here = found["native"]["digests"], found[setting]["digests"]
@@ -45,6 +46,7 @@ def test_the_same_bytes(found, setting):
     assert [name for name in native if here[name] != native[name]] == []
 
 
+@pytest.mark.slow
 def test_the_switches_took_effect(found):
     native, no_avx512, baseline = (found[name] for name in SETTINGS)
     assert not set(NUMPY_OFF[1:]) & set(no_avx512["features"])

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,7 @@ def test_areas_keep_their_colour_beside_many_others() -> None:
         assert (palette[index[100 * place : 100 * place + 80]] == colour).all()
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_default_study_are_small_enough_for_a_page(make_run: Callable[..., Any]) -> None:
     run = make_run(seeds=4, grid=128, quick=False)
     assert len(run.config.activations) == 7

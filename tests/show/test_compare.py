@@ -61,7 +61,7 @@ def looking(kind: tuple[str, str, str]) -> tuple[str, str, str]:
     return to_hex(kind[0]), kind[1], to_hex(kind[2])
 
 
-LARGE = ("twelve",)
+LARGE = ("twelve", "undefined values", "one seed")
 
 
 @pytest.mark.parametrize("runs", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in RUNS])

@@ -45,7 +45,13 @@ def test_the_names_are_the_figures() -> None:
     assert tuple(FIGURES) == FIGURE_NAMES
 
 
-LARGE = ("three widths", "twelve activations")
+LARGE = (
+    "three widths",
+    "twelve activations",
+    "eight layers, dead networks",
+    "long names, odd grid, torchao apart",
+    "one activation",
+)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_without_a_plane_nothing_is_said_of_one(study: Any, words: Any, name: st
     assert [text for text in told(study(name), words) if OF_PLANES.search(text)] == []
 
 
-@pytest.mark.parametrize("seeds", [4, 1])
+@pytest.mark.parametrize("seeds", [4, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", OTHERS)
 def test_no_text_is_cut_off_or_on_other_text(study: Any, looks: Any, name: str, seeds: int) -> None:
     run = study(name, seeds=seeds)
@@ -71,7 +71,7 @@ def test_no_text_is_cut_off_or_on_other_text(study: Any, looks: Any, name: str, 
         assert looks(drawn) == [], figure
 
 
-@pytest.mark.parametrize("name", ["picture", "digits"])
+@pytest.mark.parametrize("name", [pytest.param("picture", marks=pytest.mark.slow), "digits"])
 def test_missing_values_are_drawn_too(study: Any, looks: Any, name: str) -> None:
     run = study(name, seeds=2, missing=0.4)
     for figure in figure_names(run):
@@ -160,6 +160,7 @@ def test_the_axes_of_the_cliff_are_in_decibels(study: Any, words: Any) -> None:
     assert {"0 dB", "0.1 dB", "1 dB", "3 dB", "loses ≤ 3 dB", "loss of PSNR"} <= set(texts)
 
 
+@pytest.mark.slow
 def test_who_has_not_learned_is_marked_before_there_is_a_verdict(study: Any) -> None:
     for line, marked in ((40.0, True), (20.0, False), ("halfway", False)):
         label = FIGURES["maps"](study("picture", learned=line)).get_label()

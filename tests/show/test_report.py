@@ -91,6 +91,7 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     assert len(images) == len(names.FIGURE_NAMES)
 
 
+@pytest.mark.slow
 def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
     here = [path.read_bytes() for path in drawing.draw_all(stored)]
@@ -155,6 +156,7 @@ def test_a_figure_that_fails_elsewhere_is_told_and_no_page_is_written(
     assert not (stored.folder / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_only_the_heatmaps_load_seaborn(stored: Run) -> None:
     code = (
         "import sys\nfrom pathlib import Path\n"

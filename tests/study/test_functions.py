@@ -132,6 +132,7 @@ def test_a_verdict_quotes_no_multiverse_of_another_function(drawn, mine):
     assert line.endswith("mine_too:f was another function when it was made; this is about the new one")
 
 
+@pytest.mark.slow
 def test_two_functions_of_one_name_are_told_in_a_comparison(drawn, mine, command, capfd, tmp_path):
     mine(CLAMP.replace("13", "0.5"))
     other = run_study(STUDY, tmp_path / "other")

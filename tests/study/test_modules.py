@@ -62,6 +62,7 @@ def mine(tmp_path, monkeypatch):
     look_again()
 
 
+@pytest.mark.slow
 def test_a_study_trains_saves_and_shows_them_and_is_found_again(mine, command, capfd, tmp_path):
     run = run_study(STUDY, tmp_path / "run")
     copied = load_file(run.folder / "weights" / "modules_mine-Copy.safetensors")

@@ -146,6 +146,7 @@ def test_every_row_is_what_its_plan_does(input_bits: int, one_thread: None) -> N
     assert measured["delta_logit_over_margin"].nunique() == 9
 
 
+@pytest.mark.slow
 def test_networks_come_from_the_cache(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from quantstudy.engine import trained as networks
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from quantstudy.engine import cells
 from quantstudy.engine.executors import Workers
 from quantstudy.engine.pipeline import run_study
-from quantstudy.records.folders import RECORDS, VARIATIONS
+from quantstudy.records.folders import VARIATIONS
 from quantstudy.records.run import Run
 from quantstudy.show.names import FIGURE_NAMES
 

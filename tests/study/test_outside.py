@@ -49,6 +49,7 @@ def here(command, monkeypatch, tmp_path, capfd):
     sys.modules.pop("outside", None)
 
 
+@pytest.mark.slow
 def test_a_function_from_outside_works_everywhere(run, here, tmp_path):
     names = ("relu", "outside:wave")
     done = run("run", "--activations", ",".join(names), *SMALL)

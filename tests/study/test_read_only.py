@@ -230,6 +230,7 @@ def test_a_verdict_that_is_missing_or_damaged_is_told_with_the_way_to_make_it(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two\nlines", "two words \N{GRINNING FACE}", "no text \udcff"])
 def test_a_folder_of_any_name(
     copy: Run, tmp_path: Path, name: str, contents: Callable[[Path], dict[str, bytes]]

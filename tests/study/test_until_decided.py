@@ -117,6 +117,7 @@ def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -
     assert one.astype(str).equals(two.astype(str))
 
 
+@pytest.mark.slow
 def test_the_verdict_of_a_run_until_decided(tmp_path: Path, contents: Callable[[Path], dict[str, bytes]]) -> None:
     run = run_study(CLEAR, tmp_path / "run")
     verdict = run.verdict()
@@ -165,6 +166,7 @@ def test_a_run_that_was_killed_goes_on_at_its_look(
     assert json.loads((run.folder / "manifest.json").read_text())["state"] == "complete"
 
 
+@pytest.mark.slow
 def test_the_command_line(command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     small = ("--steps", "20", "--grid", "9", "--hidden", "3", "--activations", "relu,relu@0.000001", "--jobs", "1")

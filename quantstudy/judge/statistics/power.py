@@ -5,6 +5,7 @@ t-test is that of the noncentral t distribution.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -113,8 +114,15 @@ def paired_power(effect: float, seeds: int, level: float) -> float:
     """
     limit = -stdtrit(seeds - 1, level / 2)
     shift = effect * math.sqrt(seeds)
-    spread = np.sqrt(2 * gammaincinv((seeds - 1) / 2, SHARES) / (seeds - 1))  # measured, in units of the true one
+    spread = _spread(seeds)
     return float((ndtr(shift - limit * spread) + ndtr(-shift - limit * spread)).mean())
+
+
+@lru_cache(maxsize=1024)
+def _spread(seeds: int) -> Floats:
+    """Return the quantiles SHARES of the measured spread, in units of the true one: all searches try a few numbers."""
+    quantiles: Floats = np.sqrt(2 * gammaincinv((seeds - 1) / 2, SHARES) / (seeds - 1))
+    return quantiles
 
 
 def _fewest_seeds(effect: float, level: float, power: float, least: int) -> int | None:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import asdict
+from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -38,13 +39,9 @@ def write_report(run: "Run") -> Path:
 
 def report(run: "Run") -> str:
     """Return the page as HTML: no script, nothing fetched from anywhere, every text escaped."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
     judged, undefined, unit = verdict["schemes"], run.undefined(), unit_of(config)
-    return template.render(
+    return _template().render(
         name=config.name,
         folder=run.folder.name,
         headline=headline(config, verdict),
@@ -64,6 +61,14 @@ def report(run: "Run") -> str:
         groups=words.groups(config, set(map(str, undefined["metric"]))),
         views=list(catalogue.VIEWS.values()),
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
 
 
 def _figure(path: Path, question: str) -> words.Row:

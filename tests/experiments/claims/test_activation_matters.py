@@ -112,6 +112,7 @@ def test_one_bad_activation_makes_the_worst_bad_but_not_any():
     assert found.verdict == "in part"
 
 
+@pytest.mark.slow
 def test_among_equal_activations_nothing_is_regretted_in_the_mean():
     lost = []
     for key in range(40):

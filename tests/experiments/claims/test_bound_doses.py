@@ -199,12 +199,14 @@ def test_ways_to_bound_do_what_they_are_called(monkeypatch):
     assert claim.restraint(claim.PENALTY, 0.3) == Restraint(penalty=0.3)
 
 
+@pytest.mark.slow
 def test_few_seeds_are_undecided_and_drawn(measured):
     assert set(words(made(seeds=1)).values()) == {"undecided"}
     for table in (measured, measured[measured["seed"] == 2000], made(seeds=2)):
         draw(table, judged(table)).canvas.draw()
 
 
+@pytest.mark.slow
 def test_it_is_drawn_where_nothing_is_known_or_all_is_equal():
     table = made(seeds=3)
     for value in (np.nan, 0.9):

@@ -128,6 +128,7 @@ def tiny(monkeypatch):
         cache.cache_clear()
 
 
+@pytest.mark.slow
 def test_from_the_units_to_the_figure_with_one_seed(tiny):
     units = claim.units(1)
     assert len(claim.units(64)) == 8  # each tunes once
@@ -252,6 +253,7 @@ def test_the_figure_says_whether_a_rate_is_at_an_end(rate):
     assert (f"; at an end of these: {', '.join(sorted(claim.ACTIVATIONS))})" in words) == (rate != 0.07)
 
 
+@pytest.mark.slow
 def test_the_figure_draws_what_is_all_the_same_and_what_is_missing():
     same = made(0.0, seeds=2, noise=0.0)
     assert png(draw(same, judged(same)))[:4] == b"\x89PNG"

@@ -178,6 +178,7 @@ def tiny(monkeypatch):
         yield
 
 
+@pytest.mark.slow
 def test_from_the_units_to_the_figure_with_one_seed(tiny):
     units = claim.units(1)
     assert [unit["activation"] for unit in units] == [*claim.STUDY.activations, UNBOUNDED]
@@ -285,6 +286,7 @@ def test_far_out_a_linear_network_grows_and_a_bounded_one_is_constant():
     assert bounded["constant"].tolist() == [1.0]
 
 
+@pytest.mark.slow
 def test_the_figure_draws_what_is_all_the_same_and_what_is_missing():
     same = made(0.0, seeds=2, noise=0.0)
     assert png(draw(same, judged(same)))[:4] == b"\x89PNG"

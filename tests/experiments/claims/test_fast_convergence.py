@@ -286,6 +286,7 @@ def test_from_the_units_to_the_figure_with_one_seed(tiny, monkeypatch):
     assert png(draw(table, found))[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 5])
 def test_the_figure_draws_where_nothing_gets_there(seeds):
     table = made(1000.0, seeds=seeds, noise=0.0, censored=seeds)

@@ -151,6 +151,7 @@ def test_cases_are_those_of_the_schemes(measured):
     assert wide[claim.FOUR] < wide[claim.EIGHT]
 
 
+@pytest.mark.slow
 def test_few_seeds_are_undecided_and_drawn(measured):
     table = made(0.5)
     for kept in (table[table["seed"] == 0], table[table["seed"] < 2]):

@@ -161,6 +161,7 @@ def test_pairs_differ_in_one_thing():
         assert kinds[one][1] == kinds[other][1]
 
 
+@pytest.mark.slow
 def test_it_is_drawn_where_nothing_is_known_or_all_is_equal():
     table = made(WORSE, seeds=2)
     for value in (np.nan, 0.01):
