@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,19 @@ def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
     keys |= {key(CONFIG), key(CONFIG, "train"), key(CONFIG, first=1), key(CONFIG, last=15)}
     keys.add(cell("measure", CONFIG, "gelu", 0, 16).key)
     assert len(keys) == len(OTHER) + 5
+
+
+@pytest.mark.parametrize("stage", ["train", "measure", "vary"])
+def test_the_key_changes_with_the_bytes_of_a_table(stage: str, tmp_path: Path) -> None:
+    path = tmp_path / "points.csv"
+    config, found = CONFIG.with_options(target=str(path)), []
+    for last in ("3,1", "4,1", "3,1"):
+        path.write_text(f"x,label\n1,0\n2,1\n{last}\n")
+        found.append(cell(stage, config, "relu", 0, 16))
+    first, other, again = found
+    assert first == again
+    assert first.key != other.key
+    assert first.data != other.data
 
 
 def test_the_key_does_not_change_with_the_name_the_number_of_seeds_and_the_other_activations() -> None:

@@ -69,6 +69,15 @@ def test_a_changed_function_is_trained_again(outside, trained):
     assert trained == ["outside_here:rectify"] * 2
 
 
+def test_other_data_in_the_same_file_are_learnt_anew(trained, tmp_path):
+    rows = [f"{x},{x * x % 7},{int(x % 3 > 0)}" for x in range(30)]
+    config = SMALL.with_options(target=str(tmp_path / "points.csv"), batch=8)
+    for last in ("90,3,1", "90,3,0", "90,3,1"):
+        (tmp_path / "points.csv").write_text("\n".join(["x,y,label", *rows, last]))
+        arrays("relu", config)
+    assert trained == ["relu", "relu"]
+
+
 def test_another_processor_finds_portable_stacks_and_no_others(outside, trained, monkeypatch):
     config = SMALL.with_options(trainer="reference")
     found = provenance.processor()

@@ -12,9 +12,11 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine import pipeline
+from quantstudy.engine.cells import Cell, CellStatus
 from quantstudy.engine.learnt import data_of
 from quantstudy.engine.pipeline import run_study
-from quantstudy.errors import BadInput
+from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.origins import changes
 from quantstudy.records.run import Run
@@ -31,7 +33,8 @@ BUILT_IN = ("spirals", "glyph", "digits", "texture", "sine")
 def stored(folder: Path) -> dict[str, dict[str, Any]]:
     """A user's own targets in a folder, by a word for each."""
     draws = np.random.default_rng(4)
-    table = pd.DataFrame(draws.normal(size=(90, 3)) * [1, 50, 1e-3], columns=["a", "b", "c"])
+    table = pd.DataFrame(draws.standard_t(2, size=(90, 3)) * [1, 50, 1e-3], columns=["a", "b", "c"])
+    # such tails that the ends of a range are often those of a held-out row, with which nothing may be calibrated
     table["kind"] = np.where(table["a"] + table["b"] / 50 > 0.4, "up", np.where(table["a"] > 0, "middle", "down"))
     table["size"] = 3 * table["a"] - table["c"] * 1e3 + 100
     table.drop(columns="size").to_csv(folder / "kinds.csv", index=False)
@@ -186,6 +189,24 @@ def test_a_file_that_changes_is_another_study(folder: Path, tmp_path: Path, undr
     again = run_study(study, tmp_path / "run", fresh=True).manifest()
     assert again["data"]["made_of"] != first["data"]["made_of"]
     assert again["files"] != first["files"]
+
+
+def test_a_file_that_changes_while_the_study_runs_stops_it(
+    tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "points.csv", pipeline.run_cell
+    lines = ["x,y,label", *(f"{x},{x * x % 7},{int(x % 3 > 0)}" for x in range(30))]
+    path.write_text("\n".join(lines))
+    study = StudyConfig(**{**SMALL, "steps": 5, "seeds": 1}, target=str(path), quick=True)
+
+    def run_cell(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
+        if unit.stage == "measure":
+            path.write_text("\n".join(lines[:-1]))
+        return real(folder, config, unit)
+
+    monkeypatch.setattr(pipeline, "run_cell", run_cell)
+    with pytest.raises(StudyFailure, match=r"points\.csv holds other data now than when the run was begun; run again"):
+        run_study(study, tmp_path / "run")
 
 
 @pytest.mark.parametrize("target", ["nowhere.csv", "nowhere.png", "nowhere:function", "spirits"])
