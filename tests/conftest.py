@@ -1,10 +1,11 @@
-"""Five rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works,
-coverage watches the first cases only, and no case of hypothesis fails for being slow.
+"""Six rules: no test sees a cache of yours, Triton runs in its interpreter where no CUDA device is, Ctrl-C works,
+coverage watches the first cases only, no case of hypothesis fails for being slow, and garbage is collected rarely.
 
 Triton must be told before its first import.
 """
 
 import atexit
+import gc
 import glob
 import itertools
 import os
@@ -62,6 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if test in seen or test.partition("::")[0].endswith(UNWATCHED):
             item.add_marker("no_cover")
         seen.add(test)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector leave what was imported alone: it would go through all of torch again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(scope="session", autouse=True)

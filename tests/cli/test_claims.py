@@ -60,6 +60,7 @@ def test_without_a_checkout_it_is_one_line(command, capsys, tmp_path, monkeypatc
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_one_claim_from_the_command_line(command, capsys, tmp_path):
     out = tmp_path / "my claims"
     assert command("claim", "even-buckets", "--seeds", "2", "--jobs", "1", "--out", str(out)) == 0

@@ -123,6 +123,7 @@ def test_every_run_has_counts_and_they_break_its_ties_in_words(finished: Run, un
     assert "relu comes first" in found["reason"]
 
 
+@pytest.mark.slow
 def test_what_is_measured_takes_their_place_until_the_folder_is_emptied(
     finished: Run,
     command: Command,

@@ -128,6 +128,7 @@ def check_step(job: Job, found: dict, limit: int) -> None:
     assert "FFMA" in kinds
 
 
+@pytest.mark.slow
 def test_the_fused_step():
     job = steps("relu", (2, 8, 8, 8, 1), 90)
     check_step(job, *build([job]), REGISTERS["relu"])

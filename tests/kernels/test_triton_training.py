@@ -88,7 +88,7 @@ def test_interpreted_gradients_of_the_studys_network(name, definitions):
 
 
 @interpreted
-@pytest.mark.parametrize("cap", [0.4, 1.0])
+@pytest.mark.parametrize("cap", [0.4, pytest.param(1.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_interpreted_gradients_under_a_cap(name, cap, definitions):
     neurons, flat = (2, 5, 3, 1), draw_flat(2, (2, 5, 3, 1), name, seed=5)
@@ -117,6 +117,7 @@ def test_interpreted_gradients_of_any_size(neurons, points, definitions):
 
 @interpreted
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "prelu", "gelu"])
 def test_interpreted_gradients_of_a_wide_network(name, definitions):
     neurons, flat = (2, 16, 16, 16, 1), draw_flat(1, (2, 16, 16, 16, 1), name)
@@ -127,7 +128,7 @@ def test_interpreted_gradients_of_a_wide_network(name, definitions):
 
 
 @interpreted
-@pytest.mark.parametrize("cap", [math.inf, 3.0, 0.75])
+@pytest.mark.parametrize("cap", [math.inf, 3.0, pytest.param(0.75, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_interpreted_gradients_exactly_at_the_bends(name, cap, definitions):
     """1→1→1 with weights of 1: the pre-activation is the input. One model per point, so that none hides in a mean."""
@@ -142,7 +143,9 @@ def test_interpreted_gradients_exactly_at_the_bends(name, cap, definitions):
 
 
 @interpreted
-@pytest.mark.parametrize("name", ["relu", "prelu", "silu", "hardgelu"])
+@pytest.mark.parametrize(
+    "name", ["relu", *(pytest.param(name, marks=pytest.mark.slow) for name in ("prelu", "silu", "hardgelu"))]
+)
 def test_interpreted_nan_and_infinities_stay_with_their_model(name):
     neurons, flat = (2, 3, 2, 1), draw_flat(4, (2, 3, 2, 1), name)
     x, t = draw_points(4, 2, 70)

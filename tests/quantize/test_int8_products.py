@@ -67,6 +67,7 @@ print(json.dumps([told, sorted(set(frame["scheme"])), sorted(set(frame["activati
 """
 
 
+@pytest.mark.slow
 def test_where_onednn_has_no_vnni_torchao_multiplies_no_integers_and_one_line_says_so(tmp_path):
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
     command = [sys.executable, "-c", STUDY, str(tmp_path / "run")]

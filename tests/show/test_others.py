@@ -62,7 +62,9 @@ def test_without_a_plane_nothing_is_said_of_one(study: Any, words: Any, name: st
 
 
 @pytest.mark.parametrize("seeds", [4, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("picture", "numbers") else ()) for name in OTHERS]
+)
 def test_no_text_is_cut_off_or_on_other_text(study: Any, looks: Any, name: str, seeds: int) -> None:
     run = study(name, seeds=seeds)
     for figure in figure_names(run):

@@ -50,6 +50,7 @@ def test_damaged_records_are_told_and_measured_again(
     assert copy.damaged() == []
 
 
+@pytest.mark.slow
 def test_a_deleted_figure_is_drawn_again(
     copy: Run, tiny: Run, monkeypatch: pytest.MonkeyPatch, contents: Callable[[Path], dict[str, bytes]]
 ) -> None:

@@ -76,6 +76,7 @@ def drawn(made, mine, tmp_path):
     return open_run(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_read_without_its_functions(drawn, mine, command, capfd, contents, tmp_path):
     told = drawn.manifest()["functions"]["mine_too:f"]
     assert (told["kinks"], told["bends"], told["smooth"]) == ([0.0, 13.0], [0.0, 13.0], False)

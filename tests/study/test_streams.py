@@ -88,7 +88,7 @@ def test_a_line_is_one_whatever_a_name_holds(capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr().err == "quantstudy: a\\nb\\x1b[31m\\x7f\\x0dé\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS[1:3])
+@pytest.mark.parametrize("command", [COMMANDS[1], pytest.param(COMMANDS[2], marks=pytest.mark.slow)])
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
 def test_closed_streams(shell: Shell, command: str, closed: str, tiny: Run) -> None:
     done = shell(command, closed)
