@@ -59,7 +59,7 @@ from quantstudy.judge.ranking import Measured, against_best, outcome, ranking
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.intervals import coverage
 from quantstudy.judge.statistics.paired import Comparison, corrected_together, mean_interval
-from quantstudy.judge.statistics.seeds import json_number
+from quantstudy.judge.statistics.seeds import by_seed, json_number
 from quantstudy.judge.tie import tie_break
 
 BACKEND = "simulated"
@@ -144,10 +144,13 @@ def _tables(
 ) -> tuple[Floats, dict[str, Measured]]:
     """Return the scores in float, and what was measured at each scheme."""
 
-    found = _seed_tables(rows, activations, seeds)
+    _require_once(rows)
+    placed = rows.assign(seed=rows["seed"].map({seed: place for place, seed in enumerate(seeds)}))
+    read = {ranked.float, ranked.quantized, ranked.disturbed, ranked.even, ranked.odd}
+    found = {metric: by_seed(placed, metric, ("activation", "scheme", "backend"), len(seeds)) for metric in read}
 
     def table(metric: str, scheme: str, backend: str) -> Floats:
-        return found.get((metric, scheme, backend), np.full((len(activations), len(seeds)), np.nan))
+        return found[metric].of(activations, scheme, backend)
 
     full = table(ranked.float, "float", "float")
 
@@ -212,24 +215,12 @@ def _network_rows(metrics: pd.DataFrame, activations: Sequence[str], ranked: Ran
     return metrics[wanted & (metrics["scope"] == "network")]
 
 
-def _seed_tables(
-    rows: pd.DataFrame, activations: Sequence[str], seeds: Sequence[int]
-) -> dict[tuple[str, str, str], Floats]:
-    """Return by (metric, scheme, backend) the values [activations, seeds], NaN where none was recorded."""
-    key = ["metric", "scheme", "backend"]
-    twice = rows[rows.duplicated([*key, "activation", "seed"])]
+def _require_once(rows: pd.DataFrame) -> None:
+    key = ["metric", "activation", "seed", "scheme", "backend"]
+    twice = rows[rows.duplicated(key)]
     if len(twice):
-        metric, scheme, backend, name, seed = twice[[*key, "activation", "seed"]].iloc[0]
+        metric, name, seed, scheme, backend = twice[key].iloc[0]
         raise StudyFailure(f"metrics: {metric} of {name}, seed {seed}, {scheme}, {backend} is recorded twice")
-    place = {name: row for row, name in enumerate(activations)}
-    column = {seed: index for index, seed in enumerate(seeds)}
-    found: dict[tuple[str, str, str], Floats] = {}
-    for (metric, scheme, backend), part in rows.groupby(key, observed=True, sort=False):
-        table = np.full((len(activations), len(seeds)), np.nan)
-        where = [place[name] for name in part["activation"]], [column[int(seed)] for seed in part["seed"]]
-        table[where] = part["value"]
-        found[metric, scheme, backend] = table
-    return found
 
 
 def _missing(table: Floats, activations: Sequence[str]) -> dict[str, int]:

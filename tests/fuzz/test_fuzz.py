@@ -14,6 +14,7 @@ STUDIES = range(2)
 """Seeds of the studies that every run of the tests tries."""
 
 MORE = range(2, 8)
+"""Seeds of those that the slow tests try as well."""
 
 
 @pytest.fixture(scope="module")

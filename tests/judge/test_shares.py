@@ -77,7 +77,7 @@ def test_it_matters_to_many_looks():
     assert anytime_share_low(first) < anytime_share_low(last) == anytime_share_low(last[:20])
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=20)
 @given(passes)
 def test_what_was_shown_stays_shown(row):
     bounds = [anytime_share_low(row[:end]) for end in range(1, len(row) + 1)]

@@ -117,7 +117,6 @@ def test_interpreted_gradients_of_any_size(neurons, points, definitions):
 
 @interpreted
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["relu", "prelu", "gelu"])
 def test_interpreted_gradients_of_a_wide_network(name, definitions):
     neurons, flat = (2, 16, 16, 16, 1), draw_flat(1, (2, 16, 16, 16, 1), name)

@@ -61,10 +61,10 @@ def looking(kind: tuple[str, str, str]) -> tuple[str, str, str]:
     return to_hex(kind[0]), kind[1], to_hex(kind[2])
 
 
-LARGE = ("twelve", "undefined values", "one seed")
+SLOW = ("twelve", "undefined values", "one seed")
 
 
-@pytest.mark.parametrize("runs", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in RUNS])
+@pytest.mark.parametrize("runs", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in RUNS])
 def test_no_text_is_cut_off_or_on_other_text(
     make_run: Callable[..., Any], looks: Callable[[Figure], list[str]], runs: str
 ) -> None:

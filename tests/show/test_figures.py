@@ -45,7 +45,7 @@ def test_the_names_are_the_figures() -> None:
     assert tuple(FIGURES) == FIGURE_NAMES
 
 
-LARGE = (
+SLOW = (
     "three widths",
     "twelve activations",
     "eight layers, dead networks",
@@ -55,7 +55,7 @@ LARGE = (
 
 
 @pytest.mark.parametrize(
-    "study", [pytest.param(name, marks=pytest.mark.slow if name in LARGE else ()) for name in STUDIES]
+    "study", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STUDIES]
 )
 def test_no_text_is_cut_off_or_on_other_text(
     make_run: Callable[..., Any], looks: Callable[[Figure], list[str]], study: str

@@ -216,7 +216,14 @@ def test_title_and_legend(words: Callable[[Figure], list[str]]) -> None:
     assert "95 % interval" not in one
 
 
-@pytest.mark.parametrize("study", ["default", "one seed"])
+@pytest.mark.parametrize(
+    "study",
+    [
+        "default",
+        "one seed",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("undefined values", "twenty activations")),
+    ],
+)
 def test_no_count_of_ties_is_told(words: Callable[[Figure], list[str]], study: str) -> None:
     assert not re.search(
         r"best or tied|best in|tied in|alone the best \(", " ".join(said(build(**STUDIES[study]), words))

@@ -62,7 +62,7 @@ class Session:
         return found
 
     def left_after(self, seconds: float = 60.0) -> list[int]:
-        """What still runs after some seconds; a server that is importing torch notes only then that its parent died."""
+        """What still runs after some seconds: a server that imports torch notes its parent's end when it is done."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and self.alive():
             time.sleep(0.05)

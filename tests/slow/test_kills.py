@@ -67,7 +67,7 @@ for moment in range(moments):
     print(moment, n, steps, run_in_a_child(f"run{moment}", n), flush=True)
 """
 
-MOMENTS = 12
+MOMENTS = 20
 
 
 @pytest.fixture(scope="module")

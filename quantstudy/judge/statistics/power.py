@@ -120,7 +120,7 @@ def paired_power(effect: float, seeds: int, level: float) -> float:
 
 @lru_cache(maxsize=1024)
 def _spread(seeds: int) -> Floats:
-    """Return the quantiles SHARES of the measured spread, in units of the true one: all searches try a few numbers."""
+    """Return the quantiles SHARES of the measured spread, in units of the true one; kept, as searches meet again."""
     quantiles: Floats = np.sqrt(2 * gammaincinv((seeds - 1) / 2, SHARES) / (seeds - 1))
     return quantiles
 
