@@ -83,6 +83,9 @@ CLIFF = pa.schema([("activation", _TEXT), ("quantized", _TEXT), ("bits", pa.int1
 CAUSE = pa.schema([("activation", _TEXT), ("variant", _TEXT), ("scheme", _TEXT), *_MEASURED])
 """Columns of cause.parquet; `activation` is the one that the network was trained with."""
 
+RECOVER = pa.schema([("activation", _TEXT), ("scheme", _TEXT), ("recipe", _TEXT), *_MEASURED])
+"""Columns of recover.parquet; `recipe` is `plain` for networks without any repair."""
+
 MULTIVERSE = pa.schema(
     [
         ("lr", pa.float64()),

@@ -43,7 +43,7 @@ _WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FEW_IN, _ONE_OUT, _SLOPE, _QUANTIZER, _
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 _AT = types.intp
 
-_activate = loops("activation_forward", (FORWARD,))
+activate_rows = loops("activation_forward", (FORWARD,))
 
 
 @intrinsic
@@ -133,7 +133,7 @@ def _choose(b: Any, at: Any, rows: Any, points: Any, ends: Any, symmetric: Any, 
 
 
 @compiled(inline=True)
-def _round(
+def round_rows(
     b: Any, source: Any, to: Any, rows: Any, points: Any, kind: Any, ends: Any, scales: Any, zeros: Any, spare: Any
 ) -> None:
     """Round rows: every row by a scale of its own, or every point by one chosen from its values in all rows."""
@@ -198,10 +198,10 @@ def run_model(
                     keep_zeros(b, to, rows, step[_PADDED], points)
             elif does == ACTIVATE:
                 slopes = step[_SLOPE]
-                _activate(activation, FORWARD, b, source, b, source, b, to, b, to, b, slopes, cap, rows, points)
+                activate_rows(activation, FORWARD, b, source, b, source, b, to, b, to, b, slopes, cap, rows, points)
             elif does == ROUND:
                 q = step[_QUANTIZER]
-                _round(b, source, to, rows, points, kinds[q], ends[q], scales[q], zeros[q], spare)
+                round_rows(b, source, to, rows, points, kinds[q], ends[q], scales[q], zeros[q], spare)
             else:
                 address = step[_ADDRESS] + model * step[_STRIDE]
                 for row in range(rows):

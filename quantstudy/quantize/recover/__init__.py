@@ -1,0 +1,1 @@
+"""What repairs quantized networks: recipes, each from networks and their plan to networks and their plan."""

@@ -1,0 +1,112 @@
+"""The names of recipes and of their parts: `equalize+qat@9000+polish`. Importing this file loads no torch."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quantstudy.errors import BadInput, choices
+from quantstudy.quantize.scheme import Scheme
+
+PLAIN = "plain"
+"""What networks without any repair are called, where a recipe's name stands otherwise."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of one part of a recipe before it is run.
+
+    Attributes:
+        what: what it does, in a few words.
+        counts: what the number behind its name counts, empty where it takes none.
+        usual: that number where none is given; 0: the study's own.
+        most: the largest.
+    """
+
+    what: str
+    counts: str = ""
+    usual: int = 0
+    most: int = 0
+
+
+PARTS: Mapping[str, Part] = {
+    "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges"),
+    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error"),
+    "bias_correction": Part("moves biases so that the mean of every neuron is what it is in float"),
+    "qat": Part("trains on with rounding in the forward pass, scales learned", "training steps", most=100_000),
+    "polish": Part("moves codes, scales and biases one at a time while that lowers the loss", "restarts", most=1000),
+}
+"""Every part, in the order in which they may follow each other: new scales would undo what chose codes."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One part of a recipe, with its number if it takes one (0: the usual one)."""
+
+    name: str
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}" if self.number else self.name
+
+
+@dataclass(frozen=True)
+class RecipeName:
+    """A recipe by its parts, in order; without any it is `plain`: networks as their plan has them.
+
+    >>> str(parse_recipe("qat@9000+polish")), str(parse_recipe("plain")), parse_recipe("qat@9000").steps[0].number
+    ('qat@9000+polish', 'plain', 9000)
+    """
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return "+".join(map(str, self.steps)) or PLAIN
+
+
+def parse_recipe(text: str) -> RecipeName:
+    """Return the recipe of a name.
+
+    Raises:
+        BadInput: an unknown part, one twice or in another order than that of PARTS, or a number that it doesn't take.
+    """
+    if text == PLAIN:
+        return RecipeName(())
+    steps = tuple(_step(part) for part in text.split("+"))
+    order = [list(PARTS).index(step.name) for step in steps]
+    if order != sorted(set(order)):
+        raise BadInput("recipes", text, f"parts come once each and in this order: {', '.join(PARTS)}")
+    return RecipeName(steps)
+
+
+def _step(text: str) -> Step:
+    name, at, number = text.partition("@")
+    if name not in PARTS:
+        raise BadInput("recipes", text, choices(name, tuple(PARTS)))
+    part = PARTS[name]
+    if not at:
+        return Step(name)
+    if not part.counts:
+        raise BadInput("recipes", text, f"{name} takes no number")
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", number) or int(number) > part.most:
+        raise BadInput("recipes", text, f"{name}@N, N {part.counts} from 1 to {part.most}")
+    return Step(name, int(number) if int(number) != part.usual else 0)
+
+
+def parse_recipes(text: str) -> tuple[RecipeName, ...]:
+    """Return the recipes of a list that is separated by commas, each once.
+
+    Raises:
+        BadInput: see `parse_recipe`.
+    """
+    return tuple(dict.fromkeys(parse_recipe(part.strip()) for part in text.split(",")))
+
+
+def require_repairable(recipe: RecipeName, scheme: Scheme, **settings: Any) -> None:
+    """Check that every part of a recipe can repair networks quantized by a scheme.
+
+    Raises:
+        BadInput: one can't.
+    """
+    if scheme.weights is None and any(step.name == "equalize" for step in recipe.steps):
+        raise BadInput("recipes", str(recipe), f"equalize evens out weights, and {scheme} leaves them float")
