@@ -14,6 +14,8 @@ class Ranked(NamedTuple):
         drop: of the difference, float minus quantized, paired by seed.
         even: after quantization, on the half of the held-out points where the best of several networks is chosen.
         odd: on the other half, where it is judged.
+        drop_even: of the difference on the former half; recorded of repaired networks, of which one is chosen there.
+        drop_odd: on the other half.
         trivial: of the best constant answer; recorded where `learned` is `halfway`.
         allowed: the setting that says how large `drop` may be, in this unit.
         disturbed: a network measure of how much of the output changes, lower is better: which seed is shown goes by it.
@@ -26,15 +28,28 @@ class Ranked(NamedTuple):
     drop: str
     even: str
     odd: str
+    drop_even: str
+    drop_odd: str
     trivial: str
     allowed: str
     disturbed: str
 
 
 def _ranked(noun: str, unit: str, stem: str, allowed: str, disturbed: str) -> Ranked:
-    ends = ("quantized", "float", "drop", "quantized_even", "quantized_odd", "trivial")
-    quantized, floats, drop, even, odd, trivial = (f"{stem}_{end}" for end in ends)
-    return Ranked(noun, unit, quantized, floats, drop, even, odd, trivial, allowed, disturbed)
+    return Ranked(
+        noun,
+        unit,
+        quantized=f"{stem}_quantized",
+        float=f"{stem}_float",
+        drop=f"{stem}_drop",
+        even=f"{stem}_quantized_even",
+        odd=f"{stem}_quantized_odd",
+        drop_even=f"{stem}_drop_even",
+        drop_odd=f"{stem}_drop_odd",
+        trivial=f"{stem}_trivial",
+        allowed=allowed,
+        disturbed=disturbed,
+    )
 
 
 RANKED = {
