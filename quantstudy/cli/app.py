@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
+from quantstudy.cli import claim_options, recover_options
 from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.cli.streams import notify
+from quantstudy.config.checks import activation_names
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
+from quantstudy.quantize.recover.names import parse_recipes
+from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.files import resume_command
 
 app = typer.Typer(
@@ -186,22 +190,43 @@ def multiverse(
         do_multiverse(asked, Path(study), folder, processes, fresh=fresh, as_json=as_json)
 
 
-_SEEDS_OF_CLAIMS = 32
-_Seeds = Annotated[str | None, option(f"Paired seeds, or repetitions. Default {_SEEDS_OF_CLAIMS}.", "N")]
-_Folder = Annotated[str | None, option("Folder of the tables. Default results/claims of the checkout.", "DIR")]
-_Jobs = Annotated[str | None, option("Worker processes; 1 = this one. Default: one per core.", "N")]
-_Again = Annotated[bool, typer.Option("--fresh", help="Measure again what was measured before.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")]
+@app.command()
+def recover(
+    folder: recover_options.Folder,
+    scheme: recover_options.SchemeName = None,
+    recipes: recover_options.Recipes = None,
+    activations: recover_options.Activations = None,
+    jobs: recover_options.Jobs = None,
+    as_json: recover_options.AsJson = False,
+) -> None:
+    """Repair the quantized networks of a run: what wins bits back, at what cost, and which activation is best then.
+
+    What is found is added to the run: recover.parquet, the repaired networks, the verdict, a figure, the page.
+    The same command goes on where it was stopped; what is there already is not done again.
+    """
+    from quantstudy.records.run import open_run
+
+    asked = parse_recipes(recipes or recover_options.RECIPES)
+    named = None if scheme is None else parse_scheme(scheme)
+    finished = open_run(Path(folder), "RUN")
+    config = finished.config
+    names = config.activations if activations is None else activation_names(names_in(activations))
+    processes = jobs_of(config, jobs)
+    with resumable(this_command):
+        from quantstudy.cli.recover import do_recover
+
+        wanted = parse_scheme(config.focus_scheme) if named is None else named
+        do_recover(finished, wanted, asked, names, processes, as_json=as_json)
 
 
 @app.command()
 def claim(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A claim: a file of experiments/claims/, without .py.")],
-    seeds: _Seeds = None,
-    out: _Folder = None,
-    jobs: _Jobs = None,
-    fresh: _Again = False,
-    as_json: _Json = False,
+    seeds: claim_options.Seeds = None,
+    out: claim_options.Folder = None,
+    jobs: claim_options.Jobs = None,
+    fresh: claim_options.Again = False,
+    as_json: claim_options.AsJson = False,
 ) -> None:
     """Measure one claim of the article: supported, in part, no effect that matters, reversed or undecided."""
     from quantstudy.claims.checkout import known
@@ -211,7 +236,11 @@ def claim(
 
 @app.command()
 def claims(
-    seeds: _Seeds = None, out: _Folder = None, jobs: _Jobs = None, fresh: _Again = False, as_json: _Json = False
+    seeds: claim_options.Seeds = None,
+    out: claim_options.Folder = None,
+    jobs: claim_options.Jobs = None,
+    fresh: claim_options.Again = False,
+    as_json: claim_options.AsJson = False,
 ) -> None:
     """Measure every claim of the article and what stands beside (minutes); goes on where it was stopped."""
     from quantstudy.claims.checkout import NAMES
@@ -226,7 +255,7 @@ def _claims(
     from quantstudy.engine.executors import available_cores
 
     root()
-    paired, folder = whole("seeds", seeds, _SEEDS_OF_CLAIMS, 1000), folder_of(out)
+    paired, folder = whole("seeds", seeds, claim_options.SEEDS, 1000), folder_of(out)
     processes = whole("jobs", jobs, available_cores(), MOST_JOBS)
     with resumable(this_command):
         from quantstudy.cli.claims import do_claims

@@ -29,6 +29,7 @@ STAGES = {
     "vary": "vary what is quantized",
     "picture": "evaluate the median seed",
     "multiverse": "evaluate",
+    "recover": "repair",
     "judge": "judge",
     "draw": "draw figures",
     "cost": "measure costs",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
 from quantstudy_kernels.arithmetic import REVISION
@@ -14,7 +14,7 @@ from quantstudy.engine.portability import device_of, origin
 from quantstudy.records.folders import file_name
 from quantstudy.records.provenance import version
 
-SEEDS_PER_CELL = {"train": 16, "measure": 8, "vary": 8, "multiverse": 8}
+SEEDS_PER_CELL = {"train": 16, "measure": 8, "vary": 8, "multiverse": 8, "recover": 8}
 """Models that are stacked in one call, per stage: constants, so that a seed is always computed in the same batch.
 
 Larger batches are faster: one process that loads everything and measures the default study takes 18.4, 16.6 and 15.5 s
@@ -28,7 +28,7 @@ class Cell:
     """One unit of work.
 
     Attributes:
-        stage: `train`, `measure`, `vary`, `picture` or `multiverse`; a key of `worker.STAGES`.
+        stage: `train`, `measure`, `vary`, `picture`, `multiverse` or `recover`; a key of `worker.STAGES`.
         activation: canonical name.
         first: its first seed.
         last: the seed after its last one.
@@ -37,6 +37,8 @@ class Cell:
         place: index of its first seed within that `train` cell.
         made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
         data: the same of the target's data.
+        scheme: of a `recover` cell, how its networks are quantized; else empty.
+        recipe: likewise, by what they are repaired.
     """
 
     stage: str
@@ -48,6 +50,8 @@ class Cell:
     place: int
     made_of: str = ""
     data: str = ""
+    scheme: str = ""
+    recipe: str = ""
 
     @property
     def seeds(self) -> range:
@@ -92,11 +96,36 @@ def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterato
     """
     if stage == "vary" and config.quick:
         return
-    together = SEEDS_PER_CELL[stage]
     for activation in (*config.activations, *(config.controls if stage != "measure" else ())):
-        for start, end in pairwise((0, *(looks or (config.seeds,)))):
-            for first in range(start, end, together):
-                yield cell(stage, config, activation, first, min(first + together, end), looks)
+        for first, last in _spans(stage, config, looks):
+            yield cell(stage, config, activation, first, last, looks)
+
+
+def repair_cells(
+    config: StudyConfig, activation: str, scheme: str, recipe: str, looks: Sequence[int] = ()
+) -> Iterator[Cell]:
+    """Yield the cells that quantize the networks of one activation by a scheme and repair them by a recipe.
+
+    Args:
+        config: the study.
+        activation: one of its own.
+        scheme: as it prints.
+        recipe: as it prints (`quantize.recover.names`).
+        looks: see `cells`.
+    """
+    for first, last in _spans("recover", config, looks):
+        one = cell("recover", config, activation, first, last, looks)
+        what = hashlib.sha256(f"{one.key} {scheme} {recipe}".encode()).hexdigest()[:12]
+        key = f"recover-{file_name(activation)}-{scheme}-{first}-{last}-{what}"
+        yield replace(one, key=key, scheme=scheme, recipe=recipe)
+
+
+def _spans(stage: str, config: StudyConfig, looks: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first seed of each of a stage's cells of one activation, and the seed after its last one."""
+    together = SEEDS_PER_CELL[stage]
+    for start, end in pairwise((0, *(looks or (config.seeds,)))):
+        for first in range(start, end, together):
+            yield first, min(first + together, end)
 
 
 def cell(stage: str, config: StudyConfig, activation: str, first: int, last: int, looks: Sequence[int] = ()) -> Cell:

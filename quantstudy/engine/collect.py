@@ -59,6 +59,16 @@ def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return found[measured], drop[measured]
 
 
+def best_at_focus(run: Run) -> str | None:
+    """Return the activation that ranks first at the focus scheme, None if none has a value."""
+    from quantstudy.judge.statistics.paired import ranking_order
+
+    scores = _focus(run, run.config.ranked.quantized)
+    if not np.isfinite(scores).any():
+        return None
+    return run.config.activations[int(ranking_order(scores)[0])]
+
+
 def float_scores(run: Run) -> "pd.DataFrame":
     """Return what is recorded of the float networks and of the best constant answer: `activation` and RATES."""
     wanted = (pc.field("scope") == "network") & (pc.field("scheme") == "float")

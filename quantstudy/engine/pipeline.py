@@ -4,19 +4,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from quantstudy.config.study import HALFWAY, StudyConfig
+from quantstudy.config.study import StudyConfig
 from quantstudy.cost.counts import counted_cost
 from quantstudy.engine import drawing
 from quantstudy.engine.cells import Cell, CellStatus, cell, cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.engine.learnt import about, inputs_and_outputs
+from quantstudy.engine.looks import decided, looks_of
 from quantstudy.engine.notices import LOGGER, Notify, log, once
 from quantstudy.engine.portability import notices
+from quantstudy.engine.repairs import repairs_of, units, with_seconds
 from quantstudy.engine.simulated_only import simulated_only
 from quantstudy.engine.warmup import load, release, warm_up
 from quantstudy.errors import StudyFailure
@@ -96,21 +97,26 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             units = [(run.config, unit) for unit in cells(stage, run.config, run.looks)]
             do_cells(stage, units, run, executor, progress, notify, meanwhile=_load_the_rest)
 
-    for look in _looks(run):
+    for look in looks_of(run):
         run = look
         do("train", run)
         do("measure", run)
-        if config.until_decided and _decided(run):
+        if config.until_decided and decided(run):
             break
     do("vary", run)
+    repairs = list(units(run, repairs_of(run)))
+    with timed("recover", seconds):
+        do_cells("recover", [(run.config, unit) for unit in repairs], run, executor, progress, notify)
     release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
     from quantstudy.engine.collect import common_seed, gather, gather_maps
+    from quantstudy.engine.recovered import join_repaired
 
     digests: dict[str, str] = {}
 
     def join() -> None:
         with timed("gather", seconds):
             digests.update(gather(run))
+            digests.update(join_repaired(run, repairs))
 
     with timed("picture", seconds):
         seed = common_seed(run)
@@ -122,33 +128,8 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
     learnt = about(run.config, run.folder)
     done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds))}
     done |= {"seconds": seconds, "files": digests, "processor": processor()}  # it may have begun on another one
-    write_manifest(run, run.manifest() | done)
+    write_manifest(run, with_seconds(run.manifest() | done, repairs, {}))
     return run
-
-
-def _looks(run: Run) -> Iterator[Run]:
-    """Yield the run with its first number of seeds and, for a study until decided, with each further batch of seeds."""
-    looks = run.config.looks
-    for number, seeds in enumerate(looks, start=1):
-        yield replace(run, config=run.config.with_options(seeds=seeds), looks=looks[:number])
-
-
-def _decided(run: Run) -> bool:
-    """Whether the best at the focus scheme is told apart from all others, and whether it is deployable or not.
-
-    By a test and a bound that allow for repeated looks. Activations without any finite value are left out. If none is
-    left the answer is yes: more seeds would not help.
-    """
-    from quantstudy.engine.collect import float_scores, focus_accuracies
-    from quantstudy.judge.decided import decided
-    from quantstudy.judge.deployable import limits_of
-    from quantstudy.judge.learned import learned_in
-
-    accuracies, drops = focus_accuracies(run)
-    if not len(accuracies):
-        return True
-    line = learned_in(run.config, float_scores(run)) if run.config.learned == HALFWAY else None
-    return decided(accuracies, drops, limits_of(run.config, line))
 
 
 def redo(

@@ -29,16 +29,22 @@ from quantstudy.measure.maps import pictures
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.parity import plan_rows
 from quantstudy.measure.placement import placement_rows
+from quantstudy.measure.recover import bench_of, recover_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.variation import plan_of
 from quantstudy.networks.stack import Stack, from_arrays, initial_stack
 from quantstudy.quantize.fake_quant import accumulated, isolated
 from quantstudy.quantize.int8_products import INEXACT, exact_products, multiplies_integers
 from quantstudy.quantize.plan import Plan
-from quantstudy.quantize.scheme import IntFormat, Scheme, schemes_for
+from quantstudy.quantize.recover.catalogue import repaired
+from quantstudy.quantize.recover.names import parse_recipe
+from quantstudy.quantize.recover.recipe import Quantized
+from quantstudy.quantize.recover.saved import arrays_of
+from quantstudy.quantize.scheme import IntFormat, Scheme, parse_scheme, schemes_for
 from quantstudy.quantize.torchao_backend import RealResult, run_torchao
 from quantstudy.records.cells import load_cell, store_cell
-from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, VARIATION_TABLES, to_parquet
+from quantstudy.records.folders import weights_file
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, RECOVER, VARIATION_TABLES, to_parquet
 from quantstudy.records.store import npz
 from quantstudy.targets.target import Data
 
@@ -122,6 +128,17 @@ def multiverse_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, 
     return {"multiverse.parquet": to_parquet([multiverse_rows(on, config)], MULTIVERSE)}
 
 
+def recover_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
+    """Quantize one stack by a scheme and repair it by a recipe, on the CPU; → its rows, and the repaired networks."""
+    on = _subject(folder, config, unit, "cpu")
+    recipe, scheme = parse_recipe(unit.recipe), parse_scheme(unit.scheme)
+    given = Quantized(on.stack, plan_of(on.stack, on.calibration, config, scheme))
+    fixed = repaired(recipe, given, bench_of(on, config, _threads()))
+    real = _really(on, fixed.plan, notify, fixed.stack) if runs_in_torchao(config, scheme) else None
+    table = recover_rows(on, str(recipe), fixed, recipe.training_steps(config.steps), real)
+    return {"recover.parquet": to_parquet([table], RECOVER), "repaired.safetensors": save(arrays_of(fixed))}
+
+
 VARIATIONS: dict[str, Callable[[Subject, StudyConfig], pa.Table]] = {
     "sensitivity": sensitivity_rows,
     "placement": placement_rows,
@@ -136,6 +153,7 @@ STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "vary": vary_cell,
     "picture": picture_cell,
     "multiverse": multiverse_cell,
+    "recover": recover_cell,
 }
 """The function that does the work of each stage."""
 
@@ -147,11 +165,15 @@ def _subject(folder: Path, config: StudyConfig, unit: Cell, device: str) -> Subj
 
 def _trained(folder: Path, config: StudyConfig, unit: Cell, device: str) -> tuple[Stack, range, Data]:
     """Return the trained stack of a cell's seeds, the seeds and their data."""
-    files = load_cell(folder, unit.trained)
-    if files is None:
+    files, joined = load_cell(folder, unit.trained), folder / weights_file(unit.activation)
+    if files is not None:
+        weights, place = files["weights.safetensors"], unit.place
+    elif joined.exists():  # a finished run keeps no cells
+        weights, place = joined.read_bytes(), unit.first
+    else:
         raise StudyFailure(f"{folder / 'cells' / unit.trained} is gone or damaged; run again to train it")
-    stack = from_arrays(parse_activation(unit.activation), load(files["weights.safetensors"]))
-    chosen = stack.select(slice(unit.place, unit.place + len(unit.seeds)))
+    stack = from_arrays(parse_activation(unit.activation), load(weights))
+    chosen = stack.select(slice(place, place + len(unit.seeds)))
     return chosen.to(device), unit.seeds, data_of(config, unit.seeds)
 
 
@@ -175,16 +197,20 @@ def quantize(
     return Effect(plan, *maps, real, heldout)
 
 
-def _really(on: Subject, plan: Plan, notify: Notify) -> RealResult | None:
-    """Return what torchao gives where measured and then at the held-out points, None where it would give garbage."""
+def _really(on: Subject, plan: Plan, notify: Notify, repaired: Stack | None = None) -> RealResult | None:
+    """Return what torchao gives where measured and then at the held-out points, None where it would give garbage.
+
+    Of repaired networks, if there are such, else of the subject's own.
+    """
+    stack = on.stack if repaired is None else repaired
     points = on.maps.points if on.heldout is None else _both(on.maps.points, on.heldout.points)
     if on.stack.inputs == 1:
         notify(NARROW)
         return None
-    if multiplies_integers(plan.scheme) and not exact_products(on.stack, points):
+    if multiplies_integers(plan.scheme) and not exact_products(stack, points):
         notify(INEXACT)
         return None
-    return run_torchao(on.stack, plan, points)
+    return run_torchao(stack, plan, points)
 
 
 def _both(measured: torch.Tensor, heldout: torch.Tensor) -> torch.Tensor:

@@ -30,7 +30,7 @@ OURS = (
     *("multiverse.json", "multiverse.parquet"),
 )
 
-OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
+OUR_FOLDERS = {"weights": ".safetensors", "recover": ".safetensors", "figures": ".png", "cells": ""}
 """Folders inside the run folder, and the suffix of the files that a run writes there."""
 
 
@@ -46,6 +46,15 @@ def file_name(activation: str) -> str:
 def weights_file(activation: str) -> str:
     """Return the path of an activation's weights within a run folder."""
     return f"weights/{file_name(activation)}.safetensors"
+
+
+def repaired_file(activation: str, scheme: str, recipe: str) -> str:
+    """Return the path of repaired networks within a run folder.
+
+    >>> repaired_file("relu@3", "w4a4", "qat@9000+polish")
+    'recover/relu@3.w4a4.qat@9000+polish.safetensors'
+    """
+    return f"recover/{file_name(activation)}.{scheme}.{recipe}.safetensors"
 
 
 def held_study(folder: Path, field: str = "out") -> StudyConfig | None:

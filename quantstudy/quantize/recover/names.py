@@ -3,13 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from quantstudy.errors import BadInput, choices
 from quantstudy.quantize.scheme import Scheme
 
 PLAIN = "plain"
 """What networks without any repair are called, where a recipe's name stands otherwise."""
+
+
+TRAINING = "training steps"
+"""What the numbers of those parts count that train on."""
 
 
 @dataclass(frozen=True)
@@ -21,20 +24,37 @@ class Part:
         counts: what the number behind its name counts, empty where it takes none.
         usual: that number where none is given; 0: the study's own.
         most: the largest.
+        compiled: it goes with activations that have a kernel, no others.
+        weights: it goes with quantized weights only.
+        post: it goes with activations that are quantized after the activation function only.
     """
 
     what: str
     counts: str = ""
     usual: int = 0
     most: int = 0
+    compiled: bool = False
+    weights: bool = False
+    post: bool = False
 
 
 PARTS: Mapping[str, Part] = {
-    "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges"),
+    "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges", weights=True),
     "mse_ranges": Part("chooses the ranges whose rounding has the least squared error"),
     "bias_correction": Part("moves biases so that the mean of every neuron is what it is in float"),
-    "qat": Part("trains on with rounding in the forward pass, scales learned", "training steps", most=100_000),
-    "polish": Part("moves codes, scales and biases one at a time while that lowers the loss", "restarts", most=1000),
+    "qat": Part(
+        "trains on with rounding in the forward pass, scales learned",
+        counts=TRAINING,
+        most=100_000,
+        compiled=True,
+        post=True,
+    ),
+    "polish": Part(
+        "moves codes, scales and biases one at a time while that lowers the loss",
+        counts="restarts",
+        most=1000,
+        compiled=True,
+    ),
 }
 """Every part, in the order in which they may follow each other: new scales would undo what chose codes."""
 
@@ -62,6 +82,14 @@ class RecipeName:
 
     def __str__(self) -> str:
         return "+".join(map(str, self.steps)) or PLAIN
+
+    def training_steps(self, studied: int) -> int:
+        """Return how many training steps it takes in a study with so many of its own.
+
+        >>> parse_recipe("qat+polish").training_steps(3000), parse_recipe("polish@20").training_steps(3000)
+        (3000, 0)
+        """
+        return sum(step.number or studied for step in self.steps if PARTS[step.name].counts == TRAINING)
 
 
 def parse_recipe(text: str) -> RecipeName:
@@ -102,11 +130,25 @@ def parse_recipes(text: str) -> tuple[RecipeName, ...]:
     return tuple(dict.fromkeys(parse_recipe(part.strip()) for part in text.split(",")))
 
 
-def require_repairable(recipe: RecipeName, scheme: Scheme, **settings: Any) -> None:
+def needs_kernel(recipe: RecipeName) -> str:
+    """Return the first part of a recipe that runs in compiled kernels alone, empty if none does."""
+    return next((step.name for step in recipe.steps if PARTS[step.name].compiled), "")
+
+
+def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "post") -> None:
     """Check that every part of a recipe can repair networks quantized by a scheme.
 
+    Args:
+        recipe: any.
+        scheme: of the networks.
+        placement: where activations are quantized.
+
     Raises:
-        BadInput: one can't.
+        BadInput: a part can't.
     """
-    if scheme.weights is None and any(step.name == "equalize" for step in recipe.steps):
-        raise BadInput("recipes", str(recipe), f"equalize evens out weights, and {scheme} leaves them float")
+    for step in recipe.steps:
+        part = PARTS[step.name]
+        if part.weights and scheme.weights is None:
+            raise BadInput("recipes", str(recipe), f"{step.name} changes weights, and {scheme} leaves them float")
+        if part.post and placement != "post" and scheme.activations is not None:
+            raise BadInput("recipes", str(recipe), f"{step.name} goes with placement post, and this is {placement}")

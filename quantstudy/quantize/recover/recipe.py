@@ -4,8 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+from torch import Tensor
+
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.scheme import Scheme
 from quantstudy.targets.target import Examples
 
 
@@ -25,8 +29,8 @@ class Quantized:
 class Planner(Protocol):
     """Makes the plan of other networks as the study makes plans; what it calibrates with are the training points."""
 
-    def __call__(self, stack: Stack, *, observer: str | None = None, weight_observer: str | None = None) -> Plan:
-        """Return the plan of `stack`; observers are the study's own unless they are given."""
+    def __call__(self, stack: Stack, scheme: Scheme, *, observer: str | None = None) -> Plan:
+        """Return the plan of a scheme; the observer of activations is the study's own unless it is given."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,7 @@ class Bench:
     """What a recipe works with. No held-out point is among it.
 
     Attributes:
-        float_stack: the float networks that were quantized.
-        seeds: theirs.
+        seeds: the networks' seeds.
         learnt: the examples that they were trained on.
         loss: a key of `networks.gradients.LOSSES`.
         plan: makes plans.
@@ -45,7 +48,6 @@ class Bench:
         threads: networks that are repaired at once; no number depends on it.
     """
 
-    float_stack: Stack
     seeds: Sequence[int]
     learnt: Examples
     loss: str
@@ -54,6 +56,12 @@ class Bench:
     batch: int
     lr: float
     threads: int = 1
+
+    @property
+    def points(self) -> Tensor:
+        """The inputs of the training points, [in, points], or [models, in, points] where each network has its own."""
+        inputs = torch.tensor(self.learnt.inputs)  # a copy, since cached arrays can't be written to
+        return inputs[0] if len(inputs) == 1 else inputs
 
 
 Recipe = Callable[[Quantized, Bench, int], Quantized]

@@ -1,0 +1,73 @@
+"""Repair the quantized networks of a finished run by recipes: the command of its own."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from itertools import product
+
+from quantstudy.engine.executors import ThisProcess
+from quantstudy.engine.notices import Notify, log, once
+from quantstudy.engine.pipeline import Progress, do_cells, redo
+from quantstudy.engine.recovered import Unit, join_repaired, standing
+from quantstudy.engine.repairs import require_recoverable, units, widths, with_seconds
+from quantstudy.quantize.recover.names import PLAIN, RecipeName
+from quantstudy.quantize.scheme import Scheme
+from quantstudy.records.cells import drop_cells
+from quantstudy.records.files import locked
+from quantstudy.records.run import Run
+from quantstudy.records.store import write_manifest
+
+
+def recover(
+    run: Run,
+    scheme: Scheme,
+    recipes: Sequence[RecipeName],
+    activations: Sequence[str],
+    *,
+    executor: Executor | None = None,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Notify = log,
+) -> None:
+    """Repair the networks of a finished run by several recipes, add what is found to its records, judge and draw it.
+
+    The best recipe on the best activation is measured at other bit widths, too. What stands in the records already is
+    not done again; what was stopped goes on.
+
+    Args:
+        run: a finished run.
+        scheme: how they are quantized.
+        recipes: by what they are repaired.
+        activations: those of the study that are repaired.
+        executor: where cells run; this process if None.
+        progress: called with (stage, done, total).
+        notify: called with each line for the user.
+
+    Raises:
+        BadInput: see `repairs.require_recoverable`; nothing is written.
+        StudyFailure: the folder is in use, or the audit found a layer left in float.
+        OSError: disk full, read-only folder.
+    """
+    require_recoverable(run.config, scheme, recipes, activations)
+    executor, notify = executor or ThisProcess(), once(notify)
+    names = list(dict.fromkeys(map(str, recipes)))
+    with locked(run.folder, notify):
+        _repair(run, product(activations, [str(scheme)], [PLAIN, *names]), executor, progress, notify)
+        from quantstudy.judge.recover import chosen
+
+        best = chosen(run.recovered(), str(scheme), activations, names, run.config.ranked)
+        if best is not None:
+            activation, recipe = best
+            beside = product([activation], map(str, widths(scheme)), (PLAIN, recipe))
+            _repair(run, beside, executor, progress, notify)
+        redo(run, progress=progress, executor=executor)
+        drop_cells(run.folder)
+
+
+def _repair(run: Run, wanted: Iterable[Unit], executor: Executor, progress: Progress, notify: Notify) -> None:
+    """Do what of these repairs does not stand in the records yet, and add it to them."""
+    there = standing(run)
+    missing = list(units(run, (unit for unit in wanted if unit not in there)))
+    if not missing:
+        return
+    do_cells("recover", [(run.config, unit) for unit in missing], run, executor, progress, notify)
+    digests = join_repaired(run, missing)
+    write_manifest(run, with_seconds(run.manifest(), missing, digests))

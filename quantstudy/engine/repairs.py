@@ -1,0 +1,102 @@
+"""Which quantized networks are repaired, and by what. Loads no torch."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.cells import Cell, repair_cells
+from quantstudy.engine.recovered import Unit
+from quantstudy.errors import BadInput
+from quantstudy.quantize.recover.names import PLAIN, RecipeName, needs_kernel, parse_recipe, require_repairable
+from quantstudy.quantize.scheme import IntFormat, Scheme
+from quantstudy.records.run import Run
+
+WIDTHS = tuple(range(2, 9))
+"""The bit widths at which the best recipe is measured, too, to find out from how many bits on it is enough."""
+
+DEFAULT = parse_recipe("polish")
+"""What a study repairs its best activation by: no training, less than a second a network."""
+
+
+def repairs_of(run: Run) -> list[Unit]:
+    """Return what a study repairs by itself: the best activation at the focus scheme; nothing in a quick one.
+
+    Nor anything where the recipe needs a kernel that the activation has not.
+    """
+    from quantstudy.engine.collect import best_at_focus
+
+    if run.config.quick:
+        return []
+    best = best_at_focus(run)
+    if best is None or lacking(run.config, DEFAULT, best):
+        return []
+    return [(best, run.config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
+
+
+def units(run: Run, wanted: Iterable[Unit]) -> Iterator[Cell]:
+    """Yield the cells of repairs, those of one repair one after the other."""
+    for activation, scheme, recipe in wanted:
+        yield from repair_cells(run.config, activation, scheme, recipe, run.looks)
+
+
+def widths(scheme: Scheme) -> list[Scheme]:
+    """Return the schemes that differ from one in how many bits there are; without integers none.
+
+    Where weights and activations have equally many, both change, else the weights do, or what else is quantized.
+
+    >>> from quantstudy.quantize.scheme import parse_scheme
+    >>> [str(one) for one in widths(parse_scheme("w4a4"))][:2], [str(one) for one in widths(parse_scheme("w4a8"))][:2]
+    (['w2a2', 'w3a3'], ['w2a8', 'w3a8'])
+    """
+    weights, activations = scheme.weights, scheme.activations
+    if not isinstance(activations if weights is None else weights, IntFormat):
+        return []
+    found = []
+    for form in map(IntFormat, WIDTHS):
+        both = activations if scheme.dynamic or weights not in (None, activations) else form
+        found.append(replace(scheme, weights=weights and form, activations=activations and both))
+    return found
+
+
+def require_recoverable(
+    config: StudyConfig, scheme: Scheme, recipes: Sequence[RecipeName], activations: Sequence[str]
+) -> None:
+    """Check that recipes can repair the networks of some of a study's activations, quantized by a scheme.
+
+    Raises:
+        BadInput: an activation is not one of the study's or has no kernel where a recipe needs one, or a recipe can't
+            repair what is so quantized.
+    """
+    for name in activations:
+        if name not in config.activations:
+            raise BadInput("activations", name, f"those of the run: {', '.join(config.activations)}")
+    for recipe in recipes:
+        require_repairable(recipe, scheme, config.placement)
+        for name in activations:
+            if lacking(config, recipe, name):
+                raise BadInput("recipes", str(recipe), f"{name} has no kernel, which {needs_kernel(recipe)} needs")
+
+
+def lacking(config: StudyConfig, recipe: RecipeName, activation: str) -> bool:
+    """Whether a recipe needs a kernel that an activation has not."""
+    return bool(needs_kernel(recipe)) and parse_activation(activation).kernel is None
+
+
+def with_seconds(manifest: Mapping[str, Any], done: Iterable[Cell], digests: Mapping[str, str]) -> dict[str, Any]:
+    """Return a manifest that also knows the records of repairs and how long they took.
+
+    `recover_seconds` is scheme → recipe → activation → seconds a network, of the cells that are known.
+    """
+    spent: dict[Unit, list[float]] = {}
+    for unit in done:
+        seconds = manifest["cells"].get(unit.key, {}).get("seconds")
+        if seconds is not None:
+            total = spent.setdefault((unit.scheme, unit.recipe, unit.activation), [0.0, 0.0])
+            total[0], total[1] = total[0] + seconds, total[1] + len(unit.seeds)
+    known = {scheme: {**recipes} for scheme, recipes in manifest.get("recover_seconds", {}).items()}
+    for (scheme, recipe, activation), (seconds, networks) in spent.items():
+        own = known.setdefault(scheme, {})
+        own[recipe] = {**own.get(recipe, {}), activation: round(seconds / networks, 3)}
+    return {**manifest, "files": {**manifest["files"], **digests}, "recover_seconds": known}
