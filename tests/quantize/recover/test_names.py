@@ -1,0 +1,92 @@
+"""The names of recipes: what is one, how it prints, and what is said of all others."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quantstudy.errors import BadInput
+from quantstudy.quantize.recover.names import (
+    PARTS,
+    RecipeName,
+    Step,
+    needs_kernel,
+    parse_recipe,
+    parse_recipes,
+    require_repairable,
+)
+from quantstudy.quantize.scheme import parse_scheme
+
+NAMES = list(PARTS)
+
+
+@given(st.lists(st.sampled_from(NAMES), unique=True), st.integers(1, 900))
+def test_every_recipe_prints_as_it_is_read(chosen: list[str], number: int) -> None:
+    steps = tuple(Step(n, number if PARTS[n].counts else 0) for n in sorted(chosen, key=NAMES.index))
+    assert parse_recipe(str(RecipeName(steps))) == RecipeName(steps)
+
+
+def test_nothing_is_plain() -> None:
+    assert parse_recipe("plain") == RecipeName(())
+    assert str(RecipeName(())) == "plain"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "allowed"),
+        ("polsh", "did you mean polish"),
+        ("polish+qat", "in this order: equalize, mse_ranges, bias_correction"),
+        ("polish+polish", "once each"),
+        ("polish+plain", "allowed"),
+        ("qat@", "from 1 to 100000"),
+        ("qat@0", "from 1 to 100000"),
+        ("qat@-3", "from 1 to 100000"),
+        ("qat@1e3", "from 1 to 100000"),
+        ("qat@100001", "from 1 to 100000"),
+        ("equalize@2", "takes no number"),
+    ],
+)
+def test_others_are_refused_with_what_is_allowed(text: str, said: str) -> None:
+    with pytest.raises(BadInput, match="^recipes: ") as caught:
+        parse_recipe(text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_lists_hold_each_recipe_once() -> None:
+    found = parse_recipes("polish, qat+polish,polish,plain")
+    assert [str(one) for one in found] == ["polish", "qat+polish", "plain"]
+
+
+def test_training_steps_are_those_of_the_parts_that_train() -> None:
+    found = {text: parse_recipe(text).training_steps(3000) for text in ("plain", "polish@50", "qat", "equalize+qat@7")}
+    assert found == {"plain": 0, "polish@50": 0, "qat": 3000, "equalize+qat@7": 7}
+
+
+def test_the_first_part_that_needs_a_kernel() -> None:
+    assert [needs_kernel(parse_recipe(text)) for text in ("plain", "equalize+mse_ranges", "equalize+qat+polish")] == [
+        "",
+        "",
+        "qat",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "scheme", "placement", "said"),
+    [
+        ("equalize", "a4", "post", "equalize changes weights, and a4 leaves them float"),
+        ("qat", "w4a4", "both", "qat goes with placement post, and this is both"),
+    ],
+)
+def test_what_a_recipe_cannot_repair(recipe: str, scheme: str, placement: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "scheme", "placement"),
+    [("plain", "a4", "pre"), ("polish", "a4", "both"), ("qat+polish", "w4a8dyn", "post"), ("qat", "w4", "pre")],
+)
+def test_what_it_can(recipe: str, scheme: str, placement: str) -> None:
+    require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement)
