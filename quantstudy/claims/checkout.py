@@ -29,7 +29,7 @@ CLAIMS = (
 )
 """The claims in the article's order; one that needs others' tables stands after them."""
 
-BESIDE = ("bound_doses", "noise_floor")
+BESIDE = ("bound_doses", "bound_repairs", "noise_floor")
 """What is measured beside the article's claims, for what they rest on; nothing is claimed."""
 
 NAMES = (*CLAIMS, *BESIDE)

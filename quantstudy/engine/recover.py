@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from itertools import product
 
 from quantstudy.engine.executors import ThisProcess
@@ -9,6 +10,7 @@ from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress, do_cells, redo
 from quantstudy.engine.recovered import Unit, join_repaired, standing
 from quantstudy.engine.repairs import require_recoverable, units, widths, with_seconds
+from quantstudy.errors import StudyFailure
 from quantstudy.quantize.recover.names import PLAIN, RecipeName
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.cells import drop_cells
@@ -51,15 +53,31 @@ def recover(
     names = list(dict.fromkeys(map(str, recipes)))
     with locked(run.folder, notify):
         _repair(run, product(activations, [str(scheme)], [PLAIN, *names]), executor, progress, notify)
-        from quantstudy.judge.recover import chosen
-
-        best = chosen(run.recovered(), str(scheme), activations, names, run.config.ranked)
+        best = best_repair(run, str(scheme))
         if best is not None:
             activation, recipe = best
             beside = product([activation], map(str, widths(scheme)), (PLAIN, recipe))
             _repair(run, beside, executor, progress, notify)
         redo(run, progress=progress, executor=executor)
         drop_cells(run.folder)
+
+
+def best_repair(run: Run, scheme: str) -> tuple[str, str] | None:
+    """Return the activation that is best after repair and its recipe, as the verdict chooses them.
+
+    None where nothing is better than `plain`.
+    """
+    from quantstudy.judge.repaired import Repaired
+
+    config, table = run.config, run.recovered()
+    if table is None:
+        return None
+    found = Repaired.of(table, config.activations, config.seeds, config.ranked)
+    not_learned: list[str] = []
+    with suppress(StudyFailure):  # it may not have been judged yet, or anew
+        not_learned = list(run.verdict()["not_learned"])
+    activation, recipe = found.chosen(scheme, not_learned).pair
+    return (activation, recipe) if recipe != PLAIN else None
 
 
 def _repair(run: Run, wanted: Iterable[Unit], executor: Executor, progress: Progress, notify: Notify) -> None:

@@ -47,7 +47,7 @@ def test_nothing_is_plain() -> None:
     ],
 )
 def test_others_are_refused_with_what_is_allowed(text: str, said: str) -> None:
-    with pytest.raises(BadInput, match="^recipes: ") as caught:
+    with pytest.raises(BadInput, match=r"^recipes: ") as caught:
         parse_recipe(text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
