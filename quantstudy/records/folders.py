@@ -22,6 +22,7 @@ VARIATIONS = tuple(question.name for question in QUESTIONS)
 RECORDS = (
     *("masks.npz", "labels.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
+    "recover.parquet",
 )
 """Files that figures and verdicts are made from; the manifest holds their digests."""
 
@@ -30,7 +31,7 @@ OURS = (
     *("multiverse.json", "multiverse.parquet"),
 )
 
-OUR_FOLDERS = {"weights": ".safetensors", "figures": ".png", "cells": ""}
+OUR_FOLDERS = {"weights": ".safetensors", "recover": ".safetensors", "figures": ".png", "cells": ""}
 """Folders inside the run folder, and the suffix of the files that a run writes there."""
 
 
