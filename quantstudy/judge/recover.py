@@ -111,9 +111,9 @@ def _cliff(judge: Judge, scheme: str, chosen: Chosen) -> dict[str, Any] | None:
     """Return what the chosen recipe makes of the chosen activation at every width at which that was measured.
 
     None with fewer than two of them, or where no recipe was chosen. `{"activation", "recipe", "curve": [{"bits",
-    "scheme", "plain": P, "repaired": P}], "from_bits", "stability", "plain_from_bits"}`, P with the keys POINT of a row; `from_bits` is
-    the fewest from which on, at all wider ones that were measured too, it is deployable, None if it is not at the
-    widest; `stability` is the share of the halves of the seeds that have the same.
+    "scheme", "plain": P, "repaired": P}], "from_bits", "stability", "plain_from_bits"}`, P with the keys POINT of a
+    row; `from_bits` is the fewest from which on, at all wider ones that were measured too, it is deployable, None if it
+    is not at the widest; `stability` is the share of the halves of the seeds that have the same.
     """
     found = judge.found.widths(scheme, chosen.pair)
     if len(found) < 2:
