@@ -42,24 +42,21 @@ def recipes_of(entry: Entry) -> list[str]:
 def what(recipe: str) -> str:
     """Return what a recipe does, part by part.
 
-    >>> what("equalize+qat@9000").partition(", then ")[2]
-    'trains on with rounding in the forward pass, scales learned (9,000 training steps)'
+    >>> what("qat@9000+polish").partition(", then ")[0]
+    'trains on with rounding in the forward pass, scales learned'
     """
-    return ", then ".join(
-        PARTS[step.name].what + (f" ({step.number:,} {PARTS[step.name].counts})" if step.number else "")
-        for step in parse_recipe(recipe).steps
-    )
+    return ", then ".join(PARTS[step.name].what for step in parse_recipe(recipe).steps)
 
 
 def training(steps: int | None) -> str:
     """Return how much training a recipe takes, to stand behind what it does.
 
     >>> training(0), training(9000), training(None)
-    (', without training', ', in 9,000 training steps', '')
+    (', without training', ', 9,000 training steps in all', '')
     """
     if steps is None:
         return ""
-    return f", in {steps:,} training steps" if steps else ", without training"
+    return f", {steps:,} training steps in all" if steps else ", without training"
 
 
 def line(verdict: Mapping[str, Any]) -> str:
@@ -108,6 +105,15 @@ def tail(scheme: str, verdict: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (change, order(entry))))
 
 
+def _choice(entry: Entry) -> str:
+    """Return whether it is open that what was chosen is the best; empty if it is not, and with one seed."""
+    chosen = entry["chosen"]
+    if chosen["stability"] is None or is_fact(chosen["stability"]):
+        return ""
+    what_is = chosen["activation"] if chosen["recipe"] == PLAIN else f"{chosen['activation']} with {chosen['recipe']}"
+    return f"That {what_is} is the best of all is open: it is {in_halves(chosen['stability'])}."
+
+
 def order(entry: Entry) -> str:
     """Return whether another activation is best once all are repaired; empty with one activation or one seed."""
     found = entry["order"]
@@ -143,7 +149,7 @@ def notes(verdict: Mapping[str, Any]) -> list[str]:
         "are those of the other half: no choice flatters them, and losses without repair differ a little from those of "
         "the rankings.",
     ]
-    return [*said, *filter(None, [line(verdict), order(found[1])])]
+    return [*said, *filter(None, [line(verdict), _choice(found[1]), order(found[1])])]
 
 
 def _change(plain: Mapping[str, Any], row: Mapping[str, Any], unit: Unit, of: str = "") -> str:
@@ -151,7 +157,7 @@ def _change(plain: Mapping[str, Any], row: Mapping[str, Any], unit: Unit, of: st
     ends = "" if row["drop_low"] is None else f" {unit.ends(row['drop_low'], row['drop_high'])}"
     verb = "goes" if not row["differs"] else "falls" if row["won"] > 0 else "rises"
     sure = {"low": row["won_low"], "high": row["won_high"], "stability": row["won_stability"]}
-    doubt = "" if row["won_low"] is None else certainty({**row, **sure})
+    doubt = ", too few networks to tell" if row["won_low"] is None else certainty({**row, **sure})
     whose = f"the mean loss of {of}" if of else "its mean loss"
     amount = f"from {unit.bare(plain['drop'])} to {unit.difference(row['drop'])}{ends}"
     return f"{whose} on half of the held-out points {verb} {amount}{doubt}"

@@ -18,33 +18,9 @@ from quantstudy.judge.statistics.bootstrap import paired_p
 from quantstudy.judge.statistics.halves import halves
 from quantstudy.judge.statistics.paired import mean_interval
 from tests.judge.limits import asked
-from tests.judge.tables import NAMES, categorical
+from tests.judge.tables import FULL, NAMES, Drops, categorical, repaired
 
 NAN = float("nan")
-FULL = 0.99
-Drops = dict[tuple[str, str, str], Any]
-"""(activation, scheme, recipe) → drop of every seed."""
-
-
-def recorded(drops: Drops, even: Drops | None = None, steps: Drops | None = None, **more: Drops) -> pd.DataFrame:
-    """Records whose drops on the odd half are `drops`, on the even half `even` or the same; all points are not read."""
-    rows = []
-    for key, values in drops.items():
-        for seed, drop in enumerate(np.asarray(values, dtype=float)):
-            other = drop if even is None or key not in even else float(even[key][seed])
-            measured = {
-                "heldout_accuracy_quantized": 0.123,
-                "heldout_accuracy_drop": 0.9,
-                "heldout_accuracy_quantized_even": FULL - other,
-                "heldout_accuracy_quantized_odd": FULL - drop,
-                "heldout_accuracy_drop_even": other,
-                "heldout_accuracy_drop_odd": drop,
-                "steps": (steps or {}).get(key, 0),
-            }
-            measured |= {metric: table[key][seed] for metric, table in more.items() if key in table}
-            rows += [(*key, seed, metric, value) for metric, value in measured.items()]
-    columns = ["activation", "scheme", "recipe", "seed", "metric", "value"]
-    return categorical(pd.DataFrame(rows, columns=columns))
 
 
 def judged(frame: pd.DataFrame, seeds: int, names: Any = NAMES, focus: str = "w4a4", **options: Any) -> dict[str, Any]:
@@ -89,7 +65,7 @@ MEANS = {
 @pytest.mark.parametrize("seeds", [2, 7, 16])
 def test_rows_against_loops(seeds: int) -> None:
     drops, steps = noisy(MEANS, seeds), {key: 3000 * ("qat" in key[2]) for key in MEANS}
-    entry = judged(recorded(drops, noisy(MEANS, seeds + 1), steps), seeds)["w4a4"]
+    entry = judged(repaired(drops, noisy(MEANS, seeds + 1), steps), seeds)["w4a4"]
     assert [(row["activation"], row["recipe"]) for row in entry["rows"]] == [
         (name, recipe) for name, _, recipe in MEANS
     ]
@@ -128,7 +104,7 @@ def test_the_even_half_chooses_and_the_odd_half_judges() -> None:
     seeds = 16
     even = {key: np.full(seeds, mean) for key, mean in MEANS.items()}
     odd = {key: np.full(seeds, 0.3 - mean) + 0.001 * np.arange(seeds) for key, mean in MEANS.items()}
-    entry = judged(recorded(odd, even), seeds)["w4a4"]
+    entry = judged(repaired(odd, even), seeds)["w4a4"]
     assert entry["chosen"] == {
         "recipes": {"relu": "qat+polish", "silu": "qat+polish", "hardgelu": "polish"},
         "activation": "silu",
@@ -152,7 +128,7 @@ def test_the_even_half_chooses_and_the_odd_half_judges() -> None:
 def test_the_order_is_tested_together() -> None:
     seeds, names = 16, ("relu", "silu", "hardgelu")
     drops = noisy(MEANS, seeds)
-    order = judged(recorded(drops), seeds)["w4a4"]["order"]
+    order = judged(repaired(drops), seeds)["w4a4"]["order"]
     recipes = {"relu": "qat+polish", "silu": "qat+polish", "hardgelu": "polish"}
     raw: dict[tuple[str, str], float] = {}
     for way, best in (("plain", "hardgelu"), ("repaired", "silu")):
@@ -177,7 +153,7 @@ def test_the_order_is_tested_together() -> None:
 
 def test_one_seed_has_no_intervals_and_deploys_nothing() -> None:
     drops = {key: np.array([0.0]) for key in MEANS}
-    entry = judged(recorded(drops), 1, limits=asked(assurance=0.01))["w4a4"]
+    entry = judged(repaired(drops), 1, limits=asked(assurance=0.01))["w4a4"]
     for row in entry["rows"]:
         assert (row["pass_share"], row["deployable"], row["stability"], row["drop_bound"]) == (1.0, False, None, None)
         assert (row["drop"], row["drop_low"], row["drop_high"]) == (0.0, None, None)
@@ -192,7 +168,7 @@ def test_networks_that_failed_are_counted_and_do_not_pass() -> None:
     drops = {key: np.full(seeds, 0.01) + 0.0001 * np.arange(seeds) for key in MEANS}
     drops["relu", "w4a4", "polish"][3] = NAN
     drops["silu", "w4a4", "polish"][:] = NAN
-    entry = judged(recorded(drops), seeds, limits=asked(assurance=0.8))["w4a4"]
+    entry = judged(repaired(drops), seeds, limits=asked(assurance=0.8))["w4a4"]
     row = row_of(entry, "relu", "polish")
     kept = np.delete(np.arange(seeds), 3)
     assert row["drop"] == pytest.approx(np.mean(0.01 + 0.0001 * kept))
@@ -208,7 +184,7 @@ def test_networks_that_failed_are_counted_and_do_not_pass() -> None:
 
 def test_where_all_failed_nothing_is_compared() -> None:
     drops = {key: np.full(8, NAN) for key in MEANS}
-    entry = judged(recorded(drops), 8)["w4a4"]
+    entry = judged(repaired(drops), 8)["w4a4"]
     assert entry["order"] is None
     assert {row["drop"] for row in entry["rows"]} == {None}
     assert entry["chosen"]["activation"] == "relu"
@@ -218,7 +194,7 @@ def test_where_all_failed_nothing_is_compared() -> None:
 def test_ties_go_to_plain_and_to_the_first_activation() -> None:
     drops = {key: np.full(8, 0.1) for key in MEANS}
     drops |= {("relu", "w8a8", recipe): np.zeros(8) for recipe in ("plain", "polish")}
-    entry = judged(recorded(drops), 8)["w4a4"]
+    entry = judged(repaired(drops), 8)["w4a4"]
     assert entry["chosen"] == {
         "recipes": dict.fromkeys(NAMES, "plain"), "activation": "relu", "recipe": "plain", "stability": 1.0
     }  # fmt: skip
@@ -231,8 +207,8 @@ def test_ties_go_to_plain_and_to_the_first_activation() -> None:
 
 def test_one_activation_has_no_order_and_plain_alone_is_no_repair() -> None:
     drops = {("relu", "w4a4", "plain"): [0.2] * 8, ("silu", "w4a4", "plain"): [0.1] * 8}
-    assert judged(recorded(drops), 8) == {}
-    entry = judged(recorded(drops | {("relu", "w4a4", "polish"): [0.15] * 8}), 8)["w4a4"]
+    assert judged(repaired(drops), 8) == {}
+    entry = judged(repaired(drops | {("relu", "w4a4", "polish"): [0.15] * 8}), 8)["w4a4"]
     assert entry["order"] is None
     assert [(row["activation"], row["recipe"]) for row in entry["rows"]] == [("relu", "plain"), ("relu", "polish")]
     assert entry["chosen"]["activation"] == "relu"
@@ -240,7 +216,7 @@ def test_one_activation_has_no_order_and_plain_alone_is_no_repair() -> None:
 
 def test_what_has_not_learned_is_neither_deployable_nor_chosen() -> None:
     drops = {key: np.full(16, 0.01 if key[0] == "silu" else 0.015) for key in MEANS}
-    frame = recorded(drops)
+    frame = repaired(drops)
     entry = judged(frame, 16, not_learned=["silu"])["w4a4"]
     assert [row["deployable"] for row in entry["rows"]] == [True] * 3 + [False] * 3 + [True] * 2
     assert not row_of(entry, "silu", "polish")["learned"]
@@ -256,7 +232,7 @@ def test_backends_that_differ_forbid_unless_torchao_ran_the_repaired_networks() 
     apart = {"w4a4": {"relu": {"share": 0.1, "at": "w4"}}}
     equal: Drops = {keys[1]: np.ones(16), keys[2]: np.append(np.ones(15), 0.0), keys[3]: np.ones(16)}
     flips: Drops = {keys[1]: np.append(np.zeros(15), 1.6), keys[2]: np.zeros(16), keys[3]: np.append(np.zeros(15), 1.7)}
-    frame = recorded(drops, weights_equal=equal, torchao_flips=flips)
+    frame = repaired(drops, weights_equal=equal, torchao_flips=flips)
     rows = judged(frame, 16, ("relu",), differences=apart, points=100)["w4a4"]["rows"]
     assert [row["torchao"] for row in rows] == [
         None,
@@ -270,7 +246,7 @@ def test_backends_that_differ_forbid_unless_torchao_ran_the_repaired_networks() 
 
 def test_a_network_that_is_too_bad_forbids() -> None:
     drops: Drops = {("relu", "w4a4", recipe): np.append(np.full(15, 0.01), 0.3) for recipe in ("plain", "polish")}
-    ways = {floor: judged(recorded(drops), 16, limits=asked(min_accuracy=floor))["w4a4"] for floor in (0.0, 0.7)}
+    ways = {floor: judged(repaired(drops), 16, limits=asked(min_accuracy=floor))["w4a4"] for floor in (0.0, 0.7)}
     assert [entry["rows"][1]["deployable"] for entry in ways.values()] == [True, False]
 
 
@@ -287,7 +263,7 @@ def cliff_table(seeds: int, spread: float = 0.001) -> Drops:
 def test_the_cliff_after_repair(seeds: int) -> None:
     drops = cliff_table(seeds)
     more: Drops = {("relu", "w4a4", "qat"): np.full(seeds, 0.2)}
-    section = judged(recorded(more | drops), seeds)
+    section = judged(repaired(more | drops), seeds)
     assert list(section) == ["w4a4"]  # all other schemes stand in its cliff
     cliff = section["w4a4"]["cliff"]
     assert (cliff["activation"], cliff["recipe"]) == ("relu", "polish")
@@ -317,7 +293,7 @@ def test_a_width_that_fails_between_others_pushes_the_cliff_up_and_halves_are_co
         ("relu", f"w{bits}a8", recipe): np.where(np.arange(seeds) < losing[bits], 0.1, 0.01)
         for bits, recipe in product(widths, ("plain", "polish"))
     }
-    frame = recorded(drops, {key: np.full(seeds, 0.1 if key[2] == "plain" else 0.05) for key in drops})
+    frame = repaired(drops, {key: np.full(seeds, 0.1 if key[2] == "plain" else 0.05) for key in drops})
     (cliff,) = [entry["cliff"] for entry in judged(frame, seeds, focus="w4a8", limits=asked(assurance=0.65)).values()]
     assert [point["scheme"] for point in cliff["curve"]] == ["w4a8", "w6a8", "w8a8"]
     assert beta_low(12, 16) < 0.65
@@ -335,13 +311,13 @@ def test_schemes_of_other_kinds_stand_apart_and_the_focus_comes_first() -> None:
         for scheme, recipe in product(("f8", "w3", "w4", "w4a4", "w8a8"), ("plain", "polish", "qat"))
     }
     drops |= {("silu", "w3", recipe): np.full(8, 0.1) for recipe in ("plain", "polish")}
-    section = judged(recorded(drops), 8)
+    section = judged(repaired(drops), 8)
     assert list(section) == ["w4a4", "w3", "f8", "w4", "w8a8"]  # qat stands in no cliff: so none is left out
     cliffs = {scheme: entry["cliff"] for scheme, entry in section.items()}
     assert cliffs["f8"] is None
     assert [point["scheme"] for point in cliffs["w4"]["curve"]] == ["w3", "w4"]
     assert [point["scheme"] for point in cliffs["w4a4"]["curve"]] == ["w4a4", "w8a8"]
-    assert next(iter(judged(recorded(drops), 8, focus="w2a2"))) == "w3"
+    assert next(iter(judged(repaired(drops), 8, focus="w2a2"))) == "w3"
 
 
 def test_decibels_may_exceed_one_and_looking_often_needs_more_networks() -> None:
@@ -371,12 +347,12 @@ def test_decibels_may_exceed_one_and_looking_often_needs_more_networks() -> None
 
 
 def test_the_choice_is_open_to_whoever_measures_on() -> None:
-    found = Repaired.of(recorded(noisy(MEANS, 8)), NAMES, 8, RANKED["classes"])
+    found = Repaired.of(repaired(noisy(MEANS, 8)), NAMES, 8, RANKED["classes"])
     assert found.chosen("w4a4").pair == ("silu", "qat+polish")
     assert found.chosen("w4a4", ["silu"]).pair == ("relu", "qat+polish")
 
 
 def test_a_value_that_is_recorded_twice_is_refused() -> None:
-    frame = recorded({("relu", "w4a4", recipe): [0.1, 0.1] for recipe in ("plain", "polish")})
+    frame = repaired({("relu", "w4a4", recipe): [0.1, 0.1] for recipe in ("plain", "polish")})
     with pytest.raises(ValueError, match="duplicate"):
         judged(pd.concat([frame, frame]), 2)

@@ -428,6 +428,8 @@ def make_run(tmp_path: Path) -> Callable[..., SyntheticRun]:
         run = pickle.loads(_built(**settings))
         if "recover" in run.tables:
             (tmp_path / "recover.parquet").touch()  # which figures a run has goes by its files
+        else:
+            (tmp_path / "recover.parquet").unlink(missing_ok=True)
         return replace(run, folder=tmp_path)
 
     return make

@@ -29,23 +29,30 @@ def title(verdict: Mapping[str, Any]) -> str:
         return f"How much of the loss does a repair win back at {scheme}? No value was recorded"
     of_it = f"of the {unit.difference(plain['drop'])} that {name} loses at {scheme}"
     if recipe == PLAIN:
-        return f"{listing(recipes_of(entry), 'or').capitalize()} wins nothing back {of_it}"
+        return f"Nothing {of_it} is won back by {listing(recipes_of(entry), 'or')}"
     won = unit.bare(row["won"]) if row["won"] is not None else "an unknown part"
     if verdict["seeds"] == 1:
         return f"One seed: {recipe} wins back {won} {of_it}"
-    if not row["differs"]:
-        return f"{recipe} is not shown to win back anything {of_it}"
-    return f"{recipe} wins back {won} {of_it}; {_enough(entry, row, verdict)}"
+    if row["differs"] and row["won"] < 0:
+        return f"{recipe} makes it worse: {name} loses {unit.difference(-row['won'])} more with it at {scheme}"
+    return f"{recipe} {_wins(row, won)} {of_it}; {_enough(entry, row, verdict)}"
+
+
+def _wins(row: Mapping[str, Any], won: str) -> str:
+    if row["differs"]:
+        return f"wins back {won}"
+    perhaps = row["won_low"] is not None and row["won_low"] > 0
+    return f"may win back {won}" if perhaps else "is not shown to win back anything"
 
 
 def _enough(entry: Entry, row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     if row["deployable"]:
         return "that makes it deployable" if is_fact(row["stability"]) else "whether that makes it deployable is open"
-    if not row["learned"] or too_few(verdict):
-        return f"that takes {verdict['seeds_to_deploy']} seeds to be deployable" if row["learned"] else "not deployable"
+    if row["learned"] and too_few(verdict):
+        return f"to show it deployable takes {verdict['seeds_to_deploy']} seeds or more"
     cliff = entry["cliff"]
     if cliff and cliff["from_bits"] is not None:
-        return f"deployable from {cliff['from_bits']} bits on"
+        return f"deployable from {cliff['from_bits']} bits on{'' if is_fact(cliff['stability']) else ' (open)'}"
     return "that is not enough to deploy it"
 
 
@@ -69,12 +76,12 @@ def caption(verdict: Mapping[str, Any]) -> str:
         return ""
     _, entry = found
     steps = {row["recipe"]: row["steps"] for row in entry["rows"]}
-    told = [f"{recipe} {what(recipe)}{training(steps[recipe])}." for recipe in recipes_of(entry)]
-    chosen = entry["chosen"]
+    told = [f"«{recipe}» {what(recipe)}{training(steps[recipe])}." for recipe in recipes_of(entry)]
+    chosen, interval = entry["chosen"], "" if verdict["seeds"] == 1 else ", with its 95 % bootstrap interval"
     said = [
         *told,
         "Recipes and activations were chosen on one half of the held-out points, and all that is drawn is of the other "
-        f"half. {WON.capitalize()}: with repair minus without, paired by seed, with its 95 % bootstrap interval.",
+        f"half. {WON.capitalize()}: with repair minus without, paired by seed{interval}.",
         f"Chosen: {chosen['recipe']} on {chosen['activation']}.",
     ]
     missing = sum(row["missing"] for row in entry["rows"])
@@ -104,9 +111,11 @@ def won(row: Mapping[str, Any], unit: Unit) -> str:
     return "n/a" if math.isnan(three[0]) else unit.with_interval(three)
 
 
-def cliff_heading(cliff: Mapping[str, Any]) -> tuple[str, str]:
+def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any]) -> tuple[str, str]:
     """Return the heading of the panel over widths, and what stands beside it."""
     start = f"{cliff['activation']} at other widths"
+    if too_few(verdict):
+        return start, f"{plural(verdict['seeds'], 'seed')}: too few to call anything deployable"
     if cliff["from_bits"] is None:
         return start, f"with {cliff['recipe']} deployable at none of them"
     doubt = "" if is_fact(cliff["stability"]) else " (open)"
@@ -127,9 +136,9 @@ def beside(steps: int | None) -> str:
     """Return what stands beside a recipe: how much training it takes.
 
     >>> beside(0), beside(9000), beside(None)
-    ('without training', '9,000 training steps', '')
+    ('without training', '9,000 training steps in all', '')
     """
-    return training(steps).removeprefix(", ").removeprefix("in ")
+    return training(steps).removeprefix(", ")
 
 
 def passing(kind: str) -> str:

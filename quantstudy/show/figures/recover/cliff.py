@@ -44,7 +44,7 @@ def draw_cliff(page: Page, cliff: Mapping[str, Any], top: float, verdict: Mappin
         verdict: verdict.json.
         unit: of the measure that ranks.
     """
-    heading, beside = words.cliff_heading(cliff)
+    heading, beside = words.cliff_heading(cliff, verdict)
     page.heading(0.0, top + 0.1, heading, beside)
     heads = words.kinds(cliff["recipe"])
     left = max(text_width(head, SMALL) for head in (*map(words.passing, heads), words.axis(unit))) + 0.35
