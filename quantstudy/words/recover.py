@@ -1,7 +1,7 @@
 """What repairs give back, in words: what to do, what that is worth, and the tables of the page."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quantstudy.judge.facts import is_fact
@@ -48,6 +48,16 @@ def what(recipe: str) -> str:
     return ", then ".join(PARTS[step.name].what for step in parse_recipe(recipe).steps)
 
 
+def parts(recipes: Iterable[str]) -> str:
+    """Return what every part of some recipes does.
+
+    >>> parts(["polish", "mse_ranges+polish"]).partition("; ")[2]
+    '«mse_ranges» chooses the ranges whose rounding has the least squared error'
+    """
+    names = dict.fromkeys(step.name for recipe in recipes for step in parse_recipe(recipe).steps)
+    return "; ".join(f"«{name}» {PARTS[name].what}" for name in names)
+
+
 def training(steps: int | None) -> str:
     """Return how much training a recipe takes, to stand behind what it does.
 
@@ -86,10 +96,11 @@ def line(verdict: Mapping[str, Any]) -> str:
         )
     if plain["deployable"]:
         return (
-            f"Repairs at {scheme}: {name} is deployable without any; with {recipe}{training(row['steps'])} "
+            f"Repairs at {scheme}: {name} is deployable without any; with {recipe}{training(row['steps'])}, "
             f"{_change(plain, row, unit)}."
         )
-    do = f"What to do: repair {name} with {recipe}, which {what(recipe)}{training(row['steps'])}"
+    do = "Open: whether to" if not row["differs"] else "What to do:" if row["won"] > 0 else "What not to do:"
+    do = f"{do} repair {name} with {recipe}, which {what(recipe)}{training(row['steps'])}"
     return f"{do}: at {scheme} {_change(plain, row, unit)}; {_fate(row, verdict)}{_more(scheme, entry, verdict)}"
 
 
@@ -141,10 +152,9 @@ def notes(verdict: Mapping[str, Any]) -> list[str]:
     if found is None:
         return []
     tried = dict.fromkeys(recipe for entry in verdict["recover"].values() for recipe in recipes_of(entry))
-    told = [f"«{recipe}» {what(recipe)}" for recipe in tried]
     said = [
         "A repair changes a trained network, or how it is quantized, so that the quantized network loses less; it sees "
-        f"no held-out point. {'; '.join(told)}.",
+        f"no held-out point. {parts(tried)}.",
         "Which recipe and which activation to take was chosen on one half of the held-out points, and all numbers here "
         "are those of the other half: no choice flatters them, and losses without repair differ a little from those of "
         "the rankings.",

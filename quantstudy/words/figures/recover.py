@@ -8,13 +8,16 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.deployable import share, too_few
 from quantstudy.words.numbers import listing, plural, real
-from quantstudy.words.recover import Entry, chosen_rows, recipes_of, shown, training, what
+from quantstudy.words.recover import Entry, chosen_rows, parts, recipes_of, shown, training
 from quantstudy.words.units import Unit, unit_of
 
 PASS, WON = "pass", "won back"
 """The heads of the last columns."""
 
 UNMEASURED = "not measured"
+
+KINDS = ("without repair", "with repair")
+"""What both kinds of marks are called."""
 
 
 def title(verdict: Mapping[str, Any]) -> str:
@@ -75,11 +78,9 @@ def caption(verdict: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     _, entry = found
-    steps = {row["recipe"]: row["steps"] for row in entry["rows"]}
-    told = [f"«{recipe}» {what(recipe)}{training(steps[recipe])}." for recipe in recipes_of(entry)]
     chosen, interval = entry["chosen"], "" if verdict["seeds"] == 1 else ", with its 95 % bootstrap interval"
     said = [
-        *told,
+        f"{parts(recipes_of(entry))}.",
         "Recipes and activations were chosen on one half of the held-out points, and all that is drawn is of the other "
         f"half. {WON.capitalize()}: with repair minus without, paired by seed{interval}.",
         f"Chosen: {chosen['recipe']} on {chosen['activation']}.",
@@ -120,11 +121,6 @@ def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any]) -> tuple
         return start, f"with {cliff['recipe']} deployable at none of them"
     doubt = "" if is_fact(cliff["stability"]) else " (open)"
     return start, f"with {cliff['recipe']} deployable from {cliff['from_bits']} bits on{doubt}"
-
-
-def kinds(recipe: str = "repair") -> tuple[str, str]:
-    """Return what both kinds of marks are called."""
-    return "without repair", f"with {recipe}"
 
 
 def allowed(amount: str) -> str:

@@ -46,8 +46,7 @@ def draw_cliff(page: Page, cliff: Mapping[str, Any], top: float, verdict: Mappin
     """
     heading, beside = words.cliff_heading(cliff, verdict)
     page.heading(0.0, top + 0.1, heading, beside)
-    heads = words.kinds(cliff["recipe"])
-    left = max(text_width(head, SMALL) for head in (*map(words.passing, heads), words.axis(unit))) + 0.35
+    left = max(text_width(head, SMALL) for head in (*map(words.passing, words.KINDS), words.axis(unit))) + 0.35
     ax = page.axes(left, top + HEAD, BODY - left, PANEL)
     page.note(left - 0.45, top + HEAD + PANEL / 2, words.axis(unit), ha="right")
     bits = [point["bits"] for point in cliff["curve"]]
@@ -62,7 +61,7 @@ def draw_cliff(page: Page, cliff: Mapping[str, Any], top: float, verdict: Mappin
         + (BODY - left)
         * ax.transAxes.inverted().transform(ax.transData.transform([(width, 1.0) for width in bits]))[:, 0]
     )
-    for row, (way, head) in enumerate(zip(WAYS, heads, strict=True)):
+    for row, (way, head) in enumerate(zip(WAYS, words.KINDS, strict=True)):
         middle = top + HEAD + PANEL + TICKS + LINE * (row + 0.5)
         page.note(left - 0.35, middle, words.passing(head), ha="right", color=WAYS[way]["color"])
         for place, point in zip(places, cliff["curve"], strict=True):

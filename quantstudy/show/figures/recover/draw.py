@@ -1,6 +1,7 @@
 """Repairs: per recipe the loss of every network without it and with it; then the bit cliff of the chosen one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from quantstudy.show.canvas.page import BODY, Page, names_width, shortened, text
 from quantstudy.show.canvas.style import (
     ALLOWED,
     BARS,
+    BASE,
     BEST,
     DEPLOYABLE,
+    HEADING,
     INK,
     LEVELS,
     MUTED,
@@ -48,6 +51,41 @@ BEFORE, AFTER = 0.3, 0.7
 """Where in its row the networks of an activation stand without and with repair."""
 
 
+HEADS = words.WON, words.PASS
+"""Of the columns beside the plot."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all panels share.
+
+    Attributes:
+        width: of a panel, inches.
+        plot: of the part that is drawn, inches.
+        won: where the column of what was won back ends, inches from the panel's left.
+        limits: of the losses, in the unit that is shown.
+        allowed: the allowed loss, likewise.
+        unit: of the measure that ranks.
+        seeds: how many.
+    """
+
+    width: float
+    plot: float
+    won: float
+    limits: Pair
+    allowed: float
+    unit: Unit
+    seeds: int
+
+    @classmethod
+    def of(cls, drawn: list[Panel], width: float, unit: Unit, allowed: float, seeds: int) -> "Look":
+        """Return what panels of this width share."""
+        columns = zip(HEADS, *(told for panel in drawn for told in _told(panel, unit, seeds)), strict=True)
+        won, passed = (max(text_width(text, SMALL, "bold") for text in texts) for texts in columns)
+        limits, plot = _limits(drawn, unit, allowed), width - won - passed - 0.24
+        return cls(width, plot, plot + 0.12 + won, limits, unit.scale * allowed, unit, seeds)
+
+
 @styled
 def recover(run: "Run") -> Figure:
     """Draw what repairs win back at the focus scheme, or at the one that was measured.
@@ -70,18 +108,18 @@ def recover(run: "Run") -> Figure:
         words.reading(verdict),
         words.caption(verdict),
     )
-    kinds = zip((dash(MUTED), dash(BEST)), words.kinds(), strict=True)
+    kinds = zip((dash(MUTED), dash(BEST)), words.KINDS, strict=True)
     left = page.legend([*kinds, (swatch(ALLOWED), words.allowed(allowed_drop(run.config)))], 0.02, 0.15)
     page.note(left, 0.15, "deployable", color=DEPLOYABLE, weight="bold")
-    limits = _limits(drawn, unit, verdict["allowed_drop"])
     beside = max(map(len, lines), default=1)
     width = (BODY - labels - 0.12 - APART * (beside - 1)) / beside
+    look = Look.of(drawn, width, unit, verdict["allowed_drop"], run.config.seeds)
     for row, line in enumerate(lines):
         top = LEGEND + height * row
         page.names(names, labels, top + HEAD, ROW)
         for column, panel in enumerate(line):
             place = (labels + 0.12 + (width + APART) * column, top)
-            _panel(page, panel, place, width, limits, unit, verdict["allowed_drop"], run.config.seeds)
+            _panel(page, panel, place, look)
     if entry["cliff"]:
         draw_cliff(page, entry["cliff"], LEGEND + height * len(lines), verdict, unit)
     return page.figure
@@ -93,32 +131,30 @@ def _limits(drawn: list[Panel], unit: Unit, allowed: float) -> Pair:
     return padded([unit.scale * value for value in (*every, *ends, 0.0, 1.5 * allowed)], 0.03, least=0.5)
 
 
-def _panel(
-    page: Page, panel: Panel, place: Pair, width: float, limits: Pair, unit: Unit, allowed: float, seeds: int
-) -> None:
-    left, top = place
-    told = [(words.won(pair[1], unit), words.passes(*pair, seeds)) if pair else ("", "") for pair in panel.rows]
-    columns = [
-        max(text_width(text, SMALL, "bold") for text in texts)
-        for texts in zip(*told, (words.WON, words.PASS), strict=True)
-    ]
-    plot = width - sum(columns) - 0.24
+def _told(panel: Panel, unit: Unit, seeds: int) -> list[tuple[str, str]]:
+    return [(words.won(pair[1], unit), words.passes(*pair, seeds)) if pair else ("", "") for pair in panel.rows]
+
+
+def _panel(page: Page, panel: Panel, place: Pair, look: Look) -> None:
+    (left, top), told = place, _told(panel, look.unit, look.seeds)
     beside = words.beside(next((pair[1]["steps"] for pair in panel.rows if pair), None))
-    page.heading(left, top + 0.1, shortened(panel.recipe, width - 1.6, "bold"), beside)
-    ends = left + width - columns[1] - 0.12, left + width
-    for end, head in zip(ends, (words.WON, words.PASS), strict=True):
+    room = (look.width - text_width(beside) - 0.25) * BASE / HEADING
+    page.heading(left, top + 0.1, shortened(panel.recipe, room, "bold"), beside)
+    ends = left + look.won, left + look.width
+    for end, head in zip(ends, HEADS, strict=True):
         page.note(end, top + HEAD - 0.12, head, ha="right")
-    ax = page.rows((left, top + HEAD), (plot, ROW * len(told)), (len(told), 0.0), 0.55, words.axis(unit), limits)
-    ax.axvspan(limits[0], unit.scale * allowed, color=ALLOWED, linewidth=0, zorder=0)
-    ax.axvline(unit.scale * allowed, color=LEVELS, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+    size = look.plot, ROW * len(told)
+    ax = page.rows((left, top + HEAD), size, (len(told), 0.0), 0.55, words.axis(look.unit), look.limits)
+    ax.axvspan(look.limits[0], look.allowed, color=ALLOWED, linewidth=0, zorder=0)
+    ax.axvline(look.allowed, color=LEVELS, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
     for row, pair in enumerate(panel.rows):
         if row:
-            page.rule(top + HEAD + ROW * row, left, left + width, 0.5)
+            page.rule(top + HEAD + ROW * row, left, left + look.width, 0.5)
         if pair is None:
             write_in(ax, 0.5, row + 0.5, words.UNMEASURED, transform=ax.get_yaxis_transform(), color=MUTED)
             continue
-        _networks(ax, row, unit.scale * panel.plain[row], unit.scale * panel.repaired[row])
-        _means(ax, row, pair, unit)
+        _networks(ax, row, look.unit.scale * panel.plain[row], look.unit.scale * panel.repaired[row])
+        _means(ax, row, pair, look.unit)
         colour, weight = (DEPLOYABLE, "bold") if pair[1]["deployable"] else (INK, "normal")
         middle = top + HEAD + ROW * (row + 0.5)
         for end, text in zip(ends, told[row], strict=True):
