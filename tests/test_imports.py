@@ -36,9 +36,10 @@ ROOMS = (
 )
 """The rooms of `quantstudy/`, from the ground up: a room imports rooms before it in this list, none after it."""
 
-LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.scheme")
-"""What names of activations and schemes mean: without torch, so that the rooms above may read them before it is loaded.
-"""
+LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.scheme",
+          "quantstudy.quantize.recover.names")  # fmt: skip
+"""What names of activations, schemes and recipes mean: without torch, so that the rooms above may read them before it
+is loaded."""
 
 NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activations.beyond",
             "quantstudy.activations.imported", "quantstudy.activations.sameness", "quantstudy.activations.syntax",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quantstudy.records.run import Run
 
 FROM_RECORDS = ("ranges", "folds", "maps")
-FROM_VERDICT = ("verdict", "bit_cliff", "sensitivity", "cause")
+FROM_VERDICT = ("verdict", "bit_cliff", "recover", "sensitivity", "cause")
 """Figures that another process may draw, FROM_VERDICT after the verdict is written: none that needs seaborn, so that
 only one process loads it."""
 

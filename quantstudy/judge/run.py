@@ -8,6 +8,7 @@ from quantstudy.judge.deployable import Limits, limits_of
 from quantstudy.judge.learned import learned_in
 from quantstudy.judge.parity import Differences, backend_differences, measured_points
 from quantstudy.judge.placement import judge_placement
+from quantstudy.judge.recover import judge_recover
 from quantstudy.judge.sensitivity import judge_sensitivity
 from quantstudy.judge.verdict import judge
 from quantstudy.quantize.scheme import schemes_for
@@ -20,8 +21,8 @@ def judge_run(run: "Run") -> dict[str, Any]:
     """Return the verdict of a run as plain values that `json.dumps(..., allow_nan=False)` takes.
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
-    `bit_cliff` with `first_width`, and `cause` (see the function of each), and `multiverse`, if one was run of this
-    study (see `words.multiverse.short`).
+    `bit_cliff` with `first_width`, and `cause` (see the function of each), `recover`, if networks were repaired (see
+    `recover.judge_recover`), and `multiverse`, if one was run of this study (see `words.multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.
@@ -43,6 +44,12 @@ def judge_run(run: "Run") -> dict[str, Any]:
     )
     if not config.quick:
         verdict |= _beyond(run, limits, list(verdict["not_learned"]), differences)
+    recovered = run.recovered()
+    if recovered is not None:
+        verdict |= judge_recover(
+            *(recovered, names, config.seeds, limits, config.focus_scheme),
+            *(list(verdict["not_learned"]), differences, points),
+        )
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices

@@ -22,6 +22,7 @@ VARIATIONS = tuple(question.name for question in QUESTIONS)
 RECORDS = (
     *("masks.npz", "labels.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
+    "recover.parquet",
 )
 """Files that figures and verdicts are made from; the manifest holds their digests."""
 

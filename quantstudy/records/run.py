@@ -188,6 +188,11 @@ class Run:
         return self._table(f"{name}.parquet")
 
     @_kept
+    def recovered(self) -> "pd.DataFrame | None":
+        """Return recover.parquet, None if no network of the run was repaired."""
+        return self._table("recover.parquet") if (self.folder / "recover.parquet").exists() else None
+
+    @_kept
     def maps(self) -> "dict[str, NDArray[Any]]":
         """Return every array of maps.npz."""
         import numpy as np

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
+from quantstudy.words import recover
 from quantstudy.words.cause import with_sentences
 from quantstudy.words.deployable import in_halves, share, too_few
 from quantstudy.words.numbers import listing
@@ -32,26 +33,40 @@ def in_words(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, Any
         verdict: its numbers.
     """
     worded, not_learned = with_reasons(verdict, things_of(config).points), list(verdict["not_learned"])
+    for scheme in worded.get("recover", {}):
+        if scheme in worded["schemes"] and (repaired := recover.tail(scheme, verdict)):
+            reason = f"{worded['schemes'][scheme]['reason']} {marked(repaired, not_learned)}"
+            worded["schemes"][scheme] = {**worded["schemes"][scheme], "reason": reason}
     if "cause" in worded:
         worded["cause"] = with_sentences(worded["cause"], not_learned, unit_of(config))
     return worded | {"summary": [marked(line, not_learned) for line in summary(config, worded)]}
 
 
 def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
-    """Return the verdict in words: a line per bit width (first the study's `bits`), then what else was found.
+    """Return the verdict in words: a line per bit width (first the study's `bits`), what to do, what else was found.
+
+    Where there is no room for all of it, first what is said of layers is left out, then widths are.
 
     Args:
         config: the study.
         verdict: everything else that verdict.json holds.
     """
-    topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
-    rest = [line for about in topics if (line := about(config, verdict))]
+    topics = (_repairs, _bits, _certainty, _conditions, _choices, _layers, _cause)
     lines = [width_line(bits, verdict, things_of(config).points) for bits in config.bit_widths]
+    told = {about: line for about in topics if (line := about(config, verdict))}
+    if len(told) + min(len(lines), 2) > MOST_LINES:
+        told.pop(_layers, None)
+    rest = list(told.values())
     room = MOST_LINES - len(rest)
     if len(lines) > room:
         left = len(lines) - room + 1
         lines = [*lines[: room - 1], f"See verdict.json for {left} more widths."]
     return [*lines, *rest]
+
+
+def _repairs(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """What repairing the best one is worth."""
+    return recover.line(verdict)
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

@@ -36,6 +36,34 @@ def three(values: Any, least: float = 0.0) -> dict[str, Any]:
     )
 
 
+FULL = 0.99
+"""Accuracy of every network in float, where networks are repaired."""
+
+Drops = dict[tuple[str, str, str], Any]
+"""(activation, scheme, recipe) → drop of every seed."""
+
+
+def repaired(drops: Drops, even: Drops | None = None, steps: Drops | None = None, **more: Drops) -> pd.DataFrame:
+    """Records whose drops on the odd half are `drops`, on the even half `even` or the same; all points are not read."""
+    rows = []
+    for key, values in drops.items():
+        for seed, drop in enumerate(np.asarray(values, dtype=float)):
+            other = drop if even is None or key not in even else float(even[key][seed])
+            measured = {
+                "heldout_accuracy_quantized": 0.123,
+                "heldout_accuracy_drop": 0.9,
+                "heldout_accuracy_quantized_even": FULL - other,
+                "heldout_accuracy_quantized_odd": FULL - drop,
+                "heldout_accuracy_drop_even": other,
+                "heldout_accuracy_drop_odd": drop,
+                "steps": (steps or {}).get(key, 0),
+            }
+            measured |= {metric: table[key][seed] for metric, table in more.items() if key in table}
+            rows += [(*key, seed, metric, value) for metric, value in measured.items()]
+    columns = ["activation", "scheme", "recipe", "seed", "metric", "value"]
+    return categorical(pd.DataFrame(rows, columns=columns))
+
+
 def placement(seeds: int, accuracy: dict[Any, np.ndarray]) -> pd.DataFrame:
     rows = [
         (name, "w4a4", *setting, seed, metric, one)

@@ -11,7 +11,7 @@ import pytest
 from quantstudy.config.metrics import RANKED
 from quantstudy.config.study import StudyConfig
 from quantstudy.records.run import SUMMARIES, Run, reading_once
-from quantstudy.records.schemas import METRICS, rows, to_parquet
+from quantstudy.records.schemas import METRICS, RECOVER, rows, to_parquet
 from quantstudy.records.store import write_json
 from quantstudy.show.figures.ranges import draw as ranges
 from quantstudy.words.figures import fold_noise
@@ -88,6 +88,19 @@ def test_all_that_is_judged_and_drawn_is_among_the_summaries() -> None:
     needed |= {f"sqnr_db_{view}" for view in fold_noise.VIEWS}
     needed |= {f"{stem}_{end}" for stem in ("accuracy", "psnr") for end in ("float", "quantized", "drop")}
     assert needed == set(SUMMARIES)
+
+
+def test_repaired_networks_are_read_where_there_are_any(tmp_path: Path) -> None:
+    run = Run(tmp_path, STUDY)
+    assert run.recovered() is None
+    one: dict[str, Any] = {"activation": "relu", "scheme": "w4a4", "recipe": "qat+polish", "metric": "steps"}
+    table = rows(RECOVER, 2, seed=[0, 1], value=[3000.0, math.nan], **one)
+    (tmp_path / "recover.parquet").write_bytes(to_parquet([table], RECOVER))
+    read = run.recovered()
+    assert read is not None
+    assert list(read) == ["activation", "scheme", "recipe", "seed", "metric", "value"]
+    assert read[[*one]].astype(str).to_dict("records") == [one] * 2
+    assert read["value"].isna().tolist() == [False, True]
 
 
 def test_reading_once(tmp_path: Path) -> None:

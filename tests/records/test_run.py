@@ -214,6 +214,8 @@ def everything(folder: Path) -> Run:
     (folder / "cells" / ".measure-relu-0-2-abc.part" / "metrics.parquet").write_text("half")
     (folder / "figures").mkdir()
     (folder / "figures" / "one.png").write_text("png")
+    (folder / "recover").mkdir()
+    (folder / "recover" / "relu.safetensors").write_text("weights")
     (folder / "figures" / ".two.png.7.part").write_text("half")
     for name in (*folders.OURS, ".metrics.parquet.7.part"):
         (folder / name).touch()
@@ -233,7 +235,8 @@ def test_fresh_removes_what_is_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stranger", ["thesis.txt", "figures/notes.txt", "weights/relu.pt", "data/", ".git/", "Study.toml"]
+    "stranger",
+    ["thesis.txt", "figures/notes.txt", "weights/relu.pt", "recover/relu.pt", "data/", ".git/", "Study.toml"],
 )
 def test_fresh_refuses_a_folder_with_a_strangers_file(tmp_path: Path, stranger: str) -> None:
     everything(tmp_path)

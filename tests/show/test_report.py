@@ -19,11 +19,14 @@ import pytest
 
 from quantstudy.engine import drawing
 from quantstudy.records.run import Run
-from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, RECOVER
 from quantstudy.records.store import npz, write_json
 from quantstudy.show import names
 from quantstudy.show.page.report import report, write_report
 from quantstudy.words.verdict import more_seeds
+
+TEXTS = dict.fromkeys(("activation", "scheme", "recipe", "metric"), str)
+"""Columns of repaired networks that are categories once they are read."""
 
 
 class Page(HTMLParser):
@@ -56,6 +59,8 @@ def stored(make_run: Callable[..., Any], tmp_path: Path) -> Run:
         frame = run.tables[name].astype(dict.fromkeys(run.tables[name].select_dtypes("category"), str))
         frame = frame.astype({"zero_point": "Int32", "flips": "Int64", "bits": "Int16"} if name == "plans" else {})
         pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), tmp_path / f"{name}.parquet")
+    table = pa.Table.from_pandas(run.tables["recover"].astype(TEXTS), schema=RECOVER, preserve_index=False)
+    pq.write_table(table, tmp_path / "recover.parquet")
     (tmp_path / "maps.npz").write_bytes(npz(run.arrays))
     write_json(tmp_path / "verdict.json", run.verdict())
     write_json(tmp_path / "manifest.json", run.manifest())
@@ -98,7 +103,7 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
     shutil.rmtree(stored.folder / "figures")
     executor = Elsewhere()
     begun = drawing.draw_elsewhere(stored, (*drawing.FROM_RECORDS, *drawing.FROM_VERDICT), executor)
-    elsewhere = {"ranges", "folds", "maps", "verdict", "bit_cliff", "sensitivity", "cause"}
+    elsewhere = {"ranges", "folds", "maps", "verdict", "bit_cliff", "recover", "sensitivity", "cause"}
     assert set(begun) == set(executor.names) == elsewhere
     for future in begun.values():
         assert future.result().is_file()
@@ -117,15 +122,17 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
 def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4))
     found = {path.stem for path in names.figure_files(run)}
-    assert found == set(names.FIGURE_NAMES) - {"sensitivity", "placement", "bit_cliff", "cause"}
-    assert not {"sensitivity", "placement", "bit_cliff", "cause"} & set(run.verdict())
+    beyond = {"sensitivity", "placement", "bit_cliff", "cause", "recover"}
+    assert found == set(names.FIGURE_NAMES) - beyond
+    assert not beyond & set(run.verdict())
     assert "<details>" not in report(run)
     assert drawing.draw_elsewhere(run, drawing.FROM_VERDICT, Elsewhere()).keys() == {"verdict"}
 
 
 def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4), quick=False)
-    for name in names.VARIED:
+    run.made["recover_seconds"] = {"w4a4": {"polish": {"relu": 0.125}}}
+    for name in (*names.VARIED, names.REPAIRED):
         drawing.draw_figure(run, name)
     html = report(run)
     page = Page(html)
@@ -136,7 +143,11 @@ def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run:
         assert line in texts
     for row in verdict["cause"]["w4a4"]:
         assert row["sentence"] in texts
-    assert len([tag for tag, _ in page.tags if tag == "details"]) == 1 + 2 + 6 + 1
+    assert len([tag for tag, _ in page.tags if tag == "details"]) == 1 + 2 + 2 + 6 + 1
+    assert '<td class="number">0.12</td>' in html  # seconds per network
+    assert "A repair changes a trained network, or how it is quantized" in texts
+    cells = re.findall(r'<td class="number">(.*?)</td>', html)
+    assert {"polish", "qat+polish (chosen)", "3,000", "not measured"} <= set(cells)
     pairs = [pair for judged in verdict["schemes"].values() for pair in judged["more_seeds"]]
     assert pairs  # a tie that more seeds would break
     for pair in pairs:

@@ -32,7 +32,7 @@ def test_every_file_of_the_design(full: Run) -> None:
     assert all(name.endswith(".png") for name in figures)
     for name in figures:
         assert (full.folder / name).read_bytes().startswith(b"\x89PNG")
-    assert not set(OUR_FOLDERS) - {"weights", "figures", "cells"}
+    assert not set(OUR_FOLDERS) - {"weights", "recover", "figures", "cells"}
     assert (full.folder / "study.toml").read_text() == full.config.to_toml()
 
 

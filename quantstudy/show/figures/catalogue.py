@@ -14,6 +14,7 @@ from quantstudy.show.figures.folds.draw import folds
 from quantstudy.show.figures.maps.draw import maps
 from quantstudy.show.figures.placement.draw import placement
 from quantstudy.show.figures.ranges.draw import ranges
+from quantstudy.show.figures.recover.draw import recover
 from quantstudy.show.figures.sensitivity.draw import sensitivity
 from quantstudy.show.figures.verdict.draw import verdict
 
@@ -26,6 +27,7 @@ FIGURES: dict[str, Callable[["Run"], Figure]] = {
     "verdict": verdict,
     "heatmap_decision": heatmap_decision,
     "bit_cliff": bit_cliff,
+    "recover": recover,
     "placement": placement,
     "sensitivity": sensitivity,
     "cause": cause,

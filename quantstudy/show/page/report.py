@@ -14,8 +14,9 @@ from PIL import Image
 from quantstudy.drift import catalogue
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
-from quantstudy.show.names import figure_files
+from quantstudy.show.names import REPAIRED, figure_files
 from quantstudy.words import page as words
+from quantstudy.words import recover as repairs
 from quantstudy.words.deployable import share
 from quantstudy.words.headline import headline
 from quantstudy.words.numbers import plural
@@ -53,7 +54,8 @@ def report(run: "Run") -> str:
         schemes=[words.scheme_text(scheme, judged, unit) for scheme in config.schemes if str(scheme) in judged],
         summary=verdict["summary"],
         figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
-        tables=tables(config, verdict),
+        tables=tables(config, verdict, manifest.get("recover_seconds")),
+        notes={REPAIRED: repairs.notes(verdict)},
         parity=words.parity_rows(run.plans(), measured_points(config, manifest)),
         undefined=words.undefined_rows(undefined),
         config={key: words.setting_text(value) for key, value in asdict(config).items()},

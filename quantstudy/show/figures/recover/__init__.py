@@ -1,0 +1,1 @@
+"""How much of the loss does a repair win back?"""

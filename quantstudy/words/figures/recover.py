@@ -1,0 +1,151 @@
+"""What stands on the figure of repairs: what they win back, and from how many bits on that is enough."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from quantstudy.judge.facts import is_fact
+from quantstudy.quantize.recover.names import PLAIN
+from quantstudy.words.deployable import share, too_few
+from quantstudy.words.numbers import listing, plural, real
+from quantstudy.words.recover import Entry, chosen_rows, parts, recipes_of, shown, training
+from quantstudy.words.units import Unit, unit_of
+
+PASS, WON = "pass", "won back"
+"""The heads of the last columns."""
+
+UNMEASURED = "not measured"
+
+KINDS = ("without repair", "with repair")
+"""What both kinds of marks are called."""
+
+
+def title(verdict: Mapping[str, Any]) -> str:
+    """Return how much the chosen recipe wins back, and whether that is enough."""
+    found = shown(verdict)
+    if found is None:
+        return "How much of the loss does a repair win back? None was tried"
+    scheme, entry = found
+    plain, row = chosen_rows(entry)
+    name, recipe, unit = row["activation"], row["recipe"], unit_of(verdict)
+    if row["drop"] is None or plain["drop"] is None:
+        return f"How much of the loss does a repair win back at {scheme}? No value was recorded"
+    of_it = f"of the {unit.difference(plain['drop'])} that {name} loses at {scheme}"
+    if recipe == PLAIN:
+        return f"Nothing {of_it} is won back by {listing(recipes_of(entry), 'or')}"
+    won = unit.bare(row["won"]) if row["won"] is not None else "an unknown part"
+    if verdict["seeds"] == 1:
+        return f"One seed: {recipe} wins back {won} {of_it}"
+    if row["differs"] and row["won"] < 0:
+        return f"{recipe} makes it worse: {name} loses {unit.difference(-row['won'])} more with it at {scheme}"
+    return f"{recipe} {_wins(row, won)} {of_it}; {_enough(entry, row, verdict)}"
+
+
+def _wins(row: Mapping[str, Any], won: str) -> str:
+    if row["differs"]:
+        return f"wins back {won}"
+    perhaps = row["won_low"] is not None and row["won_low"] > 0
+    return f"may win back {won}" if perhaps else "is not shown to win back anything"
+
+
+def _enough(entry: Entry, row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    if row["deployable"]:
+        return "that makes it deployable" if is_fact(row["stability"]) else "whether that makes it deployable is open"
+    if row["learned"] and too_few(verdict):
+        return f"to show it deployable takes {verdict['seeds_to_deploy']} seeds or more"
+    cliff = entry["cliff"]
+    if cliff and cliff["from_bits"] is not None:
+        return f"deployable from {cliff['from_bits']} bits on{'' if is_fact(cliff['stability']) else ' (open)'}"
+    return "that is not enough to deploy it"
+
+
+def reading(verdict: Mapping[str, Any]) -> str:
+    """Return how to read the figure."""
+    unit = unit_of(verdict)
+    start = f"Loss of held-out {unit.noun} by quantization, without repair (upper dots) and with it (lower dots)"
+    if verdict["seeds"] == 1:
+        return f"{start}. One seed was run: no intervals, nothing is deployable."
+    return (
+        f"{start}: a line per seed, marks are means over {plural(verdict['seeds'], 'seed')} with their 95 % intervals. "
+        f"Green zone: the allowed loss; «{PASS}» counts the networks within it, without → with repair, bold where that "
+        f"shows that at least {share(verdict['assurance'])} of networks repaired this way are."
+    )
+
+
+def caption(verdict: Mapping[str, Any]) -> str:
+    """Return the small print."""
+    found = shown(verdict)
+    if found is None:
+        return ""
+    _, entry = found
+    chosen, interval = entry["chosen"], "" if verdict["seeds"] == 1 else ", with its 95 % bootstrap interval"
+    said = [
+        f"{parts(recipes_of(entry))}.",
+        "Recipes and activations were chosen on one half of the held-out points, and all that is drawn is of the other "
+        f"half. {WON.capitalize()}: with repair minus without, paired by seed{interval}.",
+        f"Chosen: {chosen['recipe']} on {chosen['activation']}.",
+    ]
+    missing = sum(row["missing"] for row in entry["rows"])
+    if missing:
+        said.append(f"{plural(missing, 'network')} without a finite value: not drawn, and counted as failed.")
+    return " ".join(said)
+
+
+def axis(unit: Unit) -> str:
+    """Return what stands below the losses."""
+    return f"loss of {unit.noun}, {unit.amount}"
+
+
+def passes(plain: Mapping[str, Any], row: Mapping[str, Any], networks: int) -> str:
+    """Return how many networks pass without and with repair.
+
+    >>> passes({"pass_share": 0.25}, {"pass_share": 0.75}, 32)
+    '8 → 24/32'
+    """
+    before, after = (round(one["pass_share"] * networks) for one in (plain, row))
+    return f"{before} → {after}/{networks}"
+
+
+def won(row: Mapping[str, Any], unit: Unit) -> str:
+    """Return what was won back with its interval."""
+    three = [real(row[key]) for key in ("won", "won_low", "won_high")]
+    return "n/a" if math.isnan(three[0]) else unit.with_interval(three)
+
+
+def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the heading of the panel over widths, and what stands beside it."""
+    start = f"{cliff['activation']} at other widths"
+    if too_few(verdict):
+        return start, f"{plural(verdict['seeds'], 'seed')}: too few to call anything deployable"
+    if cliff["from_bits"] is None:
+        return start, f"with {cliff['recipe']} deployable at none of them"
+    doubt = "" if is_fact(cliff["stability"]) else " (open)"
+    return start, f"with {cliff['recipe']} deployable from {cliff['from_bits']} bits on{doubt}"
+
+
+def allowed(amount: str) -> str:
+    """Return what the legend calls the zone of what is allowed."""
+    return f"allowed loss ({amount})"
+
+
+def beside(steps: int | None) -> str:
+    """Return what stands beside a recipe: how much training it takes.
+
+    >>> beside(0), beside(9000), beside(None)
+    ('without training', '9,000 training steps in all', '')
+    """
+    return training(steps).removeprefix(", ")
+
+
+def passing(kind: str) -> str:
+    """Return the head of the line that counts who passes."""
+    return f"{PASS} {kind}"
+
+
+def count(row: Mapping[str, Any], networks: int) -> str:
+    """Return how many networks pass.
+
+    >>> count({"pass_share": 0.75}, 32)
+    '24/32'
+    """
+    return f"{round(row['pass_share'] * networks)}/{networks}"
