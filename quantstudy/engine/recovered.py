@@ -13,6 +13,7 @@ from safetensors import numpy as safetensors
 
 from quantstudy.engine.cells import Cell
 from quantstudy.errors import StudyFailure
+from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.records.cells import load_cell
 from quantstudy.records.files import file_sha256
 from quantstudy.records.folders import repaired_file
@@ -40,10 +41,11 @@ def join_repaired(run: Run, units: Sequence[Cell]) -> dict[str, str]:
     for unit, own in groupby(units, key=unit_of):
         found = [_files(run, one) for one in own]
         tables[unit] = pa.concat_tables([_table(part[TABLE]) for part in found])
-        arrays = [safetensors.load(part["repaired.safetensors"]) for part in found]
-        about = dict(zip(("activation", "scheme", "recipe"), unit, strict=True))
-        joined = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
-        files[repaired_file(*unit)] = safetensors.save(joined, metadata=about)
+        arrays = [safetensors.load(part["repaired.safetensors"]) for part in found if unit[2] != PLAIN]
+        if arrays:
+            joined = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
+            about = dict(zip(("activation", "scheme", "recipe"), unit, strict=True))
+            files[repaired_file(*unit)] = safetensors.save(joined, metadata=about)
     if not tables:
         return {}
     order = {name: place for place, name in enumerate(run.config.activations)}
@@ -59,7 +61,7 @@ def join_repaired(run: Run, units: Sequence[Cell]) -> dict[str, str]:
 def standing(run: Run) -> set[Unit]:
     """Return what is in the records of a run already, undamaged."""
     digests = run.manifest()["files"]
-    return {unit for unit in _standing(run) if _sound(run, repaired_file(*unit), digests)}
+    return {unit for unit in _standing(run) if unit[2] == PLAIN or _sound(run, repaired_file(*unit), digests)}
 
 
 def unit_of(cell: Cell) -> Unit:

@@ -135,8 +135,10 @@ def recover_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
     given = Quantized(on.stack, plan_of(on.stack, on.calibration, config, scheme))
     fixed = repaired(recipe, given, bench_of(on, config, _threads()))
     real = _really(on, fixed.plan, notify, fixed.stack) if runs_in_torchao(config, scheme) else None
-    table = recover_rows(on, str(recipe), fixed, recipe.training_steps(config.steps), real)
-    return {"recover.parquet": to_parquet([table], RECOVER), "repaired.safetensors": save(arrays_of(fixed))}
+    parts = None if real is None else _in_two(on, real)[0]
+    table = recover_rows(on, str(recipe), fixed, recipe.training_steps(config.steps), parts)
+    networks = {"repaired.safetensors": save(arrays_of(fixed))} if recipe.steps else {}
+    return {"recover.parquet": to_parquet([table], RECOVER), **networks}
 
 
 VARIATIONS: dict[str, Callable[[Subject, StudyConfig], pa.Table]] = {
@@ -190,9 +192,8 @@ def quantize(
     real = _really(on, plan, notify) if with_torchao and runs_in_torchao(config, scheme) else None
     heldout = dict(zip(("simulated",), on.heldout_logits([plan]), strict=False))  # empty without held-out points
     if real is not None and on.heldout is not None:
-        points = on.maps.points.shape[-1]
-        heldout["torchao"] = on.heldout_answers(real.logit[:, :, points:])
-        real = replace(real, logit=real.logit[:, :, :points])
+        real, beside = _in_two(on, real)
+        heldout["torchao"] = on.heldout_answers(beside)
     maps = isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points)
     return Effect(plan, *maps, real, heldout)
 
@@ -211,6 +212,12 @@ def _really(on: Subject, plan: Plan, notify: Notify, repaired: Stack | None = No
         notify(INEXACT)
         return None
     return run_torchao(stack, plan, points)
+
+
+def _in_two(on: Subject, real: RealResult) -> tuple[RealResult, torch.Tensor]:
+    """Return what torchao gives where measured, and its logits at the held-out points, see `_really`."""
+    points = on.maps.points.shape[-1]
+    return replace(real, logit=real.logit[:, :, :points]), real.logit[:, :, points:]
 
 
 def _both(measured: torch.Tensor, heldout: torch.Tensor) -> torch.Tensor:

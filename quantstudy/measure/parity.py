@@ -67,14 +67,14 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
             seed=seeds,
             tensor="logit",
             max_abs_logit_difference=apart,
-            flips=apart(fake, true, subject).reshape(len(seeds), -1).sum(axis=1),
+            flips=disagree(fake, true, subject).reshape(len(seeds), -1).sum(axis=1),
             **common,
         )
     )
     return tables
 
 
-def apart(fake: Answers, true: Answers, subject: Subject) -> NDArray[np.bool_]:
+def disagree(fake: Answers, true: Answers, subject: Subject) -> NDArray[np.bool_]:
     """Return at which points the backends decide differently, [models, …]; numbers where one is off by the other.
 
     A point that has a class, or a number, in one backend alone is decided differently; one that has none in either is

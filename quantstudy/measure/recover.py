@@ -9,7 +9,7 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.measure.answers import in_halves
 from quantstudy.measure.evaluation import Subject
-from quantstudy.measure.parity import apart
+from quantstudy.measure.parity import disagree
 from quantstudy.measure.variation import plan_of
 from quantstudy.networks.stack import Stack
 from quantstudy.networks.training import loss_of
@@ -85,7 +85,7 @@ def parity(on: Subject, repaired: Quantized, real: RealResult) -> Mapping[str, F
         [(a.cpu() == b).flatten(1).all(dim=1).numpy() for a, b in zip(simulated, real.weights, strict=True)]
     )
     (logit,) = quantized_logits(repaired.stack, [repaired.plan], on.maps.points)
-    differ = apart(on.logit(logit), on.logit(real.logit), on)
+    differ = disagree(on.logit(logit), on.logit(real.logit), on)
     return {
         "weights_equal": same.all(axis=0).astype(np.float64),
         "torchao_flips": differ.reshape(len(on.seeds), -1).sum(axis=1).astype(np.float64),
