@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.config.study import CHOICES, OWN_DEFAULTS, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS
+from quantstudy.config.study import OWN_DEFAULTS, StudyConfig
 from quantstudy.config.toml import from_mapping, read_toml
 from quantstudy.errors import BadInput
 
@@ -278,7 +279,7 @@ def test_bits_are_kept_once_and_in_order() -> None:
 
 def test_schemes_of_the_widths_and_of_8_bits() -> None:
     def names(*bits: int) -> list[str]:
-        return [str(scheme) for scheme in StudyConfig(bits=bits).schemes]
+        return [str(scheme) for scheme in StudyConfig(bits=bits).all_schemes]
 
     eight = ["w8", "a8", "w8a8", "w8a8dyn"]
     assert names(4) == ["w4", "a4", "w4a4", "w4a8dyn", *eight]

@@ -188,7 +188,7 @@ def test_at_most_eight_lines(metrics: Callable[..., pd.DataFrame], count: int) -
     config = STUDY.with_options(bits=bits)
     random = np.random.default_rng(1)
     full = {name: np.full(3, 0.99) for name in NAMES}
-    quantized = {str(scheme): {name: random.uniform(0.8, 0.9, 3) for name in NAMES} for scheme in config.schemes}
+    quantized = {str(scheme): {name: random.uniform(0.8, 0.9, 3) for name in NAMES} for scheme in config.all_schemes}
     focus, limits = f"w{bits[0]}a{bits[0]}", asked(0.02, assurance=0.8)
     verdict = judge(metrics(full, quantized), activations=NAMES, schemes=list(quantized), focus=focus, limits=limits)
     verdict |= {"sensitivity": {}, "bit_cliff": {}, "placement": {}, "cause": {}}
