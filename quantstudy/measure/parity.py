@@ -1,5 +1,7 @@
 """Rows of plans.parquet: every quantizer of a plan, and how far the two backends agree."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -28,8 +30,8 @@ def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
 
 
 def _quantizer_rows(subject: Subject, scheme: str, tensor: str, quantizer: Quantizer | TokenQuantizer) -> pa.Table:
-    common = {"activation": subject.activation, "scheme": scheme, "backend": "simulated", "tensor": tensor}
-    common |= {"bits": quantizer.format.bits, "format": quantizer.format.name}
+    common: dict[str, Any] = {"activation": subject.activation, "scheme": scheme, "backend": "simulated"}
+    common |= {"tensor": tensor, "bits": quantizer.format.bits, "format": quantizer.format.name}
     seeds = np.asarray(subject.seeds, dtype=np.int32)
     if isinstance(quantizer, TokenQuantizer):  # scale and zero point are chosen at run time
         return rows(PLANS, len(seeds), seed=seeds, **common)
