@@ -33,6 +33,9 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
             f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
             "only the simulated path runs"
         )
+    left_out = [str(scheme) for scheme in config.added_schemes if not scheme.in_torchao]
+    if left_out:
+        yield f"schemes {','.join(left_out)}: torchao has no such configurations, only the simulated path runs"
     if 1 in config.hidden:
         neurons = ",".join(map(str, config.hidden))
         yield f"hidden {neurons}: torchao can't quantize layers of 1 neuron, only the simulated path runs"

@@ -13,7 +13,7 @@ from quantstudy.words.placement import phrase_of
 from quantstudy.words.regret import alike, changed, loss
 from quantstudy.words.things import things_of, unit_of
 from quantstudy.words.verdict import certainty, marked, more_seeds, with_reasons
-from quantstudy.words.widths import width_line
+from quantstudy.words.widths import added_line, width_line
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -44,7 +44,7 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
         config: the study.
         verdict: everything else that verdict.json holds.
     """
-    topics = (_bits, _certainty, _conditions, _choices, _layers, _cause)
+    topics = (_added, _bits, _certainty, _conditions, _choices, _layers, _cause)
     rest = [line for about in topics if (line := about(config, verdict))]
     lines = [width_line(bits, verdict, things_of(config).points) for bits in config.bit_widths]
     room = MOST_LINES - len(rest)
@@ -52,6 +52,11 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
         left = len(lines) - room + 1
         lines = [*lines[: room - 1], f"See verdict.json for {left} more widths."]
     return [*lines, *rest]
+
+
+def _added(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """What can be deployed at schemes beside those of the widths."""
+    return added_line(config.added_schemes, verdict, things_of(config).points)
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
