@@ -2,7 +2,7 @@
 
 >>> import quantstudy
 >>> study = quantstudy.StudyConfig(activations=("relu", "hardgelu"), seeds=4)
->>> [str(scheme) for scheme in study.schemes][:4]
+>>> [str(scheme) for scheme in study.all_schemes][:4]
 ['w4', 'a4', 'w4a4', 'w4a8dyn']
 """
 

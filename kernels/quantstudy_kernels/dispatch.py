@@ -1,10 +1,10 @@
 """Pick the implementation by where the tensor lives.
 
 Activations: Triton for float32 on CUDA, Numba for float32 on the CPU. Quantization: Triton for float32 on CUDA; on the
-CPU the torch reference is the only implementation (rounding inside the forward pass of `cpu.forward` is compiled there,
-with the same bits). The reference also serves every other precision, and CUDA where triton is not installed. Triton's
-interpreter is never picked: it is for tests. Results agree up to rounding (`reference` states the conventions and the
-tolerance); quantization agrees to the last bit.
+CPU, and everywhere for `float8`, the torch reference is the only implementation (rounding inside the forward pass of
+`cpu.forward` is compiled there, with the same bits). The reference also serves every other precision, and CUDA where
+triton is not installed. Triton's interpreter is never picked: it is for tests. Results agree up to rounding
+(`reference` states the conventions and the tolerance); quantization agrees to the last bit.
 """
 
 import functools
@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from quantstudy_kernels import reference
 from quantstudy_kernels.autograd import saving_output
+from quantstudy_kernels.float8 import Float8
 
 __all__ = [
     "activation_backward",
@@ -112,16 +114,29 @@ def quantize_codes(
     quant_max: int,
     *,
     dtype: torch.dtype | None = None,
+    float8: Float8 | None = None,
 ) -> Tensor:
-    """Integer codes: see `reference.quantize_codes` for arguments and errors. The same bits everywhere."""
+    """Codes: see `reference.quantize_codes` for arguments and errors. The same bits everywhere."""
+    if float8 is not None:
+        return reference.quantize_codes(x, scale, zero_point, quant_min, quant_max, dtype=dtype, float8=float8)
     result: Tensor = _implementation(x, "quantization").quantize_codes(
         x, scale, zero_point, quant_min, quant_max, dtype=dtype
     )
     return result
 
 
-def fake_quantize(x: Tensor, scale: Tensor | float, zero_point: Tensor | int, quant_min: int, quant_max: int) -> Tensor:
+def fake_quantize(
+    x: Tensor,
+    scale: Tensor | float,
+    zero_point: Tensor | int,
+    quant_min: int,
+    quant_max: int,
+    *,
+    float8: Float8 | None = None,
+) -> Tensor:
     """The values that the codes stand for: see `reference.fake_quantize`. The same bits everywhere."""
+    if float8 is not None:
+        return reference.fake_quantize(x, scale, zero_point, quant_min, quant_max, float8=float8)
     result: Tensor = _implementation(x, "quantization").fake_quantize(x, scale, zero_point, quant_min, quant_max)
     return result
 

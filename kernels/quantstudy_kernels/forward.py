@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from quantstudy_kernels.float8 import E4M3, E5M2, Float8
 from quantstudy_kernels.sizes import check_neurons
 
 _SMALLEST_NORMAL = float(torch.finfo(torch.float32).smallest_normal)
@@ -62,12 +63,14 @@ class Fixed:
         zero_point: the code of 0, int32, of scale's shape.
         low: smallest code.
         high: largest code.
+        float8: what the codes stand for, None for integers; else the zero point is 0, and `low` and `high` its own.
     """
 
     scale: Tensor
     zero_point: Tensor
     low: int
     high: int
+    float8: Float8 | None = None
 
 
 @dataclass(frozen=True)
@@ -93,15 +96,18 @@ class PerPoint:
 
 Quantizer = Fixed | PerPoint | None
 
-NONE, FIXED, SYMMETRIC, AFFINE = range(4)
-"""Kinds of quantizers in compiled code: none, known scale, chosen per point (zero point 0, or a range with 0 in it)."""
+NONE, FIXED, SYMMETRIC, AFFINE, FIXED_E4M3, FIXED_E5M2 = range(6)
+"""Kinds of quantizers in compiled code: none, known scale, chosen per point (zero point 0, or a range with 0 in it),
+and known scale with codes that stand for floating-point numbers."""
 
 
 def kind(quantizer: Quantizer) -> int:
     """Return which of these kinds a quantizer is."""
     if isinstance(quantizer, PerPoint):
         return SYMMETRIC if quantizer.symmetric else AFFINE
-    return NONE if quantizer is None else FIXED
+    if quantizer is None:
+        return NONE
+    return {None: FIXED, E4M3: FIXED_E4M3, E5M2: FIXED_E5M2}[quantizer.float8]
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from quantstudy_kernels.checks import (
     effective_cap,
     is_capped,
 )
+from quantstudy_kernels.float8 import Float8
 from quantstudy_kernels.reference_formulas import FORMULAS
 
 __all__ = [
@@ -197,11 +198,14 @@ def quantize_codes(
     quant_max: int,
     *,
     dtype: torch.dtype | None = None,
+    float8: Float8 | None = None,
 ) -> Tensor:
     """Integer codes clamp(round(x · (1/scale)) + zero_point, quant_min, quant_max), in float32.
 
     The reciprocal comes first and ties round to even: `x / scale`, or float64, gives other codes at ties (a weight row
     whose extreme is negative lies exactly on one). Equal to torchao's `quantize_affine` bit for bit.
+
+    With `float8`, that of x / scale, a division, as torchao has it there; see `Float8` for which number a code has.
 
     Args:
         x: float32, any shape.
@@ -210,6 +214,7 @@ def quantize_codes(
         quant_min: smallest code.
         quant_max: largest code.
         dtype: of the result: float32 (None) or an integer type that holds the codes. NaN stays NaN in float32.
+        float8: what the codes stand for, None for integers; else `zero_point` and both ends are not looked at.
 
     Returns:
         The codes, shape of `x`.
@@ -220,18 +225,56 @@ def quantize_codes(
     check_range(quant_min, quant_max)
     check_float32(x)
     step = torch.as_tensor(scale, dtype=torch.float32, device=x.device)
+    if float8 is not None:
+        codes = _float8_codes(x / step, float8)
+        return codes if dtype is None else codes.to(dtype)
     codes = x.mul(step.reciprocal()).round_().add_(zero_point).clamp_(quant_min, quant_max)
     return codes if dtype is None else codes.to(dtype)
 
 
-def fake_quantize(x: Tensor, scale: Tensor | float, zero_point: Tensor | int, quant_min: int, quant_max: int) -> Tensor:
+def fake_quantize(
+    x: Tensor,
+    scale: Tensor | float,
+    zero_point: Tensor | int,
+    quant_min: int,
+    quant_max: int,
+    *,
+    float8: Float8 | None = None,
+) -> Tensor:
     """The value that each code stands for, (code − zero_point) · scale, in float32: shape and unit of `x`.
+
+    With `float8` the number of that format times the scale; a value that is rounded to 0 keeps its sign.
 
     Arguments and errors as `quantize_codes`; equal to torchao's quantize then dequantize, bit for bit.
     The gradient is that of `round`, zero: quantization here happens after training.
     """
+    step = torch.as_tensor(scale, dtype=torch.float32, device=x.device)
+    if float8 is not None:
+        check_float32(x)
+        return rounded_to_float8(x.detach() / step, float8).mul_(step)
     codes = quantize_codes(x.detach(), scale, zero_point, quant_min, quant_max)
-    return codes.sub_(zero_point).mul_(torch.as_tensor(scale, dtype=torch.float32, device=x.device))
+    return codes.sub_(zero_point).mul_(step)
+
+
+def rounded_to_float8(x: Tensor, float8: Float8) -> Tensor:
+    """Return the number of a format that is nearest to each of x, float32: see `Float8`."""
+    within = x.clamp(-float8.largest, float8.largest)
+    step = _power_below(within, float8).mul_(2.0**-float8.mantissa)
+    return within.div_(step).round_().mul_(step)
+
+
+def _float8_codes(x: Tensor, float8: Float8) -> Tensor:
+    """Return which code each of x is rounded to, in float32."""
+    within = x.clamp(-float8.largest, float8.largest)
+    power = _power_below(within, float8)
+    binade = (power.view(torch.int32) >> 23) - (127 + float8.lowest_power)
+    above = binade * 2**float8.mantissa  # codes of the binades below, but for those in the same place of this one
+    return within.div_(power).mul_(2.0**float8.mantissa).round_() + above.copysign(within)
+
+
+def _power_below(x: Tensor, float8: Float8) -> Tensor:
+    """Return the greatest power of two that is at most |x|, but no less than the smallest normal number."""
+    return (x.view(torch.int32) & 0x7F800000).view(torch.float32).clamp(min=float8.smallest)
 
 
 def _below(value: Tensor, cap: float) -> Tensor:

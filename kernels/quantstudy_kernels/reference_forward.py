@@ -75,7 +75,7 @@ def _rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
     if quantizer is None:
         return x
     q = chosen(quantizer, x)
-    return fake_quantize(x, q.scale, q.zero_point, q.low, q.high)
+    return fake_quantize(x, q.scale, q.zero_point, q.low, q.high, float8=q.float8)
 
 
 def _affine(network: Network, rounding: Rounding, layer: int, inputs: Tensor) -> Tensor:

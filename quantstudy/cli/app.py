@@ -39,6 +39,7 @@ def run(
     task: options.Task = None,
     label: options.Label = None,
     bits: options.Bits = None,
+    schemes: options.Schemes = None,
     activations: options.Activations = None,
     seeds: options.Seeds = None,
     steps: options.Steps = None,
@@ -70,6 +71,7 @@ def run(
     config = (read_toml(Path(study), notify=notify) if study is not None else StudyConfig()).with_options(
         **asked,
         bits=None if bits is None else ",".join(bits),
+        schemes=schemes,
         activations=None if activations is None else names_in(activations),
         trainer=trainer,
         quick=quick or None,

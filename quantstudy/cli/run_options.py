@@ -36,6 +36,14 @@ Bits = Annotated[
         "--bits",
     ),
 ]
+Schemes = Annotated[
+    str | None,
+    option(
+        "Schemes beside those of --bits, separated by commas: w4a8, wf8af8. w are weights, a activations, behind it "
+        "bits, or f8 (e4m3) or f8e5m2 for floats of 8 bits; dyn behind a8: ranges per token.",
+        "NAMES",
+    ),
+]
 Activations = Annotated[
     str | None,
     option(

@@ -6,7 +6,8 @@ from typing import Any
 
 from quantstudy.activations.catalogue import canonical_name
 from quantstudy.errors import BadInput
-from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS
+from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
+from quantstudy.quantize.scheme import parse_scheme
 
 
 def activation_names(given: Any) -> tuple[str, ...]:
@@ -27,6 +28,27 @@ def activation_names(given: Any) -> tuple[str, ...]:
             raise BadInput("activations", text, f"each activation once; {name} is already named")
         canonical[name] = text
     return tuple(canonical)
+
+
+def scheme_names(given: Any) -> tuple[str, ...]:
+    """Return names of schemes, given as a sequence or as text with commas, each once.
+
+    Raises:
+        BadInput: a value that is not text, or names no scheme.
+    """
+    if isinstance(given, str):
+        given = tuple(part.strip() for part in given.split(",")) if given.strip() else ()
+    if not isinstance(given, tuple | list):
+        raise BadInput("schemes", given, "names such as w4a8 or wf8af8, separated by commas")
+    names = []
+    for text in given:
+        if not isinstance(text, str):
+            raise BadInput("schemes", text, "names such as w4a8 or wf8af8")
+        try:
+            names.append(str(parse_scheme(text)))
+        except BadInput as error:
+            raise BadInput("schemes", text, error.allowed) from None
+    return tuple(dict.fromkeys(names))
 
 
 def whole_number(field: str, given: Any, low: int, high: int) -> int:

@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from quantstudy.config.study import CHOICES, HALFWAY, OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.allowed import CHOICES, OBSERVERS, PLACEMENTS
+from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.config.toml import from_mapping, toml_values
 from quantstudy.errors import BadInput, choices
 

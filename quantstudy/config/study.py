@@ -14,21 +14,25 @@ from quantstudy.activations.catalogue import (
     UNBOUNDED,
     canonical_name,
 )
-from quantstudy.config.checks import activation_names, input_bits, real_number, whole_number, whole_numbers
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS
+from quantstudy.config.checks import (
+    activation_names,
+    input_bits,
+    real_number,
+    scheme_names,
+    whole_number,
+    whole_numbers,
+)
 from quantstudy.config.metrics import RANKED, Ranked
 from quantstudy.errors import BadInput, choices
-from quantstudy.quantize.scheme import MAX_BITS, MIN_BITS, Scheme, studied_bits, studied_schemes
+from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
+from quantstudy.quantize.scheme import Scheme, parse_scheme, studied_bits, studied_schemes
 from quantstudy.targets.catalogue import parse_target
 from quantstudy.targets.target import Target
 
-PLACEMENTS = ("post", "pre", "both")
-OBSERVERS = ("minmax", "percentile", "mse")
-WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
 SEEDS_PER_LOOK = 16
 """Seeds that a study with `until_decided` adds at a time."""
 
-DEVICES = ("auto", "cpu", "cuda")
-TRAINERS = ("fused", "reference")
 HALFWAY = "halfway"
 """What `learned` is where the line lies halfway between the best constant answer and the best float network."""
 
@@ -55,6 +59,7 @@ class StudyConfig:
         task: `classes` or `regression`; the target's own unless it may be either.
         label: column of a table that is to be predicted; empty: `label`.
         bits: bit widths to study; 8 bits always run as well, as the reference.
+        schemes: names of schemes to study beside those of `bits`: `w4a8`, `wf8af8` (see `scheme.parse_scheme`).
         activations: canonical names (`relu`, `relu@3`, `module:function`), in the order of every figure. Users'
             functions are imported when the study is run (`origins.require_functions`), so that a finished one can be
             read without them.
@@ -88,6 +93,7 @@ class StudyConfig:
     task: str = ""
     label: str = ""
     bits: tuple[int, ...] = (4,)
+    schemes: tuple[str, ...] = ()
     activations: tuple[str, ...] = DEFAULT_ACTIVATIONS
     seeds: int = 32
     steps: int = _TARGETS
@@ -134,6 +140,7 @@ class StudyConfig:
             raise BadInput("name", self.name, "1 to 64 letters, digits, '_', '-' and '.', not starting with '.'")
         checked: dict[str, Any] = {
             "bits": whole_numbers("bits", self.bits, MIN_BITS, MAX_BITS),
+            "schemes": scheme_names(self.schemes),
             "activations": activation_names(self.activations),
             "hidden": whole_numbers("hidden", self.hidden, 1, 256, most=8, distinct=False),
             "input_bits": input_bits(self.input_bits),
@@ -178,9 +185,18 @@ class StudyConfig:
         return self.entry.over == "line"
 
     @property
-    def schemes(self) -> tuple[Scheme, ...]:
-        """The schemes of this study, first those of `bits`."""
-        return studied_schemes(self.bits)
+    def all_schemes(self) -> tuple[Scheme, ...]:
+        """The schemes of this study, first those of `bits`, then those added by name, each once.
+
+        >>> [str(scheme) for scheme in StudyConfig(bits=(8,), schemes=("w8", "wf8")).all_schemes]
+        ['w8', 'a8', 'w8a8', 'w8a8dyn', 'wf8']
+        """
+        return tuple(dict.fromkeys((*studied_schemes(self.bits), *map(parse_scheme, self.schemes))))
+
+    @property
+    def added_schemes(self) -> tuple[Scheme, ...]:
+        """Those of them that `bits` does not bring."""
+        return self.all_schemes[len(studied_schemes(self.bits)) :]
 
     @property
     def bit_widths(self) -> tuple[int, ...]:
@@ -266,28 +282,3 @@ class StudyConfig:
 
         values = asdict(self) | {"input_bits": self.input_bits or "none"}
         return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in values.items()})
-
-
-WHOLE_NUMBERS: dict[str, tuple[int, int]] = {
-    "seeds": (1, 10_000),
-    "max_seeds": (2, 10_000),
-    "steps": (1, 1_000_000),
-    "batch": (1, 65_536),
-    "grid": (4, 1024),
-}
-REAL_NUMBERS: dict[str, tuple[float, float]] = {
-    "lr": (1e-6, 10.0),
-    "frequency": (0.1, 64.0),
-    "allowed_drop": (0.0, 1.0),
-    "assurance": (0.01, 0.999),
-    "allowed_psnr_drop": (0.0, 100.0),
-    "min_accuracy": (0.0, 1.0),
-}
-NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
-CHOICES: dict[str, tuple[str, ...]] = {
-    "placement": PLACEMENTS,
-    "observer": OBSERVERS,
-    "weight_observer": WEIGHT_OBSERVERS,
-    "device": DEVICES,
-    "trainer": TRAINERS,
-}

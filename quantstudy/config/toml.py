@@ -6,7 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from quantstudy.config.study import NUMERIC, StudyConfig
+from quantstudy.config.allowed import NUMERIC
+from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, choices
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from quantstudy_kernels.cpu.codes import count_codes
 from quantstudy_kernels.elementary import log2
+from quantstudy_kernels.float8 import Float8
 
 from quantstudy.drift.arrays import Floats, Ints, Numbers, per_map, planes, ratio, where_defined
 
@@ -115,12 +116,14 @@ def code_measures(
     zero_point: ArrayLike | None = None,
     qmin: int = 0,
     qmax: int = 0,
+    float8: Float8 | None = None,
 ) -> dict[str, Floats]:
     """How a layer's output quantizer uses its codes; all NaN where there is no quantizer (scale None or NaN).
 
     They are NaN as well where a value is not finite.
 
     Codes are clamp(round(v·(1/scale)) + zero_point, qmin, qmax) in float32, the reciprocal first, as in all backends.
+    With `float8` they are those of v / scale, one per finite value (see `Float8`).
 
     Args:
         values: float outputs ``[..., neurons, N, N]``.
@@ -128,6 +131,7 @@ def code_measures(
         zero_point: the code of 0, likewise.
         qmin: smallest code.
         qmax: largest code; there are 2^b = qmax - qmin + 1 codes.
+        float8: what the codes stand for, None for integers.
 
     Returns:
         ``clip_fraction`` (share of values whose code had to be clamped: those more than half a step outside the
@@ -149,15 +153,19 @@ def code_measures(
     out = np.full((4, len(pooled)), np.nan)
     if there.any():
         chosen = pooled if there.all() else pooled[there]
-        out[:, there] = _code_statistics(chosen.astype(np.float32, copy=False), scales[there], zeros[there], qmin, qmax)
+        chosen = chosen.astype(np.float32, copy=False)
+        out[:, there] = _code_statistics(chosen, scales[there], zeros[there], qmin, qmax, float8)
     names = ("clip_fraction", "code_occupancy", "code_entropy_bits", "negative_code_share")
     return {name: row.reshape(lead) for name, row in zip(names, out, strict=True)}
 
 
-def _code_statistics(values: Numbers, scales: Floats, zeros: Floats, qmin: int, qmax: int) -> Floats:
+def _code_statistics(
+    values: Numbers, scales: Floats, zeros: Floats, qmin: int, qmax: int, float8: Float8 | None
+) -> Floats:
     """The four measures of ``[networks, values]``; ``[4, networks]``."""
     codes = qmax - qmin + 1
-    count, clamped, finite = count_codes(values, scales.astype(np.float32), zeros.astype(np.float32), qmin, qmax)
+    grids = scales.astype(np.float32), zeros.astype(np.float32)
+    count, clamped, finite = count_codes(values, *grids, qmin, qmax, float8)
     share = count / values.shape[1]
     bits = log2(np.where(share > 0, share, 1.0))
     found = np.array(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
 
 NARROW = "inputs 1: torchao can't quantize layers of 1 input, only the simulated path runs"
@@ -15,7 +16,7 @@ def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     It cannot where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all elements. Its
     8-bit configs choose weight scales in one way only, symmetrically.
     """
-    wide = scheme.weights is not None and scheme.weights.bits == MAX_TORCHAO_BITS
+    wide = scheme.weights == IntFormat(MAX_TORCHAO_BITS)
     return (
         scheme.in_torchao
         and config.quantizes_hidden_outputs_only
@@ -32,6 +33,9 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
             f"bits {','.join(wide)}: torchao has no integers wider than {MAX_TORCHAO_BITS} bits, "
             "only the simulated path runs"
         )
+    left_out = [str(scheme) for scheme in config.added_schemes if not scheme.in_torchao]
+    if left_out:
+        yield f"schemes {','.join(left_out)}: torchao has no such configurations, only the simulated path runs"
     if 1 in config.hidden:
         neurons = ",".join(map(str, config.hidden))
         yield f"hidden {neurons}: torchao can't quantize layers of 1 neuron, only the simulated path runs"

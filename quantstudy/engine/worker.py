@@ -87,7 +87,7 @@ def measure_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
 
 def _measured(on: Subject, config: StudyConfig, notify: Notify) -> Files:
     metrics, plans = float_rows(on, constant=config.learned == HALFWAY), []
-    for scheme in config.schemes:
+    for scheme in config.all_schemes:
         effect = quantize(on, config, scheme, notify=notify)
         for analysis in ANALYSES.values():
             metrics += analysis(on, effect)

@@ -140,7 +140,7 @@ def scheme_pairs(a: StudyConfig, b: StudyConfig) -> list[tuple[str, str]]:
     >>> scheme_pairs(StudyConfig(bits=(4, 6)), StudyConfig(bits=(6, 4)))[0]
     ('w4', 'w4')
     """
-    ours, theirs = ([str(scheme) for scheme in study.schemes] for study in (a, b))
+    ours, theirs = ([str(scheme) for scheme in study.all_schemes] for study in (a, b))
     pairs = [(name, name) for name in ours if name in theirs]
     if a.focus_bits in b.bit_widths and b.focus_bits in a.bit_widths:
         return pairs

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from quantstudy.config.study import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
+from quantstudy.config.allowed import OBSERVERS, PLACEMENTS, WEIGHT_OBSERVERS
 from quantstudy.judge.choices import outcome
 from quantstudy.judge.deployable import Limits, named, shipping, suffices
 from quantstudy.judge.facts import SCORE, ends

@@ -28,7 +28,7 @@ def judge_run(run: "Run") -> dict[str, Any]:
         StudyFailure: a record is damaged.
     """
     config = run.config
-    names, schemes = config.activations, [str(scheme) for scheme in config.schemes]
+    names, schemes = config.activations, [str(scheme) for scheme in config.all_schemes]
     points = measured_points(config, run.manifest())
     differences = backend_differences(run.parity(), names, schemes, points)
     metrics = run.summaries()

@@ -139,12 +139,17 @@ def _metric_rows(
 def _representable(quantizer: ActivationQuantizer) -> dict[str, Any]:
     """Step and ends of an output quantizer, [models, 1]; nothing where there is none or each token has its own.
 
+    The steps of a floating-point number differ, so that there is no one step to count errors in.
+
     The ends are those of the values that are rounded and not clamped: half a step beyond the last codes, so that
     `clipping_share` and `clip_fraction` mean the same clipping.
     """
     if not isinstance(quantizer, Quantizer):
         return {}
     step = quantizer.scale.cpu().numpy()[:, :, 0].astype(np.float64)
+    if (float8 := quantizer.format.float8) is not None:
+        end = (float8.largest + 0.5 * float8.last_step) * step
+        return {"lo": -end, "hi": end}
     zero = quantizer.zero_point.cpu().numpy()[:, :, 0]
     return {
         "step": step,
@@ -170,7 +175,7 @@ def _code_measures(subject: Subject, values: Tensor, quantizer: ActivationQuanti
     low, high = quantizer.format.low, quantizer.format.high
     if isinstance(quantizer, Quantizer):
         scale, zero_point = (t.cpu().numpy()[:, 0, 0] for t in (quantizer.scale, quantizer.zero_point))
-        return ranges.code_measures(subject.on_plane(values), scale, zero_point, low, high)
+        return ranges.code_measures(subject.on_plane(values), scale, zero_point, low, high, quantizer.format.float8)
     # Each token has its own scale: its codes can be counted, but there is no one range to clip at and no one zero.
     codes = subject.on_plane(quantizer.at(values).codes(values))
     counted = ranges.code_measures(codes, 1.0, 0, low, high)

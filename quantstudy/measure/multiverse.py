@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.allowed import OBSERVERS, PLACEMENTS
+from quantstudy.config.study import StudyConfig
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.placement import settings, ways
 from quantstudy.measure.variation import static_schemes

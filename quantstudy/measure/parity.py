@@ -1,5 +1,7 @@
 """Rows of plans.parquet: every quantizer of a plan, and how far the two backends agree."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -28,10 +30,11 @@ def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
 
 
 def _quantizer_rows(subject: Subject, scheme: str, tensor: str, quantizer: Quantizer | TokenQuantizer) -> pa.Table:
-    common = {"activation": subject.activation, "scheme": scheme, "backend": "simulated", "tensor": tensor}
+    common: dict[str, Any] = {"activation": subject.activation, "scheme": scheme, "backend": "simulated"}
+    common |= {"tensor": tensor, "bits": quantizer.format.bits, "format": quantizer.format.name}
     seeds = np.asarray(subject.seeds, dtype=np.int32)
     if isinstance(quantizer, TokenQuantizer):  # scale and zero point are chosen at run time
-        return rows(PLANS, len(seeds), seed=seeds, bits=quantizer.format.bits, **common)
+        return rows(PLANS, len(seeds), seed=seeds, **common)
     scale = np.broadcast_to(quantizer.scale.cpu().numpy()[..., 0], (len(seeds), quantizer.scale.shape[1]))
     zero = np.broadcast_to(quantizer.zero_point.cpu().numpy()[..., 0], scale.shape)
     model, channel = np.unravel_index(np.arange(scale.size), scale.shape)
@@ -42,7 +45,6 @@ def _quantizer_rows(subject: Subject, scheme: str, tensor: str, quantizer: Quant
         channel=channel if tensor.endswith(".weight") else None,
         scale=scale.ravel(),
         zero_point=zero.ravel(),
-        bits=quantizer.format.bits,
         **common,
     )
 

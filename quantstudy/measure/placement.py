@@ -6,7 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.allowed import OBSERVERS, PLACEMENTS
+from quantstudy.config.study import StudyConfig
 from quantstudy.measure.evaluation import Subject
 from quantstudy.measure.variation import Variant, effects_of, static_schemes
 from quantstudy.quantize.plan import GRANULARITIES, Plan, static_quantizers, weight_quantizers

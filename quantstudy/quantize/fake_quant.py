@@ -86,7 +86,8 @@ def _as_kernels_have_it(quantizer: ActivationQuantizer) -> Fixed | PerPoint | No
 
 
 def _fixed(quantizer: Quantizer) -> Fixed:
-    return Fixed(quantizer.scale, quantizer.zero_point, quantizer.format.low, quantizer.format.high)
+    form = quantizer.format
+    return Fixed(quantizer.scale, quantizer.zero_point, form.low, form.high, form.float8)
 
 
 def _by_kernels(stack: Stack, plan: Plan, points: Tensor, *, isolated: bool) -> QuantizedMaps:

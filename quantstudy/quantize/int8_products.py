@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
+from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.quantize.torchao_backend import linear
 from quantstudy.quantize.torchao_configs import static_int8
@@ -25,7 +26,7 @@ INEXACT = (
 
 def multiplies_integers(scheme: Scheme) -> bool:
     """Whether torchao multiplies int8 by int8 for this scheme: its configs for narrower weights multiply floats."""
-    return scheme.in_torchao and scheme.activations is not None and scheme.activations == scheme.weights
+    return scheme.in_torchao and isinstance(scheme.activations, IntFormat) and scheme.activations == scheme.weights
 
 
 def exact_products(stack: Stack, points: Tensor) -> bool:

@@ -7,8 +7,8 @@ import torch
 from quantstudy_kernels.cpu.grid_search import best_grids
 from torch import Tensor
 
+from quantstudy.quantize.formats import Format
 from quantstudy.quantize.quantizer import range_quantizer
-from quantstudy.quantize.scheme import IntFormat
 
 PERCENTILE = 0.999
 """Share of the values that the percentile observer keeps below its upper end (and, mirrored, above its lower end)."""
@@ -19,12 +19,12 @@ SHRINKS = 40
 Range = tuple[Tensor, Tensor]
 """(low, high), each [models]."""
 
-Ranges = Callable[[IntFormat], Range]
-"""What an observer returns once it has seen the values: a function from the integers to the range that they cover."""
+Ranges = Callable[[Format], Range]
+"""What an observer returns once it has seen the values: a function from the numbers to the range that they cover."""
 
 
 def minmax(values: Tensor) -> Ranges:
-    """Return the range from the smallest to the largest value of each model, the same for all integers.
+    """Return the range from the smallest to the largest value of each model, the same for all formats.
 
     Args:
         values: [models, neurons, points].
@@ -62,10 +62,11 @@ def mse(values: Tensor) -> Ranges:
     lows, highs = (ends[:, None] * factors for ends in (values.amin(dim=(1, 2)), values.amax(dim=(1, 2))))
     flat = values.flatten(1).cpu().numpy()
 
-    def best(form: IntFormat) -> Range:
+    def best(form: Format) -> Range:
         candidates = range_quantizer(lows.flatten(), highs.flatten(), form)
         scales, zeros = (part.view(lows.shape).cpu().numpy() for part in (candidates.scale, candidates.zero_point))
-        chosen = torch.from_numpy(best_grids(flat, scales, zeros, form.low, form.high)).to(values.device)
+        found = best_grids(flat, scales, zeros, form.low, form.high, form.float8)
+        chosen = torch.from_numpy(found).to(values.device)
         return tuple(ends.gather(1, chosen[:, None])[:, 0] for ends in (lows, highs))  # type: ignore[return-value]
 
     return best

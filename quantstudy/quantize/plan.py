@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
+from quantstudy.quantize.formats import Format, IntFormat
 from quantstudy.quantize.observers import OBSERVERS
 from quantstudy.quantize.quantizer import (
     FLOAT32_EPSILON,
@@ -15,12 +16,16 @@ from quantstudy.quantize.quantizer import (
     range_quantizer,
     weight_quantizer,
 )
-from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat, Scheme
+from quantstudy.quantize.scheme import DYNAMIC_BITS, MAX_TORCHAO_BITS, Scheme
 
 ActivationQuantizer = Quantizer | TokenQuantizer | None
 
 GRANULARITIES = ("tensor", "channel", "neuron")
 """What shares a scale: whole tensors; a weight's output channel and whole activations; channels and single neurons."""
+
+
+GIVEN = "given"
+"""The `weight_observer` of a plan whose weight scales are whatever a recipe made them, and not to be chosen again."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Plan:
         preactivations: per hidden layer, before the activation function (placements `pre` and `both`).
         outputs: per hidden layer, after it (placements `post` and `both`).
         inputs: of the network's inputs.
-        weight_observer: how the scales of the weights were chosen, see `quantizer.weight_quantizer`.
+        weight_observer: how the scales of the weights were chosen, see `quantizer.weight_quantizer`, or GIVEN.
     """
 
     scheme: Scheme
@@ -158,7 +163,7 @@ def activation_quantizers(
 
     Args:
         values: what the float networks give there.
-        scheme: the integers, and whether ranges are chosen at run time.
+        scheme: the numbers, and whether ranges are chosen at run time.
         observer: key of `observers.OBSERVERS`.
         per_neuron: one static range per neuron, not one per map.
     """
@@ -166,16 +171,16 @@ def activation_quantizers(
         return (None,) * len(values)
     if scheme.dynamic:
         # torchao's 8-bit config is symmetric per token, its config for narrower weights asymmetric
-        bits = scheme.weights.bits if scheme.weights is not None else 0
+        bits = scheme.weights.bits if isinstance(scheme.weights, IntFormat) else 0
         least = FLOAT32_EPSILON if bits == MAX_TORCHAO_BITS else SMALLEST_NORMAL
-        return (TokenQuantizer(scheme.activations, bits >= MAX_TORCHAO_BITS, least),) * len(values)
+        return (TokenQuantizer(IntFormat(DYNAMIC_BITS), bits >= MAX_TORCHAO_BITS, least),) * len(values)
     return static_quantizers(values, observer, per_neuron=per_neuron)(scheme.activations)
 
 
 def static_quantizers(
     values: Sequence[Tensor], observer: str, *, per_neuron: bool = False
-) -> Callable[[IntFormat], tuple[Quantizer, ...]]:
-    """Look at maps once, and return what gives the static quantizer of each of them for any integers.
+) -> Callable[[Format], tuple[Quantizer, ...]]:
+    """Look at maps once, and return what gives the static quantizer of each of them for any format.
 
     Args:
         values: see `activation_quantizers`.
@@ -186,7 +191,7 @@ def static_quantizers(
     seen = [observe(v.flatten(0, 1).unsqueeze(1) if per_neuron else v) for v in values]
     shapes = [(*v.shape[:2], 1) if per_neuron else (len(v), 1, 1) for v in values]
 
-    def quantizers(form: IntFormat) -> tuple[Quantizer, ...]:
+    def quantizers(form: Format) -> tuple[Quantizer, ...]:
         found = [range_quantizer(*ranges(form), form) for ranges in seen]
         return tuple(
             Quantizer(form, q.scale.view(shape), q.zero_point.view(shape))

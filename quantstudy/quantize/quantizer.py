@@ -1,4 +1,4 @@
-"""Affine integer quantizers of whole stacks: static (scale and zero point known) or per token (chosen at run time)."""
+"""Quantizers of whole stacks: static (scale and zero point known) or per token (chosen at run time)."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import torch
 from quantstudy_kernels import dispatch
 from torch import Tensor
 
-from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, IntFormat
+from quantstudy.quantize.formats import FloatFormat, Format, IntFormat
+from quantstudy.quantize.scheme import MAX_TORCHAO_BITS
 from quantstudy.quantize.torchao_import import quantization
 
 FLOAT32_EPSILON = float(torch.finfo(torch.float32).eps)
@@ -25,23 +26,27 @@ LARGEST = 3.4e38
 class Quantizer:
     """value = (code − zero_point)·scale with code = clamp(round(x·(1/scale)) + zero_point, low, high), in float32.
 
+    With a `FloatFormat` the value is the number of that format that is nearest to x/scale, times the scale.
+
     Attributes:
-        format: the integers.
-        scale: step between neighbouring values; broadcasts against the tensor, models first.
+        format: the numbers.
+        scale: of integers the step between neighbouring values; broadcasts against the tensor, models first.
         zero_point: the code of 0, int32, of scale's shape.
     """
 
-    format: IntFormat
+    format: Format
     scale: Tensor
     zero_point: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return x rounded to the quantizer's values, of x's shape."""
-        return dispatch.fake_quantize(x, self.scale, self.zero_point, self.format.low, self.format.high)
+        form = self.format
+        return dispatch.fake_quantize(x, self.scale, self.zero_point, form.low, form.high, float8=form.float8)
 
     def codes(self, x: Tensor) -> Tensor:
-        """Return the integer codes of x, of x's shape."""
-        return dispatch.quantize_codes(x, self.scale, self.zero_point, self.format.low, self.format.high)
+        """Return the codes of x, whole numbers in float32 and of x's shape; see `FloatFormat` for those of floats."""
+        form = self.format
+        return dispatch.quantize_codes(x, self.scale, self.zero_point, form.low, form.high, float8=form.float8)
 
 
 @dataclass(frozen=True)
@@ -68,27 +73,33 @@ class TokenQuantizer:
 
 
 def weight_quantizer(
-    weights: Tensor, format: IntFormat, *, per_channel: bool = True, observer: str = "symmetric"
+    weights: Tensor, format: Format, *, per_channel: bool = True, observer: str = "symmetric"
 ) -> Quantizer:
     """Return the quantizer of weights [models, out, in], zero point 0, from torchao's own `choose_qparams_affine`.
 
     The scale is one per output channel [models, out, 1], or one per model [models, 1, 1]. It is at least float32's
     epsilon where torchao's 8-bit config does that (8 bits, `symmetric`), at least the smallest normal float elsewhere.
+    That of a `FloatFormat` is max|w| / its largest number, with either observer, as torchao has it; where torchao has a
+    scale of 0, and with it weights of NaN (all of them are 0), it is float32's epsilon.
 
     Args:
         weights: float32.
-        format: the integers.
+        format: the numbers.
         per_channel: see above.
         observer: `symmetric`, max|w| / ((high − low)/2), which rounds an extreme beyond the last code and clamps it, or
             `no_clipping`, max(max w / high, min w / low), the least scale that clamps nothing.
     """
+    if isinstance(format, FloatFormat):
+        return _up_to(weights.abs().amax(dim=2 if per_channel else (1, 2), keepdim=True), format)
     block = (1, 1 if per_channel else weights.shape[1], weights.shape[2])
     least = FLOAT32_EPSILON if (format.bits, observer) == (MAX_TORCHAO_BITS, "symmetric") else SMALLEST_NORMAL
     return _chosen(weights, block, format, least, observer)
 
 
-def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
+def range_quantizer(low: Tensor, high: Tensor, format: Format) -> Quantizer:
     """Return the affine quantizer of ranges [low, high] (each [models]), widened to include 0; scale [models, 1, 1].
+
+    That of a `FloatFormat` has zero point 0 and covers the end that is farther from 0.
 
     Scale and zero point come from torchao's `choose_qparams_affine_with_min_max` in float32 and nowhere else: on a
     range such as [−1, 1] the zero point is a tie, and another precision would move every code by one.
@@ -97,12 +108,20 @@ def range_quantizer(low: Tensor, high: Tensor, format: IntFormat) -> Quantizer:
     ends are both 0 (of a dead neuron, say), where every code stands for 0, has float32's epsilon. It is so small that
     every code stands for a finite value. Where an end is not finite it is NaN, and so is all that it rounds.
     """
+    if isinstance(format, FloatFormat):
+        return _up_to(torch.maximum(low.abs(), high.abs()).view(-1, 1, 1), format)
     span = high.clamp(min=0) - low.clamp(max=0)
     part = torch.where(span.isinf(), 0.5, 1.0)  # the difference of its ends may be more than float32 holds
     found = _from_ends(low * part, high * part, (), format, SMALLEST_NORMAL, "affine")
     scale, zero_point = torch.where(span == 0, FLOAT32_EPSILON, found.scale / part), found.zero_point
     scale = torch.minimum(scale, LARGEST / torch.maximum(zero_point - format.low, format.high - zero_point))
     return Quantizer(format, scale.view(-1, 1, 1), zero_point.view(-1, 1, 1))
+
+
+def _up_to(largest: Tensor, format: FloatFormat) -> Quantizer:
+    """Return the quantizer of values of at most this size, torchao's scale but where it would be 0."""
+    scale = torch.where(largest == 0, FLOAT32_EPSILON, (largest / format.largest).clamp(min=SMALLEST_NORMAL))
+    return _or_nan(format, scale, torch.zeros_like(scale, dtype=torch.int32))
 
 
 def _chosen(x: Tensor, block: tuple[int, ...], format: IntFormat, least: float, kind: str) -> Quantizer:
@@ -128,7 +147,7 @@ def _integers(kind: str, block: tuple[int, ...], format: IntFormat) -> tuple[Any
     return mapping(kind), block, torch.int32, format.low, format.high
 
 
-def _or_nan(format: IntFormat, scale: Tensor, zero_point: Tensor) -> Quantizer:
+def _or_nan(format: Format, scale: Tensor, zero_point: Tensor) -> Quantizer:
     """Return the quantizer that these make; where the scale is not finite it is NaN, so that it makes NaN of all."""
     finite = scale.isfinite()
     return Quantizer(format, torch.where(finite, scale, math.nan), torch.where(finite, zero_point, 0))

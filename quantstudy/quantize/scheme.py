@@ -4,9 +4,19 @@ import re
 from dataclasses import dataclass
 
 from quantstudy.errors import BadInput
+from quantstudy.quantize.formats import FORMATS, FP8_E4M3, Format, IntFormat
 
-MIN_BITS, MAX_BITS = 2, 16
-"""Fewest and most bits of the integers that the simulated path quantizes to."""
+__all__ = [
+    "DYNAMIC_BITS",
+    "MAX_TORCHAO_BITS",
+    "REFERENCE_BITS",
+    "IntFormat",
+    "Scheme",
+    "parse_scheme",
+    "schemes_for",
+    "studied_bits",
+    "studied_schemes",
+]
 
 MAX_TORCHAO_BITS = 8
 """Most bits of the integers that torchao's configurations take."""
@@ -18,39 +28,13 @@ DYNAMIC_BITS = 8
 """Activations quantized at run time have 8 bits, whatever the weights have: torchao has no other configuration."""
 
 
-@dataclass(frozen=True)
-class IntFormat:
-    """A signed integer of `bits` bits: codes from −2^(bits−1) to 2^(bits−1) − 1.
-
-    >>> IntFormat(4).low, IntFormat(4).high, IntFormat(4).levels
-    (-8, 7, 16)
-    """
-
-    bits: int
-
-    def __post_init__(self) -> None:
-        if not MIN_BITS <= self.bits <= MAX_BITS:
-            raise BadInput("bits", self.bits, f"whole numbers from {MIN_BITS} to {MAX_BITS}")
-
-    @property
-    def low(self) -> int:
-        """Smallest code."""
-        return int(-(2 ** (self.bits - 1)))
-
-    @property
-    def high(self) -> int:
-        """Largest code."""
-        return int(2 ** (self.bits - 1) - 1)
-
-    @property
-    def levels(self) -> int:
-        """Number of codes."""
-        return int(2**self.bits)
+_FLOATS = {form.in_scheme: form for form in FORMATS.values() if not isinstance(form, IntFormat)}
+_NUMBER = "|".join((*_FLOATS, "[1-9][0-9]?"))
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """What is quantized, and to which integers.
+    """What is quantized, and to which numbers.
 
     Attributes:
         weights: format of the weights (symmetric, one scale per output channel), None = float.
@@ -59,47 +43,55 @@ class Scheme:
 
     >>> str(Scheme(IntFormat(4), IntFormat(8), dynamic=True)), str(Scheme(None, IntFormat(4)))
     ('w4a8dyn', 'a4')
+    >>> str(parse_scheme("wf8af8"))
+    'wf8af8'
     """
 
-    weights: IntFormat | None
-    activations: IntFormat | None
+    weights: Format | None
+    activations: Format | None
     dynamic: bool = False
 
     def __post_init__(self) -> None:
         if self.weights is None and self.activations is None:
             raise BadInput("scheme", "", "at least one of weights and activations must be quantized")
-        if self.dynamic and (self.activations is None or self.activations.bits != DYNAMIC_BITS):
-            raise BadInput("scheme", "dyn", f"dynamic ranges go with {DYNAMIC_BITS}-bit activations")
+        if self.dynamic and self.activations != IntFormat(DYNAMIC_BITS):
+            raise BadInput("scheme", "dyn", f"dynamic ranges go with activations of {DYNAMIC_BITS}-bit integers")
 
     def __str__(self) -> str:
-        w = f"w{self.weights.bits}" if self.weights else ""
-        a = f"a{self.activations.bits}" if self.activations else ""
+        w = f"w{self.weights.in_scheme}" if self.weights else ""
+        a = f"a{self.activations.in_scheme}" if self.activations else ""
         return w + a + ("dyn" if self.dynamic else "")
 
     @property
     def in_torchao(self) -> bool:
         """Whether torchao has a configuration for this scheme."""
-        if self.weights is None or self.weights.bits > MAX_TORCHAO_BITS:
+        if not isinstance(self.weights, IntFormat):
+            return self.weights == FP8_E4M3 and self.activations in (None, FP8_E4M3)
+        if self.weights.bits > MAX_TORCHAO_BITS:
             return False
         if self.activations is None or self.dynamic:
             return True
-        return self.weights.bits == MAX_TORCHAO_BITS == self.activations.bits
+        return self.weights == IntFormat(MAX_TORCHAO_BITS) == self.activations
 
 
 def parse_scheme(text: str) -> Scheme:
     """Return the scheme that prints as `text`.
 
     Raises:
-        BadInput: `text` is not of the form w4, a4, w4a4, w4a8dyn.
+        BadInput: `text` is not of the form w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2.
 
     >>> parse_scheme("w4a8dyn") == Scheme(IntFormat(4), IntFormat(8), dynamic=True)
     True
     """
-    match = re.fullmatch(r"(?:w([1-9][0-9]?))?(?:a([1-9][0-9]?))?(dyn)?", text)
+    match = re.fullmatch(rf"(?:w({_NUMBER}))?(?:a({_NUMBER}))?(dyn)?", text)
     if not match or not text:
-        raise BadInput("scheme", text, "schemes look like w4, a4, w4a4 or w4a8dyn")
+        raise BadInput("scheme", text, "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2")
     w, a, dyn = match.groups()
-    return Scheme(IntFormat(int(w)) if w else None, IntFormat(int(a)) if a else None, dynamic=bool(dyn))
+    return Scheme(_format(w) if w else None, _format(a) if a else None, dynamic=bool(dyn))
+
+
+def _format(text: str) -> Format:
+    return _FLOATS[text] if text in _FLOATS else IntFormat(int(text))
 
 
 def schemes_for(bits: int) -> tuple[Scheme, ...]:

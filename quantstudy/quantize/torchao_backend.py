@@ -9,14 +9,19 @@ from torch import Tensor, nn
 
 from quantstudy.errors import StudyFailure
 from quantstudy.networks.stack import Stack
-from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.formats import FP8_E4M3, FP8_E5M2, IntFormat
+from quantstudy.quantize.plan import GIVEN, Plan
+from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.quantize.torchao_configs import torchao_configs
 from quantstudy.quantize.torchao_import import quantization
 
+NAMES = {torch.int8: "int8", torch.float8_e4m3fn: FP8_E4M3.name, torch.float8_e5m2: FP8_E5M2.name}
+"""What torchao's tensors of 8 bits hold, as `formats.FORMATS` calls it."""
+
 
 class AuditFailure(StudyFailure):
-    """A layer that the scheme quantizes was left in float, or holds other integers than the scheme says."""
+    """A layer that the scheme quantizes was left in float, or holds other numbers than the scheme says."""
 
 
 class Network(nn.Module):
@@ -79,18 +84,43 @@ def run_torchao(stack: Stack, plan: Plan, points: Tensor) -> RealResult:
     logits, weights = [], []
     for model in range(stack.models):
         network = Network(stack, model)
-        quantize_network(network, plan, model)
+        quantize_network(network, plan, model, tokens.shape[-2])
         audit(network, plan.scheme)
         weights.append([_dequantized(layer.weight) for layer in network.layers])
         logits.append(network(tokens if tokens.dim() == 2 else tokens[model]).T)
     return RealResult(tuple(torch.stack(layer) for layer in zip(*weights, strict=True)), torch.stack(logits))
 
 
-def quantize_network(network: Network, plan: Plan, model: int) -> None:
-    """Quantize one network in place by torchao's `quantize_`, one call per configuration that its layers need."""
-    configs = torchao_configs(plan.scheme, len(network.layers), plan=plan, model=model)
+def quantize_network(network: Network, plan: Plan, model: int, tokens: int = 0) -> None:
+    """Quantize one network in place by torchao's `quantize_`, one call per configuration that its layers need.
+
+    Where the plan's weight scales are GIVEN, they and the codes of the weights by them replace what torchao chose.
+
+    Args:
+        network: `model` of the stack.
+        plan: the stack's.
+        model: which.
+        tokens: see `torchao_configs`.
+    """
+    configs = torchao_configs(plan.scheme, len(network.layers), plan=plan, model=model, tokens=tokens)
+    before = [layer.weight.detach() for layer in network.layers]
     for config in {id(config): config for config in configs}.values():
         quantize_(network, [f"layers.{layer}" for layer, needed in enumerate(configs) if needed is config], config)
+    if plan.weight_observer == GIVEN:
+        for layer, weight, quantizer in zip(network.layers, before, plan.weights, strict=True):
+            if quantizer is not None:
+                _hold(layer.weight, weight, quantizer, model)
+
+
+def _hold(held: Any, weight: Tensor, quantizer: Quantizer, model: int) -> None:
+    """Put the codes of a weight [out, in] by a quantizer of its stack, and their scales, into a tensor of torchao."""
+    scale = quantizer.scale[model].cpu().expand(len(weight), 1).contiguous()
+    zero, one = torch.zeros_like(scale, dtype=torch.int32), torch.ones(1)
+    if isinstance(quantizer.format, IntFormat):
+        held.qdata = Quantizer(quantizer.format, scale, zero).codes(weight).to(torch.int8)
+    else:
+        held.qdata = Quantizer(quantizer.format, one, zero)(weight / scale).to(held.qdata.dtype)
+    held.scale = scale
 
 
 def quantize_(network: nn.Module, names: Collection[str], config: Any) -> None:
@@ -103,7 +133,7 @@ def quantize_(network: nn.Module, names: Collection[str], config: Any) -> None:
 
 
 def audit(network: nn.Module, scheme: Scheme) -> None:
-    """Check that every Linear holds the integers that the scheme says, and quantizes its input where it must.
+    """Check that every Linear holds the numbers that the scheme says, and quantizes its input where it must.
 
     torchao skips a layer that a configuration doesn't fit (`Int4WeightOnlyConfig` on an 8-wide layer) with no more than
     a log message; such a layer would be measured as a perfect one.
@@ -114,7 +144,7 @@ def audit(network: nn.Module, scheme: Scheme) -> None:
     linears = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     for position, (name, module) in enumerate(linears):
         found = stored_format(module.weight)
-        expected = f"int{scheme.weights.bits}" if scheme.weights else "float32"
+        expected = scheme.weights.name if scheme.weights else "float32"
         if position and scheme.activations:
             expected += ", dynamic input" if scheme.dynamic else ", static input"
         if found != expected:
@@ -122,17 +152,16 @@ def audit(network: nn.Module, scheme: Scheme) -> None:
 
 
 def stored_format(weight: Any) -> str:
-    """Return what a Linear's weight really is: `float32`, or its integers and how its input is quantized."""
+    """Return what a Linear's weight really is: `float32`, or its numbers and how its input is quantized."""
     kind = type(weight).__name__
-    if kind == "Int8Tensor":
-        bits, kwargs = 8, weight.act_quant_kwargs
-        inputs = "" if kwargs is None else ", static input" if weight.act_quant_scale is not None else ", dynamic input"
-    elif kind == "IntxUnpackedToInt8Tensor":
-        bits = int(str(weight.target_dtype).removeprefix("torch.int"))
+    if kind in ("Int8Tensor", "Float8Tensor", "PrototypeFloat8Tensor"):
+        static = getattr(weight, "act_quant_scale", None) is not None
+        inputs = "" if weight.act_quant_kwargs is None else ", static input" if static else ", dynamic input"
+        return NAMES[weight.qdata.dtype] + inputs
+    if kind == "IntxUnpackedToInt8Tensor":
         inputs = "" if weight.activation_quantization is None else ", dynamic input"
-    else:
-        return str(weight.dtype).removeprefix("torch.") if type(weight) is nn.Parameter else kind
-    return f"int{bits}{inputs}"
+        return str(weight.target_dtype).removeprefix("torch.") + inputs
+    return str(weight.dtype).removeprefix("torch.") if type(weight) is nn.Parameter else kind
 
 
 def _dequantized(weight: Any) -> Tensor:

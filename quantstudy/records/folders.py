@@ -13,7 +13,7 @@ from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256
 
-FORMAT = 6
+FORMAT = 7
 """Version of the run folder's layout; a folder of another version is refused."""
 
 VARIATIONS = tuple(question.name for question in QUESTIONS)

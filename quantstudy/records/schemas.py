@@ -50,6 +50,7 @@ PLANS = pa.schema(
         ("scale", pa.float64()),
         ("zero_point", pa.int32()),
         ("bits", pa.int16()),
+        ("format", _TEXT),
         ("weights_equal", pa.bool_()),
         ("max_abs_logit_difference", pa.float64()),
         ("flips", pa.int64()),

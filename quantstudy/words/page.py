@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from quantstudy.drift import catalogue
 from quantstudy.judge.facts import SCORE
+from quantstudy.quantize.formats import Format, IntFormat
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.provenance import described
 from quantstudy.words.deployable import passes
@@ -81,11 +82,15 @@ def scheme_text(scheme: Scheme, judged: Mapping[str, Any], unit: Unit) -> Row:
 def _in_words(scheme: Scheme) -> str:
     parts = []
     if scheme.weights is not None:
-        parts.append(f"{scheme.weights.bits}-bit weights")
+        parts.append(f"{_numbers(scheme.weights)} weights")
     if scheme.activations is not None:
         how = "ranges per token at run time" if scheme.dynamic else "fixed ranges"
-        parts.append(f"{scheme.activations.bits}-bit activations ({how})")
+        parts.append(f"{_numbers(scheme.activations)} activations ({how})")
     return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float")
+
+
+def _numbers(form: Format) -> str:
+    return f"{form.bits}-bit" if isinstance(form, IntFormat) else form.name.replace("_", " ")
 
 
 def _entry(entry: dict[str, Any], judged: Mapping[str, Any], unit: Unit) -> Row:

@@ -14,7 +14,7 @@ from quantstudy.words.placement import phrase_of
 from quantstudy.words.regret import alike, changed, loss
 from quantstudy.words.things import things_of, unit_of
 from quantstudy.words.verdict import certainty, marked, more_seeds, with_reasons
-from quantstudy.words.widths import width_line
+from quantstudy.words.widths import added_line, width_line
 
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
@@ -51,7 +51,7 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
         config: the study.
         verdict: everything else that verdict.json holds.
     """
-    topics = (_repairs, _bits, _certainty, _conditions, _choices, _layers, _cause)
+    topics = (_added, _repairs, _bits, _certainty, _conditions, _choices, _layers, _cause)
     lines = [width_line(bits, verdict, things_of(config).points) for bits in config.bit_widths]
     told = {about: line for about in topics if (line := about(config, verdict))}
     if len(told) + min(len(lines), 2) > MOST_LINES:
@@ -67,6 +67,11 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
 def _repairs(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """What repairing the best one is worth."""
     return recover.line(verdict)
+
+
+def _added(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """What can be deployed at schemes beside those of the widths."""
+    return added_line(config.added_schemes, verdict, things_of(config).points)
 
 
 def _bits(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

@@ -1,9 +1,9 @@
-"""The line of the summary on one bit width: what can be deployed there, how sure that is, and what to do."""
+"""The lines of the summary on schemes: what can be deployed there, how sure that is, and what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantstudy.quantize.scheme import schemes_for
+from quantstudy.quantize.scheme import Scheme, schemes_for
 from quantstudy.words.deployable import hindrance, open_ones, passing, perhaps_one, proof, too_few, way_out
 from quantstudy.words.numbers import listing
 from quantstudy.words.units import unit_of
@@ -24,19 +24,42 @@ def width_line(bits: int, verdict: Mapping[str, Any], points: str = "pixels") ->
         return (
             f"{bits} bits: one seed gives no interval, so nothing is called deployable; run --seeds {needed} or more."
         )
-    alike: dict[str, list[str]] = {}
-    for name, judged in found.items():
-        alike.setdefault(_fate(judged, verdict), []).append(name)
-    fates = [f"{fate} at {listing(names)}" for fate, names in alike.items()]
     both = found[f"w{bits}a{bits}"]
-    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
-    apart = dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # of each activation the largest share stays
     said = [
         _best(f"w{bits}a{bits}", both, verdict),
         *lost_networks(*found.values()),
-        *disagreements(apart, verdict, points),
+        *disagreements(_apart(found), verdict, points),
     ]
-    return " ".join([f"{bits} bits: {'; '.join(fates)}.", *said])
+    return " ".join([f"{bits} bits: {'; '.join(_fates(found, verdict))}.", *said])
+
+
+def added_line(schemes: Sequence[Scheme], verdict: Mapping[str, Any], points: str = "pixels") -> str:
+    """Return what can be deployed at schemes beside those of the widths, empty where there are none.
+
+    Args:
+        schemes: they.
+        verdict: see `width_line`.
+        points: likewise.
+    """
+    found = {name: verdict["schemes"][name] for name in map(str, schemes) if name in verdict["schemes"]}
+    if not found or verdict["seeds"] == 1:
+        return ""
+    said = [*lost_networks(*found.values()), *disagreements(_apart(found), verdict, points)]
+    return " ".join([f"Further schemes: {'; '.join(_fates(found, verdict))}.", *said])
+
+
+def _fates(found: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[str]:
+    """Return what can be deployed at each scheme, those with the same together."""
+    alike: dict[str, list[str]] = {}
+    for name, judged in found.items():
+        alike.setdefault(_fate(judged, verdict), []).append(name)
+    return [f"{fate} at {listing(names)}" for fate, names in alike.items()]
+
+
+def _apart(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the backends differ: of each activation the scheme with the largest share."""
+    differ = [pair for judged in found.values() for pair in judged["backends_differ"].items()]
+    return dict(sorted(differ, key=lambda pair: pair[1]["share"]))  # the last of a name stays
 
 
 def _fate(judged: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:

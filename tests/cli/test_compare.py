@@ -34,7 +34,7 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
     for rank, name in enumerate(config.activations):
         for seed in range(config.seeds):
             rows.append((name, seed, "float", "float", "heldout_accuracy_float", 0.99 - hard[seed]))
-            for scheme in map(str, config.schemes):
+            for scheme in map(str, config.all_schemes):
                 drop = 0.05 + 0.01 * rank + hard[seed] - shift * (1 + 0.02 * seed)
                 for metric, value in (
                     ("heldout_accuracy_quantized", 0.99 - hard[seed] - drop),
@@ -53,7 +53,7 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
     verdict = judge(
         table,
         activations=config.activations,
-        schemes=[str(scheme) for scheme in config.schemes],
+        schemes=[str(scheme) for scheme in config.all_schemes],
         focus=config.focus_scheme,
         limits=limits_of(config),
     )

@@ -113,7 +113,7 @@ def made_up(names, seeds, *, deployable, bits=(4,), missing=False, quick=False, 
     other |= {"seeds": 16, "activations": names, "regret": lost, "regret_low": lost, "regret_high": lost}
     other |= {"least_regret": {"metric": METRICS[0], "stability": 0.61}}
     verdict = {
-        "schemes": {str(each): judged for each in config.schemes},
+        "schemes": {str(each): judged for each in config.all_schemes},
         "seeds": seeds,
         **{key: getattr(config, key) for key in ("allowed_drop", "assurance", "min_accuracy", "learned")},
         "unit": "fraction",

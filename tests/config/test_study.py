@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.config.study import CHOICES, OWN_DEFAULTS, REAL_NUMBERS, WHOLE_NUMBERS, StudyConfig
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS
+from quantstudy.config.study import OWN_DEFAULTS, StudyConfig
 from quantstudy.config.toml import from_mapping, read_toml
 from quantstudy.errors import BadInput
 
@@ -28,10 +29,15 @@ def distinct_names(names: list[str]) -> tuple[str, ...]:
     return tuple(kept.values())
 
 
+def distinct(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
 STUDIES = st.builds(
     StudyConfig,
     name=st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", fullmatch=True),
     bits=st.lists(st.integers(2, 16), min_size=1, max_size=16).map(tuple),
+    schemes=st.lists(st.sampled_from(["w4a8", "wf8", "wf8af8", "af8", "wf8e5m2", "w4", "w9a8dyn"])).map(distinct),
     activations=st.lists(NAMES, min_size=1, max_size=5).map(distinct_names),
     hidden=st.lists(st.integers(1, 256), min_size=1, max_size=8).map(tuple),
     input_bits=st.sampled_from([0, 2, 8, 16]),
@@ -69,6 +75,7 @@ def test_defaults_are_those_of_the_design() -> None:
         "task": "classes",
         "label": "",
         "bits": (4,),
+        "schemes": (),
         "activations": ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu"),
         "seeds": 32,
         "steps": 3000,
@@ -97,6 +104,7 @@ def test_defaults_are_those_of_the_design() -> None:
 OTHER: dict[str, Any] = {
     "target": "spirals",
     "bits": (5,),
+    "schemes": ("wf8", "w4a8"),
     "activations": ("relu",),
     "seeds": 3,
     "steps": 10,
@@ -276,9 +284,43 @@ def test_bits_are_kept_once_and_in_order() -> None:
     assert StudyConfig(hidden=(4, 4)).hidden == (4, 4)
 
 
+def test_schemes_beside_those_of_the_widths() -> None:
+    study = StudyConfig(bits=(8,), schemes=("wf8", "w8a8", "w4a8", "wf8"))
+    assert study.schemes == ("wf8", "w8a8", "w4a8")
+    assert [str(scheme) for scheme in study.all_schemes] == ["w8", "a8", "w8a8", "w8a8dyn", "wf8", "w4a8"]
+    assert [str(scheme) for scheme in study.added_schemes] == ["wf8", "w4a8"]
+    assert study.bit_widths == (8,)
+    assert study.focus_scheme == "w8a8"
+    assert StudyConfig().with_options(schemes=" wf8af8, w4a8 ").schemes == ("wf8af8", "w4a8")
+    assert StudyConfig(schemes="").schemes == () == StudyConfig(schemes=[]).schemes
+    assert StudyConfig().added_schemes == ()
+    assert study.with_options(bits=4).added_schemes[0] == study.added_schemes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "allowed"),
+    [
+        ("w4a8,", "", "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2"),
+        ("wf8af9", "wf8af9", "schemes look like"),
+        (("w4a8", "f8"), "f8", "schemes look like"),
+        ("w17", "w17", "whole numbers from 2 to 16"),
+        ("wf8af8dyn", "wf8af8dyn", "dynamic ranges go with activations of 8-bit integers"),
+        ((4,), 4, "names such as w4a8 or wf8af8"),
+        (8, 8, "names such as w4a8 or wf8af8, separated by commas"),
+        (None, None, "names such as"),
+    ],
+)
+def test_names_that_are_no_schemes(given: Any, value: Any, allowed: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        StudyConfig(schemes=given)
+    assert (caught.value.field, caught.value.value) == ("schemes", value)
+    assert caught.value.allowed.startswith(allowed)
+    assert "\n" not in str(caught.value)
+
+
 def test_schemes_of_the_widths_and_of_8_bits() -> None:
     def names(*bits: int) -> list[str]:
-        return [str(scheme) for scheme in StudyConfig(bits=bits).schemes]
+        return [str(scheme) for scheme in StudyConfig(bits=bits).all_schemes]
 
     eight = ["w8", "a8", "w8a8", "w8a8dyn"]
     assert names(4) == ["w4", "a4", "w4a4", "w4a8dyn", *eight]

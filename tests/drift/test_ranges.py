@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from quantstudy_kernels.float8 import E4M3, E5M2
 
 from quantstudy.drift import ranges as r
 
@@ -101,6 +102,20 @@ def test_codes_against_the_slow_twin(x, scale, limits, zero):
         for name, value in expected.items():
             assert fast[name].shape == x.shape[:-3]
             np.testing.assert_allclose(fast[name][at], value, rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+def test_codes_of_floats_of_8_bits():
+    x = np.array([[[0.0, -0.0, 448.0], [-448.0, 464.0, 464.1]]], np.float32)
+    m = r.code_measures(x, 1.0, 0, E4M3.low, E4M3.high, E4M3)
+    assert m["clip_fraction"] == pytest.approx(1 / 6)
+    assert m["code_occupancy"] == 3 / 253
+    assert m["negative_code_share"] == 126 / 253
+    assert m["code_entropy_bits"] == pytest.approx(
+        -(math.log2(1 / 3) / 3 + math.log2(1 / 2) / 2 + math.log2(1 / 6) / 6)
+    )
+    assert r.code_measures(x, 1.0, 0, E5M2.low, E5M2.high, E5M2)["clip_fraction"] == 0
+    x[0, 0, 0] = np.nan
+    assert np.isnan(r.code_measures(x, 1.0, 0, E4M3.low, E4M3.high, E4M3)["clip_fraction"])
 
 
 def test_every_network_has_its_own_quantizer():

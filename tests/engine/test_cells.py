@@ -16,6 +16,7 @@ CONFIG = StudyConfig(activations=("relu", "gelu"), seeds=37)
 OTHER: dict[str, Any] = {
     "target": "spirals",
     "bits": (5,),
+    "schemes": ("wf8", "w4a8"),
     "steps": 10,
     "batch": 7,
     "lr": 0.2,

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from quantstudy.activations.catalogue import ACTIVATIONS
-from quantstudy.config.study import CHOICES, REAL_NUMBERS
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS
 from quantstudy.show.names import FIGURE_NAMES
 
 Settings = dict[str, Any]

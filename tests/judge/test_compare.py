@@ -31,11 +31,11 @@ def side(metrics):
         seeds = seeds or len(next(iter(values.values())))
         config = StudyConfig(**{"activations": tuple(values), "seeds": seeds, "grid": 4} | settings)
         full = full or {name: [0.99] * seeds for name in values}
-        names = [str(scheme) for scheme in config.schemes]
+        names = [str(scheme) for scheme in config.all_schemes]
         tables = dict.fromkeys(names, flips) if flips else None
         table = metrics(full, dict.fromkeys(names, values), tables)
         islands = np.random.default_rng(3).random((seeds, config.grid, config.grid)) < 0.5
-        return Side(config, manifest, saying(config.schemes, **(said or {})), table, islands)
+        return Side(config, manifest, saying(config.all_schemes, **(said or {})), table, islands)
 
     return build
 

@@ -51,7 +51,7 @@ def quantizer(q: Quantizer | TokenQuantizer | None) -> Fixed | PerPoint | None:
         return None
     if isinstance(q, TokenQuantizer):
         return PerPoint(q.format.low, q.format.high, q.symmetric, q.least)
-    return Fixed(q.scale, q.zero_point, q.format.low, q.format.high)
+    return Fixed(q.scale, q.zero_point, q.format.low, q.format.high, q.format.float8)
 
 
 def case(
@@ -78,7 +78,7 @@ def largest(want: Tensor) -> float:
 
 
 @pytest.mark.parametrize("placement", ["post", "pre", "both"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", [*SCHEMES, "wf8af8", "wf8e5m2af8e5m2", "w4af8"])
 @pytest.mark.parametrize("name", ["prelu", "gelu", "hardgelu", "silu@1.5"])
 def test_what_the_study_computes_at_once_is_what_it_computes_layer_by_layer(name, scheme, placement, monkeypatch):
     c = case(name, (5, 17, 3), scheme, placement, coordinates=True)

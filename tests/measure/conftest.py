@@ -62,7 +62,7 @@ def on() -> Subject:
 
 @pytest.fixture(scope="session")
 def effects(on: Subject) -> dict[str, Effect]:
-    return {str(scheme): quantize(on, TINY, scheme) for scheme in TINY.schemes}
+    return {str(scheme): quantize(on, TINY, scheme) for scheme in TINY.all_schemes}
 
 
 def frame(tables: list[pa.Table]) -> pd.DataFrame:
@@ -93,7 +93,7 @@ def measure_all() -> Callable[[Subject], tuple[list[dict], list[dict]]]:
     """Every metric row and plan row of a subject under every scheme of the tiny study."""
 
     def measured(on: Subject) -> tuple[list[dict], list[dict]]:
-        effects = {str(scheme): quantize(on, TINY, scheme) for scheme in TINY.schemes}
+        effects = {str(scheme): quantize(on, TINY, scheme) for scheme in TINY.all_schemes}
         plans = [row for effect in effects.values() for table in plan_rows(on, effect) for row in table.to_pylist()]
         return [row for table in all_rows(on, effects) for row in table.to_pylist()], plans
 

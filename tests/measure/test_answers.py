@@ -82,7 +82,7 @@ def test_a_picture_lies_in_0_to_1_and_a_curve_in_the_unit_of_its_labels(target):
     start = initial_stack(parse_activation("relu"), [3], study.hidden, data.measured.inputs.shape[1], data.outputs)
     with torch.no_grad():
         on = measured(start, [3], data, heldout=False)
-        scheme = study.schemes[2]
+        scheme = study.all_schemes[2]
         arrays = pictures(on, [quantize(on, study, scheme, with_torchao=False)], folds_of=str(scheme))
         outputs = on.maps.logit[0].numpy()
     labels, drawn = data.measured.labels[0], arrays["relu/float/output"]

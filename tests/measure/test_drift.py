@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -17,7 +18,8 @@ from quantstudy.drift.catalogue import (
 from quantstudy.engine.worker import quantize
 from quantstudy.measure import evaluation
 from quantstudy.measure.drift import ANALYSES, code_rows, decision_rows, float_rows, fold_rows, histogram_rows
-from quantstudy.measure.evaluation import Subject, heldout_islands, subject
+from quantstudy.measure.evaluation import Effect, Subject, heldout_islands, subject
+from quantstudy.quantize.fake_quant import accumulated, isolated
 from quantstudy.quantize.plan import build_plan
 from quantstudy.quantize.scheme import parse_scheme
 
@@ -203,6 +205,40 @@ def test_codes_are_those_of_what_the_output_quantizer_was_given(placement, on, t
             }
             found = rows[(rows["layer"] == layer) & (rows["seed"] == seed)].set_index("metric")["value"]
             assert found.to_dict() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("narrow", [1.0, 0.4])
+@pytest.mark.parametrize("scheme", ["wf8af8", "af8e5m2"])
+def test_floats_of_8_bits_have_codes_and_ends_and_no_step(scheme, narrow, on, tiny, to_frame):
+    plan = quantize(on, tiny, parse_scheme(scheme)).plan
+    plan = dataclasses.replace(
+        plan, outputs=tuple(dataclasses.replace(q, scale=q.scale * narrow) for q in plan.outputs)
+    )
+    effect = Effect(plan, isolated(on.stack, plan, on.maps), accumulated(on.stack, plan, on.maps.points), None, {})
+    rows = to_frame(code_rows(on, effect)).set_index(["layer", "seed", "metric"])["value"]
+    folds = to_frame(fold_rows(on, effect))
+    steps = folds[folds["metric"].str.startswith("rmse_over_step") & (folds["scope"] == "neuron")]
+    assert len(steps)
+    assert steps["value"].isna().all()
+    clipped = folds[(folds["metric"] == "clipping_share_isolated") & (folds["scope"] == "neuron")]
+    levels, beyond = (253, 464.0) if scheme == "wf8af8" else (247, 61440.0)
+    for layer, quantizer in enumerate(effect.plan.outputs):
+        values = on.stack.activate(layer, effect.accumulated.preactivations[layer])
+        position = (values / quantizer.scale).flatten(1)
+        for seed in range(2):
+            found = {
+                name: rows[layer, seed, name] for name in ("clip_fraction", "code_occupancy", "negative_code_share")
+            }
+            used = len(quantizer(values)[seed].unique())
+            assert found["code_occupancy"] == used / levels
+            assert found["clip_fraction"] == (position[seed].abs() > beyond).double().mean().item()
+            assert found["negative_code_share"] == (levels // 2) / levels
+            error = (on.maps.outputs[layer][seed] - effect.isolated.outputs[layer][seed]).double() ** 2
+            outside = on.maps.outputs[layer][seed].abs().double() > beyond * quantizer.scale[seed].double()
+            share = ((error * outside).sum(1) / error.sum(1)).numpy()
+            own = clipped[(clipped["layer"] == layer) & (clipped["seed"] == seed)].sort_values("neuron")["value"]
+            np.testing.assert_allclose(own.to_numpy(dtype=float), share, rtol=1e-9)
+    assert (rows[:, :, "clip_fraction"].max() > 0) == (clipped["value"].max() > 0) == (narrow < 1)
 
 
 @pytest.mark.parametrize("scheme", ["w4a8dyn", "w8a8dyn"])

@@ -15,7 +15,7 @@ def one(on):
 
 @pytest.fixture(scope="module")
 def shown(one, tiny):
-    return [quantize(one, tiny, scheme, with_torchao=False) for scheme in tiny.schemes[:4]]
+    return [quantize(one, tiny, scheme, with_torchao=False) for scheme in tiny.all_schemes[:4]]
 
 
 def test_what_the_figures_draw_of_one_seed(one, shown):
@@ -51,7 +51,7 @@ def test_what_the_figures_draw_of_one_seed(one, shown):
 
 def test_a_dead_network_has_an_empty_chain(dead, tiny):
     one = subject(dead.stack.select(slice(0, 1)), range(1), dead.masks[:1])
-    arrays = pictures(one, [quantize(one, tiny, s, with_torchao=False) for s in tiny.schemes[:4]], "w4a4")
+    arrays = pictures(one, [quantize(one, tiny, s, with_torchao=False) for s in tiny.all_schemes[:4]], "w4a4")
     assert arrays["relu/chain/float"].shape == arrays["relu/chain/quantized"].shape == (0, 9, 9)
     assert arrays["relu/chain/layer"].shape == (0,)
 

@@ -26,6 +26,7 @@ def test_a_row_per_scale(on, effects, rows_of):
     assert set(rows["scheme"]) == {"w4a4"}
     assert set(rows["backend"]) == {"simulated"}
     assert set(rows["bits"]) == {4}
+    assert set(rows["format"]) == {"int4"}
     assert rows[PARITY].isna().all().all()
     plan = effects["w4a4"].plan
     seen = 0
@@ -62,8 +63,28 @@ def test_quantizers_at_run_time_have_a_width_and_no_scale(rows_of):
     tokens = rows[rows["tensor"].str.endswith(".output")]
     assert len(tokens) == 4
     assert set(tokens["bits"]) == {8}
+    assert set(tokens["format"]) == {"int8"}
     assert tokens[["scale", "zero_point", "channel"]].isna().all().all()
     assert set(rows[rows["tensor"].str.endswith(".weight")]["bits"].dropna()) == {4}
+
+
+@pytest.mark.parametrize(("scheme", "formats"), [("wf8af8", ["fp8_e4m3"] * 2), ("w4af8e5m2", ["int4", "fp8_e5m2"])])
+def test_floats_of_8_bits(scheme, formats, on, tiny, to_frame):
+    effect = quantize(on, tiny, parse_scheme(scheme))
+    rows = to_frame(plan_rows(on, effect))
+    ours = rows[rows["backend"] == "simulated"]
+    for kind, name in zip(("weight", "output"), formats, strict=True):
+        part = ours[ours["tensor"].str.endswith(kind)]
+        assert set(part["format"]) == {name}
+        assert set(part["bits"]) == {int(name[-1]) if name[0] == "i" else 8}
+        assert set(part["zero_point"]) == {0}
+    parity = rows[rows["backend"] == "torchao"]
+    assert parity["format"].isna().all()
+    if scheme == "wf8af8":
+        assert all(equal is True for equal in parity[parity["tensor"] != "logit"]["weights_equal"])
+        assert (parity["max_abs_logit_difference"].dropna() < 1e-4).all()
+    else:
+        assert parity.empty
 
 
 def test_placements_and_inputs(on, tiny, to_frame):

@@ -7,7 +7,7 @@ import pytest
 
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, metric_rows, rows, to_parquet
 
-TEXT = {"activation", "scheme", "backend", "scope", "metric", "tensor"}
+TEXT = {"activation", "scheme", "backend", "scope", "metric", "tensor", "format"}
 
 
 def slow_rows(values, activation, seeds, scheme, backend, layer):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.config.study import OBSERVERS, PLACEMENTS, StudyConfig
+from quantstudy.config.allowed import OBSERVERS, PLACEMENTS
+from quantstudy.config.study import StudyConfig
 from quantstudy.drift.decision import decision_measures
 from quantstudy.engine.worker import VARIATIONS
 from quantstudy.measure import variation

@@ -82,7 +82,7 @@ def test_train_measure_picture(place, tiny, inexact):
         table = file.read()
         assert set(table["activation"].to_pylist()) == {"relu"}
     metrics = pq.read_table(io.BytesIO(measured["metrics.parquet"])).to_pandas()
-    assert set(metrics["scheme"]) == {"float", *(str(scheme) for scheme in tiny.schemes)}
+    assert set(metrics["scheme"]) == {"float", *(str(scheme) for scheme in tiny.all_schemes)}
     pictured = load_cell(folder, cell("picture", tiny, "relu", 1, 2).key)
     with np.load(io.BytesIO(pictured["maps.npz"])) as arrays:
         assert arrays["relu/seed"] == 1

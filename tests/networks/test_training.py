@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS, parse_activation
-from quantstudy.config.study import TRAINERS
+from quantstudy.config.allowed import TRAINERS
 from quantstudy.networks import training
 from quantstudy.networks.stack import Stack, initial_stack
 from quantstudy.networks.training import batches, learning_rate, train

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from quantstudy.config.study import WEIGHT_OBSERVERS
+from quantstudy.config.allowed import WEIGHT_OBSERVERS
 from quantstudy.quantize.plan import activation_quantizers
 from quantstudy.quantize.quantizer import (
     FLOAT32_EPSILON,

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from quantstudy.errors import BadInput
 from quantstudy.quantize import scheme as module
+from quantstudy.quantize.formats import FORMATS, FP8_E4M3, FP8_E5M2
 from quantstudy.quantize.scheme import IntFormat, Scheme, parse_scheme, schemes_for, studied_schemes
 
 WIDTHS = range(2, 17)
 ENDS = {2: (-2, 1, 4), 3: (-4, 3, 8), 4: (-8, 7, 16), 8: (-128, 127, 256), 16: (-32768, 32767, 65536)}
 
-formats = st.none() | st.integers(2, 16).map(IntFormat)
+formats = st.none() | st.integers(2, 16).map(IntFormat) | st.sampled_from([FP8_E4M3, FP8_E5M2])
 
 
 def names(schemes) -> list[str]:
@@ -31,6 +32,17 @@ def test_an_integer_format_spans_twos_complement(bits, ends):
     made = IntFormat(bits)
     assert (made.low, made.high, made.levels) == ends
     assert all(type(value) is int for value in (made.low, made.high, made.levels))
+
+
+def test_every_format_by_its_name():
+    assert list(FORMATS) == [*(f"int{bits}" for bits in WIDTHS), "fp8_e4m3", "fp8_e5m2"]
+    assert all(form.name == name and form.levels == form.high - form.low + 1 for name, form in FORMATS.items())
+    assert [FORMATS[name].bits for name in ("int2", "int16", "fp8_e4m3", "fp8_e5m2")] == [2, 16, 8, 8]
+    assert [(f.largest, f.low, f.high, f.levels) for f in (FP8_E4M3, FP8_E5M2)] == [
+        (448.0, -126, 126, 253),
+        (57344.0, -123, 123, 247),
+    ]
+    assert pickle.loads(pickle.dumps(FP8_E4M3)) == FP8_E4M3 != FP8_E5M2
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
@@ -62,7 +74,7 @@ def test_values_are_frozen_compare_by_content_and_travel_between_processes():
 @given(formats, formats, st.booleans())
 @settings(deadline=None, database=None, derandomize=True, max_examples=80)
 def test_what_is_printed_is_parsed_back(weights, activations, dynamic):
-    if (weights is None and activations is None) or (dynamic and (activations is None or activations.bits != 8)):
+    if (weights is None and activations is None) or (dynamic and activations != IntFormat(8)):
         assert refusal(Scheme, weights, activations, dynamic=dynamic).field == "scheme"
     else:
         made = Scheme(weights, activations, dynamic=dynamic)
@@ -79,6 +91,14 @@ def test_what_is_printed_is_parsed_back(weights, activations, dynamic):
         ("w4a8", Scheme(IntFormat(4), IntFormat(8))),
         ("w4a8dyn", Scheme(IntFormat(4), IntFormat(8), dynamic=True)),
         ("a8dyn", Scheme(None, IntFormat(8), dynamic=True)),
+        ("wf8", Scheme(FP8_E4M3, None)),
+        ("af8", Scheme(None, FP8_E4M3)),
+        ("wf8af8", Scheme(FP8_E4M3, FP8_E4M3)),
+        ("w8af8", Scheme(IntFormat(8), FP8_E4M3)),
+        ("wf8a4", Scheme(FP8_E4M3, IntFormat(4))),
+        ("wf8e5m2", Scheme(FP8_E5M2, None)),
+        ("wf8e5m2af8e5m2", Scheme(FP8_E5M2, FP8_E5M2)),
+        ("wf8e5m2a8dyn", Scheme(FP8_E5M2, IntFormat(8), dynamic=True)),
     ],
 )
 def test_parsing(text, made):
@@ -91,12 +111,13 @@ def test_parsing(text, made):
     [
         *("", " ", "w4 ", " w4", "w4\n", "w", "a", "x4", "W4", "int4", "w4a", "wa4", "w4,a4", "w4.0", "w-4", "w٤"),
         *("a4w4", "w4w4", "w4dyna8", "w4a8dyndyn", "w123", "w0", "w04", "w4a08"),
+        *("f8", "wf", "wf9", "wf8e4m3", "wf16", "wf8e5m2e5m2", "wF8", "wfp8_e4m3"),
     ],
 )
 def test_text_of_another_form_is_refused(text):
     error = refusal(parse_scheme, text)
     assert (error.field, error.value) == ("scheme", text)
-    assert error.allowed == "schemes look like w4, a4, w4a4 or w4a8dyn"
+    assert error.allowed == "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2"
 
 
 @pytest.mark.parametrize(("text", "bits"), [("w1", 1), ("w17", 17), ("a1", 1), ("w4a17", 17), ("w99a8dyn", 99)])
@@ -112,10 +133,11 @@ def test_a_scheme_that_quantizes_nothing_is_refused():
     assert refusal(parse_scheme, "dyn").allowed == error.allowed
 
 
-@pytest.mark.parametrize("text", ["w4dyn", "w4a4dyn", "a9dyn", "w8a7dyn"])
+@pytest.mark.parametrize("text", ["w4dyn", "w4a4dyn", "a9dyn", "w8a7dyn", "af8dyn", "wf8af8dyn"])
 def test_dynamic_ranges_need_8_bit_activations(text):
     error = refusal(parse_scheme, text)
-    assert (error.field, error.value, error.allowed) == ("scheme", "dyn", "dynamic ranges go with 8-bit activations")
+    assert (error.field, error.value) == ("scheme", "dyn")
+    assert error.allowed == "dynamic ranges go with activations of 8-bit integers"
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
@@ -140,6 +162,13 @@ def test_torchao_has_static_ranges_at_8_bits_on_both_sides_only(text, there):
     assert parse_scheme(text).in_torchao is there
 
 
+@pytest.mark.parametrize(("text", "there"), [("wf8", True), ("wf8af8", True)])
+def test_torchao_has_e4m3_alone_and_with_itself(text, there):
+    assert parse_scheme(text).in_torchao is there
+    for other in ("af8", "wf8e5m2", "wf8e5m2af8e5m2", "wf8af8e5m2", "wf8a8", "wf8a8dyn", "w8af8", "w4af8"):
+        assert not parse_scheme(other).in_torchao
+
+
 def test_a_study_adds_8_bits_at_the_end_and_no_width_twice():
     of_8 = ["w8", "a8", "w8a8", "w8a8dyn"]
     of_4 = ["w4", "a4", "w4a4", "w4a8dyn"]
@@ -152,7 +181,7 @@ def test_a_study_adds_8_bits_at_the_end_and_no_width_twice():
 
 
 def test_the_constants_of_the_contract():
-    assert (module.MIN_BITS, module.MAX_BITS, module.MAX_TORCHAO_BITS, module.DYNAMIC_BITS) == (2, 16, 8, 8)
+    assert (module.MAX_TORCHAO_BITS, module.DYNAMIC_BITS) == (8, 8)
 
 
 def test_importing_loads_no_torch():

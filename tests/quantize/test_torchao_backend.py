@@ -1,4 +1,5 @@
 import subprocess
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,8 +8,8 @@ from torch import nn
 from quantstudy.errors import StudyFailure
 from quantstudy.quantize import torchao_backend as backend
 from quantstudy.quantize.fake_quant import accumulated, quantized_stack
-from quantstudy.quantize.plan import build_plan, float_maps
-from quantstudy.quantize.quantizer import TokenQuantizer
+from quantstudy.quantize.plan import GIVEN, build_plan, float_maps
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme, schemes_for
 from quantstudy.quantize.torchao_backend import AuditFailure, Network, audit, quantize_network, run_torchao
 from quantstudy.quantize.torchao_configs import torchao_configs
@@ -16,6 +17,7 @@ from quantstudy.quantize.torchao_import import quantization
 
 LAYERS = [f"layers.{layer}" for layer in range(4)]
 REAL = [str(scheme) for bits in range(2, 9) for scheme in schemes_for(bits) if scheme.in_torchao]
+REAL += ["wf8", "wf8af8"]
 
 
 def plan_of(text: str, stack, maps):
@@ -41,7 +43,7 @@ def quantized(small, small_maps):
     def network(text: str) -> Network:
         if text not in made:
             made[text] = Network(small, 1)
-            quantize_network(made[text], plan_of(text, small, small_maps), 1)
+            quantize_network(made[text], plan_of(text, small, small_maps), 1, tokens=25)
         return made[text]
 
     return network
@@ -54,8 +56,8 @@ def refusal(network: nn.Module, text: str) -> str:
 
 
 def test_these_are_the_schemes_that_torchao_has():
-    assert len(REAL) == 15
-    assert [name for name in REAL if "8" in name.partition("a")[0]] == ["w8", "w8a8", "w8a8dyn"]
+    assert len(REAL) == 17
+    assert [name for name in REAL if "8" in name.partition("a")[0]] == ["w8", "w8a8", "w8a8dyn", "wf8", "wf8af8"]
 
 
 @pytest.mark.parametrize("text", REAL)
@@ -75,7 +77,7 @@ def test_both_backends_hold_the_same_weights_and_give_the_same_logit(text, small
     assert all(torch.equal(a, b) for a, b in zip(before, small.weights, strict=True))
 
 
-@pytest.mark.parametrize("text", [text for text in REAL if "w8" not in text])
+@pytest.mark.parametrize("text", [text for text in REAL if "8" not in text.partition("a")[0]])
 @pytest.mark.parametrize("activation", ["relu", "prelu"])
 def test_weight_scales_that_clip_nothing_are_torchaos_bit_for_bit(text, activation, make_stack, points):
     stack = make_stack(activation, (8, 3))
@@ -109,7 +111,7 @@ def test_a_nan_is_a_nan_logit_though_an_integer_cannot_be_one(text, small, small
     assert torch.equal(logit.isnan()[:, 0], broken.isnan().any(dim=0).expand(2, -1))
 
 
-@pytest.mark.parametrize("text", ["w4a8dyn", "w8a8"])
+@pytest.mark.parametrize("text", ["w4a8dyn", "w8a8", "wf8", "wf8af8"])
 @pytest.mark.parametrize("activation", ["prelu", "hardgelu"])
 def test_odd_widths_and_other_activations(text, activation, make_stack, points, request):
     if text.startswith("w8a8"):
@@ -123,7 +125,9 @@ def test_odd_widths_and_other_activations(text, activation, make_stack, points, 
     assert (real.logit - simulated).abs().max() <= 1e-5 * simulated.abs().max().clamp(min=1)
 
 
-@pytest.mark.parametrize("text", ["a4", "w4a4", "w9", "w16a8dyn", "w8a4", "a8dyn"])
+@pytest.mark.parametrize(
+    "text", ["a4", "w4a4", "w9", "w16a8dyn", "w8a4", "a8dyn", "af8", "wf8e5m2", "w8af8", "wf8a8dyn"]
+)
 def test_a_scheme_that_torchao_has_not_is_refused(text, small, small_maps, points):
     with pytest.raises(
         ValueError, match=f"^scheme: '{text}' is not allowed; torchao has configurations for w2 to w8, "
@@ -158,7 +162,7 @@ def test_a_network_is_its_model_of_the_stack(activation, hidden, make_stack, poi
 @pytest.mark.parametrize("text", REAL)
 def test_the_audit_passes_what_the_scheme_says_and_nothing_else(text, quantized):
     audit(quantized(text), parse_scheme(text))
-    for other in ("w4", "w8", "w8a8", "w8a8dyn", "w4a8dyn", "a8"):
+    for other in ("w4", "w8", "w8a8", "w8a8dyn", "w4a8dyn", "a8", "wf8", "wf8af8", "wf8e5m2"):
         if other != text:
             refusal(quantized(text), other)
 
@@ -171,6 +175,8 @@ def test_the_audit_passes_what_the_scheme_says_and_nothing_else(text, quantized)
         ("w3a8dyn", ["int3", "int3, dynamic input", "int3, dynamic input"]),
         ("w8a8dyn", ["int8", "int8, dynamic input", "int8, dynamic input"]),
         ("w8a8", ["int8", "int8, static input", "int8, static input"]),
+        ("wf8", ["fp8_e4m3", "fp8_e4m3", "fp8_e4m3"]),
+        ("wf8af8", ["fp8_e4m3", "fp8_e4m3, static input", "fp8_e4m3, static input"]),
     ],
 )
 def test_what_the_layers_hold(text, formats, quantized):
@@ -216,6 +222,10 @@ def test_the_audit_names_the_layer_that_a_filter_skipped(skipped, small):
         ("w8a8", "w8a8dyn", "layers.1 holds int8, static input where w8a8dyn needs int8, dynamic input"),
         ("w8a8", "w8", "layers.1 holds int8, static input where w8 needs int8"),
         ("w4", "a4", "layers.0 holds int4 where a4 needs float32"),
+        ("wf8", "w8", "layers.0 holds fp8_e4m3 where w8 needs int8"),
+        ("w8", "wf8", "layers.0 holds int8 where wf8 needs fp8_e4m3"),
+        ("wf8", "wf8af8", "layers.1 holds fp8_e4m3 where wf8af8 needs fp8_e4m3, static input"),
+        ("wf8", "wf8e5m2", "layers.0 holds fp8_e4m3 where wf8e5m2 needs fp8_e5m2"),
     ],
 )
 def test_the_audit_trips_on_other_integers_and_other_inputs(is_really, audited_as, message, quantized):
@@ -263,6 +273,65 @@ def test_each_model_has_its_own_static_ranges(small, small_maps):
             assert weight.act_quant_scale.item() == quantizer.scale[model].item()
             assert weight.act_quant_zero_point.item() == quantizer.zero_point[model].item()
     assert plan.outputs[0].scale[0] != plan.outputs[0].scale[1]
+
+
+@pytest.mark.parametrize("text", ["wf8", "wf8af8"])
+def test_weights_of_0_have_no_scale_in_torchao_and_are_0_here(text, make_stack, points):
+    """torchao 0.18 divides 0 by a scale of 0; the records then say that the backends hold other weights."""
+    stack = make_stack("relu", (8, 3))
+    stack.weights[1][0, 2] = 0.0
+    plan = plan_of(text, stack, float_maps(stack, points))
+    assert (quantized_stack(stack, plan).weights[1][0, 2] == 0).all()
+    assert run_torchao(stack, plan, points).weights[1][0, 2].isnan().all()
+    given = replace(plan, weight_observer=GIVEN)
+    assert (run_torchao(stack, given, points).weights[1][0, 2] == 0).all()
+
+
+def chosen_otherwise(stack, plan, seed: int = 5):
+    """A stack and a plan as a recipe returns them: other scales, and codes that are moved by one here and there."""
+    generator = torch.Generator().manual_seed(seed)
+    quantizers, weights = [], []
+    for weight, quantizer in zip(stack.weights, plan.weights, strict=True):
+        form = quantizer.format
+        scale = quantizer.scale * (0.6 + 0.6 * torch.rand(quantizer.scale.shape, generator=generator))
+        own = Quantizer(form, scale, quantizer.zero_point)
+        if isinstance(form, IntFormat):
+            moved = own.codes(weight) + torch.randint(-1, 2, weight.shape, generator=generator)
+            weights.append(moved.clamp(form.low, form.high) * scale)
+        else:
+            weights.append(own(weight * 1.1))
+        quantizers.append(own)
+    return stack.with_weights(weights), replace(plan, weights=tuple(quantizers), weight_observer=GIVEN)
+
+
+@pytest.mark.parametrize("text", REAL)
+def test_scales_and_codes_that_a_recipe_chose_are_those_of_both_backends(text, small, small_maps, points, request):
+    if text.startswith("w8a8"):
+        request.getfixturevalue("int8_products")
+    stack, plan = chosen_otherwise(small, plan_of(text, small, small_maps))
+    real, ours = run_torchao(stack, plan, points), quantized_stack(stack, plan).weights
+    for simulated, theirs, weight in zip(ours, real.weights, stack.weights, strict=True):
+        assert torch.equal(simulated, theirs)
+        assert torch.equal(simulated, weight)  # each weight is its code times its scale
+    simulated = accumulated(stack, plan, points).logit
+    assert (real.logit - simulated).abs().max() <= 1e-5 * simulated.abs().max().clamp(min=1)
+    if not text.startswith("wf8") and text != "w8":
+        symmetric = replace(plan, weight_observer="symmetric")
+        assert not all(map(torch.equal, run_torchao(stack, symmetric, points).weights, ours))
+    network = Network(stack, 1)
+    quantize_network(network, plan, 1, tokens=25)
+    audit(network, plan.scheme)
+    for layer, quantizer in zip(network.layers, plan.weights, strict=True):
+        assert torch.equal(layer.weight.scale, quantizer.scale[1])
+
+
+def test_one_given_scale_for_a_whole_weight(small, small_maps, points):
+    plan = build_plan(small, small_maps, parse_scheme("w4a8dyn"), granularity="tensor")
+    stack, plan = chosen_otherwise(small, plan)
+    for ours, theirs in zip(
+        quantized_stack(stack, plan).weights, run_torchao(stack, plan, points).weights, strict=True
+    ):
+        assert torch.equal(ours, theirs)
 
 
 def test_dynamic_inputs_take_torchaos_codes_even_on_the_tie(make_stack):

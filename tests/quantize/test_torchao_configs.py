@@ -13,7 +13,8 @@ from quantstudy.quantize.torchao_backend import AuditFailure, Network, audit, qu
 from quantstudy.quantize.torchao_configs import torchao_configs
 from quantstudy.quantize.torchao_import import quantization
 
-REAL = [str(scheme) for bits in (2, 4, 8) for scheme in schemes_for(bits) if scheme.in_torchao]
+REAL = [str(scheme) for bits in (2, 4, 8) for scheme in schemes_for(bits) if scheme.in_torchao] + ["wf8", "wf8af8"]
+STATIC = ("w8a8", "wf8af8")
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,14 @@ def small_maps(small, points):
         ("w4a8dyn", "IntxWeightOnlyConfig", "Int8DynamicActivationIntxWeightConfig"),
         ("w8a8dyn", "Int8WeightOnlyConfig", "Int8DynamicActivationInt8WeightConfig"),
         ("w8a8", "Int8WeightOnlyConfig", "Int8StaticActivationInt8WeightConfig"),
+        ("wf8", "Float8WeightOnlyConfig", "Float8WeightOnlyConfig"),
+        ("wf8af8", "Float8WeightOnlyConfig", "Float8StaticActivationFloat8WeightConfig"),
     ],
 )
 def test_the_types_of_the_configurations(text, first, others, small, small_maps):
     scheme = parse_scheme(text)
-    found = [torchao_configs(scheme, 3, plan=build_plan(small, small_maps, scheme), model=1)]
-    if text != "w8a8":
+    found = [torchao_configs(scheme, 3, plan=build_plan(small, small_maps, scheme), model=1, tokens=25)]
+    if text not in STATIC:
         found += [torchao_configs(given, 3) for given in (scheme, text)]
     for configs in found:
         assert [type(config).__name__ for config in configs] == [first, others, others]
@@ -60,16 +63,26 @@ def test_static_configurations_hold_the_plans_scale_and_zero_point_of_the_model(
             assert config.act_quant_zero_point.dtype == torch.int8
 
 
+def test_static_floats_hold_the_plans_scale_for_every_token(small, small_maps):
+    plan = build_plan(small, small_maps, parse_scheme("wf8af8"))
+    _, *static = torchao_configs("wf8af8", 3, plan=plan, model=1, tokens=7)
+    for config, quantizer in zip(static, plan.outputs, strict=True):
+        assert config.act_quant_scale.tolist() == [[quantizer.scale[1].item()]] * 7
+    with pytest.raises(BadInput, match="tokens: 0 is not allowed; wf8af8 has as many scales as a network is given po"):
+        torchao_configs("wf8af8", 3, plan=plan, model=1)
+
+
 @pytest.mark.parametrize(
     ("text", "observer"),
-    [(text, "symmetric") for text in REAL] + [(text, "no_clipping") for text in REAL if "w8" not in text],
+    [(text, "symmetric") for text in REAL]
+    + [(text, "no_clipping") for text in REAL if "8" not in text.partition("a")[0] or "f8" in text],
 )
 def test_quantizing_by_hand_gives_the_backends_weights(text, observer, small, small_maps):
     plan = build_plan(small, small_maps, parse_scheme(text), weight_observer=observer)
     network = Network(small, 1)
-    quantize_network(network, plan, 1)
-    ways = [torchao_configs(text, 3, plan=plan, model=1)]
-    if observer == "symmetric" and text != "w8a8":
+    quantize_network(network, plan, 1, tokens=25)
+    ways = [torchao_configs(text, 3, plan=plan, model=1, tokens=25)]
+    if observer == "symmetric" and text not in STATIC:
         ways.append(torchao_configs(text, 3))  # no plan is needed
     for configs in ways:
         for layer, config in enumerate(configs):
@@ -82,7 +95,7 @@ def test_quantizing_by_hand_gives_the_backends_weights(text, observer, small, sm
             assert torch.equal(by_hand.weight.dequantize(), theirs.dequantize())
 
 
-@pytest.mark.parametrize("text", ["a4", "w4a4", "w9", "w16a8dyn", "w8a4", "a8dyn"])
+@pytest.mark.parametrize("text", ["a4", "w4a4", "w9", "w16a8dyn", "w8a4", "a8dyn", "af8", "wf8e5m2", "w8af8"])
 def test_schemes_that_torchao_has_not(text):
     with pytest.raises(ValueError, match=f"^scheme: '{text}' is not allowed; torchao has configurations for") as caught:
         torchao_configs(text, 3)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS
-from quantstudy.config.study import PLACEMENTS, WEIGHT_OBSERVERS
+from quantstudy.config.allowed import PLACEMENTS, WEIGHT_OBSERVERS
 from quantstudy.quantize.fake_quant import accumulated, isolated, quantized_logits
 from quantstudy.quantize.plan import GRANULARITIES, build_plan, float_maps
 from quantstudy.quantize.scheme import IntFormat, parse_scheme, schemes_for

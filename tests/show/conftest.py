@@ -147,7 +147,7 @@ def _metrics(config: StudyConfig, random: np.random.Generator, shift: float) -> 
             if config.learned == "halfway":
                 floats |= dict.fromkeys(named(config, "heldout_{0}_trivial"), 0.1 if config.task == "classes" else 9.0)
             rows += [(name, seed, "float", "float", "network", None, None, *one) for one in floats.items()]
-            for scheme in config.schemes:
+            for scheme in config.all_schemes:
                 width = min(f.bits for f in (scheme.weights, scheme.activations) if f)
                 flips = _noise(width) * (1.0 + 0.1 * (rank % 4) + 0.3 * random.random())
                 before, lost = scaled(config, full, 0.8 * flips)
@@ -312,7 +312,7 @@ def _histograms(config: StudyConfig, random: np.random.Generator) -> pd.DataFram
 
 def _plans(config: StudyConfig) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for name, seed, scheme in itertools.product(config.activations, range(config.seeds), config.schemes):
+    for name, seed, scheme in itertools.product(config.activations, range(config.seeds), config.all_schemes):
         base = {"activation": name, "seed": seed, "scheme": str(scheme), "backend": "simulated"}
         form = scheme.activations
         if form is not None and not scheme.dynamic:

@@ -79,6 +79,25 @@ def test_decision_cells_say_rate_difference_and_interval(make_run: Callable[...,
     assert simulated.shades.round(6).tolist() == [0.5, 0.0, -0.1]
 
 
+def test_schemes_beside_the_widths_are_drawn_in_groups(
+    make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
+) -> None:
+    added = ("w4a8", "wf8", "wf8af8", "af8", "wf8e5m2", "w4")
+    run = make_run(activations=("silu", "relu"), seeds=3, schemes=added)
+    found = panels(run)
+    assert [panel.bits for panel in found] == [4, 4, 8, 8, 0, 0, 0, 0]
+    schemes = [[column.scheme for column in panel.of("simulated")] for panel in found]
+    assert schemes[4:] == [*[["w4a8", "wf8", "wf8af8", "af8"]] * 2, *[["wf8e5m2"]] * 2]
+    assert [column.scheme for column in found[4].of("torchao")] == ["wf8", "wf8af8"]
+    said = words(FIGURES["heatmap_decision"](run))
+    assert sum(text.startswith("Further schemes: ") for text in said) == 4
+    assert any("f8: floats of 8 bits." in text.replace("\n", " ") for text in said)
+    said = words(FIGURES["verdict"](run))
+    assert {"w4a8", "wf8", "wf8af8", "af8", "wf8e5m2"} <= set(said)
+    assert said.count("w4") == 1
+    assert any("and those beside them, share" in text.replace("\n", " ") for text in said)
+
+
 def test_colour_and_text_of_a_cell_follow_the_data(
     make_run: Callable[..., Any], words: Callable[[Figure], list[str]]
 ) -> None:

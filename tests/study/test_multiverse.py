@@ -136,7 +136,7 @@ def test_every_row_is_what_its_plan_does(input_bits: int, one_thread: None) -> N
         assert (set(table["lr"]), set(table["hidden"]), set(table["scheme"])) == ({0.07}, {"4,3"}, {"w3a3"})
         for (placement, observer), part in table.groupby(["placement", "observer"], observed=True):
             how = {"placement": placement, "observer": observer, "input_bits": input_bits}
-            plan = build_plan(on.stack, on.maps, config.schemes[2], **how)
+            plan = build_plan(on.stack, on.maps, config.all_schemes[2], **how)
             assert str(plan.scheme) == "w3a3"
             for name, values in effects_of(on, [plan])[0].items():
                 rows = part[part["metric"] == name].sort_values("seed")

@@ -90,7 +90,7 @@ def test_network_rows_of_every_scheme_and_backend(tiny: Run, torchao_schemes: se
     network = metrics[metrics["scope"] == "network"]
     flips = network[network["metric"] == "flip_rate"]
     found = {tuple(map(str, pair)) for pair in flips[["scheme", "backend"]].drop_duplicates().itertuples(index=False)}
-    assert found == {(str(scheme), "simulated") for scheme in tiny.config.schemes} | {
+    assert found == {(str(scheme), "simulated") for scheme in tiny.config.all_schemes} | {
         (scheme, "torchao") for scheme in torchao_schemes
     }
     assert len(flips) == len(found) * tiny.config.seeds * len(tiny.config.activations)

@@ -30,7 +30,7 @@ def test_json_is_strict_and_alone(
     printed = json.loads(told.out, parse_constant=no_constant)
     assert printed.pop("run") == str(copy.folder)
     assert printed == json.loads((copy.folder / "verdict.json").read_text(), parse_constant=no_constant)
-    assert list(printed["schemes"]) == [str(scheme) for scheme in tiny.config.schemes]
+    assert list(printed["schemes"]) == [str(scheme) for scheme in tiny.config.all_schemes]
     for scheme in printed["schemes"].values():
         assert set(scheme) >= {"backend", "ranking", "best", "winner", "tied_with", "deployable", "reason"}
         for row in scheme["ranking"]:

@@ -132,6 +132,22 @@ def test_schemes_of_one_width_that_end_otherwise(metrics: Callable[..., pd.DataF
     assert line.startswith("4 bits: deployable: relu and silu at w4, w4a4 and w4a8dyn; nothing is deployable at a4. ")
 
 
+def test_schemes_beside_the_widths_have_a_line_of_their_own(metrics: Callable[..., pd.DataFrame]) -> None:
+    config = STUDY.with_options(schemes="w4a8,wf8,wf8af8")
+    good, bad = dict.fromkeys(NAMES, 0.985), dict.fromkeys(NAMES, 0.8)
+    verdict = judged(metrics, bad, good)
+    assert not [line for line in summary(config, verdict) if line.startswith("Further")]
+    for name, of in (("w4a8", "w4a4"), ("wf8", "w8"), ("wf8af8", "w8a8")):
+        verdict["schemes"][name] = verdict["schemes"][of]
+    line = summary(config, verdict)[2]
+    assert line == "Further schemes: nothing is deployable at w4a8; all 3 are deployable at wf8 and wf8af8."
+    verdict["schemes"]["wf8"] = verdict["schemes"]["wf8"] | {"backends_differ": {"silu": {"share": 0.2, "at": "wf8"}}}
+    assert "silu" in summary(config, verdict)[2]
+    assert summary(STUDY, verdict) == [line for line in summary(config, verdict) if not line.startswith("Further")]
+    one = judged(metrics, bad, good, seeds=1)
+    assert not [line for line in summary(config.with_options(seeds=1), one) if line.startswith("Further")]
+
+
 def test_how_many_more_seeds(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict = judged(metrics, {"relu": 0.8495, "silu": 0.85, "hardgelu": 0.85}, dict.fromkeys(NAMES, 0.985))
     pairs = verdict["schemes"]["w4a4"]["more_seeds"]
@@ -188,7 +204,7 @@ def test_at_most_eight_lines(metrics: Callable[..., pd.DataFrame], count: int) -
     config = STUDY.with_options(bits=bits)
     random = np.random.default_rng(1)
     full = {name: np.full(3, 0.99) for name in NAMES}
-    quantized = {str(scheme): {name: random.uniform(0.8, 0.9, 3) for name in NAMES} for scheme in config.schemes}
+    quantized = {str(scheme): {name: random.uniform(0.8, 0.9, 3) for name in NAMES} for scheme in config.all_schemes}
     focus, limits = f"w{bits[0]}a{bits[0]}", asked(0.02, assurance=0.8)
     verdict = judge(metrics(full, quantized), activations=NAMES, schemes=list(quantized), focus=focus, limits=limits)
     verdict |= {"sensitivity": {}, "bit_cliff": {}, "placement": {}, "cause": {}}

@@ -10,10 +10,12 @@ from numba.extending import intrinsic
 from quantstudy_kernels.cpu.activation_loops import FORWARD, loops
 from quantstudy_kernels.cpu.affine import affine_rows, clear_rows, keep_zeros
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
+from quantstudy_kernels.cpu.lanes import Lanes, rounded_code, rounded_float8
 from quantstudy_kernels.cpu.tiles import BLOCK, FEW, PITCH
 from quantstudy_kernels.cpu.vectors import F32, LANES, load, loop, peek, pointer, poke, spread_value, store
-from quantstudy_kernels.forward import FIXED, SYMMETRIC
+from quantstudy_kernels.float8 import E4M3, E5M2
+from quantstudy_kernels.forward import AFFINE as PER_POINT_RANGE
+from quantstudy_kernels.forward import FIXED, FIXED_E4M3, FIXED_E5M2, SYMMETRIC
 
 START, AFFINE, ACTIVATE, ROUND, LEAVE = range(5)
 """What a step does: write the inputs, the affine part of a layer, the activation function, a quantizer's rounding, or
@@ -42,6 +44,7 @@ _DOES, _SOURCE, _TO, _ROWS, _PADDED, *_OPERANDS = range(len(FIELDS))
 _WEIGHTS, _BIAS, _TILES_IN, _TILES_OUT, _FEW_IN, _ONE_OUT, _SLOPE, _QUANTIZER, _ADDRESS, _STRIDE = _OPERANDS
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)
 _AT = types.intp
+_E4M3, _E5M2 = (tuple(map(np.float32, (f.shift, f.smallest, f.largest))) for f in (E4M3, E5M2))
 
 activate_rows = loops("activation_forward", (FORWARD,))
 
@@ -99,6 +102,30 @@ def _round_row(
     return types.void(F32, *[_AT] * 7, number, number), codegen
 
 
+@intrinsic
+def _round_row_to_float8(
+    context: Any, buffer: Any, source: Any, to: Any, floats: Any, scale: Any, shift: Any, smallest: Any, largest: Any
+) -> Any:
+    """Round a row, which may stay where it is, by rounded_float8(x / scale) · scale."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, source, to, floats, *numbers = arguments
+        before, after = (pointer(context, builder, buffer, at) for at in (source, to))
+        scale, shift, smallest, largest = (Lanes(builder, spread_value(builder, number)) for number in numbers)
+
+        def body(index: ir.Value, values: list[ir.Value]) -> list[ir.Value]:
+            x = Lanes(builder, load(builder, builder.gep(before, [index])))
+            number = rounded_float8(x / scale, shift, smallest, largest)
+            store(builder, (number * scale).value, builder.gep(after, [index]))
+            return []
+
+        loop(builder, floats, [], body)
+        return context.get_dummy_value()
+
+    number = types.float32
+    return types.void(F32, *[_AT] * 3, *[number] * 4), codegen
+
+
 @compiled(inline=True)
 def _choose(b: Any, at: Any, rows: Any, points: Any, ends: Any, symmetric: Any, scale: Any) -> None:
     """Choose scale, reciprocal and zero point of every point: three rows from `scale` on, and two more to work in."""
@@ -136,19 +163,26 @@ def _choose(b: Any, at: Any, rows: Any, points: Any, ends: Any, symmetric: Any, 
 def round_rows(
     b: Any, source: Any, to: Any, rows: Any, points: Any, kind: Any, ends: Any, scales: Any, zeros: Any, spare: Any
 ) -> None:
-    """Round rows: every row by a scale of its own, or every point by one chosen from its values in all rows."""
+    """Round rows: every row by a scale of its own, or every point by one chosen from its values in all rows.
+
+    `kind` is one of `forward.NONE` and so on, of a quantizer that there is.
+    """
     low, high = ends[0], ends[1]
     scale, reciprocal, zero = spare, spare + PITCH, spare + 2 * PITCH
-    if kind != FIXED:
+    if kind in (SYMMETRIC, PER_POINT_RANGE):
         _choose(b, source, rows, points, ends, kind == SYMMETRIC, spare)
     for row in range(rows):
+        x, y = source + row * PITCH, to + row * PITCH
+        if kind in (FIXED_E4M3, FIXED_E5M2):
+            shift, smallest, largest = _E4M3 if kind == FIXED_E4M3 else _E5M2
+            _round_row_to_float8(b, x, y, points, scales[row], shift, smallest, largest)
+            continue
         if kind == FIXED:
             for lane in range(LANES):
                 poke(b, scale + lane, scales[row])
                 poke(b, reciprocal + lane, _ONE / scales[row])
                 poke(b, zero + lane, zeros[row])
         along = 0 if kind == FIXED else 1
-        x, y = source + row * PITCH, to + row * PITCH
         _round_row(b, x, y, points, scale, reciprocal, zero, along, low, high)
 
 

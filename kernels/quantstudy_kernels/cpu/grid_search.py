@@ -9,7 +9,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.jit import compiled
-from quantstudy_kernels.cpu.lanes import Lanes, rounded_code
+from quantstudy_kernels.cpu.lanes import Lanes, rounded_code, rounded_float8
 from quantstudy_kernels.cpu.vectors import (
     F32,
     LANES,
@@ -20,6 +20,7 @@ from quantstudy_kernels.cpu.vectors import (
     spread_value,
     zero,
 )
+from quantstudy_kernels.float8 import Float8
 
 _CHUNK = 1024  # floats whose errors are summed in float32 before they go into a float64 sum
 
@@ -48,8 +49,41 @@ def _squared_error(
     return number(F32, types.intp, types.intp, *[number] * 5), codegen
 
 
+@intrinsic
+def _squared_error_of_float8(
+    context: Any, buffer: Any, at: Any, floats: Any, scale: Any, shift: Any, smallest: Any, largest: Any
+) -> Any:
+    """Likewise of floats rounded to floating-point numbers times a scale, see `lanes.rounded_float8`."""
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        buffer, at, floats, *numbers = arguments
+        start = pointer(context, builder, buffer, at)
+        scale, shift, smallest, largest = (Lanes(builder, spread_value(builder, number)) for number in numbers)
+
+        def body(index: ir.Value, totals: list[ir.Value]) -> list[ir.Value]:
+            v = Lanes(builder, load(builder, builder.gep(start, [index])))
+            error = rounded_float8(v / scale, shift, smallest, largest) * scale - v
+            return [(Lanes(builder, totals[0]) + error * error).value]
+
+        (total,) = loop(builder, floats, [zero()], body)
+        return lane_tree(builder, total)
+
+    number = types.float32
+    return number(F32, types.intp, types.intp, *[number] * 4), codegen
+
+
+@compiled(inline=True)
+def _error(values: Any, at: Any, floats: Any, step: Any, zero: Any, low: Any, high: Any, shift: Any, least: Any) -> Any:
+    """Return the error of some values: `shift` 0: of integers, else of floating-point numbers up to `high`."""
+    if shift > 0:
+        error = _squared_error_of_float8(values, at, floats, step, shift, least, high)
+    else:
+        error = _squared_error(values, at, floats, np.float32(1) / step, step, zero, low, high)
+    return error
+
+
 @compiled()
-def _search(values: Any, scales: Any, zeros: Any, low: Any, high: Any, best: Any) -> None:
+def _search(values: Any, scales: Any, zeros: Any, low: Any, high: Any, shift: Any, smallest: Any, best: Any) -> None:
     rows, columns = scales.shape[0], len(values) // scales.shape[0]
     rest = columns % _CHUNK
     room = np.zeros(_CHUNK, np.float32)  # 0 is a value of every grid: it adds no error
@@ -60,20 +94,24 @@ def _search(values: Any, scales: Any, zeros: Any, low: Any, high: Any, best: Any
             room[p] = values[stop + p]
         for k in range(scales.shape[1]):
             step, zero, total = scales[row, k], zeros[row, k], 0.0
-            reciprocal = np.float32(1) / step
             for at in range(start, stop, _CHUNK):
-                total += _squared_error(values, at, _CHUNK, reciprocal, step, zero, low, high)
+                total += _error(values, at, _CHUNK, step, zero, low, high, shift, smallest)
                 if total >= least:  # errors only grow
                     break
             if rest > 0:
                 whole = (rest + LANES - 1) // LANES * LANES
-                total += _squared_error(room, 0, whole, reciprocal, step, zero, low, high)
+                total += _error(room, 0, whole, step, zero, low, high, shift, smallest)
             if total < least:
                 least, best[row] = total, k
 
 
 def best_grids(
-    values: NDArray[np.float32], scales: NDArray[np.float32], zeros: NDArray[np.float32], low: int, high: int
+    values: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    zeros: NDArray[np.float32],
+    low: int,
+    high: int,
+    float8: Float8 | None = None,
 ) -> NDArray[np.int64]:
     """Return which of its grids each row of values is rounded to with the least squared error, Σ (rounded − v)².
 
@@ -86,6 +124,7 @@ def best_grids(
         zeros: float32 [rows, grids], the codes of 0, between `low` and `high`.
         low: smallest code.
         high: largest code.
+        float8: what the codes stand for, None for integers; else `zeros` are 0.
 
     Returns:
         numbers of grids [rows]: the first of equals, and 0 where no error is finite (a value is NaN, say).
@@ -93,5 +132,6 @@ def best_grids(
     best = np.zeros(len(scales), np.int64)
     flat, *grids = (np.ascontiguousarray(array, np.float32) for array in (values, scales, zeros))
     if flat.size > 0:
-        _search(flat.reshape(-1), *grids, np.float32(low), np.float32(high), best)
+        ends = (low, high, 0, 0) if float8 is None else (0, float8.largest, float8.shift, float8.smallest)
+        _search(flat.reshape(-1), *grids, *map(np.float32, ends), best)
     return best

@@ -86,6 +86,21 @@ def rounded_code(x: Lanes, reciprocal: Lanes, zero: Lanes, low: Lanes, high: Lan
     return choose(">", code, high, high, code)
 
 
+def rounded_float8(x: Lanes, shift: Lanes, smallest: Lanes, largest: Lanes) -> Lanes:
+    """Return the floating-point number nearest to x, ties to even: `reference.rounded_to_float8` of every lane.
+
+    The power of two below x, times `shift`, is added to x and taken away again: what is left has as many digits as the
+    mantissa. See `Float8` for `shift`, `smallest` and `largest`.
+    """
+    x = choose("<", x, -1.0 * largest, -1.0 * largest, x)
+    x = choose(">", x, largest, largest, x)
+    bits, builder = x.builder.bitcast(x.value, INTEGERS), x.builder
+    power = Lanes(builder, builder.bitcast(builder.and_(bits, _integers(0x7F800000)), VECTOR))
+    away = choose("<", power, smallest, smallest, power) * shift
+    rounded = builder.bitcast(((x + away) - away).value, INTEGERS)
+    return Lanes(builder, builder.bitcast(builder.or_(rounded, builder.and_(bits, _integers(-0x80000000))), VECTOR))
+
+
 def root(x: Lanes) -> Lanes:
     """Return √x, rounded once."""
     kind = ir.FunctionType(VECTOR, [VECTOR])

@@ -72,7 +72,7 @@ class Program:
         weights_key = ("weights", layer, _key(quantizer))
         if weights_key not in self._parameters:
             if (q := quantizer) is not None:
-                weights = fake_quantize(weights, q.scale, q.zero_point, q.low, q.high)
+                weights = fake_quantize(weights, q.scale, q.zero_point, q.low, q.high, float8=q.float8)
             self._keep(weights_key, _tiled(weights, wide, high))
             self._keep(("bias", layer), _column(self._network.biases[layer], high))
         step = {
@@ -202,7 +202,12 @@ def _key(quantizer: Fixed | PerPoint | None) -> Key:
     if not isinstance(quantizer, Fixed):
         return (quantizer,)
     held = (quantizer.scale, quantizer.zero_point)
-    return (quantizer.low, quantizer.high, *((t.shape, t.contiguous().numpy().tobytes()) for t in held))
+    return (
+        quantizer.low,
+        quantizer.high,
+        quantizer.float8,
+        *((t.shape, t.contiguous().numpy().tobytes()) for t in held),
+    )
 
 
 def _column(column: Tensor, rows: int) -> Floats:

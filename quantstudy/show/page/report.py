@@ -51,7 +51,7 @@ def report(run: "Run") -> str:
         t=words.texts(config, verdict),
         assurance=share(config.assurance),
         floor=words.floor(config.min_accuracy),
-        schemes=[words.scheme_text(scheme, judged, unit) for scheme in config.schemes if str(scheme) in judged],
+        schemes=[words.scheme_text(scheme, judged, unit) for scheme in config.all_schemes if str(scheme) in judged],
         summary=verdict["summary"],
         figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
         tables=tables(config, verdict, manifest.get("recover_seconds")),

@@ -68,6 +68,15 @@ def heading(metric: str, things: Things) -> str:
     return METRICS[metric].format(flipped=things.flipped, over=things.over)
 
 
+def which(bits: int) -> str:
+    """Return what the schemes of a panel are, 0 bits for those beside the widths.
+
+    >>> which(4), which(0)
+    ('4 bits', 'Further schemes')
+    """
+    return f"{bits} bits" if bits else "Further schemes"
+
+
 def reading(seeds: int, base: str, unit: Unit = UNITS["fraction"]) -> str:
     """Return how to read the figure, whose differences are to the activation `base`."""
     counted = "percentage points" if unit.amount == "points" else unit.amount
@@ -83,12 +92,13 @@ def reading(seeds: int, base: str, unit: Unit = UNITS["fraction"]) -> str:
     )
 
 
-def caption(seeds: int, undefined: int) -> str:
-    """Return the small print; `undefined` values were left out."""
+def caption(seeds: int, undefined: int, *, floats: bool = False) -> str:
+    """Return the small print; `undefined` values were left out, `floats`: some schemes have floats of 8 bits."""
     said = [
         "simulated: fake quantization. torchao: real quantized tensors; «same»: rate and difference read as in the "
         "simulated cell of that scheme.",
-        "Schemes: w = weights, a = activations, number = bits, dyn = activation ranges per token at run time.",
+        "Schemes: w = weights, a = activations, number = bits, dyn = activation ranges per token at run time."
+        + (" f8: floats of 8 bits." if floats else ""),
     ]
     if seeds > 1:
         said.append(

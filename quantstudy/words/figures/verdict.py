@@ -24,12 +24,13 @@ def axis(unit: Unit) -> str:
     return f"{unit.noun}, {unit.sign}"
 
 
-def caption(unit: Unit) -> str:
-    """Return the small print."""
+def caption(unit: Unit, *, added: bool = False) -> str:
+    """Return the small print; `added`: there are schemes beside those of the widths."""
+    beside = ", and those beside them," if added else ""
     return (
         f"Drop: float minus quantized {unit.noun}, paired by seed, with its 95 % bootstrap interval. Tied: the paired "
         "comparison with the best does not tell the two apart after Holm's correction. P(best): share of bootstrap "
-        "resamples in which it is the best. Simulated backend; schemes of one width share an axis."
+        f"resamples in which it is the best. Simulated backend; schemes of one width{beside} share an axis."
     )
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from quantstudy.records.run import Run
 
 
+MOST_ADDED = 4
+"""Schemes beside those of the widths that stand side by side."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One (scheme, backend) of a panel.
@@ -44,7 +48,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Panel:
-    """One metric at one width; `places` is how many decimals its numbers have."""
+    """One metric at one width, or, of `bits` 0, of schemes beside those of the widths.
+
+    `places` is how many decimals its numbers have.
+    """
 
     metric: str
     bits: int
@@ -67,16 +74,21 @@ class Panel:
 
 
 def panels(run: "Run") -> list[Panel]:
-    """Return the panels of a run: what changes and what is lost per width, those asked for first; none is empty."""
+    """Return the panels of a run: what changes and what is lost per width, those asked for first; none is empty.
+
+    Schemes that were added to those of the widths come last, some at a time.
+    """
     metrics = run.config.ranked.disturbed, run.config.ranked.drop
     values = seed_values(run, run.summaries(), metrics)
     made = []
-    for bits in run.config.bit_widths:
+    parts, added = [(bits, schemes_for(bits)) for bits in run.config.bit_widths], run.config.added_schemes
+    parts += [(0, added[start : start + MOST_ADDED]) for start in range(0, len(added), MOST_ADDED)]
+    for bits, schemes in parts:
         for metric in metrics:
             columns = [
                 Column(str(scheme), backend, found, mean_interval(found), difference(run, found))
                 for backend in (SIMULATED, TORCHAO)
-                for scheme in schemes_for(bits)
+                for scheme in schemes
                 if (found := values.get((metric, str(scheme), backend))) is not None
             ]
             if columns:

@@ -51,14 +51,18 @@ def heatmap_decision(run: "Run") -> Figure:
         SCALE + height * max(1, len(parts)),
         marked(words.title(run.config, rates, places, flips), not_learned(run)),
         words.reading(run.config.seeds, base, unit_of(run.config)),
-        words.caption(run.config.seeds, sum(panel.undefined for panel in parts)),
+        words.caption(
+            run.config.seeds,
+            sum(panel.undefined for panel in parts),
+            floats=any("f8" in scheme for scheme in run.config.schemes),
+        ),
     )
     page.scale(labels, 0.15, DIVERGING, words.ends(base))
     things = things_of(run.config)
     with page.draft():
         for index, panel in enumerate(parts):
             top = SCALE + height * index
-            page.heading(0.0, top + 0.1, f"{panel.bits} bits: {words.heading(panel.metric, things)}")
+            page.heading(0.0, top + 0.1, f"{words.which(panel.bits)}: {words.heading(panel.metric, things)}")
             page.names(names, labels - 0.12, top + HEAD, ROW, fit=wrap)
             right = _cells(page, panel, labels, top)
             if panel.focus is not None and BODY - right - 0.3 > NARROWEST:

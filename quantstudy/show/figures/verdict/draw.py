@@ -50,13 +50,17 @@ def verdict(run: "Run") -> Figure:
     found = run.verdict()["schemes"]
     rows = len(run.config.activations)
     groups = [[name for name in map(str, schemes_for(bits)) if name in found] for bits in run.config.bit_widths]
+    groups.append([name for name in map(str, run.config.added_schemes) if name in found])
     pairs = [(group, group[start : start + 2]) for group in groups for start in range(0, len(group), 2)]
     height = HEAD + ROW * rows + FOOT
     width = (BODY - APART) / 2
     columns = _columns(run, found, width)
     title = headline(run.config, run.verdict())
     page = Page(
-        LEGEND + height * max(1, len(pairs)), title, words.reading(run.config), words.caption(unit_of(run.config))
+        LEGEND + height * max(1, len(pairs)),
+        title,
+        words.reading(run.config),
+        words.caption(unit_of(run.config), added=bool(groups[-1])),
     )
     hollow = dot(0.1, 0.15, markerfacecolor="white", markeredgecolor=INK)
     marks = dash(BEST), dash(MUTED), hollow, swatch(ALLOWED), swatch(TIED_BAND)
