@@ -45,7 +45,7 @@ def in_words(config: "StudyConfig", verdict: Mapping[str, Any]) -> dict[str, Any
 def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
     """Return the verdict in words: a line per bit width (first the study's `bits`), what to do, what else was found.
 
-    Where there is no room for all of it, first what is said of layers is left out, then widths are.
+    Where there is no room for all of it, first what is said of layers is left out, then the cause, then widths are.
 
     Args:
         config: the study.
@@ -54,8 +54,9 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
     topics = (_added, _repairs, _bits, _certainty, _conditions, _choices, _layers, _cause)
     lines = [width_line(bits, verdict, things_of(config).points) for bits in config.bit_widths]
     told = {about: line for about in topics if (line := about(config, verdict))}
-    if len(told) + min(len(lines), 2) > MOST_LINES:
-        told.pop(_layers, None)
+    for about in (_layers, _cause):
+        if len(told) + min(len(lines), 2) > MOST_LINES:
+            told.pop(about, None)
     rest = list(told.values())
     room = MOST_LINES - len(rest)
     if len(lines) > room:
