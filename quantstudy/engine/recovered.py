@@ -1,6 +1,7 @@
 """From the cells of stage `recover` to the records of a run: their rows, and the repaired networks with their plans."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -44,8 +45,9 @@ def join_repaired(run: Run, units: Sequence[Cell]) -> dict[str, str]:
         arrays = [safetensors.load(part["repaired.safetensors"]) for part in found if unit[2] != PLAIN]
         if arrays:
             joined = {name: np.concatenate([part[name] for part in arrays]) for name in arrays[0]}
-            about = dict(zip(("activation", "scheme", "recipe"), unit, strict=True))
-            files[repaired_file(*unit)] = safetensors.save(joined, metadata=about)
+            about = json.dumps(dict(zip(("activation", "scheme", "recipe"), unit, strict=True)))
+            # one entry alone: several come in another order every time, and the bytes should be the same
+            files[repaired_file(*unit)] = safetensors.save(joined, metadata={"about": about})
     if not tables:
         return {}
     order = {name: place for place, name in enumerate(run.config.activations)}
