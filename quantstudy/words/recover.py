@@ -9,7 +9,7 @@ from quantstudy.quantize.recover.names import PARTS, PLAIN, parse_recipe
 from quantstudy.words.deployable import hindrance, in_halves, passing, proof, too_few, way_out
 from quantstudy.words.numbers import listing
 from quantstudy.words.units import Unit, unit_of
-from quantstudy.words.verdict import certainty
+from quantstudy.words.verdict import certainty, marked
 
 Entry = Mapping[str, Any]
 """One scheme of `verdict["recover"]`, see `judge.recover`."""
@@ -159,7 +159,8 @@ def notes(verdict: Mapping[str, Any]) -> list[str]:
         "are those of the other half: no choice flatters them, and losses without repair differ a little from those of "
         "the rankings.",
     ]
-    return [*said, *filter(None, [line(verdict), _choice(found[1]), order(found[1])])]
+    results = [line(verdict), _choice(found[1]), order(found[1])]
+    return [*said, *(marked(text, verdict["not_learned"]) for text in results if text)]
 
 
 def _change(plain: Mapping[str, Any], row: Mapping[str, Any], unit: Unit, of: str = "") -> str:
@@ -195,8 +196,10 @@ def _more(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
     if not any({"qat", "polish"} <= {step.name for step in parse_recipe(one).steps} for one in recipes_of(entry)):
         ways.append(f"more may come back with quantstudy recover RUN --scheme {scheme} --recipes {BEST_KNOWN}")
     if row["drop_to_deploy"] is not None:
-        enough = unit_of(verdict).difference(_upwards(row["drop_to_deploy"], unit_of(verdict)))
-        ways.append(f"with a loss of {enough} allowed it would be deployable")
+        unit = unit_of(verdict)
+        ways.append(
+            f"with a loss of {unit.difference(upwards(row['drop_to_deploy'], unit))} allowed it would be deployable"
+        )
     return f"; {'; '.join(ways)}." if ways else "; take more bits, or allow a larger loss."
 
 
@@ -222,6 +225,11 @@ def _in_float(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, A
     return {**row, "float": verdict["not_learned"].get(row["activation"])}
 
 
-def _upwards(value: float, unit: Unit) -> float:
-    """Return a loss with one decimal of its unit, rounded up, so that what is said to be enough is enough."""
+def upwards(value: float, unit: Unit) -> float:
+    """Return a loss with one decimal of its unit, rounded up, so that what is said to be enough is enough.
+
+    >>> from quantstudy.words.units import UNITS
+    >>> upwards(0.0641, UNITS["fraction"]), upwards(0.064, UNITS["fraction"])
+    (0.065, 0.064)
+    """
     return math.ceil(10.0 * unit.scale * value - 1e-9) / 10.0 / unit.scale

@@ -8,7 +8,7 @@ from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.deployable import passes
 from quantstudy.words.figures.cliff import column, doubt, limits
 from quantstudy.words.numbers import NO_BREAK, number, plural, real
-from quantstudy.words.recover import row_of
+from quantstudy.words.recover import row_of, upwards
 from quantstudy.words.things import unit_of
 from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
@@ -130,7 +130,7 @@ def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds)
                     _rate(row, unit, WON, sign=True),
                     passes(row, config.seeds),
                     _deployable(row),
-                    unit.number(real(row["drop_to_deploy"]), 2),
+                    "n/a" if (least := row["drop_to_deploy"]) is None else unit.number(upwards(least, unit)),
                     _from(entry, name, recipe),
                     "" if row["steps"] is None else f"{row['steps']:,}",
                     "" if taken is None else number(taken, 2),

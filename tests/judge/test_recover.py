@@ -220,6 +220,7 @@ def test_what_has_not_learned_is_neither_deployable_nor_chosen() -> None:
     entry = judged(frame, 16, not_learned=["silu"])["w4a4"]
     assert [row["deployable"] for row in entry["rows"]] == [True] * 3 + [False] * 3 + [True] * 2
     assert not row_of(entry, "silu", "polish")["learned"]
+    assert {row["stability"] for row in entry["rows"]} == {1.0}
     assert entry["chosen"]["activation"] == "relu"
     assert entry["order"]["repaired"]["best"] == "silu"
     assert judged(frame, 16)["w4a4"]["chosen"]["activation"] == "silu"
@@ -248,6 +249,7 @@ def test_a_network_that_is_too_bad_forbids() -> None:
     drops: Drops = {("relu", "w4a4", recipe): np.append(np.full(15, 0.01), 0.3) for recipe in ("plain", "polish")}
     ways = {floor: judged(repaired(drops), 16, limits=asked(min_accuracy=floor))["w4a4"] for floor in (0.0, 0.7)}
     assert [entry["rows"][1]["deployable"] for entry in ways.values()] == [True, False]
+    assert [entry["rows"][1]["stability"] for entry in ways.values()] == [1.0, 1.0]
 
 
 CLIFF = {2: 0.3, 4: 0.06, 5: 0.03, 6: 0.012, 8: 0.001}
