@@ -27,6 +27,7 @@ class Part:
         compiled: it goes with activations that have a kernel, no others.
         weights: it goes with quantized weights only.
         post: it goes with activations that are quantized after the activation function only.
+        integers: it goes with integers, not with floats of 8 bits.
     """
 
     what: str
@@ -36,11 +37,12 @@ class Part:
     compiled: bool = False
     weights: bool = False
     post: bool = False
+    integers: bool = False
 
 
 PARTS: Mapping[str, Part] = {
     "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges", weights=True),
-    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error"),
+    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error", integers=True),
     "bias_correction": Part("moves biases so that the mean of every neuron is what it is in float"),
     "qat": Part(
         "trains on with rounding in the forward pass, scales learned",
@@ -48,12 +50,14 @@ PARTS: Mapping[str, Part] = {
         most=100_000,
         compiled=True,
         post=True,
+        integers=True,
     ),
     "polish": Part(
         "moves codes, scales and biases one at a time while that lowers the loss",
         counts="restarts",
         most=1000,
         compiled=True,
+        integers=True,
     ),
 }
 """Every part, in the order in which they may follow each other: new scales would undo what chose codes."""
@@ -150,5 +154,8 @@ def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "pos
         part = PARTS[step.name]
         if part.weights and scheme.weights is None:
             raise BadInput("recipes", str(recipe), f"{step.name} changes weights, and {scheme} leaves them float")
+        floats = [form.name for form in (scheme.weights, scheme.activations) if form and form.float8]
+        if part.integers and floats:
+            raise BadInput("recipes", str(recipe), f"{step.name} repairs integers, and {scheme} has {floats[0]}")
         if part.post and placement != "post" and scheme.activations is not None:
             raise BadInput("recipes", str(recipe), f"{step.name} goes with placement post, and this is {placement}")

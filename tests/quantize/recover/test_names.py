@@ -75,6 +75,8 @@ def test_the_first_part_that_needs_a_kernel() -> None:
     ("recipe", "scheme", "placement", "said"),
     [
         ("equalize", "a4", "post", "equalize changes weights, and a4 leaves them float"),
+        ("polish", "wf8af8", "post", "polish repairs integers, and wf8af8 has fp8_e4m3"),
+        ("mse_ranges", "w4af8e5m2", "post", "mse_ranges repairs integers, and w4af8e5m2 has fp8_e5m2"),
         ("qat", "w4a4", "both", "qat goes with placement post, and this is both"),
     ],
 )
@@ -86,7 +88,13 @@ def test_what_a_recipe_cannot_repair(recipe: str, scheme: str, placement: str, s
 
 @pytest.mark.parametrize(
     ("recipe", "scheme", "placement"),
-    [("plain", "a4", "pre"), ("polish", "a4", "both"), ("qat+polish", "w4a8dyn", "post"), ("qat", "w4", "pre")],
+    [
+        ("plain", "a4", "pre"),
+        ("equalize+bias_correction", "wf8af8", "post"),
+        ("polish", "a4", "both"),
+        ("qat+polish", "w4a8dyn", "post"),
+        ("qat", "w4", "pre"),
+    ],
 )
 def test_what_it_can(recipe: str, scheme: str, placement: str) -> None:
     require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement)
