@@ -27,7 +27,7 @@ _PRELU = KINDS["prelu"]
 
 
 @compiled(inline=True)
-def _weight_sums(b: Any, row: Any, common: Any, shift: Any, fresh: Any, final: Any, points: Any) -> None:
+def weight_sums(b: Any, row: Any, common: Any, shift: Any, fresh: Any, final: Any, points: Any) -> None:
     """Add a block's share to the sums of one layer's gradients of weights and, but for one output's, biases.
 
     The `final` block's are the gradients, written `shift` behind the weights. Of one block alone no sums are kept.
@@ -86,7 +86,7 @@ def backward(
     """
     for k in range(len(layers) - 1, -1, -1):
         row = layers[k]
-        _weight_sums(b, row, common, shift, fresh, final, points)
+        weight_sums(b, row, common, shift, fresh, final, points)
         if k > 0:
             below = layers[k - 1]
             _gradients_below(b, row, below, signs, points)

@@ -126,12 +126,12 @@ def train_and_keep(
     models = len(seeds)
     plan = _layout_for(recipe, parameters, models, after)
     read = from_examples(recipe, data, models) if isinstance(data, Examples) else from_masks(recipe, data, models)
-    rates, corrections, constants = _adams_numbers(recipe)
+    rates, corrections, constants = adams_numbers(recipe)
     cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
     how = KINDS[recipe.name], cap, LOSSES.index(recipe.loss)
     kept = np.empty((models, len(after), len(plan.places)), np.float32)
     losses = np.zeros((models, after[-1]), np.float32)
-    chunk = max(1, _POINTS_PER_CALL // recipe.batch // (1 + len(plan.places) // _FEW_PARAMETERS))
+    chunk = steps_per_call(recipe, len(plan.places))
 
     def one(model: int) -> None:
         room = aligned(plan.floats)
@@ -144,14 +144,20 @@ def train_and_keep(
                     *((plan.layers, plan.common, plan.summed, plan.parameters), how, draws, read[model]),
                     *(rates, corrections, constants),
                 )
-            kept[model, place] = _one_nan(room[plan.places])
-        losses[model] = _one_nan(losses[model])
+            kept[model, place] = one_nan(room[plan.places])
+        losses[model] = one_nan(losses[model])
 
     each_model(models, one, threads)
     return kept, losses
 
 
-def _one_nan(values: Floats) -> Floats:
+def steps_per_call(recipe: Recipe, parameters: int) -> int:
+    """Return how many steps one compiled call takes of networks with so many parameters each."""
+    return max(1, _POINTS_PER_CALL // recipe.batch // (1 + parameters // _FEW_PARAMETERS))
+
+
+def one_nan(values: Floats) -> Floats:
+    """Return the values with one code for all that are not numbers."""
     return np.where(np.isnan(values), np.float32(np.nan), values)
 
 
@@ -169,8 +175,8 @@ def _layout_for(recipe: Recipe, parameters: Floats, models: int, after: Sequence
     return found
 
 
-def _adams_numbers(recipe: Recipe) -> tuple[Floats, Floats, tuple[np.float32, ...]]:
-    """Return what `fit` calls rates, corrections and constants."""
+def adams_numbers(recipe: Recipe) -> tuple[Floats, Floats, tuple[np.float32, ...]]:
+    """Return what `training.fit` calls rates, corrections and constants."""
     rates = (np.asarray(recipe.rates) / (1.0 - _powers(recipe.beta1, recipe.rates))).astype(np.float32)
     corrections = (1.0 / np.sqrt(1.0 - _powers(recipe.beta2, recipe.rates))).astype(np.float32)
     constants = tuple(np.float32(c) for c in (1 - recipe.beta1, recipe.beta2, 1 - recipe.beta2, recipe.epsilon))

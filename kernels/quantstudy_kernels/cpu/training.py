@@ -30,7 +30,7 @@ _PRELU = KINDS["prelu"]
 
 
 @compiled(inline=True)
-def _take(b: Any, x: Any, label: Any, words: Any, numbers: Any, start: Any, valid: Any, points: Any, data: Any) -> None:
+def take(b: Any, x: Any, label: Any, words: Any, numbers: Any, start: Any, valid: Any, points: Any, data: Any) -> None:
     """Write the rows of inputs and labels of a block."""
     islands, grid, inputs, length, labels, rows, examples = data
     if grid > 0:
@@ -77,7 +77,7 @@ def _step(
     for start in range(0, batch, BLOCK):
         valid = min(BLOCK, batch - start)
         points = (valid + LANES - 1) // LANES * LANES
-        _take(b, first[_X], label, words, numbers, start, valid, points, data)
+        take(b, first[_X], label, words, numbers, start, valid, points, data)
         _forward(b, layers, kind, signs, cap, points)
         loss_rows(b, which, outputs, last[_Z], label, loss, last[_G], bias, valid, points, share)
         backward(b, layers, common, shift, kind, signs, start == 0, start + BLOCK >= batch, points)
