@@ -16,8 +16,8 @@ from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.halves import first_in_halves, stability
 from quantstudy.judge.statistics.paired import ranking_order
 from quantstudy.judge.statistics.seeds import SeedTable, by_seed
-from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
+from quantstudy.quantize.recover.names import PLAIN
 
 KEYS = ("activation", "scheme", "recipe")
 

@@ -11,6 +11,7 @@ PURPOSES = {
     "last_bit": 5,
     "split": 6,
     "crop": 7,
+    "repair": 8,
 }
 """The purposes of streams; the number is the second half of the Philox key and must never change."""
 

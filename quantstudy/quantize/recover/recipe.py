@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
@@ -62,6 +64,17 @@ class Bench:
         """The inputs of the training points, [in, points], or [models, in, points] where each network has its own."""
         inputs = torch.tensor(self.learnt.inputs)  # a copy, since cached arrays can't be written to
         return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def labels(self) -> NDArray[np.float32]:
+        """What should come out at these points, [models, rows, points]: one row for classes, else one per output."""
+        labels = self.learnt.labels
+        return (labels if labels.ndim == 3 else labels[:, None]).astype(np.float32)
+
+    def rate_of(self, stack: Stack) -> float:
+        """Return the peak learning rate that a stack is trained with: its activation's own, or the study's."""
+        own = stack.activation.learning_rate
+        return self.lr if own is None else own
 
 
 Recipe = Callable[[Quantized, Bench, int], Quantized]
