@@ -6,6 +6,7 @@ from quantstudy.quantize.recover.bias_correction import bias_correction
 from quantstudy.quantize.recover.equalize import equalize
 from quantstudy.quantize.recover.mse_ranges import mse_ranges
 from quantstudy.quantize.recover.names import RecipeName
+from quantstudy.quantize.recover.ntc_qat import ntc_qat
 from quantstudy.quantize.recover.polish import polish
 from quantstudy.quantize.recover.qat import qat
 from quantstudy.quantize.recover.recipe import Bench, Quantized, Recipe
@@ -15,6 +16,7 @@ RECIPES: Mapping[str, Recipe] = {
     "mse_ranges": mse_ranges,
     "bias_correction": bias_correction,
     "qat": qat,
+    "ntc_qat": ntc_qat,
     "polish": polish,
 }
 """The parts of `names.PARTS`."""

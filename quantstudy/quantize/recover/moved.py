@@ -12,13 +12,13 @@ from quantstudy.quantize.quantizer import Quantizer
 def moved(plan: Plan, rounding: Rounding) -> Plan:
     """Return a plan whose quantizers have the scales and zero points of a rounding made from it.
 
-    What is chosen at run time, or not quantized, stays as it is.
+    What is chosen at run time, not quantized, or left out of the rounding stays as it is.
     """
     nothing = (None,) * len(plan.outputs)
     pairs = zip(plan.weights, rounding.weights or (None,) * len(plan.weights), strict=True)
     return replace(
         plan,
-        weights=tuple(None if q is None else _with(q, fixed) for q, fixed in pairs),
+        weights=tuple(q if q is None or fixed is None else _with(q, fixed) for q, fixed in pairs),
         preactivations=tuple(map(_maybe, plan.preactivations, rounding.preactivations or nothing)),
         outputs=tuple(map(_maybe, plan.outputs, rounding.outputs or nothing)),
         weight_observer="given",
@@ -26,7 +26,7 @@ def moved(plan: Plan, rounding: Rounding) -> Plan:
 
 
 def _maybe(quantizer: ActivationQuantizer, found: KernelQuantizer) -> ActivationQuantizer:
-    return _with(quantizer, found) if isinstance(quantizer, Quantizer) else quantizer
+    return _with(quantizer, found) if isinstance(quantizer, Quantizer) and found is not None else quantizer
 
 
 def _with(quantizer: Quantizer, found: KernelQuantizer) -> Quantizer:

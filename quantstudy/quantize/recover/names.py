@@ -52,6 +52,14 @@ PARTS: Mapping[str, Part] = {
         post=True,
         integers=True,
     ),
+    "ntc_qat": Part(
+        "trains on with rounded activations and, in the last 3 % of the steps, rounded weights; ranges stay",
+        counts=TRAINING,
+        most=100_000,
+        compiled=True,
+        post=True,
+        integers=True,
+    ),
     "polish": Part(
         "moves codes, scales and biases one at a time while that lowers the loss",
         counts="restarts",
