@@ -34,5 +34,6 @@ def _best(weights: Tensor, widest: Quantizer) -> Quantizer:
     candidates = scale.reshape(-1, 1) * shares
     zeros = torch.zeros_like(candidates, dtype=torch.int32)
     form = widest.format
-    chosen = torch.from_numpy(best_grids(rows.numpy(), candidates.numpy(), zeros.numpy(), form.low, form.high))
+    found = best_grids(rows.numpy(), candidates.numpy(), zeros.numpy(), form.low, form.high, form.float8)
+    chosen = torch.from_numpy(found)
     return replace(widest, scale=candidates.gather(1, chosen[:, None]).view(scale.shape).to(weights.device))

@@ -42,7 +42,7 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges", weights=True),
-    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error", integers=True),
+    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error"),
     "bias_correction": Part("moves biases so that the mean of every neuron is what it is in float"),
     "qat": Part(
         "trains on with rounding in the forward pass, scales learned",

@@ -76,7 +76,7 @@ def test_the_first_part_that_needs_a_kernel() -> None:
     [
         ("equalize", "a4", "post", "equalize changes weights, and a4 leaves them float"),
         ("polish", "wf8af8", "post", "polish repairs integers, and wf8af8 has fp8_e4m3"),
-        ("mse_ranges", "w4af8e5m2", "post", "mse_ranges repairs integers, and w4af8e5m2 has fp8_e5m2"),
+        ("qat", "w4af8e5m2", "post", "qat repairs integers, and w4af8e5m2 has fp8_e5m2"),
         ("qat", "w4a4", "both", "qat goes with placement post, and this is both"),
     ],
 )
