@@ -1,0 +1,225 @@
+"""Polish quantized networks: move their codes, scales, zero points and biases while that lowers the loss.
+
+Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what lowers
+the loss. It soon ends where no single move pays, so a *search* follows: simulated annealing (Kirkpatrick et al. 1983),
+moves drawn at random, kept also where the loss rises by less than an amount that is drawn as well and shrinks towards
+0. Both look at some of the points; a last descent looks at all of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from quantstudy_kernels import draws, elementary
+from quantstudy_kernels.cpu.descent import KEPT, State, loss_of, settle
+from quantstudy_kernels.cpu.descent_moves import sweep, wander
+from quantstudy_kernels.cpu.descent_start import Moves, finish, moves_of, neurons_of, parameters, start
+from quantstudy_kernels.cpu.losses import LOSSES
+from quantstudy_kernels.cpu.running import each_model
+from quantstudy_kernels.cpu.tiles import BLOCK
+from quantstudy_kernels.forward import Fixed, Network, PerPoint, Quantizer, Rounding, check_network
+from quantstudy_kernels.reference import fake_quantize
+from quantstudy_kernels.reference_forward import chosen
+
+HEAT = 0.01
+"""How far the loss may rise on average, as a share of it, when a search begins."""
+
+PATIENCE = {"descent": 2.5, "search": 1.0}
+"""How soon moves are given up that look bad on the first blocks: see `descent.tries`."""
+
+_WORK_PER_CALL = 2**32  # of products: a tenth of a second; compiled code can't be interrupted, the loop around it can
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to go on.
+
+    Attributes:
+        sweeps: of either descent, at most; it ends with the first sweep in which nothing pays.
+        rounds: of the search: attempts per number that can be moved; 0: no search.
+        points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network.
+    """
+
+    sweeps: int = 6
+    rounds: int = 60
+    points: int = 4096
+
+
+@dataclass(frozen=True)
+class Polished:
+    """Polished networks.
+
+    Attributes:
+        network: weights that are quantized are, to the bit, code · scale, and rounded by `rounding` give their codes.
+        rounding: with other scales and zero points, one set per model.
+        losses: float64 [models, sweeps + 2], the mean over all points (squared: and outputs): before, after the search,
+            and after each sweep of the last descent, the last one again where it ended early. They never rise.
+    """
+
+    network: Network
+    rounding: Rounding
+    losses: NDArray[np.float64]
+
+
+def polish(
+    network: Network,
+    rounding: Rounding,
+    points: Tensor,
+    labels: Tensor,
+    loss: str,
+    *,
+    seeds: Sequence[int],
+    purpose: int,
+    effort: Effort = Effort(),  # noqa: B008 frozen
+    threads: int = 1,
+) -> Polished:
+    """Return networks whose codes, scales, zero points, biases and slopes have been moved to lower the loss.
+
+    Weights that are float stay as they are, as do the quantizers of the inputs and those that choose scales per point.
+    A network whose loss is not finite is returned as it is. The same bits for any number of threads.
+
+    Args:
+        network: the float networks.
+        rounding: how they are quantized; weights with zero point 0.
+        points: [in, n], the same for all models, or [models, in, n], float32, n at least 1.
+        labels: [models, rows, n], float32: one row of 0 and 1 for the loss `binary`, one of numbers of classes for
+            `softmax`, a row per output for `squared`.
+        loss: one of `losses.LOSSES`.
+        seeds: of the models' draws: of the points that a search looks at, and of its moves.
+        purpose: of the random stream of these draws (see `quantstudy_kernels.draws`).
+        effort: how long to go on.
+        threads: how many models are polished at once.
+
+    Raises:
+        ValueError: as `cpu.forward.forward`; the labels or the loss do not fit the networks; a quantizer of another
+            kind, or weights with another zero point.
+    """
+    _check(network, rounding, points, labels, loss, seeds)
+    inputs = np.ascontiguousarray(_rounded(rounding.inputs, points).detach().numpy())
+    wanted = np.ascontiguousarray(labels.detach().numpy(), np.float32)
+    terms = inputs.shape[-1] * (network.outputs if loss == "squared" else 1)
+    found: dict[int, State] = {}
+    losses = np.empty((network.models, effort.sweeps + 2))
+
+    def one(model: int) -> None:
+        order = shuffled(seeds[model], purpose, inputs.shape[-1])
+        own = inputs if inputs.ndim == 2 else inputs[model]
+        state = start(network, rounding, own[:, order], wanted[model][:, order], loss, model)
+        moves = moves_of(network, rounding, state)
+        losses[model] = [total / terms for total in _polished(state, moves, effort, seeds[model], purpose)]
+        found[model] = state
+
+    each_model(network.models, one, threads)
+    moved, rounded = finish(network, rounding, [found[model] for model in range(network.models)])
+    return Polished(moved, rounded, losses)
+
+
+def shuffled(seed: int, purpose: int, points: int) -> NDArray[np.int64]:
+    """Return the order in which a network's points are looked at, which is that of their losses in a sum."""
+    words = draws.words(np.array(seed), purpose, np.array(0), -(-points // 4))
+    return np.argsort(words.reshape(-1)[:points], kind="stable")
+
+
+def _polished(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> Iterator[float]:
+    """Polish one network; yield the sums of the losses that `Polished` has the means of."""
+    yield (before := float(settle(s)))
+    if not np.isfinite(before):
+        yield from [before] * (effort.sweeps + 1)
+        return
+    kept = [numbers.copy() for numbers in parameters(s)]
+    blocks = min(len(s.blocks), -(-effort.points // BLOCK))
+    some = s._replace(blocks=s.blocks[:blocks], lost=np.zeros((2, blocks)))
+    settle(some)
+    for _ in _sweeps(some, moves, effort.sweeps):
+        pass
+    _search(some, moves, effort.rounds, seed, purpose)
+    if not float(settle(s)) < before:
+        for numbers, old in zip(parameters(s), kept, strict=True):
+            numbers[...] = old
+        settle(s)
+    yield float(loss_of(s, KEPT))
+    last = list(_sweeps(s, moves, effort.sweeps)) or [float(loss_of(s, KEPT))]
+    yield from [*last, *[last[-1]] * (effort.sweeps - len(last))][: effort.sweeps]
+
+
+def _sweeps(s: State, moves: Moves, sweeps: int) -> Iterator[float]:
+    """Descend until nothing pays; yield the loss after each sweep."""
+    sizes = moves.sizes.copy()
+    chunk = _per_call(s)
+    for number in range(sweeps):
+        begins = range(0, len(sizes), chunk)
+        backwards, first, paid = number % 2 == 0, number % len(s.blocks), 0
+        for begin in reversed(begins) if backwards else begins:
+            own = slice(begin, begin + chunk)
+            paid += sweep(s, moves.table[own], sizes[own], backwards, first, PATIENCE["descent"])
+        yield float(loss_of(s, KEPT))
+        if not paid:
+            return
+
+
+def _search(s: State, moves: Moves, rounds: int, seed: int, purpose: int) -> None:
+    """Anneal: attempt moves that are drawn, with slack that shrinks from `HEAT` to 0."""
+    attempts, heat = rounds * len(moves.table), HEAT * float(loss_of(s, KEPT))
+    chunk = _per_call(s)
+    for step, begin in enumerate(range(0, attempts, chunk)):
+        number = np.arange(begin, min(begin + chunk, attempts))
+        which, sign, size, slack = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))
+        chosen_moves = (which * np.uint64(len(moves.table)) >> np.uint64(32)).astype(np.int64)
+        changes = moves.sizes[chosen_moves] * ((size + 0.5) / 2**32 * (2.0 * (sign & np.uint64(1)) - 1)).astype(np.float32)
+        slacks = -heat * (1 - number / attempts) * elementary.log((slack + 0.5) / 2**32)
+        wander(s, moves.table, chosen_moves, changes, slacks, step % len(s.blocks), PATIENCE["search"])
+
+
+def _per_call(s: State) -> int:
+    """Return how many moves one call of compiled code may attempt."""
+    rows, inputs = s.layers[:, 5], s.layers[:, 4]
+    per_point = int((rows * (inputs + 32)).sum())
+    return max(1, _WORK_PER_CALL // (per_point * BLOCK * len(s.blocks)))
+
+
+def _rounded(quantizer: Quantizer, points: Tensor) -> Tensor:
+    if quantizer is None:
+        return points
+    q = chosen(quantizer, points if points.ndim == 3 else points[None])
+    rounded = fake_quantize(points, q.scale, q.zero_point, q.low, q.high)
+    return rounded[0] if len(rounded) == 1 else rounded
+
+
+def _check(
+    network: Network, rounding: Rounding, points: Tensor, labels: Tensor, loss: str, seeds: Sequence[int]
+) -> None:
+    check_network(network, points, rounding)
+    if loss not in LOSSES:
+        raise ValueError(f"loss: {loss!r}; allowed: {', '.join(LOSSES)}")
+    outputs, n = network.outputs, int(points.shape[-1])
+    if (loss == "binary" and outputs != 1) or (loss == "softmax" and outputs == 1):
+        allowed = "1" if loss == "binary" else "2 or more"
+        raise ValueError(f"network: {outputs} outputs; allowed with loss {loss}: {allowed}")
+    shape = [network.models, outputs if loss == "squared" else 1, n]
+    if list(labels.shape) != shape or n < 1:
+        raise ValueError(f"labels: shape {list(labels.shape)}; allowed: {shape}, at least one point")
+    if len(seeds) != network.models:
+        raise ValueError(f"seeds: {len(seeds)} of them; allowed: {network.models}, one per model")
+    tensors = [("points", points), ("labels", labels), *((f"weights[{k}]", w) for k, w in enumerate(network.weights))]
+    for name, tensor in tensors:
+        if tensor.dtype is not torch.float32 or not tensor.is_cpu:
+            raise ValueError(f"{name}: {tensor.dtype} on {tensor.device}; allowed: torch.float32 on the CPU")
+    _check_quantizers(network, rounding)
+
+
+def _check_quantizers(network: Network, rounding: Rounding) -> None:
+    for k, q in enumerate(rounding.weights):
+        if q is not None and (type(q) is not Fixed or bool((q.zero_point != 0).any())):
+            raise ValueError(f"rounding.weights[{k}]: {q}; allowed: known scales, zero point 0")
+    neurons = neurons_of(network)
+    groups = (("weights", rounding.weights), ("preactivations", rounding.preactivations), ("outputs", rounding.outputs))
+    for name, some in groups:
+        for k, q in enumerate(some):
+            if q is not None and type(q) not in (Fixed, PerPoint):
+                raise ValueError(f"rounding.{name}[{k}]: {type(q).__name__}; allowed: Fixed or PerPoint")
+            if isinstance(q, Fixed) and q.scale.shape[1] not in (1, neurons[k + 1]):
+                raise ValueError(f"rounding.{name}[{k}]: {q.scale.shape[1]} scales; allowed: 1 or {neurons[k + 1]}")
