@@ -62,7 +62,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "polish": Part(
         "moves codes, scales and biases one at a time while that lowers the loss",
-        counts="restarts",
+        counts="attempts per number",
         most=1000,
         compiled=True,
         integers=True,
