@@ -46,10 +46,10 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
             "quantstudy.config", "quantstudy.records", "quantstudy.cost.counts", "quantstudy.judge",
             "quantstudy.words", "quantstudy.show", "quantstudy.claims",
             *(f"quantstudy.engine.{name}" for name in (
-                "cells", "collect", "compare", "drawing", "executors", "interrupts", "multiverse", "notices",
-                "pipeline", "portability", "simulated_only", "worker_failures")),
+                "cells", "collect", "compare", "drawing", "executors", "interrupts", "looks", "multiverse", "notices",
+                "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
-                "advice", "app", "claims", "cost_table", "exits", "layout", "multiverse", "run", "streams",
+                "advice", "app", "claims", "cost_table", "exits", "layout", "multiverse", "recover", "run", "streams",
                 "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
@@ -124,7 +124,8 @@ ONLY = {
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
     "jinja2": ("quantstudy.show",),
-    "typer": ("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options", "quantstudy.cli.run_options"),
+    "typer": tuple(f"quantstudy.cli.{name}" for name in (
+        "app", "exits", "options", "claim_options", "recover_options", "run_options")),  # fmt: skip
     "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
     "skimage": (),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),
