@@ -124,8 +124,10 @@ ONLY = {
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
     "jinja2": ("quantstudy.show",),
-    "typer": tuple(f"quantstudy.cli.{name}" for name in (
-        "app", "exits", "options", "claim_options", "recover_options", "run_options")),  # fmt: skip
+    "typer": (
+        *("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options"),
+        *("quantstudy.cli.claim_options", "quantstudy.cli.recover_options", "quantstudy.cli.run_options"),
+    ),
     "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),
     "skimage": (),
     "contourpy": ("quantstudy.drift", "quantstudy.show"),
