@@ -36,8 +36,8 @@ ROOMS = (
 )
 """The rooms of `quantstudy/`, from the ground up: a room imports rooms before it in this list, none after it."""
 
-LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.scheme",
-          "quantstudy.quantize.recover.names")  # fmt: skip
+LEAVES = ("quantstudy.activations.activation", "quantstudy.activations.catalogue", "quantstudy.quantize.formats",
+          "quantstudy.quantize.scheme", "quantstudy.quantize.recover.names")  # fmt: skip
 """What names of activations, schemes and recipes mean: without torch, so that the rooms above may read them before it
 is loaded."""
 
@@ -57,7 +57,10 @@ ARITHMETIC = "quantstudy_kernels.arithmetic"
 """One leaf of the kernels that these may import: a number, part of what names results."""
 
 ELEMENTARY = "quantstudy_kernels.elementary"
-"""The other one: exp and logarithms, made of numpy alone."""
+"""Another one: exp and logarithms, made of numpy alone."""
+
+FLOAT8 = "quantstudy_kernels.float8"
+"""A third one: what the codes of floats of 8 bits stand for."""
 
 DRIFT = {"numpy", "scipy", "contourpy"}
 
@@ -199,7 +202,11 @@ def test_packages_with_one_door(module: str) -> None:
 @for_each([name for name in OURS if within(name, NO_TORCH)])
 def test_no_torch(module: str) -> None:
     inside = ("activations.activation", "cli.app", "engine.pipeline", "engine.portability")  # functions that import it
-    names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {ARITHMETIC, ELEMENTARY}
+    names = set(imports(module, at_import=module.removeprefix("quantstudy.") in inside)) - {
+        ARITHMETIC,
+        ELEMENTARY,
+        FLOAT8,
+    }
     tops = {name.partition(".")[0] for name in names}
     kernels = {"quantstudy_kernels"} if not within(module, ("quantstudy.drift",)) else set()
     assert not tops & {"torch", "torchao", *kernels}, module
@@ -209,7 +216,7 @@ def test_no_torch(module: str) -> None:
 def test_drift_knows_arrays_only(module: str) -> None:
     for name in imports(module):
         top = name.partition(".")[0]
-        ours = within(name, ("quantstudy.drift", "quantstudy_kernels.cpu", ELEMENTARY))
+        ours = within(name, ("quantstudy.drift", "quantstudy_kernels.cpu", ELEMENTARY, FLOAT8))
         known = top in sys.stdlib_module_names or top in DRIFT or ours
         assert known, f"{module} imports {name}"
 

@@ -269,7 +269,8 @@ def _float8_codes(x: Tensor, float8: Float8) -> Tensor:
     power = _power_below(within, float8)
     binade = (power.view(torch.int32) >> 23) - (127 + float8.lowest_power)
     above = binade * 2**float8.mantissa  # codes of the binades below, but for those in the same place of this one
-    return within.div_(power).mul_(2.0**float8.mantissa).round_() + above.copysign(within)
+    codes: Tensor = within.div_(power).mul_(2.0**float8.mantissa).round_() + above.copysign(within)
+    return codes
 
 
 def _power_below(x: Tensor, float8: Float8) -> Tensor:

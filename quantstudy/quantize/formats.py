@@ -114,7 +114,6 @@ FP8_E4M3 = FloatFormat("fp8_e4m3", "f8", E4M3)
 FP8_E5M2 = FloatFormat("fp8_e5m2", "f8e5m2", E5M2)
 """5 bits of exponent, 2 of mantissa: the finite values of `torch.float8_e5m2`, up to 57344."""
 
-FORMATS: dict[str, Format] = {
-    form.name: form for form in (*map(IntFormat, range(MIN_BITS, MAX_BITS + 1)), FP8_E4M3, FP8_E5M2)
-}
+_FORMATS: tuple[Format, ...] = (*map(IntFormat, range(MIN_BITS, MAX_BITS + 1)), FP8_E4M3, FP8_E5M2)
+FORMATS = {form.name: form for form in _FORMATS}
 """Every format by its name."""

@@ -103,7 +103,7 @@ def quantize_network(network: Network, plan: Plan, model: int, tokens: int = 0) 
         tokens: see `torchao_configs`.
     """
     configs = torchao_configs(plan.scheme, len(network.layers), plan=plan, model=model, tokens=tokens)
-    before = [layer.weight.detach() for layer in network.layers]
+    before = [layer.get_parameter("weight").detach() for layer in network.layers]
     for config in {id(config): config for config in configs}.values():
         quantize_(network, [f"layers.{layer}" for layer, needed in enumerate(configs) if needed is config], config)
     if plan.weight_observer == GIVEN:

@@ -238,7 +238,7 @@ def test_floats_of_8_bits_have_codes_and_ends_and_no_step(scheme, narrow, on, ti
             share = ((error * outside).sum(1) / error.sum(1)).numpy()
             own = clipped[(clipped["layer"] == layer) & (clipped["seed"] == seed)].sort_values("neuron")["value"]
             np.testing.assert_allclose(own.to_numpy(dtype=float), share, rtol=1e-9)
-    assert (rows[:, :, "clip_fraction"].max() > 0) == (clipped["value"].max() > 0) == (narrow < 1)
+    assert (clipped["value"].max() > 0) == (narrow < 1)  # the range of the float outputs is covered
 
 
 @pytest.mark.parametrize("scheme", ["w4a8dyn", "w8a8dyn"])

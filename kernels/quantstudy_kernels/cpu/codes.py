@@ -80,4 +80,5 @@ def _float8_codes(values: NDArray[np.float32], float8: Float8) -> NDArray[np.flo
     above = ((power.view(np.int32) >> 23) - (127 + float8.lowest_power)) * 2**float8.mantissa
     with np.errstate(invalid="ignore"):  # infinity by infinity
         within = np.rint(values / power * np.float32(2**float8.mantissa))
-    return within + np.copysign(above.astype(np.float32), values)
+    codes: NDArray[np.float32] = within + np.copysign(above.astype(np.float32), values)
+    return codes

@@ -14,8 +14,7 @@ from quantstudy_kernels.cpu.lanes import Lanes, rounded_code, rounded_float8
 from quantstudy_kernels.cpu.tiles import BLOCK, FEW, PITCH
 from quantstudy_kernels.cpu.vectors import F32, LANES, load, loop, peek, pointer, poke, spread_value, store
 from quantstudy_kernels.float8 import E4M3, E5M2
-from quantstudy_kernels.forward import AFFINE as PER_POINT_RANGE
-from quantstudy_kernels.forward import FIXED, FIXED_E4M3, FIXED_E5M2, SYMMETRIC
+from quantstudy_kernels.forward import FIXED, FIXED_E4M3, SYMMETRIC
 
 START, AFFINE, ACTIVATE, ROUND, LEAVE = range(5)
 """What a step does: write the inputs, the affine part of a layer, the activation function, a quantizer's rounding, or
@@ -165,25 +164,27 @@ def round_rows(
 ) -> None:
     """Round rows: every row by a scale of its own, or every point by one chosen from its values in all rows.
 
-    `kind` is one of `forward.NONE` and so on, of a quantizer that there is.
+    `kind` is that of a quantizer that there is, see `forward.kind`.
     """
     low, high = ends[0], ends[1]
     scale, reciprocal, zero = spare, spare + PITCH, spare + 2 * PITCH
-    if kind in (SYMMETRIC, PER_POINT_RANGE):
-        _choose(b, source, rows, points, ends, kind == SYMMETRIC, spare)
-    for row in range(rows):
-        x, y = source + row * PITCH, to + row * PITCH
-        if kind in (FIXED_E4M3, FIXED_E5M2):
-            shift, smallest, largest = _E4M3 if kind == FIXED_E4M3 else _E5M2
+    if kind >= FIXED_E4M3:
+        shift, smallest, largest = _E4M3 if kind == FIXED_E4M3 else _E5M2
+        for row in range(rows):
+            x, y = source + row * PITCH, to + row * PITCH
             _round_row_to_float8(b, x, y, points, scales[row], shift, smallest, largest)
-            continue
-        if kind == FIXED:
-            for lane in range(LANES):
-                poke(b, scale + lane, scales[row])
-                poke(b, reciprocal + lane, _ONE / scales[row])
-                poke(b, zero + lane, zeros[row])
-        along = 0 if kind == FIXED else 1
-        _round_row(b, x, y, points, scale, reciprocal, zero, along, low, high)
+    else:
+        if kind != FIXED:
+            _choose(b, source, rows, points, ends, kind == SYMMETRIC, spare)
+        for row in range(rows):
+            if kind == FIXED:
+                for lane in range(LANES):
+                    poke(b, scale + lane, scales[row])
+                    poke(b, reciprocal + lane, _ONE / scales[row])
+                    poke(b, zero + lane, zeros[row])
+            along = 0 if kind == FIXED else 1
+            x, y = source + row * PITCH, to + row * PITCH
+            _round_row(b, x, y, points, scale, reciprocal, zero, along, low, high)
 
 
 @compiled(inline=True)
