@@ -11,7 +11,7 @@ from torch import Tensor
 
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.plan import ActivationQuantizer, FloatMaps, Plan
-from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, Truncation
 
 QuantizedMaps = Maps
 """What quantized networks do on the plane; shapes as in `FloatMaps`."""
@@ -52,6 +52,9 @@ def quantized_logits(stack: Stack, plans: Sequence[Plan], points: Tensor) -> Ten
         return torch.stack([accumulated(stack, plan, points).logit for plan in plans])
     from quantstudy_kernels.cpu.forward import logits
 
+    if any(isinstance(plan.inputs, Truncation) for plan in plans):
+        own = (logits(stack.as_kernels_have_it(), cut(plan, points), [rounding(plan)]) for plan in plans)
+        return torch.cat(list(own))
     return logits(stack.as_kernels_have_it(), points, [rounding(plan) for plan in plans])
 
 
@@ -69,13 +72,21 @@ def isolated(stack: Stack, plan: Plan, maps: FloatMaps) -> QuantizedMaps:
     return QuantizedMaps(preactivations, outputs, rounded.preactivation(stack.hidden, inputs[-1]))
 
 
+def cut(plan: Plan, points: Tensor) -> Tensor:
+    """Return points whose inputs are cut off where the plan does so: what kernels take with its `rounding`."""
+    return plan.inputs(points) if isinstance(plan.inputs, Truncation) else points
+
+
 def rounding(plan: Plan) -> Rounding:
-    """Return the numbers of a plan as `quantstudy_kernels.forward` takes them, without its formats and its scheme."""
+    """Return the numbers of a plan as `quantstudy_kernels.forward` takes them, without its formats and its scheme.
+
+    Inputs that are cut off, not rounded, are left out: see `cut`.
+    """
     return Rounding(
         tuple(None if q is None else _fixed(q) for q in plan.weights),
         tuple(map(_as_kernels_have_it, plan.preactivations)),
         tuple(map(_as_kernels_have_it, plan.outputs)),
-        _as_kernels_have_it(plan.inputs),
+        None if isinstance(plan.inputs, Truncation) else _as_kernels_have_it(plan.inputs),
     )
 
 
@@ -93,7 +104,7 @@ def _fixed(quantizer: Quantizer) -> Fixed:
 def _by_kernels(stack: Stack, plan: Plan, points: Tensor, *, isolated: bool) -> QuantizedMaps:
     from quantstudy_kernels.cpu.forward import forward
 
-    return forward(stack.as_kernels_have_it(), points, rounding(plan), isolated=isolated)
+    return forward(stack.as_kernels_have_it(), cut(plan, points), rounding(plan), isolated=isolated)
 
 
 def _inputs(plan: Plan, points: Tensor) -> Tensor:

@@ -72,5 +72,13 @@ def mse(values: Tensor) -> Ranges:
     return best
 
 
-OBSERVERS: dict[str, Callable[[Tensor], Ranges]] = {"minmax": minmax, "percentile": percentile, "mse": mse}
+FIXED = "fixed"
+"""The observer of ranges that are given beforehand (`plan.ends_of`): it sees what they leave open."""
+
+OBSERVERS: dict[str, Callable[[Tensor], Ranges]] = {
+    "minmax": minmax,
+    "percentile": percentile,
+    "mse": mse,
+    FIXED: minmax,
+}
 """Every observer by the name that a study gives it."""

@@ -72,6 +72,47 @@ class TokenQuantizer:
         return self.at(x)(x)
 
 
+@dataclass(frozen=True)
+class Truncation:
+    """Codes of inputs in [−1, 1] as neural texture compression makes them: x · 127.5 at 8 bits, cut off towards 0.
+
+    A code stands for code / 127.5. No data are looked at; what lies beyond ±1 takes the code of the end.
+
+    Attributes:
+        format: the integers.
+
+    >>> Truncation(IntFormat(8)).codes(torch.tensor([-1.0, 0.0156, 0.999, 2.0])).tolist()
+    [-127, 1, 127, 127]
+    """
+
+    format: IntFormat
+
+    @property
+    def steps(self) -> float:
+        """Codes between 0 and 1: 127.5 at 8 bits."""
+        return (self.format.high - self.format.low) / 2
+
+    @property
+    def scale(self) -> Tensor:
+        """What a code stands for, [1, 1, 1]."""
+        return torch.full((1, 1, 1), 1.0 / self.steps)
+
+    @property
+    def zero_point(self) -> Tensor:
+        """The code of 0: 0, [1, 1, 1]."""
+        return torch.zeros((1, 1, 1), dtype=torch.int32)
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return the integer codes of x, int32, of x's shape."""
+        last = self.format.high
+        return (x * self.steps).trunc().clamp(-last, last).to(torch.int32)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return x cut off to the values that codes stand for, of x's shape."""
+        last = self.format.high
+        return (x * self.steps).trunc().clamp(-last, last) / self.steps
+
+
 def weight_quantizer(
     weights: Tensor, format: Format, *, per_channel: bool = True, observer: str = "symmetric"
 ) -> Quantizer:
@@ -86,11 +127,16 @@ def weight_quantizer(
         weights: float32.
         format: the numbers.
         per_channel: see above.
-        observer: `symmetric`, max|w| / ((high − low)/2), which rounds an extreme beyond the last code and clamps it, or
-            `no_clipping`, max(max w / high, min w / low), the least scale that clamps nothing.
+        observer: `symmetric`, max|w| / ((high − low)/2), which rounds an extreme beyond the last code and clamps it;
+            `no_clipping`, max(max w / high, min w / low), the least scale that clamps nothing; or `restricted`, max|w|
+            / high, which leaves the lowest code out, so that codes are within ±high.
     """
     if isinstance(format, FloatFormat):
         return _up_to(weights.abs().amax(dim=2 if per_channel else (1, 2), keepdim=True), format)
+    if observer == "restricted":
+        largest = weights.abs().amax(dim=2 if per_channel else (1, 2), keepdim=True)
+        scale = (largest / format.high).clamp(min=SMALLEST_NORMAL)
+        return _or_nan(format, scale, torch.zeros_like(scale, dtype=torch.int32))
     block = (1, 1 if per_channel else weights.shape[1], weights.shape[2])
     least = FLOAT32_EPSILON if (format.bits, observer) == (MAX_TORCHAO_BITS, "symmetric") else SMALLEST_NORMAL
     return _chosen(weights, block, format, least, observer)

@@ -40,31 +40,43 @@ class Scheme:
         weights: format of the weights (symmetric, one scale per output channel), None = float.
         activations: format of the activations, None = float.
         dynamic: activation ranges are taken per token at run time instead of from calibration.
+        last: how the last layer, its weights and its inputs, is quantized, where that is another way than all others.
 
     >>> str(Scheme(IntFormat(4), IntFormat(8), dynamic=True)), str(Scheme(None, IntFormat(4)))
     ('w4a8dyn', 'a4')
-    >>> str(parse_scheme("wf8af8"))
-    'wf8af8'
+    >>> str(parse_scheme("wf8af8-w8a8").last)
+    'w8a8'
     """
 
     weights: Format | None
     activations: Format | None
     dynamic: bool = False
+    last: "Scheme | None" = None
 
     def __post_init__(self) -> None:
         if self.weights is None and self.activations is None:
             raise BadInput("scheme", "", "at least one of weights and activations must be quantized")
         if self.dynamic and self.activations != IntFormat(DYNAMIC_BITS):
             raise BadInput("scheme", "dyn", f"dynamic ranges go with activations of {DYNAMIC_BITS}-bit integers")
+        if self.last is not None:
+            self._check_last(self.last)
+
+    def _check_last(self, last: "Scheme") -> None:
+        both = ((self.weights, last.weights), (self.activations, last.activations))
+        if any((own is None) != (its is None) for own, its in both) or self.dynamic or last.dynamic or last.last:
+            allowed = "the last layer has static ranges, too, and the same parts quantized as all others: wf8af8-w8a8"
+            raise BadInput("scheme", str(self), allowed)
 
     def __str__(self) -> str:
         w = f"w{self.weights.in_scheme}" if self.weights else ""
         a = f"a{self.activations.in_scheme}" if self.activations else ""
-        return w + a + ("dyn" if self.dynamic else "")
+        return w + a + ("dyn" if self.dynamic else "") + (f"-{self.last}" if self.last else "")
 
     @property
     def in_torchao(self) -> bool:
         """Whether torchao has a configuration for this scheme."""
+        if self.last is not None:
+            return False
         if not isinstance(self.weights, IntFormat):
             return self.weights == FP8_E4M3 and self.activations in (None, FP8_E4M3)
         if self.weights.bits > MAX_TORCHAO_BITS:
@@ -78,16 +90,19 @@ def parse_scheme(text: str) -> Scheme:
     """Return the scheme that prints as `text`.
 
     Raises:
-        BadInput: `text` is not of the form w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2.
+        BadInput: `text` is not of the form w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2, wf8af8-w8a8.
 
     >>> parse_scheme("w4a8dyn") == Scheme(IntFormat(4), IntFormat(8), dynamic=True)
     True
     """
+    text, separate, last = text.partition("-")
     match = re.fullmatch(rf"(?:w({_NUMBER}))?(?:a({_NUMBER}))?(dyn)?", text)
     if not match or not text:
-        raise BadInput("scheme", text, "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2")
+        allowed = "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2 or, with another last layer, wf8af8-w8a8"
+        raise BadInput("scheme", f"{text}{separate}{last}", allowed)
     w, a, dyn = match.groups()
-    return Scheme(_format(w) if w else None, _format(a) if a else None, dynamic=bool(dyn))
+    of_last = parse_scheme(last) if separate else None
+    return Scheme(_format(w) if w else None, _format(a) if a else None, dynamic=bool(dyn), last=of_last)
 
 
 def _format(text: str) -> Format:

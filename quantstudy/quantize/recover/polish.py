@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from quantstudy.quantize.fake_quant import rounding
+from quantstudy.quantize.fake_quant import cut, rounding
 from quantstudy.quantize.recover.moved import moved
 from quantstudy.quantize.recover.recipe import Bench, Quantized
 from quantstudy.targets.randomness import PURPOSES
@@ -26,7 +26,7 @@ def polish(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
     found = kernel.polish(
         given.stack.as_kernels_have_it(),
         rounding(given.plan),
-        bench.points,
+        cut(given.plan, bench.points),
         torch.from_numpy(bench.labels),
         bench.loss,
         seeds=list(bench.seeds),

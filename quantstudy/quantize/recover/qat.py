@@ -8,7 +8,7 @@ import torch
 from quantstudy_kernels.forward import Rounding
 
 from quantstudy.networks.training import compiled_recipe, flattened, learning_rate, unflattened
-from quantstudy.quantize.fake_quant import rounding
+from quantstudy.quantize.fake_quant import cut, rounding
 from quantstudy.quantize.recover.moved import moved
 from quantstudy.quantize.recover.recipe import Bench, Quantized
 from quantstudy.targets.randomness import PURPOSES
@@ -46,7 +46,8 @@ def trained_on(
     from quantstudy_kernels.cpu.trainer import Examples
 
     recipe = replace(compiled_recipe(given.stack, bench.batch, rates, bench.loss), purpose=PURPOSES["repair"])
-    learnt = Examples(bench.learnt.inputs, bench.labels)
+    inputs = cut(given.plan, torch.tensor(bench.learnt.inputs)).numpy()
+    learnt = Examples(inputs, bench.labels)
     seeds, start = list(bench.seeds), flattened(given.stack).numpy()
     found = train_rounded(recipe, start, rounded, seeds, learnt, schedule=Schedule(**schedule), threads=bench.threads)
     stack = unflattened(given.stack, torch.from_numpy(np.ascontiguousarray(found.parameters)))
