@@ -150,7 +150,12 @@ FOLD_METRICS = _table(
         ("nmse", "ratio", "lower", "Squared error divided by the energy of the float fold."),
         ("cosine", "ratio", "higher", "Cosine similarity of the float and the quantized fold."),
         ("mpeir", "ratio", "lower", "Mean |error| divided by the range of the float fold."),
-        ("rmse_over_step", "step", "lower", "Root mean squared error in quantizer steps; pure rounding is 0.289."),
+        (
+            "rmse_over_step",
+            "step",
+            "lower",
+            "Root mean squared error in steps of an integer quantizer; pure rounding is 0.289.",
+        ),
         ("newly_dead", "fraction", "lower", "1 where a live float neuron is flat once quantized; the layer's share."),
         ("rounding_share", "fraction", "neither", "Share of squared error at values inside the quantizer's range."),
         ("clipping_share", "fraction", "neither", "Share of squared error at values outside the quantizer's range."),

@@ -135,7 +135,12 @@ def test_the_division_is_one_and_no_product_with_the_reciprocal(float8):
     got = rounded(x, scale, float8)
     assert torch.equal(got, (x / scale).to(CASTS[float8]).float() * scale)
     assert not torch.equal(got, (x * scale.reciprocal()).to(CASTS[float8]).float() * scale)
-    assert torch.equal(compiled(x[7].contiguous(), float(scale[7]), float8), got[7])
+    rows = 200
+    eye = torch.eye(rows)[None]
+    network = Network("relu", (eye, eye[:, :1]), (torch.zeros(1, rows, 1), torch.zeros(1, 1, 1)))
+    quantizer = Fixed(scale[None, :rows], torch.zeros(1, rows, 1, dtype=torch.int32), 0, 0, float8)
+    passed = fast.forward(network, x[:rows].contiguous(), Rounding(inputs=quantizer)).preactivations[0][0]
+    assert torch.equal(passed, got[:rows])
 
 
 @both
@@ -175,6 +180,16 @@ def test_networks_with_such_weights_inputs_and_outputs(float8, hidden):
     off = (got.logit - want.logit).abs() > 1e-4 * want.logit.abs().max()
     assert off.double().mean() < 0.1
     assert torch.equal(fast.logits(network, points, [rounding])[0], got.logit)
+
+
+def test_two_formats_of_the_same_scale_are_two_quantizers():
+    network = Network("relu", (torch.ones(1, 1, 1),) * 2, (torch.zeros(1, 1, 1),) * 2)
+    scale, zero = torch.ones(1, 1, 1), torch.zeros(1, 1, 1, dtype=torch.int32)
+    ways = [Rounding(inputs=Fixed(scale, zero, -123, 123, f)) for f in (None, E4M3, E5M2)]
+    found = fast.logits(network, torch.tensor([[17.6]]), ways).flatten()
+    assert found.tolist() == [18.0, 18.0, 16.0]
+    found = fast.logits(network, torch.tensor([[1.6]]), ways).flatten()
+    assert found.tolist() == [2.0, 1.625, 1.5]
 
 
 def test_kinds_of_quantizers():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from quantstudy.engine.pipeline import run_study
+from quantstudy.judge.run import judge_run
 from quantstudy.records.run import Run
 
 
@@ -67,6 +68,28 @@ def test_wide_integers_are_said_in_one_line(
     metrics = run.metrics()
     real = metrics[metrics["backend"] == "torchao"]["scheme"].astype(str)
     assert set(real) == torchao_schemes - {"w4", "w4a8dyn"}
+
+
+def test_schemes_by_name_are_studied_beside_those_of_the_widths(
+    tmp_path: Path, undrawn: None, tiny: Run, torchao_schemes: set[str], inexact: tuple[str, ...]
+) -> None:
+    told: list[str] = []
+    added = ("w4a8", "wf8af8", "wf8e5m2")
+    config = tiny.config.with_options(activations=("relu", "hardgelu"), seeds=2, schemes=added)
+    run = run_study(config, tmp_path / "run", notify=told.append)
+    lacking = "schemes w4a8,wf8e5m2: torchao has no such configurations, only the simulated path runs"
+    assert told == [lacking, *inexact]
+    assert list(judge_run(run)["schemes"])[-3:] == list(added)
+    metrics = run.metrics()
+    assert set(metrics["scheme"].astype(str)) >= set(added)
+    assert set(metrics[metrics["backend"] == "torchao"]["scheme"].astype(str)) == torchao_schemes | {"wf8af8"}
+    plans = run.plans()
+    assert set(plans[plans["scheme"] == "w4a8"]["format"].dropna().astype(str)) == {"int4", "int8"}
+    parity = plans[(plans["scheme"] == "wf8af8") & (plans["backend"] == "torchao")]
+    assert parity["weights_equal"].dropna().all()
+    alone = run_study(config.with_options(schemes=()), tmp_path / "alone", notify=told.append).metrics()
+    same = metrics[~metrics["scheme"].astype(str).isin(added)]
+    assert same["value"].to_numpy().tobytes() == alone["value"].to_numpy().tobytes()
 
 
 def test_progress_counts_every_stage(tmp_path: Path, undrawn: None, tiny: Run) -> None:
