@@ -13,6 +13,7 @@ from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_comm
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.cli.streams import notify
 from quantstudy.config.checks import activation_names
+from quantstudy.config.presets import preset_named
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput
@@ -35,6 +36,7 @@ def run(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY.toml]", help="A study file; options given here override it.")
     ] = None,
+    preset: options.Preset = None,
     target: options.TargetName = None,
     task: options.Task = None,
     label: options.Label = None,
@@ -68,7 +70,8 @@ def run(
     """
     asked = {"target": target, "task": task, "label": label, "input_bits": input_bits}
     asked |= {"seeds": seeds, "steps": steps, "batch": batch, "lr": lr, "grid": grid, "hidden": hidden}
-    config = (read_toml(Path(study), notify=notify) if study is not None else StudyConfig()).with_options(
+    given = read_toml(Path(study), notify=notify) if study is not None else StudyConfig()
+    config = (given if preset is None else given.with_options(**preset_named(preset))).with_options(
         **asked,
         bits=None if bits is None else ",".join(bits),
         schemes=schemes,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from quantstudy.cli.options import listed, option
+from quantstudy.config.presets import PRESETS
 from quantstudy.config.study import StudyConfig
 from quantstudy.targets.catalogue import TARGETS
 
@@ -67,6 +68,10 @@ Hidden = Annotated[
 ]
 Device = Annotated[str | None, option("auto, cpu or cuda. Default auto.", "NAME")]
 Trainer = Annotated[str | None, option("fused (compiled) or reference (stacked torch, slow). Default fused.", "NAME")]
+Preset = Annotated[
+    str | None,
+    option(f"Settings that belong together, which other options override: {', '.join(PRESETS)}.", "NAME"),
+]
 Out = Annotated[str | None, option("Run folder. Default results/NAME-XXXXXXXX, the same for the same study.", "DIR")]
 Jobs = Annotated[
     str | None, option("Worker processes; 1 = this one. Default: one per core. Does not change numbers.", "N")

@@ -2,7 +2,12 @@
 
 PLACEMENTS = ("post", "pre", "both")
 OBSERVERS = ("minmax", "percentile", "mse")
+"""Observers that calibrate; `fixed` takes ranges that are given beforehand."""
+
 WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
+"""Those that use all codes; `restricted` leaves the lowest one out."""
+
+ROUNDINGS = ("nearest", "truncate")
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
 
@@ -24,8 +29,12 @@ REAL_NUMBERS: dict[str, tuple[float, float]] = {
 NUMERIC = frozenset(("bits", "hidden", *WHOLE_NUMBERS, *REAL_NUMBERS))
 CHOICES: dict[str, tuple[str, ...]] = {
     "placement": PLACEMENTS,
-    "observer": OBSERVERS,
-    "weight_observer": WEIGHT_OBSERVERS,
+    "observer": (*OBSERVERS, "fixed"),
+    "weight_observer": (*WEIGHT_OBSERVERS, "restricted"),
+    "input_rounding": ROUNDINGS,
     "device": DEVICES,
     "trainer": TRAINERS,
 }
+
+SCHEMES_ONLY = {"observer": "fixed", "weight_observer": "restricted", "input_rounding": "truncate"}
+"""Settings that go with `quick`: the questions beyond the schemes compare ways to calibrate."""

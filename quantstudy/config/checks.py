@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from quantstudy.activations.catalogue import canonical_name
+from quantstudy.config.allowed import SCHEMES_ONLY
 from quantstudy.errors import BadInput
 from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
 from quantstudy.quantize.scheme import parse_scheme
@@ -111,3 +113,18 @@ def whole_numbers(
         raise BadInput(field, given, f"1 to {most} whole numbers from {low} to {high}, separated by commas")
     numbers = tuple(whole_number(field, part, low, high) for part in given)
     return tuple(dict.fromkeys(numbers)) if distinct else numbers
+
+
+def require_together(given: Mapping[str, Any]) -> None:
+    """Check that settings which go with `quick` alone, or with inputs that are quantized, have them.
+
+    Raises:
+        BadInput: one has not.
+    """
+    for key, value in SCHEMES_ONLY.items():
+        if given[key] == value and not given["quick"]:
+            raise BadInput(
+                key, value, "only with quick = true: what is asked beyond the schemes is of calibrated ranges"
+            )
+    if given["input_rounding"] == "truncate" and not given["input_bits"]:
+        raise BadInput("input_rounding", "truncate", "nearest where inputs stay float (input_bits none)")

@@ -14,11 +14,12 @@ from quantstudy.activations.catalogue import (
     UNBOUNDED,
     canonical_name,
 )
-from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, SCHEMES_ONLY, WHOLE_NUMBERS
 from quantstudy.config.checks import (
     activation_names,
     input_bits,
     real_number,
+    require_together,
     scheme_names,
     whole_number,
     whole_numbers,
@@ -74,6 +75,7 @@ class StudyConfig:
         observer: how static activation ranges are chosen from the float network's outputs.
         weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
         input_bits: bits that the network's inputs are quantized to wherever activations are, 0 for none.
+        input_rounding: to the nearest code, or cut off towards 0 (`quantizer.Truncation`).
         allowed_drop: largest drop of held-out accuracy (a fraction) that the network one ships may have.
         allowed_psnr_drop: the same of the held-out peak signal-to-noise ratio, dB, for a target of numbers.
         assurance: least share of networks trained this way that must stay within `allowed_drop`, for an activation to
@@ -106,6 +108,7 @@ class StudyConfig:
     observer: str = "minmax"
     weight_observer: str = "symmetric"
     input_bits: int = 0
+    input_rounding: str = "nearest"
     allowed_drop: float = 0.02
     allowed_psnr_drop: float = 1.0
     assurance: float = 0.8
@@ -160,6 +163,8 @@ class StudyConfig:
                 raise BadInput(key, getattr(self, key), "true or false")
         if self.until_decided and checked["max_seeds"] < checked["seeds"]:
             raise BadInput("max_seeds", self.max_seeds, f"at least seeds, which is {checked['seeds']}")
+        together = {key: getattr(self, key) for key in (*SCHEMES_ONLY, "quick")}
+        require_together(together | {"input_bits": checked["input_bits"]})
         if self.task != "classes" and checked["min_accuracy"]:
             raise BadInput("min_accuracy", self.min_accuracy, f"0 for {self.target}, which has numbers and no classes")
         return checked

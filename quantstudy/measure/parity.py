@@ -10,8 +10,8 @@ from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
 from quantstudy.quantize.fake_quant import quantized_stack
-from quantstudy.quantize.plan import ActivationQuantizer
-from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer
+from quantstudy.quantize.plan import InputQuantizer
+from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, Truncation
 from quantstudy.quantize.torchao_backend import RealResult
 from quantstudy.records.schemas import PLANS, rows
 
@@ -21,7 +21,7 @@ Answers = NDArray[np.float32]
 def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     """The scheme's plan, a row per scale, and the parity of the two backends, a row per weight tensor and per logit."""
     plan = effect.plan
-    quantizers: dict[str, ActivationQuantizer] = {"inputs": plan.inputs}
+    quantizers: dict[str, InputQuantizer] = {"inputs": plan.inputs}
     quantizers |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
     quantizers |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
     quantizers |= {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
@@ -29,7 +29,9 @@ def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     return tables + (_parity_rows(subject, effect, effect.real) if effect.real is not None else [])
 
 
-def _quantizer_rows(subject: Subject, scheme: str, tensor: str, quantizer: Quantizer | TokenQuantizer) -> pa.Table:
+def _quantizer_rows(
+    subject: Subject, scheme: str, tensor: str, quantizer: Quantizer | TokenQuantizer | Truncation
+) -> pa.Table:
     common: dict[str, Any] = {"activation": subject.activation, "scheme": scheme, "backend": "simulated"}
     common |= {"tensor": tensor, "bits": quantizer.format.bits, "format": quantizer.format.name}
     seeds = np.asarray(subject.seeds, dtype=np.int32)

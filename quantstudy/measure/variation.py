@@ -28,6 +28,7 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
         observer=config.observer,
         weight_observer=config.weight_observer,
         input_bits=config.input_bits,
+        input_rounding=config.input_rounding,
     )
 
 

@@ -176,7 +176,7 @@ def weight_quantizers(
     """Return the quantizer of each layer's weights, None where the scheme leaves them float; see `weight_quantizer`."""
     if scheme.weights is None:
         return (None,) * len(stack.weights)
-    forms = _per_layer(scheme.weights, scheme.last and scheme.last.weights, len(stack.weights))
+    forms = _per_layer(scheme.weights, scheme.last.weights if scheme.last else None, len(stack.weights))
     return tuple(
         weight_quantizer(w, form, observer=observer, per_channel=per_channel)
         for w, form in zip(stack.weights, forms, strict=True)
@@ -207,7 +207,7 @@ def activation_quantizers(
         least = FLOAT32_EPSILON if bits == MAX_TORCHAO_BITS else SMALLEST_NORMAL
         return (TokenQuantizer(IntFormat(DYNAMIC_BITS), bits >= MAX_TORCHAO_BITS, least),) * len(values)
     found = static_quantizers(values, observer, per_neuron=per_neuron, ends=ends)
-    forms = _per_layer(scheme.activations, scheme.last and scheme.last.activations, len(values))
+    forms = _per_layer(scheme.activations, scheme.last.activations if scheme.last else None, len(values))
     of_each = {form: found(form) for form in dict.fromkeys(forms)}
     return tuple(of_each[form][layer] for layer, form in enumerate(forms))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quantstudy.activations.activation import Activation
 from quantstudy.networks.stack import from_arrays
-from quantstudy.quantize.plan import ActivationQuantizer, Plan
+from quantstudy.quantize.plan import InputQuantizer, Plan
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.recover.recipe import Quantized
 
@@ -22,7 +22,7 @@ def arrays_of(networks: Quantized) -> Arrays:
 
     `TENSOR.scale` float32 and `TENSOR.zero_point` int32, [models, rows]: one row, or as many as the tensor has; of
     weights also `TENSOR.codes` [models, out, in], int8 or int16: each weight is its code times its scale. Quantizers
-    that choose their ranges at run time have no arrays.
+    that choose their ranges at run time, or cut inputs off, have no arrays.
     """
     found: Arrays = dict(networks.stack.arrays())
     for name, quantizer in _quantizers(networks.plan).items():
@@ -49,7 +49,7 @@ def from_saved(activation: Activation, arrays: Mapping[str, NDArray[Any]], plan:
     """
     stack = from_arrays(activation, arrays)
 
-    def read(name: str, quantizer: ActivationQuantizer) -> Any:
+    def read(name: str, quantizer: InputQuantizer) -> Any:
         if not isinstance(quantizer, Quantizer):
             return quantizer
         scale, zero = (torch.from_numpy(np.array(arrays[f"{name}.{part}"])) for part in ("scale", "zero_point"))
@@ -70,8 +70,8 @@ def from_saved(activation: Activation, arrays: Mapping[str, NDArray[Any]], plan:
     )
 
 
-def _quantizers(plan: Plan) -> dict[str, ActivationQuantizer]:
-    named: dict[str, ActivationQuantizer] = {"inputs": plan.inputs}
+def _quantizers(plan: Plan) -> dict[str, InputQuantizer]:
+    named: dict[str, InputQuantizer] = {"inputs": plan.inputs}
     named |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
     named |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
     return named | {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
