@@ -320,9 +320,8 @@ def _plans(config: StudyConfig) -> pd.DataFrame:
                 top = 3.0 * (1 + layer)
                 scale = (top + 0.3) / (form.levels - 1)
                 zero = form.low + round(0.3 / scale)
-                rows.append(
-                    base | {"tensor": f"layers.{layer}.output", "scale": scale, "zero_point": zero, "bits": form.bits}
-                )
+                numbers = {"scale": scale, "zero_point": zero, "bits": form.bits, "format": form.name}
+                rows.append(base | {"tensor": f"layers.{layer}.output"} | numbers)
         if scheme.in_torchao:
             base |= {"backend": "torchao"}
             rows += [
@@ -330,7 +329,7 @@ def _plans(config: StudyConfig) -> pd.DataFrame:
             ]
             rows.append(base | {"tensor": "logit", "max_abs_logit_difference": 2.4e-7, "flips": 1})
     columns = [
-        "activation", "seed", "scheme", "backend", "tensor", "channel", "scale", "zero_point", "bits",
+        "activation", "seed", "scheme", "backend", "tensor", "channel", "scale", "zero_point", "bits", "format",
         "weights_equal", "max_abs_logit_difference", "flips",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
