@@ -8,6 +8,7 @@ WEIGHT_OBSERVERS = ("symmetric", "no_clipping")
 """Those that use all codes; `restricted` leaves the lowest one out."""
 
 ROUNDINGS = ("nearest", "truncate")
+SCALES = ("any", "pow2")
 DEVICES = ("auto", "cpu", "cuda")
 TRAINERS = ("fused", "reference")
 
@@ -32,9 +33,10 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "observer": (*OBSERVERS, "fixed"),
     "weight_observer": (*WEIGHT_OBSERVERS, "restricted"),
     "input_rounding": ROUNDINGS,
+    "scales": SCALES,
     "device": DEVICES,
     "trainer": TRAINERS,
 }
 
-SCHEMES_ONLY = {"observer": "fixed", "weight_observer": "restricted", "input_rounding": "truncate"}
+SCHEMES_ONLY = {"observer": "fixed", "weight_observer": "restricted", "input_rounding": "truncate", "scales": "pow2"}
 """Settings that go with `quick`: the questions beyond the schemes compare ways to calibrate."""

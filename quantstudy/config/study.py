@@ -76,6 +76,7 @@ class StudyConfig:
         weight_observer: how weight scales are chosen, see `quantizer.weight_quantizer`.
         input_bits: bits that the network's inputs are quantized to wherever activations are, 0 for none.
         input_rounding: to the nearest code, or cut off towards 0 (`quantizer.Truncation`).
+        scales: any numbers, or powers of two (`powers.with_powers_of_two`).
         allowed_drop: largest drop of held-out accuracy (a fraction) that the network one ships may have.
         allowed_psnr_drop: the same of the held-out peak signal-to-noise ratio, dB, for a target of numbers.
         assurance: least share of networks trained this way that must stay within `allowed_drop`, for an activation to
@@ -109,6 +110,7 @@ class StudyConfig:
     weight_observer: str = "symmetric"
     input_bits: int = 0
     input_rounding: str = "nearest"
+    scales: str = "any"
     allowed_drop: float = 0.02
     allowed_psnr_drop: float = 1.0
     assurance: float = 0.8

@@ -23,14 +23,14 @@ DEFAULT = parse_recipe("polish")
 def repairs_of(run: Run) -> list[Unit]:
     """Return what a study repairs by itself: the best activation at the focus scheme; nothing in a quick one.
 
-    Nor anything where the recipe needs a kernel that the activation has not.
+    Nor anything where the recipe needs a kernel that the activation has not, or scales are not free.
     """
     from quantstudy.engine.collect import best_at_focus
 
     if run.config.quick:
         return []
     best = best_at_focus(run)
-    if best is None or lacking(run.config, DEFAULT, best):
+    if best is None or lacking(run.config, DEFAULT, best) or run.config.scales != "any":
         return []
     return [(best, run.config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
 
@@ -73,7 +73,7 @@ def require_recoverable(
         if name not in config.activations:
             raise BadInput("activations", name, f"those of the run: {', '.join(config.activations)}")
     for recipe in recipes:
-        require_repairable(recipe, scheme, config.placement)
+        require_repairable(recipe, scheme, config.placement, config.scales)
         for name in activations:
             if lacking(config, recipe, name):
                 raise BadInput("recipes", str(recipe), f"{name} has no kernel, which {needs_kernel(recipe)} needs")

@@ -9,6 +9,7 @@ from quantstudy.measure.evaluation import Subject
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import quantized_logits
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan
+from quantstudy.quantize.powers import with_powers_of_two
 from quantstudy.quantize.scheme import IntFormat, Scheme
 
 HELD = 64 * 2**20
@@ -20,7 +21,7 @@ Variant = tuple[Mapping[str, Any], Mapping[str, Floats]]
 
 def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) -> Plan:
     """Return the plan of one scheme, placed and calibrated as a study says."""
-    return build_plan(
+    plan = build_plan(
         stack,
         maps,
         scheme,
@@ -30,6 +31,7 @@ def plan_of(stack: Stack, maps: FloatMaps, config: StudyConfig, scheme: Scheme) 
         input_bits=config.input_bits,
         input_rounding=config.input_rounding,
     )
+    return with_powers_of_two(plan) if config.scales == "pow2" else plan
 
 
 def effects_of(subject: Subject, plans: Sequence[Plan], stack: Stack | None = None) -> list[dict[str, Floats]]:

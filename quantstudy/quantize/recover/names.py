@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quantstudy.errors import BadInput, choices
+from quantstudy.quantize.formats import Format
 from quantstudy.quantize.scheme import Scheme
 
 PLAIN = "plain"
@@ -28,6 +29,7 @@ class Part:
         weights: it goes with quantized weights only.
         post: it goes with activations that are quantized after the activation function only.
         integers: it goes with integers, not with floats of 8 bits.
+        scales: it chooses scales without regard to which there may be.
     """
 
     what: str
@@ -38,11 +40,12 @@ class Part:
     weights: bool = False
     post: bool = False
     integers: bool = False
+    scales: bool = False
 
 
 PARTS: Mapping[str, Part] = {
     "equalize": Part("scales neurons so that the weights of neighbouring layers have equal ranges", weights=True),
-    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error"),
+    "mse_ranges": Part("chooses the ranges whose rounding has the least squared error", scales=True),
     "bias_correction": Part("moves biases so that the mean of every neuron is what it is in float"),
     "qat": Part(
         "trains on with rounding in the forward pass, scales learned",
@@ -51,6 +54,7 @@ PARTS: Mapping[str, Part] = {
         compiled=True,
         post=True,
         integers=True,
+        scales=True,
     ),
     "ntc_qat": Part(
         "trains on with rounded activations and, in the last 3 % of the steps, rounded weights; ranges stay",
@@ -66,6 +70,7 @@ PARTS: Mapping[str, Part] = {
         most=1000,
         compiled=True,
         integers=True,
+        scales=True,
     ),
 }
 """Every part, in the order in which they may follow each other: new scales would undo what chose codes."""
@@ -147,13 +152,14 @@ def needs_kernel(recipe: RecipeName) -> str:
     return next((step.name for step in recipe.steps if PARTS[step.name].compiled), "")
 
 
-def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "post") -> None:
+def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "post", scales: str = "any") -> None:
     """Check that every part of a recipe can repair networks quantized by a scheme.
 
     Args:
         recipe: any.
         scheme: of the networks.
         placement: where activations are quantized.
+        scales: which there may be.
 
     Raises:
         BadInput: a part can't.
@@ -162,8 +168,16 @@ def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "pos
         part = PARTS[step.name]
         if part.weights and scheme.weights is None:
             raise BadInput("recipes", str(recipe), f"{step.name} changes weights, and {scheme} leaves them float")
-        floats = [form.name for form in (scheme.weights, scheme.activations) if form and form.float8]
+        if part.scales and scales != "any":
+            raise BadInput("recipes", str(recipe), f"{step.name} chooses scales of its own, and these are {scales}")
+        floats = [form.name for form in _formats(scheme) if form.float8]
         if part.integers and floats:
             raise BadInput("recipes", str(recipe), f"{step.name} repairs integers, and {scheme} has {floats[0]}")
         if part.post and placement != "post" and scheme.activations is not None:
             raise BadInput("recipes", str(recipe), f"{step.name} goes with placement post, and this is {placement}")
+
+
+def _formats(scheme: Scheme) -> list[Format]:
+    found = [scheme.weights, scheme.activations]
+    found += [scheme.last.weights, scheme.last.activations] if scheme.last else []
+    return [form for form in found if form is not None]
