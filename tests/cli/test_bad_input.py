@@ -24,7 +24,7 @@ NAMES = "relu, leaky_relu, prelu, silu, gelu, hardswish, hardgelu"
 
 OPTIONS: list[tuple[str, str, tuple[str, ...]]] = [
     ("bits", "0", (f"{WHOLE} 2 to 16",)),
-    ("schemes", "w4a8,f8", ("schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2",)),
+    ("schemes", "w4a8,f8", ("schemes look like w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2",)),
     ("schemes", "w4a8,", ("schemes look like",)),
     ("schemes", "w4a17", (f"{WHOLE} 2 to 16",)),
     ("schemes", "af8dyn", ("dynamic ranges go with activations of 8-bit integers",)),

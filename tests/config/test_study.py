@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.activations.catalogue import ACTIVATIONS, DEFAULT_ACTIVATIONS
-from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, WHOLE_NUMBERS
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, SCHEMES_ONLY, WHOLE_NUMBERS
 from quantstudy.config.study import OWN_DEFAULTS, StudyConfig
 from quantstudy.config.toml import from_mapping, read_toml
 from quantstudy.errors import BadInput
@@ -33,8 +33,15 @@ def distinct(names: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def valid(**fields: Any) -> StudyConfig:
+    """A study of these fields, but for what goes with schemes alone and with inputs that are quantized."""
+    if any(fields[key] == value for key, value in SCHEMES_ONLY.items()):
+        fields |= {"quick": True, "input_bits": fields["input_bits"] or 8}
+    return StudyConfig(**fields)
+
+
 STUDIES = st.builds(
-    StudyConfig,
+    valid,
     name=st.from_regex(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", fullmatch=True),
     bits=st.lists(st.integers(2, 16), min_size=1, max_size=16).map(tuple),
     schemes=st.lists(st.sampled_from(["w4a8", "wf8", "wf8af8", "af8", "wf8e5m2", "w4", "w9a8dyn"])).map(distinct),
@@ -88,6 +95,8 @@ def test_defaults_are_those_of_the_design() -> None:
         "observer": "minmax",
         "weight_observer": "symmetric",
         "input_bits": 0,
+        "input_rounding": "nearest",
+        "scales": "any",
         "allowed_drop": 0.02,
         "allowed_psnr_drop": 1.0,
         "assurance": 0.8,
@@ -114,6 +123,8 @@ OTHER: dict[str, Any] = {
     "hidden": (8, 8),
     "frequency": 2.0,
     "placement": "pre",
+    "input_rounding": "truncate",
+    "scales": "pow2",
     "observer": "mse",
     "weight_observer": "no_clipping",
     "input_bits": 8,
@@ -130,10 +141,14 @@ OTHER: dict[str, Any] = {
 }
 
 
+WITH = {"input_rounding": {"quick": True, "input_bits": 8}, "scales": {"quick": True}}
+"""Settings that others go with."""
+
+
 def test_the_digest_leaves_out_the_name_only() -> None:
     default = StudyConfig()
     assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {"name", "task", "label"}
-    digests = {StudyConfig(**{key: value}).digest for key, value in OTHER.items()}
+    digests = {StudyConfig(**{**WITH.get(key, {}), key: value}).digest for key, value in OTHER.items()}
     assert len(digests | {default.digest}) == len(OTHER) + 1
     named = StudyConfig(name="other")
     assert named.digest == default.digest
@@ -219,7 +234,7 @@ def test_real_numbers_just_inside_and_outside(field: str, ends: tuple[float, flo
 @pytest.mark.parametrize(("field", "allowed"), CHOICES.items())
 def test_choices(field: str, allowed: tuple[str, ...]) -> None:
     for inside in allowed:
-        assert getattr(StudyConfig(**{field: inside}), field) == inside
+        assert getattr(StudyConfig(**{field: inside}, quick=True, input_bits=8), field) == inside
     for outside in (allowed[0].upper(), allowed[0] + "x", "", None, 3, (allowed[0],)):
         with pytest.raises(BadInput, match=f"^{field}: ") as caught:
             StudyConfig(**{field: outside})
@@ -300,7 +315,7 @@ def test_schemes_beside_those_of_the_widths() -> None:
 @pytest.mark.parametrize(
     ("given", "value", "allowed"),
     [
-        ("w4a8,", "", "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2"),
+        ("w4a8,", "", "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2"),
         ("wf8af9", "wf8af9", "schemes look like"),
         (("w4a8", "f8"), "f8", "schemes look like"),
         ("w17", "w17", "whole numbers from 2 to 16"),

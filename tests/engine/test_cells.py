@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "observer": "mse",
     "weight_observer": "no_clipping",
     "input_bits": 8,
+    "input_rounding": "truncate",
+    "scales": "pow2",
     "device": "cpu",
     "trainer": "reference",
 }
@@ -90,7 +92,8 @@ def test_networks_beside_the_study_are_trained_and_varied_but_not_measured() -> 
 
 def test_the_key_changes_with_every_setting_that_changes_numbers() -> None:
     assert set(OTHER) == {field.name for field in fields(StudyConfig)} - {*cells.CHANGE_NO_CELL, "task", "label"}
-    keys = {key(CONFIG.with_options(**{name: value})) for name, value in OTHER.items()}
+    together = {"input_rounding": {"quick": True, "input_bits": 8}, "scales": {"quick": True}}
+    keys = {key(CONFIG.with_options(**{**together.get(name, {}), name: value})) for name, value in OTHER.items()}
     keys |= {key(CONFIG), key(CONFIG, "train"), key(CONFIG, first=1), key(CONFIG, last=15)}
     keys.add(cell("measure", CONFIG, "gelu", 0, 16).key)
     assert len(keys) == len(OTHER) + 5
