@@ -186,12 +186,18 @@ def moves_of(network: Network, rounding: Rounding, s: State) -> Moves:
     return Moves(table, sizes)
 
 
-def finish(network: Network, rounding: Rounding, states: Sequence[State]) -> tuple[Network, Rounding]:
-    """Return the networks of some states, one per model, and what they are rounded by."""
+def finish(
+    network: Network, rounding: Rounding, states: Sequence[State], moved: NDArray[np.bool_]
+) -> tuple[Network, Rounding]:
+    """Return the networks of some states, one per model, and what they are rounded by.
+
+    Weights of those that have not been moved are the network's own, not what they are rounded to.
+    """
+    which = torch.from_numpy(moved)[:, None, None]
     weights, scaled, biases, slopes = [], [], [], []
     for k, q in enumerate(weight_quantizers(network, rounding)):
         row = states[0].layers[k]
-        weights.append(_stacked([s.b[weight_places(row)] for s in states]))
+        weights.append(torch.where(which, _stacked([s.b[weight_places(row)] for s in states]), network.weights[k]))
         biases.append(_stacked([s.b[_rows_of(row, "bias"), None] for s in states]))
         slopes.append(_stacked([s.b[_rows_of(row, "slope"), None] for s in states]))
         steps = _stacked([s.steps[k, : row[FIELD["rows"]], None] for s in states])
@@ -204,7 +210,7 @@ def finish(network: Network, rounding: Rounding, states: Sequence[State]) -> tup
                 for own in ([s.scales for s in states], [s.zeros for s in states])
             )
             found[which][k] = _moved(q, scales, zeros)
-    moved = replace(
+    polished = replace(
         network,
         weights=tuple(weights),
         biases=tuple(biases),
@@ -213,7 +219,7 @@ def finish(network: Network, rounding: Rounding, states: Sequence[State]) -> tup
     rounded = Rounding(
         tuple(scaled) if rounding.weights else (), tuple(found[BEFORE]), tuple(found[AFTER]), rounding.inputs
     )
-    return moved, rounded
+    return polished, rounded
 
 
 def _stacked(parts: Sequence[Floats]) -> Tensor:

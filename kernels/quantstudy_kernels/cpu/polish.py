@@ -25,9 +25,6 @@ from quantstudy_kernels.forward import Fixed, Network, PerPoint, Quantizer, Roun
 from quantstudy_kernels.reference import fake_quantize
 from quantstudy_kernels.reference_forward import chosen
 
-HEAT = 0.01
-"""How far the loss may rise on average, as a share of it, when a search begins."""
-
 PATIENCE = {"descent": 2.5, "search": 1.0}
 """How soon moves are given up that look bad on the first blocks: see `descent.tries`."""
 
@@ -42,11 +39,13 @@ class Effort:
         sweeps: of either descent, at most; it ends with the first sweep in which nothing pays.
         rounds: of the search: attempts per number that can be moved; 0: no search.
         points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network.
+        heat: how far the loss may rise, on average, when the search begins, as a share of it.
     """
 
     sweeps: int = 6
-    rounds: int = 60
+    rounds: int = 120
     points: int = 4096
+    heat: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,8 @@ def polish(
         found[model] = state
 
     each_model(network.models, one, threads)
-    moved, rounded = finish(network, rounding, [found[model] for model in range(network.models)])
+    states = [found[model] for model in range(network.models)]
+    moved, rounded = finish(network, rounding, states, np.isfinite(losses[:, 0]))
     return Polished(moved, rounded, losses)
 
 
@@ -136,7 +136,7 @@ def _polished(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -
     settle(some)
     for _ in _sweeps(some, moves, effort.sweeps):
         pass
-    _search(some, moves, effort.rounds, seed, purpose)
+    _search(some, moves, effort, seed, purpose)
     if not float(settle(s)) < before:
         for numbers, old in zip(parameters(s), kept, strict=True):
             numbers[...] = old
@@ -161,9 +161,9 @@ def _sweeps(s: State, moves: Moves, sweeps: int) -> Iterator[float]:
             return
 
 
-def _search(s: State, moves: Moves, rounds: int, seed: int, purpose: int) -> None:
-    """Anneal: attempt moves that are drawn, with slack that shrinks from `HEAT` to 0."""
-    attempts, heat = rounds * len(moves.table), HEAT * float(loss_of(s, KEPT))
+def _search(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> None:
+    """Anneal: attempt moves that are drawn, with slack that is drawn too, on average from `heat` down to 0."""
+    attempts, heat = effort.rounds * len(moves.table), effort.heat * float(loss_of(s, KEPT))
     chunk = _per_call(s)
     for step, begin in enumerate(range(0, attempts, chunk)):
         number = np.arange(begin, min(begin + chunk, attempts))
