@@ -86,7 +86,8 @@ def _in_words(scheme: Scheme) -> str:
     if scheme.activations is not None:
         how = "ranges per token at run time" if scheme.dynamic else "fixed ranges"
         parts.append(f"{_numbers(scheme.activations)} activations ({how})")
-    return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float")
+    last = f"; last layer: {_in_words(scheme.last)}" if scheme.last else ""
+    return " and ".join(parts) + ("" if len(parts) > 1 else ", the rest float") + last
 
 
 def _numbers(form: Format) -> str:

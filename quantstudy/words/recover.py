@@ -100,7 +100,9 @@ def line(verdict: Mapping[str, Any]) -> str:
             f"{_change(plain, row, unit)}."
         )
     do = "Open: whether to" if not row["differs"] else "What to do:" if row["won"] > 0 else "What not to do:"
-    do = f"{do} repair {name} with {recipe}, which {what(recipe)}{training(row['steps'])}"
+    what_it_is = what(recipe) if "+" not in recipe else ""
+    brief = (what_it_is + training(row["steps"])).removeprefix(", ")
+    do = f"{do} repair {name} with {recipe}{f' ({brief})' if brief else ''}"
     return f"{do}: at {scheme} {_change(plain, row, unit)}; {_fate(row, verdict)}{_more(scheme, entry, verdict)}"
 
 
@@ -194,13 +196,13 @@ def _more(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
         return way_out(_in_float(row, verdict), verdict)
     ways = [widths(entry)] if entry["cliff"] else []
     if not any({"qat", "polish"} <= {step.name for step in parse_recipe(one).steps} for one in recipes_of(entry)):
-        ways.append(f"more may come back with quantstudy recover RUN --scheme {scheme} --recipes {BEST_KNOWN}")
+        ways.append(f"quantstudy recover RUN --scheme {scheme} --recipes {BEST_KNOWN} may win back more")
     if row["drop_to_deploy"] is not None:
         unit = unit_of(verdict)
         ways.append(
             f"with a loss of {unit.difference(upwards(row['drop_to_deploy'], unit))} allowed it would be deployable"
         )
-    return f"; {'; '.join(ways)}." if ways else "; take more bits, or allow a larger loss."
+    return f"; {'; '.join(ways[:2])}." if ways else "; take more bits, or allow a larger loss."
 
 
 def widths(entry: Entry) -> str:

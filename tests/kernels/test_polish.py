@@ -123,7 +123,9 @@ def cases(draw) -> Case:
 @numba.njit
 def block_loss(b, which, outputs, rows, valid, points):
     z, labels, rest = 0, outputs * PITCH, (outputs + rows) * PITCH
-    loss_rows(b, which, outputs, z, labels, rest, rest + LANES, rest + LANES + outputs * PITCH, valid, points, np.float32(1))
+    loss_rows(
+        b, which, outputs, z, labels, rest, rest + LANES, rest + LANES + outputs * PITCH, valid, points, np.float32(1)
+    )
     return lane_sum(b, rest)
 
 
@@ -134,7 +136,11 @@ def evaluated(network: Network, rounding: Rounding, case: Case, seeds) -> list[f
         order = torch.from_numpy(polish.shuffled(seed, PURPOSE, n))
         own = case.points if case.points.ndim == 2 else case.points[model]
         points = own[:, order].expand(network.models, -1, -1) if case.points.ndim == 3 else own[:, order]
-        z, labels, total = logits(network, points, [rounding])[0, model].numpy(), case.labels[model][:, order].numpy(), 0.0
+        z, labels, total = (
+            logits(network, points, [rounding])[0, model].numpy(),
+            case.labels[model][:, order].numpy(),
+            0.0,
+        )
         for begin in range(0, n, BLOCK):
             valid, (outputs, rows) = min(BLOCK, n - begin), (len(z), len(labels))
             b = np.zeros((2 * outputs + rows + 2) * PITCH + LANES, np.float32)
@@ -192,7 +198,9 @@ def caught(monkeypatch):
 
 
 @pytest.mark.parametrize("neurons", SHAPES)
-@pytest.mark.parametrize("how", [("row", "", "tensor"), ("tensor", "neuron", ""), ("row", "dyn", "neuron"), ("", "", "dyn")])
+@pytest.mark.parametrize(
+    "how", [("row", "", "tensor"), ("tensor", "neuron", ""), ("row", "dyn", "neuron"), ("", "", "dyn")]
+)
 def test_what_is_returned_has_the_codes_and_the_loss_that_were_found(caught, neurons, how):
     loss = "binary" if neurons[-1] == 1 else "softmax" if neurons[-1] == 3 else "squared"
     own = case(neurons, "hardgelu", loss, weights=how[0], before=how[1], after=how[2], n=400)
@@ -222,10 +230,18 @@ def test_threads_and_company_change_no_byte():
     one, two = own.polished(threads=1), own.polished(threads=2)
     assert one.losses.tobytes() == two.losses.tobytes()
     assert all(map(torch.equal, one.network.weights + one.network.biases, two.network.weights + two.network.biases))
-    alone = replace(own.network, weights=tuple(w[1:2] for w in own.network.weights), biases=tuple(b[1:2] for b in own.network.biases))
-    cut = [Fixed(q.scale[1:2], q.zero_point[1:2], q.low, q.high) for q in (*own.rounding.weights, *own.rounding.outputs)]
+    alone = replace(
+        own.network,
+        weights=tuple(w[1:2] for w in own.network.weights),
+        biases=tuple(b[1:2] for b in own.network.biases),
+    )
+    cut = [
+        Fixed(q.scale[1:2], q.zero_point[1:2], q.low, q.high) for q in (*own.rounding.weights, *own.rounding.outputs)
+    ]
     rounding = Rounding(tuple(cut[:3]), (), tuple(cut[3:]), own.rounding.inputs)
-    single = polish.polish(alone, rounding, own.points, own.labels[1:2], "binary", seeds=[4], purpose=PURPOSE, effort=SHORT)
+    single = polish.polish(
+        alone, rounding, own.points, own.labels[1:2], "binary", seeds=[4], purpose=PURPOSE, effort=SHORT
+    )
     assert single.losses[0].tobytes() == one.losses[1].tobytes()
 
 
@@ -235,9 +251,13 @@ def test_a_network_that_is_not_finite_is_returned_as_it_is_and_the_others_are_po
     done = own.polished()
     for m in (0, 2):
         assert np.isnan(done.losses[m]).all()
-        for one, other in zip(done.network.weights + done.network.biases, own.network.weights + own.network.biases, strict=True):
+        for one, other in zip(
+            done.network.weights + done.network.biases, own.network.weights + own.network.biases, strict=True
+        ):
             assert np.array_equal(one[m].numpy(), other[m].numpy(), equal_nan=True)
-        for one, other in zip(done.rounding.weights + done.rounding.outputs, own.rounding.weights + own.rounding.outputs, strict=True):
+        for one, other in zip(
+            done.rounding.weights + done.rounding.outputs, own.rounding.weights + own.rounding.outputs, strict=True
+        ):
             assert torch.equal(one.scale[m], other.scale[m]) and torch.equal(one.zero_point[m], other.zero_point[m])
     assert done.losses[1, -1] < done.losses[1, 0]
 
@@ -287,7 +307,10 @@ class Slow:
 
     def __init__(self, own: Case) -> None:
         wq, oq = own.rounding.weights, own.rounding.outputs
-        self.codes = [quantize_codes(w, q.scale, 0, q.low, q.high)[0].double().numpy() for w, q in zip(own.network.weights, wq, strict=True)]
+        self.codes = [
+            quantize_codes(w, q.scale, 0, q.low, q.high)[0].double().numpy()
+            for w, q in zip(own.network.weights, wq, strict=True)
+        ]
         self.steps = [q.scale[0, :, 0].double().numpy() for q in wq]
         self.biases = [b[0, :, 0].double().numpy() for b in own.network.biases]
         self.scales = [q.scale[0, 0, 0].double().numpy().copy() for q in oq]
@@ -318,7 +341,10 @@ class Slow:
         return True
 
     def pays(self, move, size: float) -> bool:
-        before, kept = self.loss(), [np.copy(a) for a in (*self.codes, *self.steps, *self.biases, *self.scales, *self.zeros)]
+        before, kept = (
+            self.loss(),
+            [np.copy(a) for a in (*self.codes, *self.steps, *self.biases, *self.scales, *self.zeros)],
+        )
         if self.change(move, size) and self.loss() < before:
             return True
         for group in (self.codes, self.steps, self.biases, self.scales, self.zeros):
@@ -400,7 +426,10 @@ REFUSED = {
     ),
     r"rounding.outputs\[0\]: str": lambda c: replace(c, rounding=replace(c.rounding, outputs=("fp8", "fp8"))),
     r"rounding.weights\[1\]": lambda c: replace(
-        c, rounding=replace(c.rounding, weights=(None, replace(c.rounding.weights[1], zero_point=torch.ones(2, 8, 1)), None))
+        c,
+        rounding=replace(
+            c.rounding, weights=(None, replace(c.rounding.weights[1], zero_point=torch.ones(2, 8, 1)), None)
+        ),
     ),
 }
 

@@ -22,7 +22,7 @@ from tests.words.test_summary import STUDY, beyond, judged
 SEEDS = 16
 HALF = "on half of the held-out points"
 POLISH = "moves codes, scales and biases one at a time while that lowers the loss"
-TRY = "more may come back with quantstudy recover RUN --scheme w4a4 --recipes qat+polish"
+TRY = "quantstudy recover RUN --scheme w4a4 --recipes qat+polish may win back more"
 
 
 def verdict_of(frame: pd.DataFrame, seeds: int = SEEDS, limits: Limits | None = None, **options: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def pair(plain: float, polish: float, scheme: str = "w4a4", recipe: str = "polis
 def test_what_to_do_where_that_is_not_enough() -> None:
     verdict = verdict_of(repaired(pair(0.154, 0.063)))
     assert recover.line(verdict) == (
-        f"What to do: repair relu with polish, which {POLISH}, without training: at w4a4 its mean loss {HALF} falls "
+        f"What to do: repair relu with polish ({POLISH}, without training): at w4a4 its mean loss {HALF} falls "
         "from 15.4 to 6.3 points (95 % CI 6.3 to 6.3); still not deployable, it passes too seldom: 0 of its 16 "
         f"networks lose at most the allowed 2.0 points; {TRY}; with a loss of 6.4 points allowed it would be "
         "deployable."
@@ -61,7 +61,7 @@ def test_what_to_do_where_that_is_not_enough() -> None:
 def test_from_how_many_bits_on() -> None:
     drops = pair(0.154, 0.063) | pair(0.04, 0.01, "w6a6") | pair(0.01, 0.001, "w8a8")
     verdict = verdict_of(repaired(drops))
-    assert f"points; deployable from 6 bits on with polish, from 8 without; {TRY}; with a" in recover.line(verdict)
+    assert f"points; deployable from 6 bits on with polish, from 8 without; {TRY}." in recover.line(verdict)
     assert figure.title(verdict).endswith("; deployable from 6 bits on")
     assert figure.cliff_heading(verdict["recover"]["w4a4"]["cliff"], verdict) == (
         "relu at other widths", "with polish deployable from 6 bits on"
@@ -75,11 +75,7 @@ def test_what_else_to_try_is_not_what_was_tried() -> None:
     tried = pair(0.154, 0.063) | pair(0.154, 0.03, recipe="qat@9000+polish")
     steps: Drops = {("relu", "w4a4", "qat@9000+polish"): 9000}
     line = recover.line(verdict_of(repaired(tried, steps=steps)))
-    assert (
-        "repair relu with qat@9000+polish, which trains on with rounding in the forward pass, scales learned, then"
-        in (line)
-    )
-    assert f"{POLISH}, 9,000 training steps in all: at w4a4" in line
+    assert "repair relu with qat@9000+polish (9,000 training steps in all): at w4a4" in line
     assert "RUN" not in line
     assert line.endswith("2.0 points; with a loss of 3.1 points allowed it would be deployable.")
 
@@ -141,8 +137,8 @@ def test_what_may_be_chance_is_said() -> None:
     even: Drops = {key: np.full(SEEDS, 0.1 if "plain" in key else 0.05) for key in pair(0.0, 0.0)}
     turned = verdict_of(repaired(pair(0.05, 0.1), even))  # chosen on one half, and worse on the other
     assert "its mean loss on half of the held-out points rises from 5.0 to 10.0 points" in recover.line(turned)
-    assert recover.line(turned).startswith("What not to do: repair relu with polish, which ")
-    assert recover.line(few).startswith("Open: whether to repair relu with polish, which ")
+    assert recover.line(turned).startswith("What not to do: repair relu with polish (moves ")
+    assert recover.line(few).startswith("Open: whether to repair relu with polish (moves ")
     assert figure.title(turned) == "polish makes it worse: relu loses 5.0 points more with it at w4a4"
 
 
@@ -258,7 +254,7 @@ def test_decibels() -> None:
     verdict = verdict_of(frame, limits=Limits(1.0, 0.8, 0.0, 0.0, PERMUTATION, by))
     assert f"its mean loss {HALF} falls from 6.0 to 2.5 dB (95 % CI 2.5 to 2.5);" in recover.line(verdict)
     assert recover.line(verdict).endswith("; with a loss of 2.5 dB allowed it would be deployable.")
-    assert "which moves codes, scales and biases one at a time while that lowers the loss: at w4a4" in (
+    assert "(moves codes, scales and biases one at a time while that lowers the loss): at w4a4" in (
         recover.line(verdict)
     )
     assert figure.title(verdict).startswith("polish wins back 3.5 of the 6.0 dB that relu loses at w4a4")
