@@ -105,8 +105,9 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             break
     do("vary", run)
     repairs = list(units(run, repairs_of(run)))
-    with timed("recover", seconds):
-        do_cells("recover", [(run.config, unit) for unit in repairs], run, executor, progress, notify)
+    if repairs:
+        with timed("recover", seconds):
+            do_cells("recover", [(run.config, unit) for unit in repairs], run, executor, progress, notify)
     release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
     from quantstudy.engine.collect import common_seed, gather, gather_maps
     from quantstudy.engine.recovered import join_repaired

@@ -1,15 +1,16 @@
 """Run by test_any_processor.py in a process of its own: a small study, its digests, and what libraries run on.
 
 Arguments: the folder to run in, the number of workers, and whether all is made (`1`) or the study alone (`0`): without
-networks that diverge, wider ones and the other targets. With PLANT=reassoc in the environment one sum of the folds
-is left to the compiler, as all were once; with PLANT=groups sums are kept in registers as for the other kind of
-processor, with and without vectors of 512 bits.
+networks that diverge, wider ones, polished ones and the other targets. With PLANT=reassoc in the environment one sum of
+the folds is left to the compiler, as all were once; with PLANT=groups sums are kept in registers as for the other kind
+of processor, with and without vectors of 512 bits.
 """
 
 import hashlib
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -18,9 +19,11 @@ import numpy._core._multiarray_umath as core
 import torch
 from numba.core.registry import cpu_target
 from quantstudy_kernels.cpu import folds, point_sums, tiles
+from quantstudy_kernels.cpu.polish import Effort, polish
 from quantstudy_kernels.cpu.trainer import Examples, Recipe
 from quantstudy_kernels.cpu.trainer import train as train_by_kernel
 from quantstudy_kernels.cpu.vectors import has_512_bits, peek
+from quantstudy_kernels.forward import Fixed, Network, PerPoint, Rounding
 
 from experiments.digests import digests
 from quantstudy import StudyConfig, run_study, workers
@@ -119,6 +122,35 @@ def wider():
     return found
 
 
+def polished():
+    """Return digests of networks quantized in every way and then polished, on every loss."""
+    draws, found = np.random.default_rng(13), {}
+
+    def drawn(*shape):
+        return torch.from_numpy(draws.normal(size=shape).astype(np.float32))
+
+    def fixed(rows, low=-8, high=7, zero=0):
+        return Fixed(drawn(2, rows, 1).abs() / 4 + 0.1, torch.full((2, rows, 1), zero, dtype=torch.int32), low, high)
+
+    for loss, outputs, name in (("binary", 1, "prelu"), ("softmax", 10, "gelu"), ("squared", 3, "hardgelu")):
+        neurons = (2 if loss == "binary" else 20, 17, 8, outputs)
+        weights, biases = zip(*((drawn(2, b, a) / 3, drawn(2, b, 1)) for a, b in pairwise(neurons)), strict=True)
+        slopes = (drawn(2, 17, 1), drawn(2, 8, 1)) if name == "prelu" else ()
+        network = Network(name, weights, biases, slopes, 2.5)
+        rounding = Rounding(
+            (fixed(17), fixed(1), None), (None, PerPoint(-128, 127, False)), (fixed(1, zero=-6), fixed(8, zero=2))
+        )
+        points, labels = drawn(neurons[0], 800), drawn(2, outputs if loss == "squared" else 1, 800)
+        labels = labels if loss == "squared" else (labels > 0).float()
+        effort = Effort(sweeps=2, rounds=5, points=400)
+        done = polish(network, rounding, points, labels, loss, seeds=[0, 1], purpose=3, effort=effort)
+        numbers = [*done.network.weights, *done.network.biases, *done.network.slopes]
+        numbers += [q.scale for q in (*done.rounding.weights[:2], *done.rounding.outputs)]
+        assert (done.losses[:, -1] < done.losses[:, 0]).all()
+        found[loss] = digest(np.concatenate([done.losses.ravel(), *(n.numpy().ravel() for n in numbers)]))
+    return found
+
+
 def others(folder):
     """Return digests of small studies of every other built-in target."""
     found, small = {}, {"seeds": 1, "steps": 30, "batch": 60, "grid": 15, "hidden": (9, 6), "quick": True}
@@ -142,7 +174,11 @@ def main(folder, jobs, everything):
     )  # figures are no records
     with workers(jobs) as executor:
         run = run_study(STUDY, folder / "islands", executor=executor)
-    more = {"diverged": diverged(), "wider": wider(), "others": others(folder)} if everything else {}
+    more = (
+        {"diverged": diverged(), "wider": wider(), "polished": polished(), "others": others(folder)}
+        if everything
+        else {}
+    )
     json.dump({"about": about(), "jobs": jobs, "digests": digests(run) | more}, sys.stdout)
 
 

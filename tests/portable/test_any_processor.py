@@ -109,11 +109,11 @@ def test_with_everything_turned_down_the_bytes_of_a_study_are_the_same(study):
 
 @pytest.mark.slow
 def test_with_everything_turned_down_the_bytes_of_all_that_is_made_are_the_same(study):
-    """Networks that diverge, wider ones on every loss, and every other target."""
+    """Networks that diverge, wider ones and polished ones on every loss, and every other target."""
     native, off = (
         study(name, switches, everything=True) for name, switches in (("all", {}), ("all, all off", ALL_OFF))
     )
-    assert {"diverged", "wider", "others"} <= native["digests"].keys()
+    assert {"diverged", "wider", "polished", "others"} <= native["digests"].keys()
     assert differences(native["digests"], off["digests"]) == []
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from quantstudy_kernels.cpu import tiles
 from quantstudy_kernels.cpu.activation_loops import FORWARD
-from quantstudy_kernels.cpu.affine import affine_rows, clear_rows, keep_zeros
+from quantstudy_kernels.cpu.affine import affine_rows, keep_zeros
 from quantstudy_kernels.cpu.descent_layout import FIELD, PLACE
 from quantstudy_kernels.cpu.forward_block import activate_rows, round_rows
 from quantstudy_kernels.cpu.jit import compiled

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.affine import padded, padded_inputs, padded_outputs
 from quantstudy_kernels.cpu.layout import _Room
-from quantstudy_kernels.cpu.tiles import BLOCK, FEW, PITCH, TILE
+from quantstudy_kernels.cpu.tiles import BLOCK, TILE
 from quantstudy_kernels.cpu.vectors import LANES
 
 FIELDS = (
@@ -109,6 +109,3 @@ def weight_places(row: NDArray[np.int64]) -> NDArray[np.int64]:
     tile = o // high * row[FIELD["tiles_in"]] + i // wide
     places: NDArray[np.int64] = row[FIELD["weights"]] + (tile * high + o % high) * wide + i % wide
     return places
-
-
-assert FEW < TILE  # a tile of few inputs is told from others by that

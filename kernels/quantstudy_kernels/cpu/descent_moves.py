@@ -101,7 +101,7 @@ def attempt(s: Any, move: Any, change: Any, first: Any, slack: Any, patience: An
         patience: see there.
     """
     what, k, r, i = move
-    if what == SCALE or what == ZERO:
+    if what in (SCALE, ZERO):
         return _move_quantizer(s, move, change, first, slack, patience)
     if what == STEP:
         return _move_step(s, k, r, change, first, slack, patience)
@@ -130,9 +130,9 @@ def attempt(s: Any, move: Any, change: Any, first: Any, slack: Any, patience: An
 @compiled()
 def _change(what: Any, size: Any) -> Any:
     """Return the change that a size, with its sign, stands for: of a code or zero point a whole number but 0."""
-    if what == STEP or what == SCALE:
+    if what in (STEP, SCALE):
         return np.float32(1) + size
-    if what == CODE or what == ZERO:
+    if what in (CODE, ZERO):
         return np.float32(max(np.rint(size), 1) if size > 0 else min(np.rint(size), -1))
     return size
 
@@ -163,7 +163,7 @@ def sweep(s: Any, moves: Any, sizes: Any, backwards: Any, first: Any, patience: 
                 paid += 1
             if paid > before:
                 break
-        if what != CODE and what != ZERO:
+        if what not in (CODE, ZERO):
             sizes[number] *= _GROW if paid > before else _SHRINK
     return paid
 

@@ -17,7 +17,7 @@ from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.losses import LOSSES
 from quantstudy_kernels.cpu.running import aligned
 from quantstudy_kernels.cpu.tiles import PITCH
-from quantstudy_kernels.forward import FIXED, Fixed, Network, PerPoint, Quantizer, Rounding, kind
+from quantstudy_kernels.forward import Fixed, Network, PerPoint, Quantizer, Rounding, kind
 from quantstudy_kernels.reference import quantize_codes
 
 Floats = NDArray[np.float32]
@@ -32,9 +32,7 @@ def quantizers(network: Network, rounding: Rounding) -> Iterator[tuple[int, int,
                 yield k, which, quantizer
 
 
-def start(
-    network: Network, rounding: Rounding, points: Floats, labels: Floats, loss: str, model: int
-) -> State:
+def start(network: Network, rounding: Rounding, points: Floats, labels: Floats, loss: str, model: int) -> State:
     """Return one network's state, not yet evaluated.
 
     Args:

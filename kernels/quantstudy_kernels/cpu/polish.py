@@ -16,6 +16,7 @@ from torch import Tensor
 
 from quantstudy_kernels import draws, elementary
 from quantstudy_kernels.cpu.descent import KEPT, State, loss_of, settle
+from quantstudy_kernels.cpu.descent_layout import FIELD
 from quantstudy_kernels.cpu.descent_moves import sweep, wander
 from quantstudy_kernels.cpu.descent_start import Moves, finish, moves_of, neurons_of, parameters, start
 from quantstudy_kernels.cpu.losses import LOSSES
@@ -28,7 +29,8 @@ from quantstudy_kernels.reference_forward import chosen
 PATIENCE = {"descent": 2.5, "search": 1.0}
 """How soon moves are given up that look bad on the first blocks: see `descent.tries`."""
 
-_WORK_PER_CALL = 2**32  # of products: a tenth of a second; compiled code can't be interrupted, the loop around it can
+_PRODUCTS_PER_CALL = 2**32  # a tenth of a second: compiled code can't be interrupted, the loop around it can
+_PRODUCTS_PER_ACTIVATION = 32  # that take as long as activating and rounding one value
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Effort:
 
     sweeps: int = 6
     rounds: int = 120
-    points: int = 4096
+    points: int = 8192
     heat: float = 0.01
 
 
@@ -73,7 +75,7 @@ def polish(
     *,
     seeds: Sequence[int],
     purpose: int,
-    effort: Effort = Effort(),  # noqa: B008 frozen
+    effort: Effort = Effort(),
     threads: int = 1,
 ) -> Polished:
     """Return networks whose codes, scales, zero points, biases and slopes have been moved to lower the loss.
@@ -169,16 +171,18 @@ def _search(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> 
         number = np.arange(begin, min(begin + chunk, attempts))
         which, sign, size, slack = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))
         chosen_moves = (which * np.uint64(len(moves.table)) >> np.uint64(32)).astype(np.int64)
-        changes = moves.sizes[chosen_moves] * ((size + 0.5) / 2**32 * (2.0 * (sign & np.uint64(1)) - 1)).astype(np.float32)
+        changes = moves.sizes[chosen_moves] * ((size + 0.5) / 2**32 * (2.0 * (sign & np.uint64(1)) - 1)).astype(
+            np.float32
+        )
         slacks = -heat * (1 - number / attempts) * elementary.log((slack + 0.5) / 2**32)
         wander(s, moves.table, chosen_moves, changes, slacks, step % len(s.blocks), PATIENCE["search"])
 
 
 def _per_call(s: State) -> int:
     """Return how many moves one call of compiled code may attempt."""
-    rows, inputs = s.layers[:, 5], s.layers[:, 4]
-    per_point = int((rows * (inputs + 32)).sum())
-    return max(1, _WORK_PER_CALL // (per_point * BLOCK * len(s.blocks)))
+    rows, inputs = (s.layers[:, FIELD[name]] for name in ("rows", "inputs"))
+    products = int((rows * (inputs + _PRODUCTS_PER_ACTIVATION)).sum()) * BLOCK * len(s.blocks)
+    return max(1, _PRODUCTS_PER_CALL // products)
 
 
 def _rounded(quantizer: Quantizer, points: Tensor) -> Tensor:
