@@ -164,7 +164,8 @@ def _answers(how, flat, x, rounding, on, scales, zeros, watches, sharp) -> torch
         if isinstance(q, PerPoint):
             x = per_point(x, q)
         elif q is not None:
-            x = Through.apply(x, scales["a", k], zeros["a", k], q.low, q.high, sharp, None)
+            own = sharp * min(1, 16 / (q.high - q.low + 1))
+            x = Through.apply(x, scales["a", k], zeros["a", k], q.low, q.high, own, None)
     raise AssertionError
 
 

@@ -1,6 +1,8 @@
 """Training with rounding in the forward pass, against the same in float64, step by step."""
 
 import math
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +20,8 @@ from quantstudy_kernels.reference import quantize_codes
 
 from tests.kernels.qat_twin import train_one
 from tests.kernels.twin import first_parameters, some_examples, unpacked
+from tests.portable.switches import ROOT, clean
+from tests.portable.test_any_processor import COMPILED, SETTINGS
 
 SHAPES = [
     ("binary", (2, 8, 8, 1)),
@@ -408,3 +412,30 @@ def test_the_end_of_a_training_is_as_good_as_in_float64(name, text):
     ends = got[:, -40:].mean(), want[:, -40:].mean()
     assert ends[0] == pytest.approx(ends[1], rel=0.25)
     assert ends[0] < 0.4 * got[:, :20].mean()
+
+
+DIGEST = """
+import hashlib
+from tests.kernels.test_qat import Schedule, all_of, case
+
+for text, name in (("w4a4", "hardgelu"), ("w4a8dyn", "prelu")):
+    got = case(text, Schedule(hold_from=0.1), name=name, neurons=(3, 17, 5, 1), steps=60, batch=370).trained()
+    learned = [q.scale.numpy().tobytes() for q in all_of(got.rounding) if hasattr(q, "scale")]
+    print(hashlib.sha256(b"".join([got.parameters.tobytes(), got.losses.tobytes(), *learned])).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_with_instruction_sets_turned_off_every_bit_is_the_same():
+    def digests(switches):
+        own = clean() | switches
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST], env=own, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.split()
+
+    native = digests({})
+    assert len(set(native)) == 2
+    for name in COMPILED:
+        assert digests(SETTINGS[name]) == native, name

@@ -34,7 +34,8 @@ _X, _Z, _H, _D, _G = (FIELD[n] for n in ("x", "z", "h", "d", "g"))
 _WEIGHTS, _TURNED, _BIAS, _SLOPE = (FIELD[n] for n in ("weights", "turned", "bias", "slope"))
 _SUM_BIAS, _SUM_SLOPE = FIELD["sum_bias"], FIELD["sum_slope"]
 _PRELU = KINDS["prelu"]
-_ZERO = np.float32(0)
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_FEW_CODES = np.float32(16)  # of more, a staircase is nearly its slope: what sharpens gradients then is mostly noise
 BY_SCALE, CLAMPED, SCALE_SUM, ZERO_SUM = range(4)
 """Where, of every hidden layer, two rows per neuron and two sums (LANES floats) per neuron begin in the buffer."""
 
@@ -57,11 +58,12 @@ def _forward(b: Any, layers: Any, kind: Any, cap: Any, points: Any, rounded: Any
             blocks.activate(b, kind, cap < np.inf, cap, row[_SLOPE], z, h, row[_D], rows, points)
             if kinds[k] == FIXED:
                 least, most = ends[k, 0], ends[k, 1]
+                own = sharp * min(_ONE, _FEW_CODES / (most - least + _ONE))
                 for r in range(neurons):
                     at = r * PITCH
                     change, clamped = places[0][k, BY_SCALE] + at, places[0][k, CLAMPED] + at
                     scale, zero = scales[k, r], zeros[k, r]
-                    round_and_watch(b, h + at, row[_D] + at, change, clamped, points, scale, zero, least, most, sharp)
+                    round_and_watch(b, h + at, row[_D] + at, change, clamped, points, scale, zero, least, most, own)
             elif kinds[k] != NONE:
                 round_rows(b, h, h, neurons, points, kinds[k], ends[k], scales[k], zeros[k], places[2])
 
@@ -103,11 +105,11 @@ def _backward(
 
 @compiled()
 def _step(
-    b: Any, layers: Any, common: Any, shift: Any, how: Any, words: Any, numbers: Any, batch: Any, data: Any,
-    rounded: Any, sharp: Any, places: Any
+    b: Any, layers: Any, common: Any, shift: Any, how: Any, drawn: Any, rounded: Any, sharp: Any, places: Any
 ) -> Any:  # fmt: skip
     """Add up the gradients of one minibatch; return its mean loss."""
     kind, cap, which = how
+    words, numbers, batch, data = drawn
     label, loss, _, spare = common
     first, last = layers[0], layers[len(layers) - 1]
     outputs = last[_NEURONS]
@@ -147,6 +149,22 @@ def _learn_outputs(
 
 
 @compiled()
+def _learn(
+    b: Any, step: Any, masters: Any, rows: Any, adams: Any, weights: Any, outputs: Any, slopes: Any, sums: Any,
+    begins: Any, gains: Any
+) -> None:  # fmt: skip
+    """Move what is learned beside the parameters; arguments as `fit_rounded`, with the gradients of weight scales."""
+    rates, corrections, constants = adams
+    ends, shared, inputs, scales, moments, watched = weights
+    if step >= begins[1]:
+        rate, correction = rates[1, step] * gains[0], corrections[1, step]
+        move_scales(scales, slopes, moments, rows, shared, rate, correction, constants)
+        hold_weights(b, masters, inputs, ends, scales, watched, step == begins[1], step >= begins[2])
+    if step >= begins[0]:
+        _learn_outputs(b, outputs, rows[:-1], sums, rates[2, step], gains[1:3], corrections[2, step], constants)
+
+
+@compiled()
 def fit_rounded(
     b: Any, losses: Any, start: Any, stop: Any, plan: Any, how: Any, draws: Any, data: Any, adams: Any, places: Any,
     weights: Any, outputs: Any, begins: Any, gains: Any
@@ -154,16 +172,15 @@ def fit_rounded(
     """Take steps start … stop − 1 of training one model, in place.
 
     Args:
-        b: the buffer, float32 [floats], zeros but for the parameters and the row of ones, or as the steps before
-            `start` left it.
-        losses: float32 [steps], gets the mean loss of every step.
-        start: first step.
-        stop: the step after the last one.
+        b: as `training.fit` has it, as are `losses`, `start`, `stop`, `how`, `draws` and `data`; with a row of ones.
+        losses: see `b`.
+        start: see `b`.
+        stop: see `b`.
         plan: `layers` of the parameters that are trained; the same with weights, biases and slopes where their rounded
             copies are; `common`, `summed` and `parameters` of `Layout`; how far the copies lie behind the parameters.
-        how: as `training.fit` has it, as are `draws` and `data`.
-        draws: see `how`.
-        data: see `how`.
+        how: see `b`.
+        draws: see `b`.
+        data: see `b`.
         adams: rates and corrections as `training.fit` has them, float32 [3, steps]: of the parameters, the scales of
             the weights and those of the outputs; and its constants.
         places: int64 [hidden, 4], see `BY_SCALE`; where a row of ones begins, and five rows that quantizers use; where
@@ -181,7 +198,7 @@ def fit_rounded(
     """
     masters, layers, common, summed, parameters, away = plan
     rates, corrections, constants = adams
-    wends, wshared, inputs, wscales, wmoments, watched = weights
+    wends, _, inputs, wscales, _, watched = weights
     kinds, ends, _, scales, zeros = outputs[:5]
     sums_begin, sums_end = places[3]
     begin, floats, shift = parameters
@@ -201,16 +218,9 @@ def fit_rounded(
         draw_words(words, draws[0], draws[1], step)
         sharp = np.float32(gains[3] * step / len(losses))
         rounded = chosen, ends, scales, zeros
-        losses[step] = _step(
-            b, layers, common, shift - away, how, words, numbers, draws[2], data, rounded, sharp, places
-        )
+        drawn = words, numbers, draws[2], data
+        losses[step] = _step(b, layers, common, shift - away, how, drawn, rounded, sharp, places)
         collect(b, layers, shift - away, how[0])
         weight_slopes(b, masters, shift, inputs, bounds, wscales, watched, slopes)
         adam(b, parameters, rates[0, step], corrections[0, step], constants)
-        if step >= begins[1]:
-            rate, correction = rates[1, step] * gains[0], corrections[1, step]
-            move_scales(wscales, slopes, wmoments, rows, wshared, rate, correction, constants)
-            hold_weights(b, masters, inputs, wends, wscales, watched, step == begins[1], step >= begins[2])
-        if step >= begins[0]:
-            rate, correction = rates[2, step], corrections[2, step]
-            _learn_outputs(b, outputs, rows[:-1], places[0], rate, gains[1:3], correction, constants)
+        _learn(b, step, masters, rows, adams, weights, outputs, slopes, places[0], begins, gains)

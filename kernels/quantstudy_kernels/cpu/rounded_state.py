@@ -73,7 +73,7 @@ def checked(neurons: Sequence[int], rounding: Rounding, models: int) -> Rounding
             raise ValueError(f"rounding.{field}: {len(quantizers)} of them; allowed: 0 or {number}")
         for layer, quantizer in enumerate(quantizers):
             _check(f"rounding.{field}[{layer}]", quantizer, neurons[layer + 1], models)
-            if field == "weights" and quantizer is not None and torch.any(quantizer.zero_point != 0):
+            if field == "weights" and isinstance(quantizer, Fixed) and torch.any(quantizer.zero_point != 0):
                 raise ValueError(f"rounding.weights[{layer}]: a zero point that is not 0; allowed: 0")
     _check("rounding.inputs", rounding.inputs, neurons[0], models)
     return replace(
@@ -134,9 +134,7 @@ def _of_model(values: torch.Tensor, model: int) -> NDArray[Any]:
 def learned(rounding: Rounding, weights: Sequence[Numbers], outputs: Sequence[Numbers]) -> Rounding:
     """Return the rounding with the scales and zero points that the training has left in every model's numbers."""
 
-    def fixed(quantizer: Quantizer, layer: int, scales: list[Floats], zeros: list[Floats] | None) -> Quantizer:
-        if not isinstance(quantizer, Fixed):
-            return quantizer
+    def fixed(quantizer: Fixed, layer: int, scales: list[Floats], zeros: list[Floats] | None = None) -> Fixed:
         rows = quantizer.scale.shape[1]
         scale = torch.from_numpy(np.stack([own[layer, :rows, None] for own in scales]))
         scale = torch.where(scale.isnan(), torch.nan, scale)
@@ -152,8 +150,10 @@ def learned(rounding: Rounding, weights: Sequence[Numbers], outputs: Sequence[Nu
     )
     return replace(
         rounding,
-        weights=tuple(fixed(q, k, of_weights, None) for k, q in enumerate(rounding.weights)),
-        outputs=tuple(fixed(q, k, of_outputs, zeros) for k, q in enumerate(rounding.outputs)),
+        weights=tuple(q and fixed(q, k, of_weights) for k, q in enumerate(rounding.weights)),
+        outputs=tuple(
+            fixed(q, k, of_outputs, zeros) if isinstance(q, Fixed) else q for k, q in enumerate(rounding.outputs)
+        ),
     )
 
 
