@@ -35,7 +35,7 @@ def test_two_jobs_give_the_same_bytes(tmp_path: Path, full: Run) -> None:
 
 
 def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
-    monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1, "vary": 2})
+    monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1, "vary": 2, "recover": 1})
     two = tiny.config.with_options(activations=("hardgelu",), seeds=2, quick=False)
     five = two.with_options(seeds=5)
     few, many = run_study(two, tmp_path / "two"), run_study(five, tmp_path / "five")

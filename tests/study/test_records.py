@@ -14,6 +14,9 @@ from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 OF_ISLANDS = {*RECORDS} - {"labels.npz"}
 """Two classes of a plane are masks."""
 
+REPAIRED = {"recover/hardgelu.w4a4.polish.safetensors"}
+"""The networks of the best activation at the focus scheme, polished."""
+
 
 def test_every_file_of_the_design(full: Run) -> None:
     found = {str(p.relative_to(full.folder)) for p in full.folder.rglob("*") if p.is_file()} - {".lock"}
@@ -27,6 +30,7 @@ def test_every_file_of_the_design(full: Run) -> None:
         "report.html",
         *OF_ISLANDS,
         *weights,
+        *REPAIRED,
     }
     assert len(figures) >= 5
     assert all(name.endswith(".png") for name in figures)
@@ -57,9 +61,17 @@ def test_the_manifest(full: Run) -> None:
     assert manifest["arithmetic"] == REVISION
     assert set(manifest["seconds"]) >= {"train", "measure", "picture"}
     states = {(key.partition("-")[0], state["state"]) for key, state in manifest["cells"].items()}
-    assert states == {("train", "done"), ("measure", "done"), ("vary", "done"), ("picture", "done")}
-    assert len(manifest["cells"]) == 3 + 3 + 3 + 3 + 2 * 2  # relu@3 and hardgelu_uncapped are trained and varied
-    assert set(manifest["files"]) == {*OF_ISLANDS, *(f"weights/{name}.safetensors" for name in full.config.activations)}
+    assert states == {
+        ("train", "done"),
+        ("measure", "done"),
+        ("vary", "done"),
+        ("recover", "done"),
+        ("picture", "done"),
+    }
+    assert len(manifest["cells"]) == 3 + 3 + 3 + 3 + 2 * 2 + 2  # controls are trained and varied; plain and polished
+    weights = {f"weights/{name}.safetensors" for name in full.config.activations}
+    assert set(manifest["files"]) == {*OF_ISLANDS, *weights, *REPAIRED}
+    assert list(manifest["recover_seconds"]) == ["w4a4"]
     assert full.damaged() == []
 
 

@@ -102,5 +102,5 @@ def test_progress_counts_every_stage(tmp_path: Path, undrawn: None, tiny: Run) -
     run_study(config, tmp_path / "run", progress=progress)
     assert seen == {
         **{stage: [(done, 4) for done in range(5)] for stage in ("train", "vary")},
-        **{stage: [(0, 2), (1, 2), (2, 2)] for stage in ("measure", "picture")},
+        **{stage: [(0, 2), (1, 2), (2, 2)] for stage in ("measure", "recover", "picture")},
     }

@@ -96,7 +96,7 @@ def test_who_has_no_finite_value_keeps_nobody_waiting(tmp_path: Path, monkeypatc
     values = np.array([np.full(16, 0.9), np.full(16, 0.8), np.full(16, np.nan)])
     for rows, decided in ((values, True), (values[[0, 0, 2]], False), (values[2:], True)):
         monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, rows=rows: rows)
-        assert pipeline._decided(run) is decided
+        assert pipeline.decided(run) is decided
 
 
 def test_whether_the_best_can_be_deployed_must_be_known_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_whether_the_best_can_be_deployed_must_be_known_too(tmp_path: Path, monk
         drops = np.where(np.arange(1, seeds + 1) % every == 0, 0.03, 0.01) * np.ones((2, 1))
         tables = {"heldout_accuracy_quantized": ahead, "heldout_accuracy_drop": drops}
         monkeypatch.setattr("quantstudy.engine.collect._focus", lambda run, metric, tables=tables: tables[metric])
-        assert pipeline._decided(run) is decided
+        assert pipeline.decided(run) is decided
 
 
 def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -> None:
@@ -143,7 +143,7 @@ def test_a_run_that_was_killed_goes_on_at_its_look(
 ) -> None:
     whole = run_study(CLEAR, tmp_path / "whole")
     trained.clear()
-    real, calls = pipeline._decided, []
+    real, calls = pipeline.decided, []
 
     def killed(run: Run) -> bool:
         calls.append(run.config.seeds)
@@ -151,12 +151,12 @@ def test_a_run_that_was_killed_goes_on_at_its_look(
             raise KeyboardInterrupt
         return real(run)
 
-    monkeypatch.setattr(pipeline, "_decided", killed)
+    monkeypatch.setattr(pipeline, "decided", killed)
     with pytest.raises(KeyboardInterrupt):
         run_study(CLEAR, tmp_path / "run")
     assert not trained  # the cache has them
     assert (tmp_path / "run" / "study.toml").read_text() == CLEAR.to_toml()
-    monkeypatch.setattr(pipeline, "_decided", real)
+    monkeypatch.setattr(pipeline, "decided", real)
     measured: list[str] = []
     monkeypatch.setitem(worker.STAGES, "measure", lambda *a: measured.append(a[2].key))
     run = run_study(CLEAR, tmp_path / "run")
