@@ -58,7 +58,8 @@ def _moves(kinds: list[int], layer: int, rows: Table, last: Table | int) -> Tabl
 
 def _sizes(table: Table, s: State) -> NDArray[np.float32]:
     what, layer, row, _ = table.T
-    sizes = np.array([_SHARES[kind] for kind in range(len(_SHARES))], np.float32)[what]
+    shares = np.array([_SHARES[kind] for kind in range(len(_SHARES))], np.float32)
+    sizes: NDArray[np.float32] = shares[what]
     for k, (low, high) in enumerate(s.limits):
         sizes[(what == CODE) & (layer == k)] *= high - low + 1
         largest = np.abs(s.b[weight_places(s.layers[k])]).max(axis=1)

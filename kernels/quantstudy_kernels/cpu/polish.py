@@ -216,13 +216,13 @@ def _check(
 
 
 def _check_quantizers(network: Network, rounding: Rounding) -> None:
-    for k, q in enumerate(rounding.weights):
-        if q is not None and (type(q) is not Fixed or bool((q.zero_point != 0).any())):
-            raise ValueError(f"rounding.weights[{k}]: {type(q).__name__}; allowed: Fixed with zero point 0")
+    for k, weights in enumerate(rounding.weights):
+        if weights is not None and (type(weights) is not Fixed or bool((weights.zero_point != 0).any())):
+            raise ValueError(f"rounding.weights[{k}]: {type(weights).__name__}; allowed: Fixed with zero point 0")
     neurons = neurons_of(network)
-    groups = (("weights", rounding.weights), ("preactivations", rounding.preactivations), ("outputs", rounding.outputs))
-    for name, some in groups:
-        for k, q in enumerate[Quantizer](some):
+    groups = {"weights": rounding.weights, "preactivations": rounding.preactivations, "outputs": rounding.outputs}
+    for name, some in groups.items():
+        for k, q in enumerate(some):
             if q is not None and type(q) not in (Fixed, PerPoint):
                 raise ValueError(f"rounding.{name}[{k}]: {type(q).__name__}; allowed: Fixed or PerPoint")
             if isinstance(q, Fixed) and q.scale.shape[1] not in (1, neurons[k + 1]):
