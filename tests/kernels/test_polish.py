@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import booleans, composite, integers, lists, sampled_from
 from quantstudy_kernels.cpu import descent, polish
 from quantstudy_kernels.cpu.descent_moves import BIAS, CODE, SCALE, STEP, ZERO, sweep
-from quantstudy_kernels.cpu.descent_start import Moves, moves_of, start
+from quantstudy_kernels.cpu.descent_start import start
+from quantstudy_kernels.cpu.descent_table import Moves, moves_of
 from quantstudy_kernels.cpu.forward import forward, logits
 from quantstudy_kernels.cpu.losses import LOSSES, loss_rows
 from quantstudy_kernels.cpu.point_sums import lane_sum

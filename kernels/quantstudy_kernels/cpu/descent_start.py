@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,19 +12,17 @@ from torch import Tensor
 from quantstudy_kernels.checks import effective_cap
 from quantstudy_kernels.cpu.descent import AFTER, BEFORE, State
 from quantstudy_kernels.cpu.descent_layout import FIELD, PLACE, layout, weight_places
-from quantstudy_kernels.cpu.descent_moves import BIAS, CODE, SCALE, SLOPE, STEP, ZERO
 from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.losses import LOSSES
 from quantstudy_kernels.cpu.running import aligned
 from quantstudy_kernels.cpu.tiles import PITCH
-from quantstudy_kernels.forward import Fixed, Network, PerPoint, Quantizer, Rounding, kind
+from quantstudy_kernels.forward import Fixed, Network, PerPoint, Rounding, kind
 from quantstudy_kernels.reference import quantize_codes
 
 Floats = NDArray[np.float32]
-_CODE_SIZE, _BIAS_SIZE, _SCALE_SIZE = 1 / 16, 1 / 16, 0.06  # of all codes, of the largest weight, of the scale
 
 
-def quantizers(network: Network, rounding: Rounding) -> Iterator[tuple[int, int, Quantizer]]:
+def quantizers(rounding: Rounding) -> Iterator[tuple[int, int, Fixed | PerPoint]]:
     """Yield (layer, BEFORE or AFTER, quantizer) of all quantizers around the activation functions."""
     for which, some in ((BEFORE, rounding.preactivations), (AFTER, rounding.outputs)):
         for k, quantizer in enumerate(some):
@@ -46,7 +44,7 @@ def start(network: Network, rounding: Rounding, points: Floats, labels: Floats, 
     neurons = neurons_of(network)
     depth, widest = len(neurons) - 1, max(neurons)
     whole = np.zeros(depth - 1, np.bool_)
-    for k, _, q in quantizers(network, rounding):
+    for k, _, q in quantizers(rounding):
         whole[k] |= isinstance(q, PerPoint)
     plan = layout(neurons, list(whole), len(labels), points.shape[1])
     slope = network.slopes[0] if network.slopes else None
@@ -69,7 +67,7 @@ def start(network: Network, rounding: Rounding, points: Floats, labels: Floats, 
         lost=np.zeros((2, len(plan.blocks))),
     )
     _write_parameters(state, network, rounding, model)
-    _write_quantizers(state, network, rounding, model)
+    _write_quantizers(state, rounding, model)
     _write_points(state, points, labels)
     return state
 
@@ -103,8 +101,8 @@ def _write_parameters(s: State, network: Network, rounding: Rounding, model: int
             s.b[_rows_of(row, "slope")] = network.slopes[k][model, :, 0].detach().numpy()
 
 
-def _write_quantizers(s: State, network: Network, rounding: Rounding, model: int) -> None:
-    for k, which, q in quantizers(network, rounding):
+def _write_quantizers(s: State, rounding: Rounding, model: int) -> None:
+    for k, which, q in quantizers(rounding):
         s.kinds[k, which], s.ends[k, which, :2] = kind(q), (q.low, q.high)
         if isinstance(q, PerPoint):
             s.ends[k, which, 2] = q.least
@@ -135,53 +133,14 @@ def _own(numbers: Tensor, model: int) -> Tensor:
     return numbers[model if len(numbers) > 1 else 0].detach()
 
 
-class Moves(NamedTuple):
-    """What can be moved of a network.
-
-    Attributes:
-        table: see `descent_moves`.
-        sizes: float32 [moves], how large moves are at first: in the unit of what is moved, but shares of scales.
-    """
-
-    table: NDArray[np.int64]
-    sizes: Floats
-
-
 def parameters(s: State) -> list[NDArray[Any]]:
     """Return all that moves can change, not copied."""
-    first = int(s.layers[0, FIELD["weights"]])
-    return [s.b[first : int(s.places[PLACE["candidate"]])], s.codes, s.steps, s.scales, s.zeros]
+    return [s.b[: int(s.places[PLACE["candidate"]])], s.codes, s.steps, s.scales, s.zeros]
 
 
-def moves_of(network: Network, rounding: Rounding, s: State) -> Moves:
-    """Return all moves of one network, layer by layer and row by row."""
-    moves: list[tuple[int, int, int, int]] = []
-    around = {(k, which): q for k, which, q in quantizers(network, rounding)}
-    for k, q in enumerate(weight_quantizers(network, rounding)):
-        rows, inputs = network.weights[k].shape[1:]
-        shared = q is not None and rows > 1 and q.scale.shape[1] == 1
-        for r in range(rows):
-            if q is not None:
-                moves += [(CODE, k, r, i) for i in range(inputs)]
-                moves += [] if shared else [(STEP, k, r, 0)]
-            moves += [(BIAS, k, r, 0)]
-            moves += [(SLOPE, k, r, 0)] if network.slopes and k < network.hidden else []
-        moves += [(STEP, k, -1, 0)] if shared else []
-        for which in (BEFORE, AFTER):
-            if isinstance(own := around.get((k, which)), Fixed):
-                each = range(rows) if own.scale.shape[1] > 1 else [-1]
-                moves += [(what, k, r, which) for r in each for what in (SCALE, ZERO)]
-    table = np.array(moves, np.int64)
-    sizes = np.ones(len(table), np.float32)
-    for k, (low, high) in enumerate(s.limits):
-        sizes[(table[:, 0] == CODE) & (table[:, 1] == k)] = max(1.0, (high - low + 1) * _CODE_SIZE)
-    sizes[np.isin(table[:, 0], (STEP, SCALE))] = _SCALE_SIZE
-    sizes[table[:, 0] == SLOPE] = _BIAS_SIZE
-    for k, row in enumerate(s.layers):
-        largest = np.abs(s.b[weight_places(row)]).max(axis=1)
-        own = (table[:, 0] == BIAS) & (table[:, 1] == k)
-        sizes[own] = np.float32(_BIAS_SIZE) * largest[table[own, 2]]
-    return Moves(table, sizes)
+def without_points(s: State) -> State:
+    """Return a state that has parameters only: points take a thousand times as much memory."""
+    return s._replace(b=parameters(s)[0].copy())
 
 
 def finish(
@@ -191,33 +150,25 @@ def finish(
 
     Weights of those that have not been moved are the network's own, not what they are rounded to.
     """
-    which = torch.from_numpy(moved)[:, None, None]
+    polished = torch.from_numpy(moved)[:, None, None]
     weights, scaled, biases, slopes = [], [], [], []
     for k, q in enumerate(weight_quantizers(network, rounding)):
         row = states[0].layers[k]
-        weights.append(torch.where(which, _stacked([s.b[weight_places(row)] for s in states]), network.weights[k]))
+        weights.append(torch.where(polished, _stacked([s.b[weight_places(row)] for s in states]), network.weights[k]))
         biases.append(_stacked([s.b[_rows_of(row, "bias"), None] for s in states]))
         slopes.append(_stacked([s.b[_rows_of(row, "slope"), None] for s in states]))
         steps = _stacked([s.steps[k, : row[FIELD["rows"]], None] for s in states])
         scaled.append(None if q is None else _moved(q, steps, torch.zeros_like(steps)))
-    found = {BEFORE: list(rounding.preactivations), AFTER: list(rounding.outputs)}
-    for k, which, q in quantizers(network, rounding):
-        if isinstance(q, Fixed):
-            scales, zeros = (
-                _stacked([numbers[k, which, :, None] for numbers in own])
-                for own in ([s.scales for s in states], [s.zeros for s in states])
-            )
-            found[which][k] = _moved(q, scales, zeros)
-    polished = replace(
-        network,
-        weights=tuple(weights),
-        biases=tuple(biases),
-        slopes=tuple(slopes[: network.hidden]) if network.slopes else network.slopes,
-    )
-    rounded = Rounding(
-        tuple(scaled) if rounding.weights else (), tuple(found[BEFORE]), tuple(found[AFTER]), rounding.inputs
-    )
-    return polished, rounded
+    around = {BEFORE: list(rounding.preactivations), AFTER: list(rounding.outputs)}
+    for k, which, own in quantizers(rounding):
+        if isinstance(own, Fixed):
+            scales = _stacked([s.scales[k, which, :, None] for s in states])
+            zeros = _stacked([s.zeros[k, which, :, None] for s in states])
+            around[which][k] = _moved(own, scales, zeros)
+    used = slopes[: network.hidden] if network.slopes else ()
+    found = replace(network, weights=tuple(weights), biases=tuple(biases), slopes=tuple(used))
+    fixed = tuple(scaled) if rounding.weights else ()
+    return found, Rounding(fixed, tuple(around[BEFORE]), tuple(around[AFTER]), rounding.inputs)
 
 
 def _stacked(parts: Sequence[Floats]) -> Tensor:

@@ -18,7 +18,8 @@ from quantstudy_kernels import draws, elementary
 from quantstudy_kernels.cpu.descent import KEPT, State, loss_of, settle
 from quantstudy_kernels.cpu.descent_layout import FIELD
 from quantstudy_kernels.cpu.descent_moves import sweep, wander
-from quantstudy_kernels.cpu.descent_start import Moves, finish, moves_of, neurons_of, parameters, start
+from quantstudy_kernels.cpu.descent_start import finish, neurons_of, parameters, start, without_points
+from quantstudy_kernels.cpu.descent_table import Moves, moves_of
 from quantstudy_kernels.cpu.losses import LOSSES
 from quantstudy_kernels.cpu.running import each_model
 from quantstudy_kernels.cpu.tiles import BLOCK
@@ -112,7 +113,7 @@ def polish(
         state = start(network, rounding, own[:, order], wanted[model][:, order], loss, model)
         moves = moves_of(network, rounding, state)
         losses[model] = [total / terms for total in _polished(state, moves, effort, seeds[model], purpose)]
-        found[model] = state
+        found[model] = without_points(state)
 
     each_model(network.models, one, threads)
     states = [found[model] for model in range(network.models)]
@@ -128,54 +129,53 @@ def shuffled(seed: int, purpose: int, points: int) -> NDArray[np.int64]:
 
 def _polished(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> Iterator[float]:
     """Polish one network; yield the sums of the losses that `Polished` has the means of."""
-    yield (before := float(settle(s)))
-    if not np.isfinite(before):
-        yield from [before] * (effort.sweeps + 1)
+    best = float(settle(s))
+    yield best
+    if not np.isfinite(best):
+        yield from [best] * (effort.sweeps + 1)
         return
-    kept = [numbers.copy() for numbers in parameters(s)]
-    blocks = min(len(s.blocks), -(-effort.points // BLOCK))
+    blocks = min(len(s.blocks), max(1, -(-effort.points // BLOCK)))
     some = s._replace(blocks=s.blocks[:blocks], lost=np.zeros((2, blocks)))
-    settle(some)
-    for _ in _sweeps(some, moves, effort.sweeps):
-        pass
-    _search(some, moves, effort, seed, purpose)
-    if not float(settle(s)) < before:
-        for numbers, old in zip(parameters(s), kept, strict=True):
-            numbers[...] = old
-        settle(s)
-    yield float(loss_of(s, KEPT))
-    last = list(_sweeps(s, moves, effort.sweeps)) or [float(loss_of(s, KEPT))]
-    yield from [*last, *[last[-1]] * (effort.sweeps - len(last))][: effort.sweeps]
+    for improve in (lambda: _descend(some, moves, effort.sweeps), lambda: _search(some, moves, effort, seed, purpose)):
+        kept = [numbers.copy() for numbers in parameters(s)]
+        settle(some)
+        improve()
+        if not float(settle(s)) < best:  # what is better on some points need not be on all
+            for numbers, old in zip(parameters(s), kept, strict=True):
+                numbers[...] = old
+            settle(s)
+        best = float(loss_of(s, KEPT))
+    yield best
+    losses = _descend(s, moves, effort.sweeps)
+    yield from [*losses, *losses[-1:] * (effort.sweeps - len(losses))]
 
 
-def _sweeps(s: State, moves: Moves, sweeps: int) -> Iterator[float]:
-    """Descend until nothing pays; yield the loss after each sweep."""
-    sizes = moves.sizes.copy()
-    chunk = _per_call(s)
+def _descend(s: State, moves: Moves, sweeps: int) -> list[float]:
+    """Try all moves, one after the other, until nothing pays; return the loss after each sweep."""
+    sizes, chunk, losses = moves.sizes.copy(), _per_call(s), []
     for number in range(sweeps):
         begins = range(0, len(sizes), chunk)
         backwards, first, paid = number % 2 == 0, number % len(s.blocks), 0
         for begin in reversed(begins) if backwards else begins:
             own = slice(begin, begin + chunk)
             paid += sweep(s, moves.table[own], sizes[own], backwards, first, PATIENCE["descent"])
-        yield float(loss_of(s, KEPT))
+        losses.append(float(loss_of(s, KEPT)))
         if not paid:
-            return
+            break
+    return losses
 
 
 def _search(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> None:
     """Anneal: attempt moves that are drawn, with slack that is drawn too, on average from `heat` down to 0."""
-    attempts, heat = effort.rounds * len(moves.table), effort.heat * float(loss_of(s, KEPT))
-    chunk = _per_call(s)
+    attempts, heat, chunk = effort.rounds * len(moves.table), effort.heat * float(loss_of(s, KEPT)), _per_call(s)
     for step, begin in enumerate(range(0, attempts, chunk)):
         number = np.arange(begin, min(begin + chunk, attempts))
-        which, sign, size, slack = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))
-        chosen_moves = (which * np.uint64(len(moves.table)) >> np.uint64(32)).astype(np.int64)
-        changes = moves.sizes[chosen_moves] * ((size + 0.5) / 2**32 * (2.0 * (sign & np.uint64(1)) - 1)).astype(
-            np.float32
-        )
-        slacks = -heat * (1 - number / attempts) * elementary.log((slack + 0.5) / 2**32)
-        wander(s, moves.table, chosen_moves, changes, slacks, step % len(s.blocks), PATIENCE["search"])
+        which, sign, *shares = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))
+        which = (which * np.uint64(len(moves.table)) >> np.uint64(32)).astype(np.int64)
+        size, slack = ((word + 0.5) / 2**32 for word in shares)
+        changes = np.where(sign & np.uint64(1), size, -size).astype(np.float32) * moves.sizes[which]
+        slacks = -heat * (1 - number / attempts) * elementary.log(slack)
+        wander(s, moves.table, which, changes, slacks, step % len(s.blocks), PATIENCE["search"])
 
 
 def _per_call(s: State) -> int:
@@ -216,12 +216,12 @@ def _check(
 
 
 def _check_quantizers(network: Network, rounding: Rounding) -> None:
-    for k, q in enumerate(rounding.weights):
-        if q is not None and (type(q) is not Fixed or bool((q.zero_point != 0).any())):
-            raise ValueError(f"rounding.weights[{k}]: {q}; allowed: known scales, zero point 0")
+    for k, weights in enumerate(rounding.weights):
+        if weights is not None and (type(weights) is not Fixed or bool((weights.zero_point != 0).any())):
+            raise ValueError(f"rounding.weights[{k}]: {type(weights).__name__}; allowed: Fixed with zero point 0")
     neurons = neurons_of(network)
-    groups = (("weights", rounding.weights), ("preactivations", rounding.preactivations), ("outputs", rounding.outputs))
-    for name, some in groups:
+    groups = {"weights": rounding.weights, "preactivations": rounding.preactivations, "outputs": rounding.outputs}
+    for name, some in groups.items():
         for k, q in enumerate(some):
             if q is not None and type(q) not in (Fixed, PerPoint):
                 raise ValueError(f"rounding.{name}[{k}]: {type(q).__name__}; allowed: Fixed or PerPoint")
