@@ -43,6 +43,7 @@ def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: py
     ends = {"measure": singles, "train": ("0-2", "2-4", "4-5"), "vary": ("0-2", "2-4", "4-5")}
     expected = [f"{stage}-hardgelu-{end}" for stage in ends for end in ends[stage]]
     expected += [f"{stage}-hardgelu_uncapped-{end}" for stage in ("train", "vary") for end in ends[stage]]
+    expected += [f"recover-hardgelu-w4a4-{end}" for end in singles for _ in ("plain", "polish")]
     keys = [key.rpartition("-")[0] for key in many.manifest()["cells"] if not key.startswith("picture")]
     assert sorted(keys) == sorted(expected)
     for name in VARIATIONS:
