@@ -13,6 +13,7 @@ from quantstudy_kernels.cpu import trainer
 from quantstudy_kernels.cpu.forward import forward
 from quantstudy_kernels.cpu.rounded_state import rounded_inputs
 from quantstudy_kernels.cpu.rounded_trainer import USUAL, Schedule, train_rounded
+from quantstudy_kernels.cpu.rounded_weights import move_scales
 from quantstudy_kernels.cpu.trainer import Examples, Recipe, train
 from quantstudy_kernels.draws import numbers
 from quantstudy_kernels.forward import FLOAT, Fixed, Network, PerPoint, Rounding
@@ -209,6 +210,16 @@ def test_weights_that_swing_are_held():
     free = replace(some, schedule=Schedule(hold_from=1)).trained().losses
     assert (free[:, :36] == got.losses[:, :36]).all()
     assert (free[:, -40:].mean(1) > got.losses[:, -40:].mean(1)).all()
+
+
+def test_scales_are_at_most_doubled_or_halved_in_a_step_and_stay_normal_numbers():
+    small = np.finfo(np.float32).tiny
+    scales = np.array([[small, 1, 1, 1, math.nan]], np.float32)
+    slopes, moments = np.array([[9, 9, -9, 0, 9]], np.float32), np.zeros((2, 1, 5), np.float32)
+    constants = tuple(map(np.float32, (0.1, 0.999, 0.001, 1e-8)))
+    rows, rate = np.array([5]), np.float32(40)
+    move_scales(scales, slopes, moments, rows, np.zeros(1, np.bool_), rate, np.float32(30), constants)
+    np.testing.assert_array_equal(scales, [[small, 0.5, 2, 1, math.nan]])
 
 
 @pytest.mark.parametrize("masks", [False, True])
