@@ -46,7 +46,7 @@ class Effort:
     """
 
     sweeps: int = 6
-    rounds: int = 120
+    rounds: int = 40
     points: int = 8192
     heat: float = 0.01
 
