@@ -21,7 +21,7 @@ from torch import Tensor
 
 NAMES = ("relu", "leaky_relu", "prelu", "silu", "gelu", "hardswish", "hardgelu", "hardgelu_uncapped", "gelu_tanh")
 PURPOSE = 9
-SHORT = Effort(sweeps=2, rounds=2, points=64)
+SHORT = Effort(sweeps=2, attempts=200, points=64)
 SHAPES = [(2, 8, 8, 1), (1, 1, 1), (3, 9, 2), (2, 5, 17, 3), (20, 7, 10)]
 
 

@@ -94,7 +94,7 @@ def test_so_it_is_for_many_networks(caught, own):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_activation_is_polished(caught, name):
     own = case(name=name, n=100)
-    done = own.polished(Effort(2, 4, 100))
+    done = own.polished(Effort(2, 1000, 100))
     assert_consistent(own, done, caught)
     assert done.losses[:, -1].mean() < 0.9 * done.losses[:, 0].mean()
     assert bool(done.network.slopes) == (name == "prelu")
@@ -151,9 +151,9 @@ def test_dead_networks_and_scales_of_nothing_are_no_problem():
 def test_what_is_better_on_some_points_alone_is_given_up(caught):
     own = case(models=3, n=3000, bits=8)
     own.labels = torch.randint(0, 2, own.labels.shape, generator=torch.Generator().manual_seed(1)).float()
-    best = own.polished(Effort(sweeps=30, rounds=0, points=3000))
+    best = own.polished(Effort(sweeps=30, attempts=0, points=3000))
     own = replace(own, network=best.network, rounding=best.rounding)
-    done = own.polished(Effort(sweeps=1, rounds=40, points=1))
+    done = own.polished(Effort(sweeps=1, attempts=10_000, points=1))
     assert_consistent(own, done, caught)
     assert (done.losses[:, 1] == done.losses[:, 0]).any()
 
@@ -169,7 +169,7 @@ def test_scales_shared_by_models_become_each_models_own(caught):
 
 def test_no_search_is_a_descent_that_stops_where_nothing_pays():
     own = case(models=1, n=200)
-    done = own.polished(Effort(sweeps=400, rounds=0, points=200))
+    done = own.polished(Effort(sweeps=400, attempts=0, points=200))
     steps = np.diff(done.losses[0])
     assert steps[-1] == 0
     assert done.losses[0, -1] < 0.5 * done.losses[0, 0]

@@ -156,6 +156,6 @@ def test_the_codes_of_a_tiny_network_are_nearly_the_best_of_all_there_are(seed):
         state, moves = begun(replace(own, network=network))
         codes = moves.table[:, 0] == CODE
         moves = Moves(moves.table[codes], moves.sizes[codes])
-        found.append(list(polish._polished(state, moves, Effort(sweeps=9, rounds=300, heat=0.3), restart, PURPOSE)))
+        found.append(list(polish._polished(state, moves, Effort(sweeps=9, attempts=1800, heat=0.3), restart, PURPOSE)))
         assert (np.diff(found[-1]) <= 0).all()
     assert best * (1 - 1e-5) <= min(losses[-1] for losses in found) <= best * 1.05
