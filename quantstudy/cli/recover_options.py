@@ -18,7 +18,7 @@ Recipes = Annotated[
     str | None,
     option(
         f"What repairs them, separated by commas: parts joined by +, in this order: {', '.join(PARTS)}. "
-        f"qat@9000 trains on for 9000 steps, polish@500 searches longer. Default {RECIPES}.",
+        f"qat@9000 trains on for 9000 steps, polish@50000 searches longer. Default {RECIPES}.",
         "NAMES",
     ),
 ]

@@ -142,7 +142,7 @@ def polished():
         )
         points, labels = drawn(neurons[0], 800), drawn(2, outputs if loss == "squared" else 1, 800)
         labels = labels if loss == "squared" else (labels > 0).float()
-        effort = Effort(sweeps=2, rounds=5, points=400)
+        effort = Effort(sweeps=2, attempts=3000, points=400)
         done = polish(network, rounding, points, labels, loss, seeds=[0, 1], purpose=3, effort=effort)
         numbers = [*done.network.weights, *done.network.biases, *done.network.slopes]
         numbers += [q.scale for q in (*done.rounding.weights[:2], *done.rounding.outputs)]

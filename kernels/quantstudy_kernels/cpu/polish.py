@@ -40,13 +40,13 @@ class Effort:
 
     Attributes:
         sweeps: of either descent, at most; it ends with the first sweep in which nothing pays.
-        rounds: of the search: attempts per number that can be moved; 0: no search.
+        attempts: moves that the search draws, per network; 0: no search.
         points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network.
         heat: how far the loss may rise, on average, when the search begins, as a share of it.
     """
 
     sweeps: int = 6
-    rounds: int = 40
+    attempts: int = 8_320
     points: int = 8192
     heat: float = 0.01
 
@@ -167,7 +167,7 @@ def _descend(s: State, moves: Moves, sweeps: int) -> list[float]:
 
 def _search(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> None:
     """Anneal: attempt moves that are drawn, with slack that is drawn too, on average from `heat` down to 0."""
-    attempts, heat, chunk = effort.rounds * len(moves.table), effort.heat * float(loss_of(s, KEPT)), _per_call(s)
+    attempts, heat, chunk = effort.attempts, effort.heat * float(loss_of(s, KEPT)), _per_call(s)
     for step, begin in enumerate(range(0, attempts, chunk)):
         number = np.arange(begin, min(begin + chunk, attempts))
         which, sign, *shares = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))

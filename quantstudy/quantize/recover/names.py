@@ -66,8 +66,8 @@ PARTS: Mapping[str, Part] = {
     ),
     "polish": Part(
         "moves codes, scales and biases one at a time while that lowers the loss",
-        counts="attempts per number",
-        most=1000,
+        counts="moves that a search tries",
+        most=1_000_000,
         compiled=True,
         integers=True,
         scales=True,

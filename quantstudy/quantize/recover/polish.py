@@ -19,7 +19,7 @@ def polish(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
     Args:
         given: networks and their plan.
         bench: its training points are looked at.
-        number: attempts per number in the search between two descents; 0: as many as usual.
+        number: of moves that the search between the descents tries; 0: as many as usual.
     """
     from quantstudy_kernels.cpu import polish as kernel
 
@@ -31,7 +31,7 @@ def polish(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
         bench.loss,
         seeds=list(bench.seeds),
         purpose=PURPOSES["repair"],
-        effort=kernel.Effort(rounds=number) if number else kernel.Effort(),
+        effort=kernel.Effort(attempts=number) if number else kernel.Effort(),
         threads=bench.threads,
     )
     network = found.network
