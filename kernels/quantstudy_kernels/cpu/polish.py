@@ -46,7 +46,7 @@ class Effort:
     """
 
     sweeps: int = 6
-    attempts: int = 30_000
+    attempts: int = 24_000
     points: int = 8192
     heat: float = 0.01
 
