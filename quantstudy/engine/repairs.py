@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import Cell, repair_cells
+from quantstudy.engine.learnt import data_of
 from quantstudy.engine.recovered import Unit
 from quantstudy.errors import BadInput
 from quantstudy.quantize.recover.names import PLAIN, RecipeName, needs_kernel, parse_recipe, require_repairable
@@ -17,13 +19,20 @@ WIDTHS = tuple(range(2, 9))
 """The bit widths at which the best recipe is measured, too, to find out from how many bits on it is enough."""
 
 DEFAULT = parse_recipe("polish")
-"""What a study repairs its best activation by: no training, less than a second a network."""
+"""What a study repairs its best activation by: no training, a quarter of a second a network of the default study."""
+
+MOST_WORK = 2e10
+"""Parameters, squared, times training points up to which a study does that by itself: a second or two a network.
+
+Every move of a number is judged by all that lies behind it. The default study has 5e8, digits 2e10, texture 8e10.
+"""
 
 
 def repairs_of(run: Run) -> list[Unit]:
     """Return what a study repairs by itself: the best activation at the focus scheme; nothing in a quick one.
 
-    Nor anything where the recipe needs a kernel that the activation has not, or scales are not free.
+    Nor anything where the recipe needs a kernel that the activation has not, where scales are not free, or where
+    it would take long.
     """
     from quantstudy.engine.collect import best_at_focus
 
@@ -32,7 +41,17 @@ def repairs_of(run: Run) -> list[Unit]:
     best = best_at_focus(run)
     if best is None or lacking(run.config, DEFAULT, best) or run.config.scales != "any":
         return []
+    if work(run.config) > MOST_WORK:
+        return []
     return [(best, run.config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
+
+
+def work(config: StudyConfig) -> float:
+    """Return what `MOST_WORK` bounds."""
+    data = data_of(config, (0,))
+    neurons = (data.measured.inputs.shape[1], *config.hidden, data.outputs)
+    parameters = sum((before + 1) * after for before, after in pairwise(neurons))
+    return float(parameters**2 * data.training.labels.shape[-1])
 
 
 def units(run: Run, wanted: Iterable[Unit]) -> Iterator[Cell]:
