@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
-from quantstudy.judge.claims import BESIDE, REVERSED, SUPPORTED, UNDECIDED, WORDS
+from quantstudy.judge.claims import BESIDE, NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, WORDS
 from quantstudy.words.claims import effect
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +56,13 @@ FINDINGS: tuple[Finding, ...] = (
         "{bounded_little_4} at w4a4, so they lose far more; at w8a8 they leave {bounded_little_8}.",
         "smooth_suffers",
         {"bounded_little_8": SUPPORTED, "bounded_little_4": REVERSED},
+    ),
+    Finding(
+        "**Polish first, then ask for a bound.** Moving the codes themselves, without training, gives back {polish} at "
+        "w4a4 where there is no bound; a cap at 3 gains {cap_all} by plain rounding and {cap_polished} where both are "
+        "polished. Equalization is no substitute for a bound: {equalize} for relu and its kin, which does not matter.",
+        "bound_repairs",
+        {"polish": SUPPORTED, "cap_all": SUPPORTED, "cap_polished": SUPPORTED, "equalize": NO_EFFECT},
     ),
     Finding(
         "**exp costs where the network is small.** silu and gelu slow a training step of this network by "
