@@ -52,13 +52,7 @@ FINDINGS: tuple[Finding, ...] = (
         {"cap_gain": SUPPORTED, "lower_gain": SUPPORTED, "lower_cost": UNDECIDED, "penalty_gain": REVERSED},
     ),
     Finding(
-        "**Not 4 bits by plain rounding.** Of the 2 points that may be lost even the bounded ones leave "
-        "{bounded_little_4} at w4a4, so they lose far more; at w8a8 they leave {bounded_little_8}.",
-        "smooth_suffers",
-        {"bounded_little_8": SUPPORTED, "bounded_little_4": REVERSED},
-    ),
-    Finding(
-        "**Polish first, then ask for a bound.** Moving the codes themselves, without training, gives back {polish} at "
+        "**Not 4 bits by plain rounding: polish.** Moving the codes themselves, without training, gives back {polish} at "
         "w4a4 where there is no bound; a cap at 3 gains {cap_all} by plain rounding and {cap_polished} where both are "
         "polished. Equalization is no substitute for a bound: {equalize} for relu and its kin, which does not matter.",
         "bound_repairs",
