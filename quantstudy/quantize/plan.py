@@ -184,7 +184,7 @@ def weight_quantizers(
 
 
 def _per_layer(form: Format, last: Format | None, layers: int) -> list[Format]:
-    return [*[form] * (layers - 1), last or form]
+    return [*[form] * (layers - 1), last or form][:layers]
 
 
 def activation_quantizers(

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from quantstudy.activations.catalogue import ACTIVATIONS
-from quantstudy.config.allowed import CHOICES, REAL_NUMBERS
+from quantstudy.config.allowed import CHOICES, REAL_NUMBERS, SCHEMES_ONLY
 from quantstudy.show.names import FIGURE_NAMES
 
 Settings = dict[str, Any]
@@ -71,6 +71,11 @@ TINY: Settings = {"bits": [4], "seeds": 3, "steps": 40, "grid": 12, "batch": 64,
 """What a study of the corpus has unless it says otherwise."""
 
 
+def of_oracle(key: str) -> list[str]:
+    """What a setting may be in a random study: the oracle knows nothing of what goes with the schemes alone."""
+    return [value for value in CHOICES[key] if value != SCHEMES_ONLY.get(key)]
+
+
 def from_toml(text: str) -> Case:
     """Return the case that stands in the corpus."""
     study = TINY | tomllib.loads(text)
@@ -103,7 +108,7 @@ def case_of(number: int) -> Case:
         "learned": draw.choice((0.9, 0.9, 0.0, 0.5, 0.6, 1.0)),
         "input_bits": draw.choice(("none", "none", 2, 4, 8, 16)),
         "quick": draw.random() < 0.7,
-        **{key: draw.choice(allowed) for key, allowed in CHOICES.items() if key != "device"},
+        **{key: draw.choice(known) for key in CHOICES if len(known := of_oracle(key)) > 1 and key != "device"},
     }
     if draw.random() < 0.5:
         study["placement"] = "post"  # torchao knows no other

@@ -117,7 +117,7 @@ def test_parsing(text, made):
 def test_text_of_another_form_is_refused(text):
     error = refusal(parse_scheme, text)
     assert (error.field, error.value) == ("scheme", text)
-    assert error.allowed == "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8 or wf8e5m2"
+    assert error.allowed.startswith("schemes look like w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2 or")
 
 
 @pytest.mark.parametrize(("text", "bits"), [("w1", 1), ("w17", 17), ("a1", 1), ("w4a17", 17), ("w99a8dyn", 99)])

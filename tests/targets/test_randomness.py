@@ -16,9 +16,9 @@ def drawn(seed: int, purpose: str) -> list[int]:
 
 
 def test_streams_are_philox_keyed_by_seed_and_purpose():
-    assert list(PURPOSES.values()) == list(range(8))
+    assert list(PURPOSES.values()) == list(range(9))
     assert list(PURPOSES)[:4] == ["mask", "initial", "batches", "moving"]
-    assert list(PURPOSES)[4:] == ["random_labels", "last_bit", "split", "crop"]
+    assert list(PURPOSES)[4:] == ["random_labels", "last_bit", "split", "crop", "repair"]
     key = np.array([5, 2], dtype=np.uint64)
     expected = np.random.Generator(np.random.Philox(key=key)).integers(2**62, size=8).tolist()
     assert drawn(5, "batches") == expected
