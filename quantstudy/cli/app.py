@@ -209,10 +209,11 @@ def recover(
     What is found is added to the run: recover.parquet, the repaired networks, the verdict, a figure, the page.
     The same command goes on where it was stopped; what is there already is not done again.
     """
-    from quantstudy.records.run import open_run
+    from quantstudy.records.run import open_run, require_weights
 
     asked = parse_recipes(recipes or recover_options.RECIPES)
     named = None if scheme is None else parse_scheme(scheme)
+    require_weights(Path(folder))
     finished = open_run(Path(folder), "RUN")
     config = finished.config
     names = config.activations if activations is None else activation_names(names_in(activations))

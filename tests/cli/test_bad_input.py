@@ -391,3 +391,25 @@ def test_help_answers_within_half_a_second() -> None:
         assert done.returncode == 0
         assert "report" in done.stdout
     assert min(used) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--recipes", "polsh"), "recipes: 'polsh' is not allowed; did you mean polish? allowed: equalize, "),
+        (("--recipes", "polish+qat"), "recipes: 'polish+qat' is not allowed; parts come once each and in this order"),
+        (("--recipes", "qat@0"), "recipes: 'qat@0' is not allowed; qat@N, N training steps from 1 to 100000"),
+        (("--scheme", "w4x"), "scheme: 'w4x' is not allowed; schemes look like w4, a4, w4a8"),
+        ((), "RUN: 'nowhere' is not allowed; a run folder is needed"),
+    ],
+)
+def test_what_recover_refuses_without_a_run(refuse: Refuse, options: tuple[str, ...], said: str) -> None:
+    line = refuse("recover", "nowhere", *options)
+    assert line.startswith(f"quantstudy: {said}")
+    assert line.count("\n") == 1
+
+
+def test_an_unknown_preset(refuse: Refuse) -> None:
+    assert refuse("run", "--preset", "ntcc").strip() == (
+        "quantstudy: preset: 'ntcc' is not allowed; did you mean ntc? allowed: ntc"
+    )

@@ -23,7 +23,7 @@ from quantstudy.quantize.plan import float_maps
 from quantstudy.quantize.recover.names import parse_recipes
 from quantstudy.quantize.recover.saved import from_saved
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.records.run import Run, open_run
+from quantstudy.records.run import Run, open_run, require_weights
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane
 
 W4A4 = parse_scheme("w4a4")
@@ -161,6 +161,11 @@ def test_other_activations_are_refused(copy: Run, activations: list[str], recipe
 
 
 def test_a_run_without_its_weights_is_refused(copy: Run) -> None:
+    require_weights(copy.folder)
     (copy.folder / "weights" / "relu.safetensors").unlink()
-    with pytest.raises(Exception, match="missing or damaged"):
-        open_run(Path(copy.folder))
+    with pytest.raises(BadInput, match=r"^RUN: .*weights/relu\.safetensors is missing"):
+        require_weights(copy.folder)
+
+
+def test_no_run_at_all_is_left_to_others(tmp_path: Path) -> None:
+    require_weights(tmp_path / "nowhere")
