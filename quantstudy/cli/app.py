@@ -211,7 +211,7 @@ def recover(
     """
     from quantstudy.records.run import open_run, require_weights
 
-    asked = parse_recipes(recipes or recover_options.RECIPES)
+    asked = parse_recipes(recover_options.RECIPES if recipes is None else recipes)
     named = None if scheme is None else parse_scheme(scheme)
     require_weights(Path(folder))
     finished = open_run(Path(folder), "RUN")

@@ -7,10 +7,8 @@ from quantstudy.cli.streams import notify
 from quantstudy.cli.terminal import stage_progress
 from quantstudy.engine.executors import collect_rarely, workers
 from quantstudy.engine.recover import recover
-from quantstudy.engine.repairs import require_recoverable
 from quantstudy.quantize.recover.names import RecipeName
 from quantstudy.quantize.scheme import Scheme
-from quantstudy.records.origins import require_same_data, require_same_functions
 from quantstudy.records.run import Run
 
 
@@ -38,9 +36,6 @@ def do_recover(
         StudyFailure: the folder is in use, no worker can be started, or the audit found a layer left in float.
         OSError: disk full, read-only folder.
     """
-    require_recoverable(run.config, scheme, recipes, activations)
-    require_same_functions(run, activations, "run the study again")
-    require_same_data(run)
     collect_rarely()
     with stage_progress() as progress, workers(jobs) as executor:
         recover(run, scheme, recipes, activations, executor=executor, progress=progress, notify=notify)

@@ -123,8 +123,6 @@ def require_together(given: Mapping[str, Any]) -> None:
     """
     for key, value in SCHEMES_ONLY.items():
         if given[key] == value and not given["quick"]:
-            raise BadInput(
-                key, value, "only with quick = true: what is asked beyond the schemes is of calibrated ranges"
-            )
+            raise BadInput(key, value, "only with quick = true: the questions beyond the schemes know nothing of it")
     if given["input_rounding"] == "truncate" and not given["input_bits"]:
         raise BadInput("input_rounding", "truncate", "nearest where inputs stay float (input_bits none)")

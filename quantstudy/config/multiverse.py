@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from quantstudy.config.allowed import CHOICES, OBSERVERS, PLACEMENTS
+from quantstudy.config.allowed import CHOICES, OBSERVERS, PLACEMENTS, SCHEMES_ONLY
 from quantstudy.config.study import HALFWAY, StudyConfig
 from quantstudy.config.toml import from_mapping, toml_values
 from quantstudy.errors import BadInput, choices
@@ -130,6 +130,9 @@ def multiverse_of(study: StudyConfig, given: Mapping[str, Any] | None = None) ->
         raise BadInput("task", study.task, "classes: a multiverse ranks by accuracy")
     if study.learned == HALFWAY:
         raise BadInput("learned", study.learned, "a number: a multiverse measures no best constant answer")
+    for key, value in SCHEMES_ONLY.items():
+        if getattr(study, key) == value:
+            raise BadInput(key, value, "another one for a multiverse, which calibrates in every way")
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise BadInput("multiverse", given, f"a table of lists is needed; {choices('', AXES)}")

@@ -58,6 +58,15 @@ class Cell:
         """The seeds of this cell."""
         return range(self.first, self.last)
 
+    @property
+    def repair(self) -> "Repair":
+        """What a `recover` cell's rows belong to."""
+        return self.activation, self.scheme, self.recipe
+
+
+Repair = tuple[str, str, str]
+"""Activation, scheme and recipe."""
+
 
 @dataclass(frozen=True)
 class CellStatus:

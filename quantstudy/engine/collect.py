@@ -4,7 +4,7 @@ import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -74,7 +74,7 @@ def float_scores(run: Run) -> "pd.DataFrame":
     wanted = (pc.field("scope") == "network") & (pc.field("scheme") == "float")
     columns = ("activation", *RATES)
     units = cells("measure", run.config, run.looks)
-    tables = [_table(_files(run, unit)["metrics.parquet"], columns).filter(wanted) for unit in units]
+    tables = [read_table(cell_files(run, unit)["metrics.parquet"], columns).filter(wanted) for unit in units]
     return frame(pa.concat_tables(tables))
 
 
@@ -89,7 +89,7 @@ def _focus(run: Run, metric: str) -> NDArray[np.float64]:
     )
     found = np.full((len(run.config.activations), run.config.seeds), np.nan)
     for unit in cells("measure", run.config, run.looks):
-        table = _table(_files(run, unit)["metrics.parquet"], RATES).filter(wanted)
+        table = read_table(cell_files(run, unit)["metrics.parquet"], RATES).filter(wanted)
         found[run.config.activations.index(unit.activation), table["seed"].to_numpy()] = table["value"].to_numpy()
     return found
 
@@ -103,7 +103,9 @@ def gather(run: Run) -> dict[str, str]:
     digests = _joined(run, "measure", {"metrics": METRICS, "plans": PLANS})
     if not config.quick:
         digests |= _joined(run, "vary", VARIATION_TABLES)
-    histograms = [_table(_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)]
+    histograms = [
+        read_table(cell_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)
+    ]
     labels, arrays = labels_of(config, range(config.seeds))
     files = {
         labels: npz(arrays),
@@ -122,9 +124,9 @@ def _joined(run: Run, stage: str, schemas: Mapping[str, pa.Schema]) -> dict[str,
             file = open_files.enter_context(opened_atomically(run.folder / f"{name}.parquet"))
             append[f"{name}.parquet"] = open_files.enter_context(parquet_file(file, schema))
         for unit in cells(stage, run.config, run.looks):
-            files = _files(run, unit)
+            files = cell_files(run, unit)
             for name in append.keys() & files.keys():
-                append[name](_table(files[name]))
+                append[name](read_table(files[name]))
     return {name: file_sha256(run.folder / name) for name in append}
 
 
@@ -135,7 +137,7 @@ def gather_maps(run: Run, shown: Iterable[Cell]) -> dict[str, str]:
         run: the run.
         shown: cells of its stage `picture`.
     """
-    maps = {k: v for unit in shown for k, v in np.load(io.BytesIO(_files(run, unit)["maps.npz"])).items()}
+    maps = {k: v for unit in shown for k, v in np.load(io.BytesIO(cell_files(run, unit)["maps.npz"])).items()}
     return write_records(run, {"maps.npz": npz(maps)})
 
 
@@ -145,7 +147,7 @@ def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
     table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
     counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()
     if not counts.num_rows:
-        return HISTOGRAMS.empty_table()
+        return HISTOGRAMS.emptyread_table()
     which = counts["activation"].chunk(0).indices.to_numpy()
     order = np.lexsort((counts["bin_left"].to_numpy(), counts["layer"].to_numpy(), which))
     return counts.rename_columns([*keys, "count"]).take(pa.array(order)).cast(HISTOGRAMS)
@@ -153,20 +155,30 @@ def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
 
 def _weights(run: Run, activation: str) -> bytes:
     parts = [
-        safetensors.load(_files(run, unit)["weights.safetensors"])
+        safetensors.load(cell_files(run, unit)["weights.safetensors"])
         for unit in cells("train", run.config, run.looks)
         if unit.activation == activation
     ]
-    stacked = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    data: bytes = safetensors.save(stacked, metadata={"seeds": f"0-{run.config.seeds - 1}"})
+    data: bytes = safetensors.save(together(parts), metadata={"seeds": f"0-{run.config.seeds - 1}"})
     return data
 
 
-def _table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+def together(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of several blocks of seeds as those of all."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def read_table(data: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return a parquet file's table, or some of its columns."""
     return pq.ParquetFile(io.BytesIO(data)).read(columns)
 
 
-def _files(run: Run, unit: Cell) -> dict[str, bytes]:
+def cell_files(run: Run, unit: Cell) -> dict[str, bytes]:
+    """Return the files of a cell that is done.
+
+    Raises:
+        StudyFailure: it is gone or damaged.
+    """
     files = load_cell(run.folder, unit.key)
     if files is None:
         raise StudyFailure(f"{run.folder / 'cells' / unit.key} is gone or damaged; run again to make it")

@@ -17,7 +17,7 @@ from quantstudy.engine.learnt import about, inputs_and_outputs
 from quantstudy.engine.looks import decided, looks_of
 from quantstudy.engine.notices import LOGGER, Notify, log, once
 from quantstudy.engine.portability import notices
-from quantstudy.engine.repairs import repairs_of, units, with_seconds
+from quantstudy.engine.repairs import repairs_of, seconds_a_network, units
 from quantstudy.engine.simulated_only import simulated_only
 from quantstudy.engine.warmup import load, release, warm_up
 from quantstudy.errors import StudyFailure
@@ -27,7 +27,7 @@ from quantstudy.records.folders import empty_run, require_emptiable, require_sam
 from quantstudy.records.origins import provenance, require_functions, require_same_data, require_same_functions
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run, as_it_was_run, reading_once
-from quantstudy.records.store import start_run, write_json, write_manifest
+from quantstudy.records.store import start_run, write_json, write_manifest, write_records
 from quantstudy.show.names import figure_files
 
 Progress = Callable[[str, int, int], None]
@@ -110,14 +110,15 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             do_cells("recover", [(run.config, unit) for unit in repairs], run, executor, progress, notify)
     release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
     from quantstudy.engine.collect import common_seed, gather, gather_maps
-    from quantstudy.engine.recovered import join_repaired
+    from quantstudy.engine.recovered import remove_strangers, repaired_records
 
     digests: dict[str, str] = {}
 
     def join() -> None:
         with timed("gather", seconds):
             digests.update(gather(run))
-            digests.update(join_repaired(run, repairs))
+            digests.update(write_records(run, repaired_records(run, repairs)))
+            remove_strangers(run, digests)
 
     with timed("picture", seconds):
         seed = common_seed(run)
@@ -129,7 +130,8 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
     learnt = about(run.config, run.folder)
     done = {"state": "complete", "data": learnt, "seeds": list(range(run.config.seeds))}
     done |= {"seconds": seconds, "files": digests, "processor": processor()}  # it may have begun on another one
-    write_manifest(run, with_seconds(run.manifest() | done, repairs, {}))
+    done |= {"recover_seconds": seconds_a_network(run.manifest(), repairs)}
+    write_manifest(run, run.manifest() | done)
     return run
 
 

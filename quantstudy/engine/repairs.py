@@ -1,34 +1,32 @@
 """Which quantized networks are repaired, and by what. Loads no torch."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
-from quantstudy.engine.cells import Cell, repair_cells
+from quantstudy.engine.cells import Cell, Repair, repair_cells
 from quantstudy.engine.learnt import data_of
-from quantstudy.engine.recovered import Unit
 from quantstudy.errors import BadInput
 from quantstudy.quantize.recover.names import PLAIN, RecipeName, needs_kernel, parse_recipe, require_repairable
-from quantstudy.quantize.scheme import IntFormat, Scheme
+from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.run import Run
 
 WIDTHS = tuple(range(2, 9))
 """The bit widths at which the best recipe is measured, too, to find out from how many bits on it is enough."""
 
 DEFAULT = parse_recipe("polish")
-"""What a study repairs its best activation by: no training, a quarter of a second a network of the default study."""
+"""What a study repairs its best activation by: no training, half a second a network of the default study."""
 
 MOST_WORK = 2e10
-"""Parameters, squared, times training points up to which a study does that by itself: a second or two a network.
+"""Parameters, squared, times training points up to which a study does that by itself: a few seconds a network.
 
 Every move of a number is judged by all that lies behind it. The default study has 5e8, digits 2e10, texture 8e10.
 """
 
 
-def repairs_of(run: Run) -> list[Unit]:
+def repairs_of(run: Run) -> list[Repair]:
     """Return what a study repairs by itself: the best activation at the focus scheme; nothing in a quick one.
 
     Nor anything where the recipe needs a kernel that the activation has not, where scales are not free, or where
@@ -39,7 +37,7 @@ def repairs_of(run: Run) -> list[Unit]:
     if run.config.quick:
         return []
     best = best_at_focus(run)
-    if best is None or lacking(run.config, DEFAULT, best) or run.config.scales != "any":
+    if best is None or lacking(DEFAULT, best) or run.config.scales != "any":
         return []
     if work(run.config) > MOST_WORK:
         return []
@@ -54,29 +52,21 @@ def work(config: StudyConfig) -> float:
     return float(parameters**2 * data.training.labels.shape[-1])
 
 
-def units(run: Run, wanted: Iterable[Unit]) -> Iterator[Cell]:
+def units(run: Run, wanted: Iterable[Repair]) -> Iterator[Cell]:
     """Yield the cells of repairs, those of one repair one after the other."""
     for activation, scheme, recipe in wanted:
         yield from repair_cells(run.config, activation, scheme, recipe, run.looks)
 
 
-def widths(scheme: Scheme) -> list[Scheme]:
-    """Return the schemes that differ from one in how many bits there are; without integers none.
-
-    Where weights and activations have equally many, both change, else the weights do, or what else is quantized.
+def widths(scheme: Scheme) -> list[str]:
+    """Return the schemes that differ from one in their bits, see `Scheme.with_bits`; none without integers.
 
     >>> from quantstudy.quantize.scheme import parse_scheme
-    >>> [str(one) for one in widths(parse_scheme("w4a4"))][:2], [str(one) for one in widths(parse_scheme("w4a8"))][:2]
-    (['w2a2', 'w3a3'], ['w2a8', 'w3a8'])
+    >>> widths(parse_scheme("w4a8"))[:2], widths(parse_scheme("wf8af8"))
+    (['w2a8', 'w3a8'], [])
     """
-    weights, activations = scheme.weights, scheme.activations
-    if not isinstance(activations if weights is None else weights, IntFormat):
-        return []
-    found = []
-    for form in map(IntFormat, WIDTHS):
-        both = activations if scheme.dynamic or weights not in (None, activations) else form
-        found.append(replace(scheme, weights=weights and form, activations=activations and both))
-    return found
+    found = dict.fromkeys(str(scheme.with_bits(bits)) for bits in WIDTHS)
+    return list(found) if len(found) > 1 else []
 
 
 def require_recoverable(
@@ -94,28 +84,28 @@ def require_recoverable(
     for recipe in recipes:
         require_repairable(recipe, scheme, config.placement, config.scales)
         for name in activations:
-            if lacking(config, recipe, name):
+            if lacking(recipe, name):
                 raise BadInput("recipes", str(recipe), f"{name} has no kernel, which {needs_kernel(recipe)} needs")
 
 
-def lacking(config: StudyConfig, recipe: RecipeName, activation: str) -> bool:
+def lacking(recipe: RecipeName, activation: str) -> bool:
     """Whether a recipe needs a kernel that an activation has not."""
     return bool(needs_kernel(recipe)) and parse_activation(activation).kernel is None
 
 
-def with_seconds(manifest: Mapping[str, Any], done: Iterable[Cell], digests: Mapping[str, str]) -> dict[str, Any]:
-    """Return a manifest that also knows the records of repairs and how long they took.
+def seconds_a_network(manifest: Mapping[str, Any], done: Iterable[Cell]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the manifest's `recover_seconds` with what it knows of some cells.
 
-    `recover_seconds` is scheme → recipe → activation → seconds a network, of the cells that are known.
+    Scheme → recipe → activation → seconds a network.
     """
-    spent: dict[Unit, list[float]] = {}
+    spent: dict[Repair, list[float]] = {}
     for unit in done:
         seconds = manifest["cells"].get(unit.key, {}).get("seconds")
         if seconds is not None:
-            total = spent.setdefault((unit.scheme, unit.recipe, unit.activation), [0.0, 0.0])
+            total = spent.setdefault(unit.repair, [0.0, 0.0])
             total[0], total[1] = total[0] + seconds, total[1] + len(unit.seeds)
     known = {scheme: {**recipes} for scheme, recipes in manifest.get("recover_seconds", {}).items()}
-    for (scheme, recipe, activation), (seconds, networks) in spent.items():
+    for (activation, scheme, recipe), (seconds, networks) in spent.items():
         own = known.setdefault(scheme, {})
         own[recipe] = {**own.get(recipe, {}), activation: round(seconds / networks, 3)}
-    return {**manifest, "files": {**manifest["files"], **digests}, "recover_seconds": known}
+    return known

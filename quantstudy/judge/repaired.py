@@ -4,8 +4,7 @@ Both are chosen by the half of the held-out points that `Ranked` calls even, and
 choice flatters what is told of it.
 """
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from quantstudy.judge.statistics.paired import ranking_order
 from quantstudy.judge.statistics.seeds import SeedTable, by_seed
 from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
 from quantstudy.quantize.recover.names import PLAIN
+from quantstudy.quantize.scheme import parse_scheme
 
 KEYS = ("activation", "scheme", "recipe")
 
@@ -113,22 +113,16 @@ class Repaired:
         name, recipe = pair
         if recipe == PLAIN:
             return []
-        return [(bits, one) for bits, one in family(scheme) if recipe in self.recipes.get(one, {}).get(name, ())]
+        return [
+            (bits, one) for bits, one in family(scheme).items() if recipe in self.recipes.get(one, {}).get(name, ())
+        ]
 
 
-def family(scheme: str) -> Iterator[tuple[int, str]]:
-    """Yield widths, ascending, and the schemes that differ from one in the bits of its weights alone.
+def family(scheme: str) -> dict[int, str]:
+    """Return the schemes that differ from one in their bits alone, by width; see `Scheme.with_bits`.
 
-    Where activations have as many bits as weights, theirs go with them; without quantized weights it is theirs alone.
-
-    >>> [dict(family(name))[6] for name in ("w4a4", "w4a8", "w4", "a4", "w4a8dyn")]
-    ['w6a6', 'w6a8', 'w6', 'a6', 'w6a8dyn']
-    >>> list(family("f8"))
-    []
+    >>> family("w4a8")[6], family("wf8")
+    ('w6a8', {})
     """
-    found = re.fullmatch(r"([wa])(\d+)(.*)", scheme)
-    if not found:
-        return
-    kind, bits, rest = found.groups()
-    for width in range(MIN_BITS, MAX_BITS + 1):
-        yield width, f"{kind}{width}{f'a{width}' if rest == f'a{bits}' else rest}"
+    found = {bits: str(parse_scheme(scheme).with_bits(bits)) for bits in range(MIN_BITS, MAX_BITS + 1)}
+    return found if len(set(found.values())) > 1 else {}

@@ -1,7 +1,7 @@
 """What is quantized and how: small frozen values that print as `w4a8dyn`. Importing this file loads no torch."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantstudy.errors import BadInput
 from quantstudy.quantize.formats import FORMATS, FP8_E4M3, Format, IntFormat
@@ -84,6 +84,22 @@ class Scheme:
         if self.activations is None or self.dynamic:
             return True
         return self.weights == IntFormat(MAX_TORCHAO_BITS) == self.activations
+
+    def with_bits(self, bits: int) -> "Scheme":
+        """Return the scheme with so many bits of its weights; without integers there it is itself.
+
+        Where activations have as many, theirs go with them; without quantized weights it is theirs alone. What is
+        chosen at run time, and another last layer, stay as they are.
+
+        >>> [str(parse_scheme(name).with_bits(6)) for name in ("w4a4", "w4a8", "a4", "w8a8dyn", "wf8af8")]
+        ['w6a6', 'w6a8', 'a6', 'w6a8dyn', 'wf8af8']
+        """
+        weights, activations = self.weights, self.activations
+        if not isinstance(activations if weights is None else weights, IntFormat):
+            return self
+        form = IntFormat(bits)
+        stay = self.dynamic or (weights is not None and activations != weights)
+        return replace(self, weights=weights and form, activations=activations and (activations if stay else form))
 
 
 def parse_scheme(text: str) -> Scheme:

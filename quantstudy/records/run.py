@@ -206,8 +206,16 @@ class Run:
 
     def damaged(self) -> list[str]:
         """Return the records that are missing or differ from the digests in the manifest."""
-        digests = self.manifest()["files"]
-        return [name for name, digest in digests.items() if file_sha256(self.folder / name) != digest]
+        return [name for name in self.manifest()["files"] if not self.is_sound(name)]
+
+    def is_sound(self, name: str) -> bool:
+        """Whether a record is one that the manifest knows, undamaged.
+
+        While records are added (`store.add_records`) it knows two of a name, of which either may be there.
+        """
+        manifest = self.manifest()
+        known = {manifest[key][name] for key in ("files", "adding") if name in manifest.get(key, {})}
+        return file_sha256(self.folder / name) in known
 
     def _table(self, name: str) -> "pd.DataFrame":
         import pyarrow.parquet as pq

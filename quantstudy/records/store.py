@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from quantstudy_kernels.arithmetic import REVISION
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.records.files import sha256, write_atomically
+from quantstudy.records.files import file_sha256, sha256, write_atomically
 from quantstudy.records.folders import FORMAT, OUR_FOLDERS, require_same_study
 from quantstudy.records.run import Run
 
@@ -62,6 +62,32 @@ def write_records(run: Run, files: Mapping[str, bytes]) -> dict[str, str]:
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, data)
     return {name: sha256(data) for name, data in files.items()}
+
+
+def add_records(run: Run, files: Mapping[str, bytes], **about: Any) -> None:
+    """Add records to those of a finished run, or replace them, and say so in its manifest.
+
+    The manifest says first what will be there: a kill at any moment leaves records that it knows. Then comes
+    `settle_records`.
+
+    Args:
+        run: the run.
+        files: their bytes by name.
+        about: what else the manifest says from then on.
+    """
+    settle_records(run)
+    write_manifest(run, run.manifest() | {"adding": {name: sha256(data) for name, data in files.items()}})
+    write_records(run, files)
+    settle_records(run, **about)
+
+
+def settle_records(run: Run, **about: Any) -> None:
+    """Let the manifest know what is there of the records that were being added, finished or killed."""
+    manifest = run.manifest()
+    if "adding" in manifest:
+        adding = manifest.pop("adding")
+        there = {name: digest for name, digest in adding.items() if file_sha256(run.folder / name) == digest}
+        write_manifest(run, manifest | {"files": manifest["files"] | there} | about)
 
 
 def npz(arrays: "Mapping[str, NDArray[Any]]") -> bytes:

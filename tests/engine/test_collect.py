@@ -157,14 +157,14 @@ def test_one_cell_at_a_time_is_held(run: Run, monkeypatch: pytest.MonkeyPatch) -
         alive.append(pa.total_allocated_bytes())
         return real(file, schema)
 
-    files = room._files
+    files = room.cell_files
 
     def watched_files(one: Run, unit: Cell) -> dict[str, bytes]:
         alive.append(pa.total_allocated_bytes())
         return files(one, unit)
 
     monkeypatch.setattr(room, "parquet_file", watched)
-    monkeypatch.setattr(room, "_files", watched_files)
+    monkeypatch.setattr(room, "cell_files", watched_files)
     gather(run)
     biggest = max(table.nbytes for table in parts(run, "metrics.parquet"))
     assert max(alive) - alive[0] < 4 * biggest + 100_000
@@ -208,7 +208,7 @@ def test_accuracies_of_activations_that_have_any(run: Run) -> None:
 
 def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     (run.folder / "metrics.parquet").write_bytes(b"old")
-    table, calls = room._table, []
+    table, calls = room.read_table, []
 
     def full(data: bytes, *columns: Any) -> pa.Table:
         calls.append(data)
@@ -216,7 +216,7 @@ def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch:
             raise OSError(errno.ENOSPC, "No space left on device")
         return table(data, *columns)
 
-    monkeypatch.setattr(room, "_table", full)
+    monkeypatch.setattr(room, "read_table", full)
     with pytest.raises(OSError, match="No space"):
         gather(run)
     assert (run.folder / "metrics.parquet").read_bytes() == b"old"

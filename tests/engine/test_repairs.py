@@ -6,7 +6,7 @@ import pytest
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import SEEDS_PER_CELL, repair_cells
-from quantstudy.engine.repairs import MOST_WORK, lacking, require_recoverable, widths, with_seconds, work
+from quantstudy.engine.repairs import MOST_WORK, lacking, require_recoverable, seconds_a_network, widths, work
 from quantstudy.errors import BadInput
 from quantstudy.quantize.recover.names import parse_recipe
 from quantstudy.quantize.scheme import parse_scheme
@@ -26,7 +26,7 @@ CONFIG = StudyConfig(activations=("relu", "torch.nn.functional:softsign", "hardg
     ],
 )
 def test_other_widths_of_a_scheme(scheme: str, expected: Sequence[str]) -> None:
-    assert [str(one) for one in widths(parse_scheme(scheme))] == expected
+    assert widths(parse_scheme(scheme)) == expected
 
 
 def test_cells_of_a_repair_hold_each_seed_once() -> None:
@@ -65,8 +65,8 @@ def test_what_is_refused(recipe: str, scheme: str, name: str, said: str) -> None
 def test_what_needs_no_kernel_repairs_any_activation() -> None:
     name = "torch.nn.functional:softsign"
     require_recoverable(CONFIG, parse_scheme("w4a4"), [parse_recipe("mse_ranges+bias_correction")], [name])
-    assert not lacking(CONFIG, parse_recipe("equalize"), name)
-    assert lacking(CONFIG, parse_recipe("equalize+polish"), name)
+    assert not lacking(parse_recipe("equalize"), name)
+    assert lacking(parse_recipe("equalize+polish"), name)
 
 
 def test_scales_of_powers_of_two_stay_such() -> None:
@@ -79,10 +79,9 @@ def test_scales_of_powers_of_two_stay_such() -> None:
 def test_seconds_a_network_over_the_cells_that_are_known() -> None:
     done = list(repair_cells(CONFIG, "relu", "w4a4", "polish"))
     cells = {cell.key: {"state": "done", "seconds": 0.5 * len(cell.seeds)} for cell in done[:2]}
-    manifest = {"cells": cells, "files": {"a": "1"}, "recover_seconds": {"w4a4": {"plain": {"relu": 0.1}}}}
-    found = with_seconds(manifest, done, {"b": "2"})
-    assert found["recover_seconds"] == {"w4a4": {"plain": {"relu": 0.1}, "polish": {"relu": 0.5}}}
-    assert found["files"] == {"a": "1", "b": "2"}
+    manifest = {"cells": cells, "recover_seconds": {"w4a4": {"plain": {"relu": 0.1}}}}
+    expected = {"w4a4": {"plain": {"relu": 0.1}, "polish": {"relu": 0.5}}}
+    assert seconds_a_network(manifest, done) == expected
     assert manifest["recover_seconds"] == {"w4a4": {"plain": {"relu": 0.1}}}
 
 

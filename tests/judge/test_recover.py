@@ -310,13 +310,13 @@ def test_a_width_that_fails_between_others_pushes_the_cliff_up_and_halves_are_co
 def test_schemes_of_other_kinds_stand_apart_and_the_focus_comes_first() -> None:
     drops: Drops = {
         ("relu", scheme, recipe): np.full(8, 0.1 if recipe == "plain" else 0.05)
-        for scheme, recipe in product(("f8", "w3", "w4", "w4a4", "w8a8"), ("plain", "polish", "qat"))
+        for scheme, recipe in product(("wf8", "w3", "w4", "w4a4", "w8a8"), ("plain", "polish", "qat"))
     }
     drops |= {("silu", "w3", recipe): np.full(8, 0.1) for recipe in ("plain", "polish")}
     section = judged(repaired(drops), 8)
-    assert list(section) == ["w4a4", "w3", "f8", "w4", "w8a8"]  # qat stands in no cliff: so none is left out
+    assert list(section) == ["w4a4", "w3", "wf8", "w4", "w8a8"]  # qat stands in no cliff: so none is left out
     cliffs = {scheme: entry["cliff"] for scheme, entry in section.items()}
-    assert cliffs["f8"] is None
+    assert cliffs["wf8"] is None
     assert [point["scheme"] for point in cliffs["w4"]["curve"]] == ["w3", "w4"]
     assert [point["scheme"] for point in cliffs["w4a4"]["curve"]] == ["w4a4", "w8a8"]
     assert next(iter(judged(repaired(drops), 8, focus="w2a2"))) == "w3"

@@ -23,6 +23,7 @@ from quantstudy.quantize.plan import float_maps
 from quantstudy.quantize.recover.names import parse_recipes
 from quantstudy.quantize.recover.saved import from_saved
 from quantstudy.quantize.scheme import parse_scheme
+from quantstudy.records import store
 from quantstudy.records.run import Run, open_run, require_weights
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane
 
@@ -116,6 +117,50 @@ def test_what_stands_there_is_not_done_again(repaired: Run, monkeypatch: pytest.
     recover(repaired, W4A4, TWO, repaired.config.activations)
     assert not done
     assert (repaired.folder / "recover.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_kill_while_records_are_added_leaves_a_sound_run(
+    repaired: Run, copy: Run, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """After the manifest, the table, the networks: what is on disk is known, and the same command ends the same."""
+    monkeypatch.setattr(room, "redo", lambda *arguments, **options: None)
+    recover(copy, W4A4, TWO[:1], ["relu"])
+    left, real = [writes], store.write_atomically
+
+    def killed(path: Path, data: bytes) -> None:
+        if path.name in ("manifest.json", "recover.parquet") or path.parent.name == "recover":
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= adding[0]
+        real(path, data)
+
+    adding, joined = [0], room.repaired_records
+
+    def files(*arguments: object) -> dict[str, bytes]:
+        adding[0] = 1
+        return joined(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write_atomically", killed)
+        patched.setattr(room, "repaired_records", files)
+        with pytest.raises(KeyboardInterrupt):
+            recover(copy, W4A4, TWO[1:], ["relu"])
+    again = open_run(copy.folder)
+    assert ("relu", "w4a4", str(TWO[0])) in standing(again)
+    for recipe in TWO:
+        recover(again, W4A4, [recipe], ["relu"])
+    assert not again.damaged()
+    assert "adding" not in again.manifest()
+    name = f"recover/relu.w4a4.{TWO[1]}.safetensors"
+    assert (copy.folder / name).read_bytes() == (repaired.folder / name).read_bytes()
+
+
+def test_plain_alone_repairs_nothing(copy: Run) -> None:
+    recover(copy, W4A4, parse_recipes("plain"), ["relu"])
+    assert {unit[2] for unit in standing(copy)} == {"plain"}
+    assert copy.verdict()["recover"] == {}
+    assert (copy.folder / "figures" / "recover.png").exists()
 
 
 def test_the_order_of_commands_changes_no_byte(repaired: Run, copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
