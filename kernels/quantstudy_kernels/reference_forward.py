@@ -35,13 +35,13 @@ def forward(network: Network, points: Tensor, rounding: Rounding = FLOAT, *, iso
     """
     check_network(network, points, rounding)
     inputs = points.expand(network.models, -1, -1)
-    values = _rounded(rounding.inputs, inputs)
+    values = rounded(rounding.inputs, inputs)
     preactivations, outputs = [], []
     for layer in range(network.hidden):
         z = _affine(network, rounding, layer, values)
         preactivations.append(z)
         before, after = _quantizer(rounding.preactivations, layer), _quantizer(rounding.outputs, layer)
-        outputs.append(_rounded(after, _activate(network, layer, _rounded(before, z))))
+        outputs.append(rounded(after, _activate(network, layer, rounded(before, z))))
         values = outputs[-1]
         if isolated:
             values = inputs = _activate(network, layer, _affine(network, FLOAT, layer, inputs))
@@ -71,7 +71,8 @@ def _quantizer(quantizers: Sequence[Quantizer], layer: int) -> Quantizer:
     return quantizers[layer] if quantizers else None
 
 
-def _rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
+def rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
+    """Return x [1 or models, rows, points] as a quantizer rounds it, to the bit as compiled code does."""
     if quantizer is None:
         return x
     q = chosen(quantizer, x)
@@ -79,7 +80,7 @@ def _rounded(quantizer: Quantizer, x: Tensor) -> Tensor:
 
 
 def _affine(network: Network, rounding: Rounding, layer: int, inputs: Tensor) -> Tensor:
-    weights = _rounded(_quantizer(rounding.weights, layer), network.weights[layer])
+    weights = rounded(_quantizer(rounding.weights, layer), network.weights[layer])
     return torch.baddbmm(network.biases[layer], weights, inputs)
 
 

@@ -16,7 +16,7 @@ from quantstudy.drift.folds import FloatFolds, float_folds
 from quantstudy.measure.answers import TWO_CLASSES, Answers, Wanted, answers_of, wanted
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import QuantizedMaps, quantized_logits
-from quantstudy.quantize.plan import FloatMaps, Plan, float_maps
+from quantstudy.quantize.plan import FloatMaps, Plan, float_maps, points_of
 from quantstudy.quantize.torchao_backend import RealResult
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane
 from quantstudy.targets.target import Data, Examples
@@ -236,15 +236,9 @@ def measured(stack: Stack, seeds: Sequence[int], data: Data, *, heldout: bool = 
         # the held-out lattice of a plane is one, too; a part of its pixels is not
         shape = data.plane if data.trained is None else None
         asked = wanted(data, data.heldout, shape)
-        beside = Heldout(_tensor(data.heldout.inputs).to(device), asked, shape)
-    maps = float_maps(stack, _tensor(data.measured.inputs).to(device))
+        beside = Heldout(points_of(data.heldout.inputs).to(device), asked, shape)
+    maps = float_maps(stack, points_of(data.measured.inputs).to(device))
     return Subject(seeds, stack, data, maps, whole, beside)
-
-
-def _tensor(inputs: NDArray[np.float32]) -> Tensor:
-    """Return inputs [1 or seeds, in, points], those of all networks alike as [in, points]."""
-    found = torch.tensor(inputs)  # a copy, see above
-    return found[0] if len(found) == 1 else found
 
 
 def subject(stack: Stack, seeds: Sequence[int], masks: NDArray[np.bool_], heldout: Examples | None = None) -> Subject:

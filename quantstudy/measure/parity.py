@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from quantstudy.drift.catalogue import TOLERANCE
 from quantstudy.measure.answers import NUMBERS, TWO_CLASSES
 from quantstudy.measure.evaluation import Effect, Subject
+from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import quantized_stack
-from quantstudy.quantize.plan import InputQuantizer
+from quantstudy.quantize.plan import Plan
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, Truncation
 from quantstudy.quantize.torchao_backend import RealResult
 from quantstudy.records.schemas import PLANS, rows
@@ -21,11 +22,7 @@ Answers = NDArray[np.float32]
 def plan_rows(subject: Subject, effect: Effect) -> list[pa.Table]:
     """The scheme's plan, a row per scale, and the parity of the two backends, a row per weight tensor and per logit."""
     plan = effect.plan
-    quantizers: dict[str, InputQuantizer] = {"inputs": plan.inputs}
-    quantizers |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
-    quantizers |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
-    quantizers |= {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
-    tables = [_quantizer_rows(subject, effect.scheme, name, q) for name, q in quantizers.items() if q is not None]
+    tables = [_quantizer_rows(subject, effect.scheme, name, q) for name, q in plan.by_tensor.items() if q is not None]
     return tables + (_parity_rows(subject, effect, effect.real) if effect.real is not None else [])
 
 
@@ -54,10 +51,8 @@ def _quantizer_rows(
 def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.Table]:
     common = {"activation": subject.activation, "scheme": effect.scheme, "backend": "torchao"}
     seeds = np.asarray(subject.seeds, dtype=np.int32)
-    simulated = quantized_stack(subject.stack, effect.plan).weights
     tables = []
-    for layer, (ours, theirs) in enumerate(zip(simulated, real.weights, strict=True)):
-        equal = (ours.cpu() == theirs).flatten(1).all(dim=1).numpy()
+    for layer, equal in enumerate(weights_equal(subject.stack, effect.plan, real)):
         tables.append(
             rows(PLANS, len(seeds), seed=seeds, tensor=f"layers.{layer}.weight", weights_equal=equal, **common)
         )
@@ -76,6 +71,13 @@ def _parity_rows(subject: Subject, effect: Effect, real: RealResult) -> list[pa.
         )
     )
     return tables
+
+
+def weights_equal(stack: Stack, plan: Plan, real: RealResult) -> NDArray[np.bool_]:
+    """Return whether torchao holds the weights of the simulated path, bit for bit, [layers, models]."""
+    simulated = quantized_stack(stack, plan).weights
+    pairs = zip(simulated, real.weights, strict=True)
+    return np.stack([(ours.cpu() == theirs).flatten(1).all(dim=1).numpy() for ours, theirs in pairs])
 
 
 def disagree(fake: Answers, true: Answers, subject: Subject) -> NDArray[np.bool_]:

@@ -9,11 +9,10 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.drift.arrays import Floats
 from quantstudy.measure.answers import in_halves
 from quantstudy.measure.evaluation import Subject
-from quantstudy.measure.parity import disagree
+from quantstudy.measure.parity import disagree, weights_equal
 from quantstudy.measure.variation import plan_of
 from quantstudy.networks.stack import Stack
-from quantstudy.networks.training import loss_of
-from quantstudy.quantize.fake_quant import quantized_logits, quantized_stack
+from quantstudy.quantize.fake_quant import quantized_logits
 from quantstudy.quantize.plan import Plan, float_maps
 from quantstudy.quantize.recover.recipe import Bench, Quantized
 from quantstudy.quantize.scheme import Scheme
@@ -51,9 +50,7 @@ def bench_of(on: Subject, config: StudyConfig, threads: int = 1) -> Bench:
         maps = on.calibration_of(float_maps(stack, on.maps.points))
         return plan_of(stack, maps, config if observer is None else config.with_options(observer=observer), scheme)
 
-    learnt = on.data.training
-    loss = loss_of(on.stack, learnt)
-    return Bench(on.seeds, learnt, loss, plan, config.steps, config.batch, config.lr, threads)
+    return Bench(on.seeds, on.data.training, plan, config.steps, config.batch, config.lr, threads)
 
 
 def heldout(on: Subject, repaired: Quantized) -> dict[str, Floats]:
@@ -80,13 +77,9 @@ def parity(on: Subject, repaired: Quantized, real: RealResult) -> Mapping[str, F
 
     `weights_equal`, 1 or 0, and `torchao_flips`, the number of measured points; [seeds] each.
     """
-    simulated = quantized_stack(repaired.stack, repaired.plan).weights
-    same = np.stack(
-        [(a.cpu() == b).flatten(1).all(dim=1).numpy() for a, b in zip(simulated, real.weights, strict=True)]
-    )
     (logit,) = quantized_logits(repaired.stack, [repaired.plan], on.maps.points)
     differ = disagree(on.logit(logit), on.logit(real.logit), on)
     return {
-        "weights_equal": same.all(axis=0).astype(np.float64),
+        "weights_equal": weights_equal(repaired.stack, repaired.plan, real).all(axis=0).astype(np.float64),
         "torchao_flips": differ.reshape(len(on.seeds), -1).sum(axis=1).astype(np.float64),
     }

@@ -128,8 +128,7 @@ def _compiled(
 
     recipe = compiled_recipe(moving, batch, rates, loss_of(moving, examples))
     if isinstance(examples, Examples):
-        labels = examples.labels if examples.labels.ndim == 3 else examples.labels[:, None]
-        learnt: Any = trainer.Examples(examples.inputs, labels.astype(np.float32))
+        learnt: Any = trainer.Examples(examples.inputs, examples.rows)
     else:
         learnt = examples
     trained, losses = trainer.train(recipe, flat.numpy(), list(seeds), learnt, threads=threads)
@@ -182,9 +181,8 @@ def minibatches(
     """
     if not isinstance(examples, Examples):
         examples = Examples(plane(examples.shape[1])[None], examples.reshape(len(seeds), -1))
-    labels = examples.labels if examples.labels.ndim == 3 else examples.labels[:, None]
     points = torch.tensor(examples.inputs, device=device).expand(len(seeds), -1, -1)
-    target = torch.from_numpy(labels.astype(np.float32)).to(device)
+    target = torch.from_numpy(examples.rows).to(device)
     for numbers in batches(seeds, target.shape[2], batch, steps):
         chosen = torch.from_numpy(numbers).to(device).long().unsqueeze(1)
         inputs = points.gather(2, chosen.expand(-1, points.shape[1], -1))

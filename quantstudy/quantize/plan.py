@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy.activations.activation import Activation
@@ -91,6 +93,20 @@ class Plan:
     outputs: tuple[ActivationQuantizer, ...]
     inputs: InputQuantizer = None
     weight_observer: str = "symmetric"
+
+    @property
+    def by_tensor(self) -> dict[str, InputQuantizer]:
+        """Every quantizer, None where there is none, by its tensor's name in plans.parquet."""
+        named = {"inputs": self.inputs}
+        named |= {f"layers.{k}.weight": q for k, q in enumerate(self.weights)}
+        named |= {f"layers.{k}.preactivation": q for k, q in enumerate(self.preactivations)}
+        return named | {f"layers.{k}.output": q for k, q in enumerate(self.outputs)}
+
+
+def points_of(inputs: NDArray[np.float32]) -> Tensor:
+    """Return inputs [1 or models, in, points] as `FloatMaps` has them: those of all networks alike as [in, points]."""
+    found = torch.tensor(inputs)  # a copy, since cached arrays can't be written to, which torch warns of
+    return found[0] if len(found) == 1 else found
 
 
 def float_maps(stack: Stack, points: Tensor) -> FloatMaps:

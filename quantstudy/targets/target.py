@@ -27,6 +27,11 @@ class Examples:
     inputs: Floats
     labels: "NDArray[Any]"
 
+    @property
+    def rows(self) -> "Floats":
+        """The labels as numbers, [seeds, rows, points] float32: one row for classes, else one per output."""
+        return (self.labels if self.labels.ndim == 3 else self.labels[:, None]).astype("float32")
+
     def at(self, chosen: "NDArray[np.int32]") -> "Examples":
         """Return some of the examples: those whose numbers are given, [seeds, points]."""
         import numpy as np

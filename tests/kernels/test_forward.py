@@ -138,7 +138,7 @@ def test_codes_differ_from_the_references_only_at_ties(name, scheme, placement, 
         values = z
         if rounding.preactivations[layer] is not None:
             near |= near_ties(rounding.preactivations[layer], values)
-            values = slow._rounded(rounding.preactivations[layer], values)
+            values = slow.rounded(rounding.preactivations[layer], values)
         values = slow._activate(network, layer, values)
         if rounding.outputs[layer] is not None:
             near |= near_ties(rounding.outputs[layer], values)

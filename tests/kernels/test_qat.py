@@ -11,13 +11,13 @@ import torch
 from quantstudy_kernels import ACTIVATION_NAMES
 from quantstudy_kernels.cpu import trainer
 from quantstudy_kernels.cpu.forward import forward
-from quantstudy_kernels.cpu.rounded_state import rounded_inputs
 from quantstudy_kernels.cpu.rounded_trainer import USUAL, Schedule, train_rounded
 from quantstudy_kernels.cpu.rounded_weights import move_scales
 from quantstudy_kernels.cpu.trainer import Examples, Recipe, train
 from quantstudy_kernels.draws import numbers
 from quantstudy_kernels.forward import FLOAT, Fixed, Network, PerPoint, Rounding
 from quantstudy_kernels.reference import quantize_codes
+from quantstudy_kernels.reference_forward import rounded
 
 from tests.kernels.qat_twin import train_one
 from tests.kernels.twin import first_parameters, some_examples, unpacked
@@ -395,7 +395,7 @@ def test_inputs_are_rounded_as_the_forward_pass_rounds_them(symmetric):
     flat = np.zeros((1, 6), np.float32)
     flat[0, 0] = flat[0, 3] = 1
     for quantizer in (PerPoint(-8, 7, symmetric), fixed([0.1, 0.2, 0.3], [1, 0, -3])):
-        got = rounded_inputs(x, quantizer)
+        got = rounded(quantizer, torch.from_numpy(x)).numpy()
         for row in range(3):
             own = flat.copy()
             own[0, :3] = 0

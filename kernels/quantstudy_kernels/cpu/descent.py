@@ -224,8 +224,7 @@ def settle(s: Any) -> Any:
 @compiled(inline=True)
 def _weight_place(s: Any, k: Any, r: Any, i: Any) -> Any:
     row = s.layers[k]
-    tile = r // row[_HIGH] * row[_TILES_IN] + i // row[_WIDE]
-    return row[_WEIGHTS] + (tile * row[_HIGH] + r % row[_HIGH]) * row[_WIDE] + i % row[_WIDE]
+    return tiles.place_weight(row[_WEIGHTS], row[_TILES_IN], row[_WIDE], row[_HIGH], r, i)
 
 
 @compiled()

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.affine import padded, padded_inputs, padded_outputs
-from quantstudy_kernels.cpu.layout import _Room
-from quantstudy_kernels.cpu.tiles import BLOCK, TILE
+from quantstudy_kernels.cpu.layout import Room
+from quantstudy_kernels.cpu.tiles import BLOCK, TILE, weight_place
 from quantstudy_kernels.cpu.vectors import LANES
 
 FIELDS = (
@@ -65,11 +65,11 @@ def layout(neurons: Sequence[int], whole: Sequence[bool], label_rows: int, point
     """
     layers = np.zeros((len(neurons) - 1, len(FIELDS)), np.int64)
     layers[:-1, FIELD["whole"]] = whole
-    room = _Room()
+    room = Room()
     _parameters(room, layers, neurons)
     places = {"candidate": room.take(padded(max(neurons)) + 1), "lanes": room.take(LANES)}
     places |= {"choices": room.rows(5), "gradient": room.rows(neurons[-1] + 1)}
-    block = _Room()
+    block = Room()
     places |= {"inputs": block.rows(padded_inputs(neurons[0])), "spare_row": block.rows(1)}
     places["labels"] = block.rows(label_rows)
     for row in layers:
@@ -81,7 +81,7 @@ def layout(neurons: Sequence[int], whole: Sequence[bool], label_rows: int, point
     return Layout(layers, np.array([places[name] for name in PLACES], np.int64), blocks, floats)
 
 
-def _parameters(room: _Room, layers: NDArray[np.int64], neurons: Sequence[int]) -> None:
+def _parameters(room: Room, layers: NDArray[np.int64], neurons: Sequence[int]) -> None:
     """Fill in how large the layers are and where their parameters lie."""
     for k, row in enumerate(layers):
         wide = padded_inputs(neurons[0]) if k == 0 else padded(neurons[k])
@@ -105,7 +105,6 @@ def _parameters(room: _Room, layers: NDArray[np.int64], neurons: Sequence[int]) 
 def weight_places(row: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return where the weights of a layer lie, [rows, inputs], from its row of the table."""
     o, i = np.indices((row[FIELD["rows"]], row[FIELD["inputs"]]))
-    high, wide = row[FIELD["tile_outputs"]], row[FIELD["tile_inputs"]]
-    tile = o // high * row[FIELD["tiles_in"]] + i // wide
-    places: NDArray[np.int64] = row[FIELD["weights"]] + (tile * high + o % high) * wide + i % wide
+    begin, tiles_in, wide, high = (row[FIELD[name]] for name in ("weights", "tiles_in", "tile_inputs", "tile_outputs"))
+    places: NDArray[np.int64] = weight_place(begin, tiles_in, wide, high, o, i)
     return places

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy_kernels.cpu.affine import padded, padded_inputs, padded_outputs
-from quantstudy_kernels.cpu.tiles import PITCH, TILE
+from quantstudy_kernels.cpu.tiles import PITCH, TILE, weight_place
 from quantstudy_kernels.cpu.vectors import LANES
 
 FIELDS = (
@@ -60,7 +60,7 @@ class Layout(NamedTuple):
     slopes: NDArray[np.int64]
 
 
-class _Room:
+class Room:
     """A buffer that is handed out from its beginning on."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ def layout(neurons: tuple[int, ...], learned_slope: bool) -> Layout:
     depth = len(neurons) - 1
     sizes = [padded_inputs(neurons[0]), *map(padded, neurons[1:-1]), padded_outputs(neurons[-1])]
     table = np.zeros((depth, len(FIELDS)), np.int64)
-    room = _Room()
+    room = Room()
     label, spare = room.rows(gathered(neurons[-1])), room.take(LANES)
     below = room.rows(max(gathered(neurons[0]), sizes[0]))
     # Gradients: a layer's are done with when those of the next but one come. Those that fill up outputs stay zeros.
@@ -110,7 +110,7 @@ def gathered(rows: int) -> int:
     return rows if rows < TILE else -(-rows // LANES) * LANES
 
 
-def _sums(room: _Room, table: NDArray[np.int64], sizes: list[int]) -> NDArray[np.int64]:
+def _sums(room: Room, table: NDArray[np.int64], sizes: list[int]) -> NDArray[np.int64]:
     """Give the sums their places; return where those begin and end that are cleared before every step."""
     begin = room.take(LANES)
     for row, high in zip(table, sizes[1:], strict=True):
@@ -121,7 +121,7 @@ def _sums(room: _Room, table: NDArray[np.int64], sizes: list[int]) -> NDArray[np
     return np.array([begin, end], np.int64)
 
 
-def _parameters(room: _Room, table: NDArray[np.int64], sizes: list[int], learned_slope: bool) -> NDArray[np.int64]:
+def _parameters(room: Room, table: NDArray[np.int64], sizes: list[int], learned_slope: bool) -> NDArray[np.int64]:
     """Give the parameters their places; return them as `Layout` has them."""
     begin = room.end
     for row, wide, high in zip(table, sizes, sizes[1:], strict=False):
@@ -150,5 +150,5 @@ def _weight_places(row: NDArray[np.int64], inputs: int, outputs: int) -> NDArray
     """Return the places of a layer's weights, output by output."""
     o, i = (axis.ravel() for axis in np.indices((outputs, inputs)))
     wide, high = row[FIELD["tile_inputs"]], row[FIELD["tile_outputs"]]
-    at: NDArray[np.int64] = ((o // TILE * row[FIELD["tiles_in"]] + i // TILE) * high + o % TILE) * wide + i % TILE
-    return at + int(row[FIELD["weights"]])
+    at: NDArray[np.int64] = weight_place(row[FIELD["weights"]], row[FIELD["tiles_in"]], wide, high, o, i)
+    return at

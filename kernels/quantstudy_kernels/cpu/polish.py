@@ -23,9 +23,8 @@ from quantstudy_kernels.cpu.descent_table import Moves, moves_of
 from quantstudy_kernels.cpu.losses import LOSSES
 from quantstudy_kernels.cpu.running import each_model
 from quantstudy_kernels.cpu.tiles import BLOCK
-from quantstudy_kernels.forward import Fixed, Network, PerPoint, Quantizer, Rounding, check_network
-from quantstudy_kernels.reference import fake_quantize
-from quantstudy_kernels.reference_forward import chosen
+from quantstudy_kernels.forward import Fixed, Network, PerPoint, Rounding, check_network
+from quantstudy_kernels.reference_forward import rounded
 
 PATIENCE = {"descent": 2.5, "search": 1.0}
 """How soon moves are given up that look bad on the first blocks: see `descent.tries`."""
@@ -101,7 +100,7 @@ def polish(
             kind, or weights with another zero point.
     """
     _check(network, rounding, points, labels, loss, seeds)
-    inputs = np.ascontiguousarray(_rounded(rounding.inputs, points).detach().numpy())
+    inputs = np.ascontiguousarray(rounded(rounding.inputs, points.view(-1, *points.shape[-2:])).detach().numpy())
     wanted = np.ascontiguousarray(labels.detach().numpy(), np.float32)
     terms = inputs.shape[-1] * (network.outputs if loss == "squared" else 1)
     found: dict[int, State] = {}
@@ -109,7 +108,7 @@ def polish(
 
     def one(model: int) -> None:
         order = shuffled(seeds[model], purpose, inputs.shape[-1])
-        own = inputs if inputs.ndim == 2 else inputs[model]
+        own = inputs[model if len(inputs) > 1 else 0]
         state = start(network, rounding, own[:, order], wanted[model][:, order], loss, model)
         moves = moves_of(network, rounding, state)
         losses[model] = [total / terms for total in _polished(state, moves, effort, seeds[model], purpose)]
@@ -117,8 +116,7 @@ def polish(
 
     each_model(network.models, one, threads)
     states = [found[model] for model in range(network.models)]
-    moved, rounded = finish(network, rounding, states, np.isfinite(losses[:, 0]))
-    return Polished(moved, rounded, losses)
+    return Polished(*finish(network, rounding, states, np.isfinite(losses[:, 0])), losses)
 
 
 def shuffled(seed: int, purpose: int, points: int) -> NDArray[np.int64]:
@@ -183,14 +181,6 @@ def _per_call(s: State) -> int:
     rows, inputs = (s.layers[:, FIELD[name]] for name in ("rows", "inputs"))
     products = int((rows * (inputs + _PRODUCTS_PER_ACTIVATION)).sum()) * BLOCK * len(s.blocks)
     return max(1, _PRODUCTS_PER_CALL // products)
-
-
-def _rounded(quantizer: Quantizer, points: Tensor) -> Tensor:
-    if quantizer is None:
-        return points
-    q = chosen(quantizer, points if points.ndim == 3 else points[None])
-    rounded = fake_quantize(points, q.scale, q.zero_point, q.low, q.high)
-    return rounded[0] if len(rounded) == 1 else rounded
 
 
 def _check(

@@ -155,31 +155,3 @@ def learned(rounding: Rounding, weights: Sequence[Numbers], outputs: Sequence[Nu
             fixed(q, k, of_outputs, zeros) if isinstance(q, Fixed) else q for k, q in enumerate(rounding.outputs)
         ),
     )
-
-
-def rounded_inputs(inputs: Floats, quantizer: Quantizer) -> Floats:
-    """Return inputs [1 or models, in, examples] as a quantizer rounds them, in the arithmetic of `cpu.forward`."""
-    if quantizer is None:
-        return inputs
-    low, high = np.float32(quantizer.low), np.float32(quantizer.high)
-    if isinstance(quantizer, Fixed):
-        scale = quantizer.scale.cpu().numpy().astype(np.float32)
-        zero = quantizer.zero_point.cpu().numpy().astype(np.float32)
-    else:
-        scale, zero = _chosen(inputs, quantizer, low, high)
-    with np.errstate(all="ignore"):
-        code = np.clip(np.rint(inputs * (np.float32(1) / scale)) + zero, low, high)
-        found: Floats = (code - zero) * scale
-    return found
-
-
-def _chosen(x: Floats, quantizer: PerPoint, low: np.float32, high: np.float32) -> tuple[Floats, Floats]:
-    """Return scale and zero point of every point, [models, 1, examples]."""
-    top, bottom = np.maximum(x.max(1, keepdims=True), 0), np.minimum(x.min(1, keepdims=True), 0)
-    if quantizer.symmetric:
-        scale = np.maximum(np.maximum(top, -bottom) / ((high - low) * np.float32(0.5)), np.float32(quantizer.least))
-        zero = np.zeros_like(scale)
-    else:
-        scale = np.maximum((top - bottom) / (high - low), np.float32(quantizer.least))
-        zero = np.clip(low - np.rint(bottom / scale), low, high)
-    return np.where(np.isfinite(scale), scale, np.float32(np.nan)), zero

@@ -6,17 +6,25 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import torch
 
-from quantstudy_kernels.checks import HARDGELU_CAP
 from quantstudy_kernels.cpu import qat
 from quantstudy_kernels.cpu.data import check_recipe, from_examples, from_masks
-from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.layout import layout
-from quantstudy_kernels.cpu.losses import LOSSES
-from quantstudy_kernels.cpu.rounded_state import checked, extended, learned, outputs_of, rounded_inputs, weights_of
+from quantstudy_kernels.cpu.rounded_state import checked, extended, learned, outputs_of, weights_of
 from quantstudy_kernels.cpu.running import aligned, each_model
-from quantstudy_kernels.cpu.trainer import Data, Examples, Floats, Recipe, adams_numbers, one_nan, steps_per_call
+from quantstudy_kernels.cpu.trainer import (
+    Data,
+    Examples,
+    Floats,
+    Recipe,
+    adams_numbers,
+    how_of,
+    one_nan,
+    steps_per_call,
+)
 from quantstudy_kernels.forward import Rounding
+from quantstudy_kernels.reference_forward import rounded
 
 
 @dataclass(frozen=True)
@@ -111,8 +119,7 @@ def train_rounded(
         raise ValueError(f"parameters: shape {list(parameters.shape)}; allowed: {allowed}")
     whole = checked(recipe.neurons, rounding, models)
     read = _drawn_from(recipe, whole, data, models)
-    cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
-    how, room = (KINDS[recipe.name], cap, LOSSES.index(recipe.loss)), extended(plan)
+    how, room = how_of(recipe), extended(plan)
     begins, adams, gains = _begins(schedule, steps), _adams(recipe, schedule), _gains(schedule)
     found, losses = np.empty_like(parameters, np.float32), np.zeros((models, steps), np.float32)
     weights = [weights_of(recipe.neurons, whole, model) for model in range(models)]
@@ -137,8 +144,8 @@ def train_rounded(
 def _drawn_from(recipe: Recipe, rounding: Rounding, data: Data, models: int) -> list[Any]:
     """Return what each model draws from, inputs rounded; raise ValueError as `train_rounded` says."""
     if isinstance(data, Examples):
-        rounded = replace(data, inputs=rounded_inputs(data.inputs, rounding.inputs))
-        return from_examples(recipe, rounded, models)
+        inputs = rounded(rounding.inputs, torch.tensor(data.inputs)).numpy()
+        return from_examples(recipe, replace(data, inputs=inputs), models)
     if rounding.inputs is not None:
         raise ValueError("rounding.inputs: rounded; allowed with masks: None")
     return from_masks(recipe, data, models)

@@ -11,6 +11,7 @@ import numpy as np
 
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.layout import FIELD
+from quantstudy_kernels.cpu.tiles import place_weight
 
 _TILES_IN, _TILE_INPUTS, _TILE_OUTPUTS = (FIELD[name] for name in ("tiles_in", "tile_inputs", "tile_outputs"))
 _NEURONS, _WEIGHTS = FIELD["neurons"], FIELD["weights"]
@@ -30,9 +31,7 @@ TOO_OFTEN = np.float32(0.1)
 
 @compiled(inline=True)
 def _place(row: Any, o: Any, i: Any) -> Any:
-    """Return where weight [o, i] of a layer lies."""
-    wide, high = row[_TILE_INPUTS], row[_TILE_OUTPUTS]
-    return row[_WEIGHTS] + ((o // high * row[_TILES_IN] + i // wide) * high + o % high) * wide + i % wide
+    return place_weight(row[_WEIGHTS], row[_TILES_IN], row[_TILE_INPUTS], row[_TILE_OUTPUTS], o, i)
 
 
 @compiled(inline=True)

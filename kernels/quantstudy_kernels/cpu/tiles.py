@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.vectors import (
     F32,
     INDEX,
@@ -38,6 +39,15 @@ PITCH = BLOCK + LANES
 
 TILE = 8
 """Neurons in a tile; layers are padded to multiples of it."""
+
+
+def weight_place(begin: Any, tiles_in: Any, inputs: Any, outputs: Any, o: Any, i: Any) -> Any:
+    """Return where weight [o, i] of a layer lies, whose tiles have so many inputs and outputs; numbers or arrays."""
+    return begin + ((o // outputs * tiles_in + i // inputs) * outputs + o % outputs) * inputs + i % inputs
+
+
+place_weight = compiled(inline=True)(weight_place)
+"""The same in compiled code."""
 
 FEW = 2
 """So many inputs of a network, a plane's, and its one output, have tiles of their own, which nothing pads."""

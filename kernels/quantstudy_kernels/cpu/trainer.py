@@ -127,8 +127,7 @@ def train_and_keep(
     plan = _layout_for(recipe, parameters, models, after)
     read = from_examples(recipe, data, models) if isinstance(data, Examples) else from_masks(recipe, data, models)
     rates, corrections, constants = adams_numbers(recipe)
-    cap = np.float32(min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap)
-    how = KINDS[recipe.name], cap, LOSSES.index(recipe.loss)
+    how = how_of(recipe)
     kept = np.empty((models, len(after), len(plan.places)), np.float32)
     losses = np.zeros((models, after[-1]), np.float32)
     chunk = steps_per_call(recipe, len(plan.places))
@@ -159,6 +158,12 @@ def steps_per_call(recipe: Recipe, parameters: int) -> int:
 def one_nan(values: Floats) -> Floats:
     """Return the values with one code for all that are not numbers."""
     return np.where(np.isnan(values), np.float32(np.nan), values)
+
+
+def how_of(recipe: Recipe) -> tuple[int, np.float32, int]:
+    """Return what `fit` calls how."""
+    cap = min(recipe.cap, HARDGELU_CAP) if recipe.name == "hardgelu" else recipe.cap
+    return KINDS[recipe.name], np.float32(cap), LOSSES.index(recipe.loss)
 
 
 def _layout_for(recipe: Recipe, parameters: Floats, models: int, after: Sequence[int]) -> Layout:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from quantstudy_kernels.forward import Fixed, Rounding
 from quantstudy_kernels.forward import Quantizer as KernelQuantizer
 
-from quantstudy.quantize.plan import ActivationQuantizer, Plan
+from quantstudy.quantize.plan import GIVEN, ActivationQuantizer, Plan
 from quantstudy.quantize.quantizer import Quantizer
 
 
@@ -21,7 +21,7 @@ def moved(plan: Plan, rounding: Rounding) -> Plan:
         weights=tuple(q if q is None or fixed is None else _with(q, fixed) for q, fixed in pairs),
         preactivations=tuple(map(_maybe, plan.preactivations, rounding.preactivations or nothing)),
         outputs=tuple(map(_maybe, plan.outputs, rounding.outputs or nothing)),
-        weight_observer="given",
+        weight_observer=GIVEN,
     )
 
 

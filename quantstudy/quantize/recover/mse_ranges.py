@@ -7,6 +7,7 @@ from quantstudy_kernels.cpu.grid_search import best_grids
 from torch import Tensor
 
 from quantstudy.quantize.observers import SHRINKS
+from quantstudy.quantize.plan import GIVEN
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.recover.recipe import Bench, Quantized
 
@@ -23,7 +24,7 @@ def mse_ranges(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
     """
     plan = bench.plan(given.stack, given.plan.scheme, observer="mse")
     weights = tuple(None if q is None else _best(w, q) for w, q in zip(given.stack.weights, plan.weights, strict=True))
-    return Quantized(given.stack, replace(plan, weights=weights, weight_observer="given"))
+    return Quantized(given.stack, replace(plan, weights=weights, weight_observer=GIVEN))
 
 
 def _best(weights: Tensor, widest: Quantizer) -> Quantizer:

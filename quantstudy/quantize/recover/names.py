@@ -23,7 +23,6 @@ class Part:
     Attributes:
         what: what it does, in a few words.
         counts: what the number behind its name counts, empty where it takes none.
-        usual: that number where none is given; 0: the study's own.
         most: the largest.
         compiled: it goes with activations that have a kernel, no others.
         weights: it goes with quantized weights only.
@@ -34,7 +33,6 @@ class Part:
 
     what: str
     counts: str = ""
-    usual: int = 0
     most: int = 0
     compiled: bool = False
     weights: bool = False
@@ -135,7 +133,7 @@ def _step(text: str) -> Step:
         raise BadInput("recipes", text, f"{name} takes no number")
     if not re.fullmatch(r"[1-9][0-9]{0,6}", number) or int(number) > part.most:
         raise BadInput("recipes", text, f"{name}@N, N {part.counts} from 1 to {part.most}")
-    return Step(name, int(number) if int(number) != part.usual else 0)
+    return Step(name, int(number))
 
 
 def parse_recipes(text: str) -> tuple[RecipeName, ...]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 
+from quantstudy.networks.training import loss_of
 from quantstudy.quantize.fake_quant import cut, rounding
 from quantstudy.quantize.recover.moved import moved
 from quantstudy.quantize.recover.recipe import Bench, Quantized
@@ -27,8 +28,8 @@ def polish(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
         given.stack.as_kernels_have_it(),
         rounding(given.plan),
         cut(given.plan, bench.points),
-        torch.from_numpy(bench.labels),
-        bench.loss,
+        torch.from_numpy(bench.learnt.rows),
+        loss_of(given.stack, bench.learnt),
         seeds=list(bench.seeds),
         purpose=PURPOSES["repair"],
         effort=kernel.Effort(attempts=number) if number else kernel.Effort(),

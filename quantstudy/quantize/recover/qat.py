@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from quantstudy_kernels.forward import Rounding
 
-from quantstudy.networks.training import compiled_recipe, flattened, learning_rate, unflattened
+from quantstudy.networks.training import compiled_recipe, flattened, learning_rate, loss_of, unflattened
 from quantstudy.quantize.fake_quant import cut, rounding
 from quantstudy.quantize.recover.moved import moved
 from quantstudy.quantize.recover.recipe import Bench, Quantized
@@ -45,9 +45,11 @@ def trained_on(
     from quantstudy_kernels.cpu.rounded_trainer import Schedule, train_rounded
     from quantstudy_kernels.cpu.trainer import Examples
 
-    recipe = replace(compiled_recipe(given.stack, bench.batch, rates, bench.loss), purpose=PURPOSES["repair"])
+    recipe = replace(
+        compiled_recipe(given.stack, bench.batch, rates, loss_of(given.stack, bench.learnt)), purpose=PURPOSES["repair"]
+    )
     inputs = cut(given.plan, torch.tensor(bench.learnt.inputs)).numpy()
-    learnt = Examples(inputs, bench.labels)
+    learnt = Examples(inputs, bench.learnt.rows)
     seeds, start = list(bench.seeds), flattened(given.stack).numpy()
     found = train_rounded(recipe, start, rounded, seeds, learnt, schedule=Schedule(**schedule), threads=bench.threads)
     stack = unflattened(given.stack, torch.from_numpy(np.ascontiguousarray(found.parameters)))

@@ -4,13 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from quantstudy.networks.stack import Stack
-from quantstudy.quantize.plan import Plan
+from quantstudy.quantize.plan import Plan, points_of
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.targets.target import Examples
 
@@ -42,7 +39,6 @@ class Bench:
     Attributes:
         seeds: the networks' seeds.
         learnt: the examples that they were trained on.
-        loss: a key of `networks.gradients.LOSSES`.
         plan: makes plans.
         steps: the study's training steps.
         batch: points per step.
@@ -52,7 +48,6 @@ class Bench:
 
     seeds: Sequence[int]
     learnt: Examples
-    loss: str
     plan: Planner
     steps: int
     batch: int
@@ -62,14 +57,7 @@ class Bench:
     @property
     def points(self) -> Tensor:
         """The inputs of the training points, [in, points], or [models, in, points] where each network has its own."""
-        inputs = torch.tensor(self.learnt.inputs)  # a copy, since cached arrays can't be written to
-        return inputs[0] if len(inputs) == 1 else inputs
-
-    @property
-    def labels(self) -> NDArray[np.float32]:
-        """What should come out at these points, [models, rows, points]: one row for classes, else one per output."""
-        labels = self.learnt.labels
-        return (labels if labels.ndim == 3 else labels[:, None]).astype(np.float32)
+        return points_of(self.learnt.inputs)
 
     def rate_of(self, stack: Stack) -> float:
         """Return the peak learning rate that a stack is trained with: its activation's own, or the study's."""

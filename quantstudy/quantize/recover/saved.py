@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quantstudy.activations.activation import Activation
 from quantstudy.networks.stack import from_arrays
-from quantstudy.quantize.plan import InputQuantizer, Plan
+from quantstudy.quantize.plan import GIVEN, InputQuantizer, Plan
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.recover.recipe import Quantized
 
@@ -25,7 +25,7 @@ def arrays_of(networks: Quantized) -> Arrays:
     that choose their ranges at run time, or cut inputs off, have no arrays.
     """
     found: Arrays = dict(networks.stack.arrays())
-    for name, quantizer in _quantizers(networks.plan).items():
+    for name, quantizer in networks.plan.by_tensor.items():
         if isinstance(quantizer, Quantizer):
             found[f"{name}.scale"] = _rows(quantizer.scale, np.float32)
             found[f"{name}.zero_point"] = _rows(quantizer.zero_point, np.int32)
@@ -55,7 +55,7 @@ def from_saved(activation: Activation, arrays: Mapping[str, NDArray[Any]], plan:
         scale, zero = (torch.from_numpy(np.array(arrays[f"{name}.{part}"])) for part in ("scale", "zero_point"))
         return replace(quantizer, scale=scale.unsqueeze(2), zero_point=zero.unsqueeze(2))
 
-    found = {name: read(name, quantizer) for name, quantizer in _quantizers(plan).items()}
+    found = {name: read(name, quantizer) for name, quantizer in plan.by_tensor.items()}
     layers, hidden = range(len(plan.weights)), range(stack.hidden)
     return Quantized(
         stack,
@@ -65,16 +65,9 @@ def from_saved(activation: Activation, arrays: Mapping[str, NDArray[Any]], plan:
             preactivations=tuple(found[f"layers.{k}.preactivation"] for k in hidden),
             outputs=tuple(found[f"layers.{k}.output"] for k in hidden),
             inputs=found["inputs"],
-            weight_observer="given",
+            weight_observer=GIVEN,
         ),
     )
-
-
-def _quantizers(plan: Plan) -> dict[str, InputQuantizer]:
-    named: dict[str, InputQuantizer] = {"inputs": plan.inputs}
-    named |= {f"layers.{k}.weight": q for k, q in enumerate(plan.weights)}
-    named |= {f"layers.{k}.preactivation": q for k, q in enumerate(plan.preactivations)}
-    return named | {f"layers.{k}.output": q for k, q in enumerate(plan.outputs)}
 
 
 def _rows(values: torch.Tensor, kind: Any) -> NDArray[Any]:

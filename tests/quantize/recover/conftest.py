@@ -21,7 +21,7 @@ class Small:
         self.scheme, self.choices = parse_scheme(scheme), choices
         inputs = plane(13)
         labels = np.stack([inputs[0] * (seed + 1) > inputs[1] for seed in range(3)])
-        self.bench = Bench((0, 1, 2), Examples(inputs[None], labels), "binary", self.plan, 100, 64, 0.1)
+        self.bench = Bench((0, 1, 2), Examples(inputs[None], labels), self.plan, 100, 64, 0.1)
         self.given = Quantized(self.stack, self.plan(self.stack, self.scheme))
 
     def plan(self, stack: Stack, scheme, *, observer: str | None = None):
