@@ -7,6 +7,7 @@ by lane, in the `LANES` floats that begin at `loss`. Points from `valid` on coun
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
@@ -37,6 +38,13 @@ LOSSES = ("binary", "softmax", "squared")
 
 _AT = types.intp
 _SHORT = ir.IntType(32)
+
+
+@compiled(inline=True)
+def mean_over(which: Any, batch: Any, outputs: Any) -> Any:
+    """Return over how many terms a minibatch's loss is the mean, and the scale of the gradient of one of them."""
+    terms = batch * outputs if which == SQUARED else batch
+    return terms, np.float32(2.0 / terms) if which == SQUARED else np.float32(1.0 / terms)
 
 
 @compiled(inline=True)

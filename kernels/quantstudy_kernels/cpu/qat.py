@@ -18,7 +18,7 @@ from quantstudy_kernels.cpu.formulas import KINDS
 from quantstudy_kernels.cpu.forward_block import round_rows
 from quantstudy_kernels.cpu.jit import compiled
 from quantstudy_kernels.cpu.layout import FIELD
-from quantstudy_kernels.cpu.losses import SQUARED, loss_rows
+from quantstudy_kernels.cpu.losses import loss_rows, mean_over
 from quantstudy_kernels.cpu.point_sums import lane_sum
 from quantstudy_kernels.cpu.rounded_rows import pass_back, round_and_watch
 from quantstudy_kernels.cpu.rounded_weights import adams_step, hold_weights, move_scales, round_weights, weight_slopes
@@ -113,8 +113,7 @@ def _step(
     label, loss, _, spare = common
     first, last = layers[0], layers[len(layers) - 1]
     outputs = last[_NEURONS]
-    terms = batch * outputs if which == SQUARED else batch
-    share = np.float32(2.0 / terms) if which == SQUARED else np.float32(1.0 / terms)
+    terms, share = mean_over(which, batch, outputs)
     bias = last[_SUM_BIAS] if outputs == 1 else spare
     for start in range(0, batch, BLOCK):
         valid = min(BLOCK, batch - start)
