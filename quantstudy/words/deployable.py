@@ -23,6 +23,15 @@ def in_halves(stability: float) -> str:
     return f"in only {share(stability)} of random halves of the seeds"
 
 
+def a_half_shows(stability: float) -> str:
+    """Return how seldom half of the seeds prove what all of them do, and what to do about it.
+
+    >>> a_half_shows(0.46)
+    'a random half of the seeds shows it in 46 % of cases; run more'
+    """
+    return f"a random half of the seeds shows it in {share(stability)} of cases; run more"
+
+
 def share(fraction: float) -> str:
     """Return a share as whole per cent, rounded down, so that it claims no more than is true.
 

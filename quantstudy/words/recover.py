@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from quantstudy.judge.facts import is_fact
+from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.recover.names import PARTS, PLAIN, parse_recipe
-from quantstudy.words.deployable import hindrance, in_halves, passing, proof, too_few, way_out
+from quantstudy.quantize.scheme import Scheme, parse_scheme
+from quantstudy.words.deployable import a_half_shows, hindrance, in_halves, passing, proof, too_few, way_out
 from quantstudy.words.numbers import listing
 from quantstudy.words.units import Unit, unit_of
 from quantstudy.words.verdict import certainty, marked
@@ -195,14 +197,27 @@ def _more(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
     if not row["learned"] or too_few(verdict) or not passes_seldom:
         return way_out(_in_float(row, verdict), verdict)
     ways = [widths(entry)] if entry["cliff"] else []
-    if not any({"qat", "polish"} <= {step.name for step in parse_recipe(one).steps} for one in recipes_of(entry)):
-        ways.append(f"quantstudy recover RUN --scheme {scheme} --recipes {BEST_KNOWN} may win back more")
+    more = _not_tried(scheme, entry, verdict)
+    if more:
+        ways.append(f"quantstudy recover RUN {more} may win back more")
     if row["drop_to_deploy"] is not None:
         unit = unit_of(verdict)
         ways.append(
             f"with a loss of {unit.difference(upwards(row['drop_to_deploy'], unit))} allowed it would be deployable"
         )
     return f"; {'; '.join(ways[:2])}." if ways else "; take more bits, or allow a larger loss."
+
+
+def _not_tried(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
+    """Return the options of `recover` to try next, empty if the best that is known was tried."""
+    tried = [{step.name for step in parse_recipe(recipe).steps} for recipe in recipes_of(entry)]
+    found, eight = parse_scheme(scheme), IntFormat(8)
+    few = isinstance(found.activations, IntFormat) and found.activations.bits < eight.bits
+    wider = str(Scheme(found.weights, eight)) if few and found.weights and not found.last else scheme
+    at = "" if wider == scheme or wider in verdict["recover"] else f"--scheme {wider}, activations at 8 bits"
+    if any({"qat", "polish"} <= of_one for of_one in tried):
+        return f"--recipes {BEST_KNOWN} {at}," if at else ""
+    return f"--recipes {BEST_KNOWN} --scheme {scheme}{f', or {at},' if at else ''}"
 
 
 def widths(entry: Entry) -> str:
@@ -217,7 +232,7 @@ def widths(entry: Entry) -> str:
     none = f"at no measured width ({bits[0]} to {bits[-1]} bits)"
     if cliff["from_bits"] is None:
         return f"deployable {none} with {cliff['recipe']}"
-    open_ = "" if is_fact(cliff["stability"]) else f" (open: so {in_halves(cliff['stability'])})"
+    open_ = "" if is_fact(cliff["stability"]) else f" (open: {a_half_shows(cliff['stability'])})"
     plain = cliff["plain_from_bits"]
     without = none if plain is None else "from as many" if plain == cliff["from_bits"] else f"from {plain}"
     return f"deployable from {cliff['from_bits']} bits on with {cliff['recipe']}{open_}, {without} without"

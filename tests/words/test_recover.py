@@ -22,7 +22,8 @@ from tests.words.test_summary import STUDY, beyond, judged
 SEEDS = 16
 HALF = "on half of the held-out points"
 POLISH = "moves codes, scales and biases one at a time while that lowers the loss"
-TRY = "quantstudy recover RUN --scheme w4a4 --recipes qat+polish may win back more"
+WIDER = "--scheme w4a8, activations at 8 bits, may win back more"
+TRY = f"quantstudy recover RUN --recipes qat+polish --scheme w4a4, or {WIDER}"
 
 
 def verdict_of(frame: pd.DataFrame, seeds: int = SEEDS, limits: Limits | None = None, **options: Any) -> dict[str, Any]:
@@ -76,8 +77,12 @@ def test_what_else_to_try_is_not_what_was_tried() -> None:
     steps: Drops = {("relu", "w4a4", "qat@9000+polish"): 9000}
     line = recover.line(verdict_of(repaired(tried, steps=steps)))
     assert "repair relu with qat@9000+polish (9,000 training steps in all): at w4a4" in line
-    assert "RUN" not in line
-    assert line.endswith("2.0 points; with a loss of 3.1 points allowed it would be deployable.")
+    tell = f"2.0 points; quantstudy recover RUN --recipes qat+polish {WIDER}; with a loss of 3.1 points allowed"
+    assert line.endswith(f"{tell} it would be deployable.")
+    all_tried = tried | pair(0.1, 0.03, "w4a8") | pair(0.1, 0.03, "w4a8", "qat@9000+polish")
+    assert "RUN" not in recover.line(verdict_of(repaired(all_tried)))
+    weights = recover.line(verdict_of(repaired(pair(0.154, 0.063, "w4"))))
+    assert "; quantstudy recover RUN --recipes qat+polish --scheme w4 may win back more; with" in weights
 
 
 def test_what_a_repair_makes_deployable() -> None:

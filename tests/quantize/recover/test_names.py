@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quantstudy.errors import BadInput
+from quantstudy.quantize.recover.catalogue import RECIPES
 from quantstudy.quantize.recover.names import (
     PARTS,
     RecipeName,
@@ -23,6 +24,10 @@ NAMES = list(PARTS)
 def test_every_recipe_prints_as_it_is_read(chosen: list[str], number: int) -> None:
     steps = tuple(Step(n, number if PARTS[n].counts else 0) for n in sorted(chosen, key=NAMES.index))
     assert parse_recipe(str(RecipeName(steps))) == RecipeName(steps)
+
+
+def test_every_part_that_has_a_name_can_be_run_and_in_the_same_order() -> None:
+    assert list(RECIPES) == NAMES
 
 
 def test_nothing_is_plain() -> None:
