@@ -147,7 +147,7 @@ def _pooled(histograms: Iterable[pa.Table]) -> pa.Table:
     table = pa.concat_tables(histograms).unify_dictionaries().combine_chunks()
     counts = table.group_by(keys, use_threads=False).aggregate([("count", "sum")]).combine_chunks()
     if not counts.num_rows:
-        return HISTOGRAMS.emptyread_table()
+        return HISTOGRAMS.empty_table()
     which = counts["activation"].chunk(0).indices.to_numpy()
     order = np.lexsort((counts["bin_left"].to_numpy(), counts["layer"].to_numpy(), which))
     return counts.rename_columns([*keys, "count"]).take(pa.array(order)).cast(HISTOGRAMS)

@@ -14,11 +14,18 @@ MIN_BITS, MAX_BITS = 2, 16
 class IntFormat:
     """A signed integer of `bits` bits: codes from −2^(bits−1) to 2^(bits−1) − 1.
 
+    Attributes:
+        bits: 2 to 16.
+        restricted: without the lowest code, which hardware may not take: codes from −high to high.
+
     >>> IntFormat(4).low, IntFormat(4).high, IntFormat(4).levels
     (-8, 7, 16)
+    >>> IntFormat(4, restricted=True).low, IntFormat(4, restricted=True).levels
+    (-7, 15)
     """
 
     bits: int
+    restricted: bool = False
 
     def __post_init__(self) -> None:
         if not MIN_BITS <= self.bits <= MAX_BITS:
@@ -42,7 +49,7 @@ class IntFormat:
     @property
     def low(self) -> int:
         """Smallest code."""
-        return int(-(2 ** (self.bits - 1)))
+        return int(-(2 ** (self.bits - 1))) + self.restricted
 
     @property
     def high(self) -> int:
@@ -52,7 +59,7 @@ class IntFormat:
     @property
     def levels(self) -> int:
         """Number of codes."""
-        return int(2**self.bits)
+        return self.high - self.low + 1
 
 
 @dataclass(frozen=True)

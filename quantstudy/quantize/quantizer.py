@@ -1,7 +1,7 @@
 """Quantizers of whole stacks: static (scale and zero point known) or per token (chosen at run time)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -136,7 +136,7 @@ def weight_quantizer(
     if observer == "restricted":
         largest = weights.abs().amax(dim=2 if per_channel else (1, 2), keepdim=True)
         scale = (largest / format.high).clamp(min=SMALLEST_NORMAL)
-        return _or_nan(format, scale, torch.zeros_like(scale, dtype=torch.int32))
+        return _or_nan(replace(format, restricted=True), scale, torch.zeros_like(scale, dtype=torch.int32))
     block = (1, 1 if per_channel else weights.shape[1], weights.shape[2])
     least = FLOAT32_EPSILON if (format.bits, observer) == (MAX_TORCHAO_BITS, "symmetric") else SMALLEST_NORMAL
     return _chosen(weights, block, format, least, observer)

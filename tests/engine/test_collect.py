@@ -239,3 +239,10 @@ def test_the_maps_of_the_seed_that_is_shown(run: Run) -> None:
     digests = gather_maps(run, shown)
     assert {name: int(array) for name, array in run.maps().items()} == {"relu/seed": 4, "gelu/seed": 4}
     assert digests == {"maps.npz": file_sha256(run.folder / "maps.npz")}
+
+
+def test_histograms_without_a_row_are_pooled_to_none() -> None:
+    """A study of networks none of which has a finite value has no histograms."""
+    found = room._pooled([HISTOGRAMS.empty_table(), HISTOGRAMS.empty_table()])
+    assert found.schema.equals(HISTOGRAMS)
+    assert found.num_rows == 0

@@ -132,7 +132,7 @@ def noise(trials, share=0.05):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [16, 32])
-@pytest.mark.parametrize(("activations", "trials"), [(2, 6000), (7, 800)])
+@pytest.mark.parametrize(("activations", "trials"), [(2, 3000), (7, 400)])
 def test_hardly_any_false_winner_is_told_as_a_fact(activations, seeds, trials):
     """Of two that are alike one wins somewhere in 6.1 % at 16 seeds and 6.9 % at 32: the halves agree in 97 % of that.
 

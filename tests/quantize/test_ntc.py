@@ -72,6 +72,8 @@ def test_codes_of_weights_leave_the_lowest_out(bits: int, per_channel: bool) -> 
     assert int(codes.max()) == form.high
     largest = w.abs().amax(dim=2 if per_channel else (1, 2), keepdim=True)
     np.testing.assert_array_equal(quantizer.scale.numpy(), largest.numpy() / np.float32(form.high))
+    grown = quantizer.codes(3.0 * w)  # as those of a repair that moves weights while scales stay
+    assert (int(grown.min()), int(grown.max())) == (-form.high, form.high)
 
 
 @pytest.mark.parametrize(

@@ -88,18 +88,17 @@ def killed(tmp_path_factory: pytest.TempPathFactory, undisturbed: Run, faults: C
     return top
 
 
-@pytest.mark.parametrize("moment", range(MOMENTS))
 def test_killed_between_two_steps_on_the_file_system(
     killed: Path,
-    moment: int,
     command: Callable[..., tuple[int, str, str]],
     same_records: Callable[[Path], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(killed / f"run{moment}-cache"))
-    code, _, err = command(f"quantstudy run {killed}/small.toml --jobs 1 --out {killed}/run{moment}")
-    assert (code, err) == (0, "")
-    same_records(killed / f"run{moment}")
+    for moment in range(MOMENTS):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(killed / f"run{moment}-cache"))
+        code, _, err = command(f"quantstudy run {killed}/small.toml --jobs 1 --out {killed}/run{moment}")
+        assert (code, err) == (0, ""), moment
+        same_records(killed / f"run{moment}")
 
 
 @pytest.fixture(scope="module")
