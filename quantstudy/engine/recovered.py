@@ -45,6 +45,13 @@ def repaired_records(run: Run, units: Sequence[Cell]) -> dict[str, bytes]:
     return {TABLE: to_parquet(rows, RECOVER), **files}
 
 
+def kept_networks(run: Run) -> dict[str, str]:
+    """Return the digests of the repaired networks that stand in the records of a run, by the names of their files."""
+    known = run.manifest()["files"]
+    files = [repaired_file(*repair) for repair in standing(run)]
+    return {name: known[name] for name in files if name in known}
+
+
 def remove_strangers(run: Run, known: Collection[str]) -> None:
     """Remove repaired networks that are not among known records: they were left when all records were made again."""
     for path in (run.folder / "recover").glob("*.safetensors"):

@@ -58,6 +58,11 @@ def repaired_file(activation: str, scheme: str, recipe: str) -> str:
     return f"recover/{file_name(activation)}.{scheme}.{recipe}.safetensors"
 
 
+def is_repair(name: str) -> bool:
+    """Whether a record of a run holds what `quantstudy recover` adds: its table, or repaired networks."""
+    return name == "recover.parquet" or name.startswith("recover/")
+
+
 def held_study(folder: Path, field: str = "out") -> StudyConfig | None:
     """Return the study whose run a folder holds, begun or finished, None if the folder is absent or empty.
 

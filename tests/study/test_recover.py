@@ -11,6 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from quantstudy import run_study
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.engine import recover as room
 from quantstudy.engine.recover import recover
@@ -190,6 +191,27 @@ def test_a_damaged_table_and_a_lost_file_are_made_again(copy: Run, monkeypatch: 
     assert not standing(copy)
     recover(copy, W4A4, TWO[:1], ["relu"])
     assert (copy.folder / "recover.parquet").read_bytes() == before
+
+
+def test_repairs_stay_where_another_record_is_damaged_and_the_run_made_again(copy: Run) -> None:
+    recover(copy, W4A4, TWO[:1], ["relu"])
+    repairs = [copy.folder / "recover.parquet", *sorted((copy.folder / "recover").iterdir())]
+    before = {path: path.read_bytes() for path in repairs}
+    assert len(before) > 1
+    (copy.folder / "histograms.parquet").write_bytes(b"no table")
+    told: list[str] = []
+    run_study(copy.config, copy.folder, notify=told.append)
+    assert any("histograms.parquet is missing or damaged: measuring again" in line for line in told)
+    assert not any("are lost" in line for line in told)
+    assert {path: path.read_bytes() for path in repairs} == before
+    assert {str(path.relative_to(copy.folder)) for path in repairs} <= copy.manifest()["files"].keys()
+    assert not copy.damaged()
+    repairs[1].unlink()
+    run_study(copy.config, copy.folder, notify=told.append)
+    assert any(
+        line.endswith("repairs beside those of a run are lost; quantstudy recover makes them again") for line in told
+    )
+    assert not copy.damaged()
 
 
 @pytest.mark.parametrize(
