@@ -77,12 +77,14 @@ class CellStatus:
         seconds: how long it took.
         device: where it ran.
         notices: lines for the user, one each.
+        compiling: how much of the time went into compiling kernels, seconds.
     """
 
     key: str
     seconds: float
     device: str
     notices: tuple[str, ...] = ()
+    compiling: float = 0.0
 
 
 CHANGE_NO_CELL = (

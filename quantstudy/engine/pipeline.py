@@ -211,7 +211,8 @@ def do_cells(
     for done, status in enumerate(_results(stage, executor, run.folder, missing, meanwhile), start=1):
         for notice in status.notices:
             notify(notice)
-        manifest["cells"][status.key] = {"state": "done", "seconds": round(status.seconds, 3)}
+        took = {"seconds": round(status.seconds, 3), "compiling": round(status.compiling, 3)}
+        manifest["cells"][status.key] = {"state": "done", **took}
         manifest["device"] = status.device
         LOGGER.info("%s: %d of %d cells done, %s", stage, kept + done, len(units), status.key)
         if done % -(-len(missing) // NOTES) == 0 or done == len(missing):

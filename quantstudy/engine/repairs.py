@@ -96,14 +96,15 @@ def lacking(recipe: RecipeName, activation: str) -> bool:
 def seconds_a_network(manifest: Mapping[str, Any], done: Iterable[Cell]) -> dict[str, dict[str, dict[str, float]]]:
     """Return the manifest's `recover_seconds` with what it knows of some cells.
 
-    Scheme → recipe → activation → seconds a network.
+    Scheme → recipe → activation → seconds a network, without the time in which kernels were compiled.
     """
     spent: dict[Repair, list[float]] = {}
     for unit in done:
-        seconds = manifest["cells"].get(unit.key, {}).get("seconds")
-        if seconds is not None:
+        cell = manifest["cells"].get(unit.key, {})
+        if "seconds" in cell:
             total = spent.setdefault(unit.repair, [0.0, 0.0])
-            total[0], total[1] = total[0] + seconds, total[1] + len(unit.seeds)
+            total[0] += cell["seconds"] - cell.get("compiling", 0.0)
+            total[1] += len(unit.seeds)
     known = {scheme: {**recipes} for scheme, recipes in manifest.get("recover_seconds", {}).items()}
     for (activation, scheme, recipe), (seconds, networks) in spent.items():
         own = known.setdefault(scheme, {})

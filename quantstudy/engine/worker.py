@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import torch
+from quantstudy_kernels.cpu.compiling import seconds_compiling
 from safetensors.numpy import load, save
 
 from quantstudy.activations.catalogue import parse_activation
@@ -57,7 +58,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     started = time.perf_counter()
     notices: list[str] = []
     device = device_of(config.device)
-    with one_thread(), torch.no_grad():
+    with seconds_compiling() as compiling, one_thread(), torch.no_grad():
         if parse_activation(unit.activation).made_of != unit.made_of:
             raise StudyFailure(f"{unit.activation} is another function now than when the run was begun; run again")
         if config.entry.made_of() != unit.data:
@@ -71,7 +72,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
     store_cell(folder, unit.key, files)
     pa.default_memory_pool().release_unused()
     return_memory()
-    return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices))
+    return CellStatus(unit.key, time.perf_counter() - started, device, tuple(notices), compiling())
 
 
 def train_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:

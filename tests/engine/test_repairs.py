@@ -78,7 +78,7 @@ def test_scales_of_powers_of_two_stay_such() -> None:
 
 def test_seconds_a_network_over_the_cells_that_are_known() -> None:
     done = list(repair_cells(CONFIG, "relu", "w4a4", "polish"))
-    cells = {cell.key: {"state": "done", "seconds": 0.5 * len(cell.seeds)} for cell in done[:2]}
+    cells = {cell.key: {"state": "done", "seconds": 0.5 * len(cell.seeds) + 9.0, "compiling": 9.0} for cell in done[:2]}
     manifest = {"cells": cells, "recover_seconds": {"w4a4": {"plain": {"relu": 0.1}}}}
     expected = {"w4a4": {"plain": {"relu": 0.1}, "polish": {"relu": 0.5}}}
     assert seconds_a_network(manifest, done) == expected
