@@ -52,7 +52,7 @@ FINDINGS: tuple[Finding, ...] = (
         {"cap_gain": SUPPORTED, "lower_gain": SUPPORTED, "lower_cost": UNDECIDED, "penalty_gain": REVERSED},
     ),
     Finding(
-        "**Not 4 bits by plain rounding: polish.** Moving the codes themselves, without training, gives back {polish} "
+        "**At 4 bits, polish.** Moving the codes themselves, without training, gives back {polish} "
         "at w4a4 where there is no bound; a cap at 3 gains {cap_all} by plain rounding and {cap_polished} where both "
         "are polished. Equalization is no substitute: {equalize} for relu and its kin, nothing that matters.",
         "bound_repairs",
