@@ -40,11 +40,12 @@ class Judge:
 
         `mean`, `low`, `high` of the measure that ranks; `won` with its ends: that minus the same of the plain networks,
         paired by seed, its interval not corrected, `p_holm` the p-value of the study's test, Holm-adjusted over the
-        scheme, `differs`: whether both tell it apart from 0, `won_stability`: in which share of the halves it has the
-        same sign, of the networks with both values (all null for `plain`); `drop` with its ends; `pass_share`, `pass_low`, `drop_bound`, `worst` see
-        `deployable.shipping`; `drop_to_deploy`: the least allowed drop with which it would be deployable, null if with
-        none; `steps` of training, null if not recorded; `torchao` see `_torchao`; `learned`, `missing`,
-        `deployable`, `stability` as in the ranking of a scheme. With one seed nothing is deployable.
+        scheme, `differs`: whether both tell it apart from 0, `won_stability`: in which share of the halves of the
+        seeds that have both values it has the same sign (all null for `plain`); `drop` with its ends; `pass_share`,
+        `pass_low`, `drop_bound`, `worst` see `deployable.shipping`; `drop_to_deploy`: the least allowed drop with
+        which it would be deployable, null if it is with none; `steps` of training, null if not recorded; `torchao` see
+        `_torchao`; `learned`, `missing`, `deployable`, `stability` as in the ranking of a scheme. With one seed nothing
+        is deployable.
         """
         by, seeds = self.limits.ranked, self.found.seeds
         kept, lost = (self.found.values(metric, scheme, pairs) for metric in (by.odd, by.drop_odd))
