@@ -7,8 +7,9 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.deployable import passes
 from quantstudy.words.figures.cliff import column, doubt, limits
+from quantstudy.words.next_repair import upwards
 from quantstudy.words.numbers import NO_BREAK, number, plural, real
-from quantstudy.words.recover import row_of, upwards
+from quantstudy.words.recipes import row_of
 from quantstudy.words.things import unit_of
 from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
@@ -139,7 +140,7 @@ def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds)
         caption = (
             f"{scheme}: {unit.amount} of {unit.noun} lost without and with repair, means with 95 % intervals, on the "
             "half of the held-out points that chose nothing. Won back: paired by seed. If allowed: the least allowed "
-            "loss with which it would be deployable."
+            "loss with which it would be deployable, n/a where it would be with none."
         )
         head = ["Activation", *heads, "from bits", "training steps", "seconds per network"]
         made.append({"caption": caption, "head": head, "rows": rows})

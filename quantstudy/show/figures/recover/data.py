@@ -9,7 +9,7 @@ import numpy as np
 from quantstudy.judge.repaired import Repaired
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.show.values import Floats, three
-from quantstudy.words.recover import Entry, recipes_of
+from quantstudy.words.recipes import Entry, recipes_of
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
