@@ -26,6 +26,19 @@ def recipes_of(entry: Entry, activation: str = "") -> list[str]:
     return [recipe for recipe in dict.fromkeys(row["recipe"] for row in rows) if recipe != PLAIN]
 
 
+def cliffs(entries: Mapping[str, Entry]) -> dict[str, Mapping[str, Any]]:
+    """Return the cliffs of some schemes, each once: schemes of one kind may have the same.
+
+    >>> cliffs({"w4a4": {"cliff": {"from_bits": 5}}, "w6a6": {"cliff": {"from_bits": 5}}, "wf8": {"cliff": None}})
+    {'w4a4': {'from_bits': 5}}
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for scheme, entry in entries.items():
+        if entry["cliff"] and entry["cliff"] not in found.values():
+            found[scheme] = entry["cliff"]
+    return found
+
+
 def failed(entry: Entry, activation: str) -> list[Mapping[str, Any]]:
     """Return the rows of an activation's recipes with which more networks have no value than without any."""
     plain = row_of(entry, activation, PLAIN)

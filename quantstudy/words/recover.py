@@ -144,7 +144,8 @@ def _briefly(scheme: str, verdict: Mapping[str, Any]) -> str:
         return f"{scheme}, no finite value of {name}"
     if recipe == PLAIN:
         return f"{scheme}, {_left_alone(entry, row, verdict)}"
-    amount = f"{unit.difference(row['drop'])} instead of {unit.bare(plain['drop'])}"
+    left = unit.difference(row["drop"]) if row["drop"] > 0 else "nothing"
+    amount = f"{left} instead of {unit.difference(plain['drop'])}"
     sure = "loses" if row["differs"] and is_fact(row["won_stability"]) else "may lose"
     reach = widths(entry) if entry["cliff"] and not too_few(verdict) else _deployable(row, verdict)
     return f"{scheme}, {name} with {recipe} {sure} {amount}, {reach}"
@@ -157,7 +158,8 @@ def _at_width(other: str, cliff: Mapping[str, Any], point: Mapping[str, Any], ve
     before, after = point["plain"], point["repaired"]
     if before["drop"] is None or after["drop"] is None:
         return f"{start} has no network with a finite value."
-    amount = f"{unit.difference(after['drop'])} with {cliff['recipe']} instead of {unit.bare(before['drop'])}"
+    left = unit.difference(after["drop"]) if after["drop"] > 0 else "nothing"
+    amount = f"{left} with {cliff['recipe']} instead of {unit.difference(before['drop'])}"
     return f"{start} loses {amount}; {passing(after, verdict)}: {_deployable(after, verdict)}."
 
 

@@ -9,7 +9,7 @@ from quantstudy.words.deployable import passes
 from quantstudy.words.figures.cliff import column, doubt, limits
 from quantstudy.words.next_repair import upwards
 from quantstudy.words.numbers import NO_BREAK, number, plural, real
-from quantstudy.words.recipes import row_of
+from quantstudy.words.recipes import cliffs, row_of
 from quantstudy.words.things import unit_of
 from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
@@ -115,7 +115,7 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
 
 
 def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds) -> list[Table]:
-    unit, made = unit_of(config), []
+    unit, made, once = unit_of(config), [], cliffs(judged)
     heads = ("recipe", "loss without", "loss with", "won back", "pass", "deployable", "if allowed")
     for scheme, entry in judged.items():
         rows = []
@@ -144,7 +144,7 @@ def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds)
         )
         head = ["Activation", *heads, "from bits", "training steps", "seconds per network"]
         made.append({"caption": caption, "head": head, "rows": rows})
-        made += [_repaired_cliff(config, entry["cliff"], unit)] if entry["cliff"] else []
+        made += [_repaired_cliff(config, once[scheme], unit)] if scheme in once else []
     return made
 
 

@@ -87,8 +87,8 @@ def test_every_scheme_that_was_repaired_is_told() -> None:
     first, _, others = line(verdict).partition(" Also repaired: ")
     assert first == line(verdict, "w4a4")
     assert others == (
-        "w4a8, relu with polish loses 1.0 points instead of 10.0, deployable; "
-        "w8a8, relu with qat loses 3.0 points instead of 5.0, not deployable; report.html has 1 more scheme."
+        "w4a8, relu with polish loses 1.0 points instead of 10.0 points, deployable; "
+        "w8a8, relu with qat loses 3.0 points instead of 5.0 points, not deployable; report.html has 1 more scheme."
     )
     assert line(verdict, "w4a8").startswith("What to do: repair relu with polish (")
     assert line(verdict, "w4a8").endswith("(95 % confidence): deployable.")
@@ -102,13 +102,24 @@ def test_what_was_asked_for_may_stand_among_the_widths_of_another_scheme() -> No
     verdict = verdict_of(repaired(pair(0.154, 0.063) | pair(0.04, 0.01, "w6a6")))
     assert list(verdict["recover"]) == ["w4a4"]
     assert recover.answer(STUDY, "w6a6", verdict) == (
-        "w6a6 stands among the widths of w4a4: relu loses 1.0 points with polish instead of 4.0; 16 of its 16 networks "
+        "w6a6 stands among the widths of w4a4: relu loses 1.0 points with polish instead of 4.0 points; 16 of its 16 networks "
         "lose at most the allowed 2.0 points: deployable."
     )
     assert "stands in recover.parquet" in recover.answer(STUDY, "w3a3", verdict)
     wide = pair(0.05, 0.01, "w4a8") | pair(0.03, 0.001, "w6a8")
     more = verdict_of(repaired(pair(0.154, 0.063) | wide))
-    assert "w4a8, relu with polish loses 1.0 points instead of 5.0, deployable from 4 bits on with polish" in line(more)
+    assert (
+        "w4a8, relu with polish loses 1.0 points instead of 5.0 points, deployable from 4 bits on with polish"
+        in line(more)
+    )
+
+
+def test_a_cliff_that_two_schemes_share_is_shown_once() -> None:
+    each = [pair(0.154, 0.063, scheme) | pair(0.15, 0.1, scheme, "qat", name) for scheme, name in
+            (("w4a4", "relu"), ("w6a6", "hardgelu"))]  # fmt: skip
+    verdict = verdict_of(repaired(each[0] | each[1]))
+    assert [bool(entry["cliff"]) for entry in verdict["recover"].values()] == [True, True]
+    assert [table["caption"].partition(" ")[0] for table in tables_of(verdict)] == ["w4a4:", "relu", "w6a6:"]
 
 
 def order(verdict: dict[str, Any]) -> str:

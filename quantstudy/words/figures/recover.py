@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from quantstudy.judge.facts import is_fact
@@ -16,6 +17,9 @@ PASS, WON = "pass", "won back"
 """The heads of the last columns."""
 
 UNMEASURED = "not measured"
+
+DEPLOYABLE = "deployable"
+"""What the legend calls the colour of counts."""
 
 KINDS = ("without repair", "with repair")
 """What both kinds of marks are called."""
@@ -93,23 +97,27 @@ def reading(verdict: Mapping[str, Any]) -> str:
     )
 
 
-def caption(verdict: Mapping[str, Any]) -> str:
-    """Return the small print."""
-    found = shown(verdict)
-    if found is None:
+def caption(verdict: Mapping[str, Any], most: int = 1) -> str:
+    """Return the small print; so many schemes are drawn at most."""
+    entries = dict(islice(verdict.get("recover", {}).items(), most))
+    if not entries:
         return ""
-    _, entry = found
-    chosen, interval = entry["chosen"], "" if verdict["seeds"] == 1 else ", with its 95 % bootstrap interval"
-    said = [
-        f"{parts(recipes_of(entry))}.",
-        "Recipes and activations were chosen on one half of the held-out points, and all that is drawn is of the other "
-        f"half. {WON.capitalize()}: with repair minus without, paired by seed{interval}.",
-        f"Chosen: {chosen['recipe']} on {chosen['activation']}.",
+    interval = "" if verdict["seeds"] == 1 else ", with its 95 % bootstrap interval"
+    chosen = [
+        f"{entry['chosen']['recipe']} on {entry['chosen']['activation']}{f' at {scheme}' if len(entries) > 1 else ''}"
+        for scheme, entry in entries.items()
     ]
-    missing = sum(row["missing"] for row in entry["rows"])
+    said = [
+        f"{parts(recipe for entry in entries.values() for recipe in recipes_of(entry))}.",
+        "Recipes and activations were chosen on one half of the held-out points, and all that is drawn is of the other "
+        f"half; the seeds are the same. {WON.capitalize()}: with repair minus without, paired by seed{interval}.",
+        f"Chosen: {', '.join(chosen)}.",
+    ]
+    missing = sum(row["missing"] for entry in entries.values() for row in entry["rows"])
     if missing:
         said.append(f"{plural(missing, 'network')} without a finite value: not drawn, and counted as failed.")
-    return " ".join(said)
+    left = len(verdict["recover"]) - len(entries)
+    return " ".join([*said, f"Not drawn: {plural(left, 'more scheme')}."] if left else said)
 
 
 def axis(unit: Unit) -> str:
@@ -133,9 +141,14 @@ def won(row: Mapping[str, Any], unit: Unit) -> str:
     return "n/a" if math.isnan(three[0]) else unit.with_interval(three)
 
 
-def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the heading of the panel over widths, and what stands beside it."""
-    start = f"{cliff['activation']} at other widths"
+def panel(scheme: str, recipe: str) -> str:
+    """Return the heading of a panel where there are some of several schemes."""
+    return f"{scheme}: {recipe}"
+
+
+def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any], of: str = "") -> tuple[str, str]:
+    """Return the heading of the panel over widths, and what stands beside it; `of`: the scheme, if it is named."""
+    start = f"{cliff['activation']} at other widths{f' than {of}' if of else ''}"
     if too_few(verdict):
         return start, f"{plural(verdict['seeds'], 'seed')}: too few to call anything deployable"
     if cliff["from_bits"] is None:
