@@ -36,7 +36,7 @@ def notes(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
         _without_value(entries, verdict),
     ]
     for scheme, entry in entries.items():
-        said += [line(config, scheme, verdict), _choice(entry), order(entry)]
+        said.append(" ".join(filter(None, (line(config, scheme, verdict), _choice(entry), order(entry)))))
     return [marked(text, verdict["not_learned"]) for text in said if text]
 
 

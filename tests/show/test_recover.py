@@ -141,7 +141,7 @@ def test_every_scheme_has_a_panel_of_its_own(study: Any, looks: Any, words: Any,
         headings = [f"w4a4: {recipe}" for recipe in ("polish", "qat+polish")]
         assert set(headings) | {f"{scheme}: qat+polish" for scheme in ("w4a8", "w6a8", "a4")} <= set(texts)
         assert not [text for text in texts if text.startswith(("w5", "w3a8dyn", "w16"))]
-    assert "relu at other widths than w4a8" in texts or names == LONG
+    assert "w4a8: relu at other widths" in texts or names == LONG
     assert "Not drawn: 2 more schemes." in " ".join(" ".join(texts).split())
     losses = run.recovered()
     odd = losses[(losses["scheme"] == "w4a8") & (losses["metric"] == "heldout_accuracy_drop_odd")]

@@ -148,7 +148,7 @@ def panel(scheme: str, recipe: str) -> str:
 
 def cliff_heading(cliff: Mapping[str, Any], verdict: Mapping[str, Any], of: str = "") -> tuple[str, str]:
     """Return the heading of the panel over widths, and what stands beside it; `of`: the scheme, if it is named."""
-    start = f"{cliff['activation']} at other widths{f' than {of}' if of else ''}"
+    start = f"{f'{of}: ' if of else ''}{cliff['activation']} at other widths"
     if too_few(verdict):
         return start, f"{plural(verdict['seeds'], 'seed')}: too few to call anything deployable"
     if cliff["from_bits"] is None:

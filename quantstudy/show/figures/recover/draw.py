@@ -43,7 +43,7 @@ Judged = Mapping[str, Any]
 """A row of `verdict["recover"]`."""
 
 LEGEND, HEAD, ROW, FOOT, APART = 0.45, 0.62, 0.6, 0.62, 0.35
-"""Inches: the legend's strip, what stands above and below the rows, one activation, between panels side by side."""
+"""Inches: the legend's strip, what stands above and below the rows, one activation, between panels, between cliffs."""
 
 BESIDE = 2
 """Panels beside each other at most."""
@@ -110,7 +110,7 @@ def recover(run: "Run") -> Figure:
     height = HEAD + ROW * len(names) + FOOT
     beyond = cliffs(entries)
     page = Page(
-        LEGEND + height * len(lines) + sum(map(height_of, beyond.values())),
+        LEGEND + height * len(lines) + sum(map(height_of, beyond.values())) + APART * max(0, len(beyond) - 1),
         marked(words.title(verdict), verdict["not_learned"]),
         words.reading(verdict),
         words.caption(verdict, SCHEMES),
@@ -128,7 +128,7 @@ def recover(run: "Run") -> Figure:
     top = LEGEND + height * len(lines)
     for scheme, cliff in beyond.items():
         draw_cliff(page, cliff, top, verdict, unit, of=scheme if len(entries) > 1 else "")
-        top += height_of(cliff)
+        top += height_of(cliff) + APART
     return page.figure
 
 
