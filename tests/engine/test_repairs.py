@@ -86,7 +86,7 @@ def test_activations_of_the_run_by_any_of_their_names() -> None:
 
 def test_a_refusal_for_want_of_a_kernel_names_the_parts_that_need_none() -> None:
     name = "torch.nn.functional:softsign"
-    with pytest.raises(BadInput, match="needs; these go: mse_ranges, bias_correction$"):
+    with pytest.raises(BadInput, match=r"needs; these go: mse_ranges, bias_correction$"):
         require_recoverable(CONFIG, parse_scheme("a4"), [parse_recipe("qat")], [name])
 
 
