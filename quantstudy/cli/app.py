@@ -12,7 +12,6 @@ from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.cli.streams import notify
-from quantstudy.config.checks import activation_names
 from quantstudy.config.presets import preset_named
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
@@ -209,6 +208,7 @@ def recover(
     What is found is added to the run: recover.parquet, the repaired networks, the verdict, a figure, the page.
     The same command goes on where it was stopped; what is there already is not done again.
     """
+    from quantstudy.engine.repairs import activations_of
     from quantstudy.records.run import open_run, require_weights
 
     asked = parse_recipes(recover_options.RECIPES if recipes is None else recipes)
@@ -216,7 +216,7 @@ def recover(
     require_weights(Path(folder))
     finished = open_run(Path(folder), "RUN")
     config = finished.config
-    names = config.activations if activations is None else activation_names(names_in(activations))
+    names = config.activations if activations is None else activations_of(config, names_in(activations))
     processes = jobs_of(config, jobs)
     with resumable(this_command):
         from quantstudy.cli.recover import do_recover

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from quantstudy.cli.layout import say
 from quantstudy.cli.run import print_result
 from quantstudy.cli.streams import notify
 from quantstudy.cli.terminal import stage_progress
@@ -10,6 +11,7 @@ from quantstudy.engine.recover import recover
 from quantstudy.quantize.recover.names import RecipeName
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.run import Run
+from quantstudy.words.recover import answer
 
 
 def do_recover(
@@ -21,7 +23,7 @@ def do_recover(
     *,
     as_json: bool,
 ) -> None:
-    """Repair the quantized networks of a finished run, add what is found to it, and print its verdict.
+    """Repair the quantized networks of a finished run, add what is found to it, and print that and its verdict.
 
     Args:
         run: the run.
@@ -39,4 +41,7 @@ def do_recover(
     collect_rarely()
     with stage_progress() as progress, workers(jobs) as executor:
         recover(run, scheme, recipes, activations, executor=executor, progress=progress, notify=notify)
+    asked = answer(run.config, str(scheme), run.verdict())
+    if asked and not as_json:
+        say(asked)
     print_result(run, as_json)

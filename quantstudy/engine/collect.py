@@ -60,10 +60,13 @@ def focus_accuracies(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 
 def best_at_focus(run: Run) -> str | None:
-    """Return the activation that ranks first at the focus scheme, None if none has a value."""
+    """Return the activation that ranks first at the focus scheme, None if none has a value.
+
+    By the half of the held-out points that chooses, so that the other can judge what becomes of it.
+    """
     from quantstudy.judge.statistics.paired import ranking_order
 
-    scores = _focus(run, run.config.ranked.quantized)
+    scores = _focus(run, run.config.ranked.even)
     if not np.isfinite(scores).any():
         return None
     return run.config.activations[int(ranking_order(scores)[0])]

@@ -4,12 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from quantstudy.activations.catalogue import parse_activation
+from quantstudy.activations.catalogue import canonical_name, parse_activation
+from quantstudy.config.checks import activation_names
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import Cell, Repair, repair_cells
 from quantstudy.engine.learnt import data_of
 from quantstudy.errors import BadInput
-from quantstudy.quantize.recover.names import PLAIN, RecipeName, needs_kernel, parse_recipe, require_repairable
+from quantstudy.quantize.recover.names import (
+    PARTS,
+    PLAIN,
+    RecipeName,
+    needs_kernel,
+    parse_recipe,
+    repairing,
+    require_repairable,
+)
 from quantstudy.quantize.scheme import Scheme
 from quantstudy.records.run import Run
 
@@ -80,12 +89,35 @@ def require_recoverable(
     """
     for name in activations:
         if name not in config.activations:
-            raise BadInput("activations", name, f"those of the run: {', '.join(config.activations)}")
+            raise BadInput("activations", name, _those_of(config))
     for recipe in recipes:
         require_repairable(recipe, scheme, config.placement, config.scales)
         for name in activations:
             if lacking(recipe, name):
-                raise BadInput("recipes", str(recipe), f"{name} has no kernel, which {needs_kernel(recipe)} needs")
+                parts = repairing(scheme, config.placement, config.scales)
+                named = ", ".join(part for part in parts if not PARTS[part].compiled)
+                why = f"{name} has no kernel, which {needs_kernel(recipe)} needs"
+                raise BadInput("recipes", str(recipe), f"{why}; these go: {named}")
+
+
+def activations_of(config: StudyConfig, given: Sequence[str]) -> tuple[str, ...]:
+    """Return some of a study's activations, which may be given by their other names.
+
+    Raises:
+        BadInput: one is not the study's, or is given twice.
+    """
+    for text in given:
+        try:
+            known = canonical_name(text) in config.activations
+        except BadInput:
+            known = False
+        if not known:
+            raise BadInput("activations", text, _those_of(config))
+    return activation_names(given)
+
+
+def _those_of(config: StudyConfig) -> str:
+    return f"those of the run: {', '.join(config.activations)}"
 
 
 def lacking(recipe: RecipeName, activation: str) -> bool:

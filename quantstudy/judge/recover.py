@@ -51,8 +51,8 @@ def judge_recover(
     Returns:
         `{"recover": {scheme: {"rows": see `Judge.rows`, "chosen": {"recipes": {activation: recipe}, "activation",
         "recipe", "stability"} (`repaired.Chosen`), "order": see `_order`, "cliff": see `_cliff`}}}`, the
-        focus first, then those of which most was measured. A scheme of which all stands in the cliff of an earlier one
-        has no entry.
+        focus first, then those of which most was measured. A scheme that was measured for the cliff of an earlier one
+        alone has no entry, whether what was chosen for that cliff is chosen still or was chosen before more was tried.
     """
     found = Repaired.of(frame, activations, seeds, limits.ranked)
     judge = Judge(found, limits, frozenset(not_learned), differences or {}, points)
@@ -72,8 +72,16 @@ def judge_recover(
             "order": _order(judge, scheme, chosen),
             "cliff": _cliff(judge, scheme, chosen),
         }
-        told |= {(one, chosen.pair) for _, one in found.widths(scheme, chosen.pair)}
+        told |= _told(found, scheme, chosen.pair)
     return {"recover": entries}
+
+
+def _told(found: Repaired, scheme: str, chosen: Pair) -> set[tuple[str, Pair]]:
+    """Return what a scheme's entry speaks for: pairs that were repaired at every width of its cliff."""
+    reach = {pair: {one for _, one in found.widths(scheme, pair)} for pair in found.pairs(scheme)}
+    if not reach[chosen]:
+        return set()
+    return {(one, pair) for pair, schemes in reach.items() if schemes >= reach[chosen] for one in schemes}
 
 
 def _order(judge: Judge, scheme: str, chosen: Chosen) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """What recover.parquet holds, and which activation and recipe are chosen from it.
 
-Both are chosen by the half of the held-out points that `Ranked` calls even, and judged on the other (`recover`): so no
-choice flatters what is told of it.
+Both are chosen by the half of the held-out points that `Ranked` calls even, and judged on the other (`recover`): so the
+luck of points flatters nothing that is told. Both halves are points of the same networks: the luck of seeds stays.
 """
 
 from collections.abc import Collection, Mapping, Sequence

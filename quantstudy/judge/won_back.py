@@ -40,11 +40,12 @@ class Judge:
 
         `mean`, `low`, `high` of the measure that ranks; `won` with its ends: that minus the same of the plain networks,
         paired by seed, its interval not corrected, `p_holm` the p-value of the study's test, Holm-adjusted over the
-        scheme, `differs`: whether both tell it apart from 0, `won_stability`: in which share of the halves it has the
-        same sign (all null for `plain`); `drop` with its ends; `pass_share`, `pass_low`, `drop_bound`, `worst` see
-        `deployable.shipping`; `drop_to_deploy`: the least allowed drop with which `pass_low` reaches the assurance,
-        null if none does; `steps` of training, null if not recorded; `torchao` see `_torchao`; `learned`, `missing`,
-        `deployable`, `stability` as in the ranking of a scheme. With one seed nothing is deployable.
+        scheme, `differs`: whether both tell it apart from 0, `won_stability`: in which share of the halves of the
+        seeds that have both values it has the same sign (all null for `plain`); `drop` with its ends; `pass_share`,
+        `pass_low`, `drop_bound`, `worst` see `deployable.shipping`; `drop_to_deploy`: the least allowed drop with
+        which it would be deployable, null if it is with none; `steps` of training, null if not recorded; `torchao` see
+        `_torchao`; `learned`, `missing`, `deployable`, `stability` as in the ranking of a scheme. With one seed nothing
+        is deployable.
         """
         by, seeds = self.limits.ranked, self.found.seeds
         kept, lost = (self.found.values(metric, scheme, pairs) for metric in (by.odd, by.drop_odd))
@@ -64,7 +65,7 @@ class Judge:
                 | won[row]
                 | _three(drop, row, ("drop", "drop_low", "drop_high"), ends(by.unit, difference=True))
                 | shipped[row]
-                | {"drop_to_deploy": json_number(self._drop_to_deploy(lost[row]))}
+                | {"drop_to_deploy": json_number(self._drop_to_deploy(lost[row])) if sound else None}
                 | {"steps": int(np.nanmax(steps[row])) if np.isfinite(steps[row]).any() else None, "torchao": torchao}
                 | {
                     "learned": name not in self.not_learned,
@@ -87,7 +88,8 @@ class Judge:
                 continue
             three, corrected = _three(found, row, keys, within), float(next(adjusted))
             differs = corrected <= ERROR and bool(found.low[row] > 0 or found.high[row] < 0)
-            same = np.sign(half_means(won[row])) == np.sign(three["won"] or 0.0)
+            known = won[row][np.isfinite(won[row])]  # one failed network is in half of all halves
+            same = np.sign(half_means(known)) == np.sign(three["won"] or 0.0)
             sure = {"differs": differs, "won_stability": stability(same, self.found.seeds)}
             rows.append(three | {"p_holm": json_number(corrected)} | sure)
         return rows

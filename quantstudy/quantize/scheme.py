@@ -106,18 +106,25 @@ def parse_scheme(text: str) -> Scheme:
     """Return the scheme that prints as `text`.
 
     Raises:
-        BadInput: `text` is not of the form w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2, wf8af8-w8a8.
+        BadInput: `text` is not of the form w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2, wf8af8-w8a8, or names no such bits.
 
     >>> parse_scheme("w4a8dyn") == Scheme(IntFormat(4), IntFormat(8), dynamic=True)
     True
     """
-    text, separate, last = text.partition("-")
-    match = re.fullmatch(rf"(?:w({_NUMBER}))?(?:a({_NUMBER}))?(dyn)?", text)
-    if not match or not text:
+    try:
+        return _parsed(text)
+    except BadInput as error:  # of a number of bits, or of a part
+        raise BadInput("scheme", text, error.allowed) from None
+
+
+def _parsed(text: str) -> Scheme:
+    all_but_last, separate, last = text.partition("-")
+    match = re.fullmatch(rf"(?:w({_NUMBER}))?(?:a({_NUMBER}))?(dyn)?", all_but_last)
+    if not match or not all_but_last:
         allowed = "schemes look like w4, a4, w4a8, w4a8dyn, wf8af8, wf8e5m2 or, with another last layer, wf8af8-w8a8"
-        raise BadInput("scheme", f"{text}{separate}{last}", allowed)
+        raise BadInput("scheme", text, allowed)
     w, a, dyn = match.groups()
-    of_last = parse_scheme(last) if separate else None
+    of_last = _parsed(last) if separate else None
     return Scheme(_format(w) if w else None, _format(a) if a else None, dynamic=bool(dyn), last=of_last)
 
 

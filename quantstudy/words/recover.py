@@ -1,111 +1,106 @@
-"""What repairs give back, in words: what to do, what that is worth, and the tables of the page."""
+"""What repairs give back, in words: what to do, and what that is worth."""
 
-import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from quantstudy.judge.facts import is_fact
-from quantstudy.quantize.formats import IntFormat
-from quantstudy.quantize.recover.names import PARTS, PLAIN, parse_recipe
-from quantstudy.quantize.scheme import Scheme, parse_scheme
-from quantstudy.words.deployable import a_half_shows, hindrance, in_halves, passing, proof, too_few, way_out
-from quantstudy.words.numbers import listing
+from quantstudy.quantize.recover.names import PLAIN
+from quantstudy.words.deployable import hindrance, in_halves, passing, proof, too_few
+from quantstudy.words.next_repair import advice, widths
+from quantstudy.words.numbers import listing, plural
+from quantstudy.words.recipes import Entry, chosen_rows, failed, recipes_of, training, what
 from quantstudy.words.units import Unit, unit_of
-from quantstudy.words.verdict import certainty, marked
+from quantstudy.words.verdict import MOST_NAMES, certainty, marked
 
-Entry = Mapping[str, Any]
-"""One scheme of `verdict["recover"]`, see `judge.recover`."""
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
 
-BEST_KNOWN = "qat+polish"
-"""The recipe that has won back most so far: what to try next where it wasn't tried."""
+MOST_SCHEMES = 2
+"""Schemes beside the first of which the summary tells; the page tells of all."""
 
 
 def shown(verdict: Mapping[str, Any]) -> tuple[str, Entry] | None:
-    """Return the scheme that is told of, the focus if its networks were repaired, with its entry; None without any."""
-    return next(iter(verdict.get("recover", {}).items()), None)
-
-
-def row_of(entry: Entry, activation: str, recipe: str) -> Mapping[str, Any]:
-    """Return the row of an activation and a recipe."""
-    return next(row for row in entry["rows"] if (row["activation"], row["recipe"]) == (activation, recipe))
-
-
-def chosen_rows(entry: Entry) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the rows of the chosen activation, without repair and with the chosen recipe."""
-    name, recipe = entry["chosen"]["activation"], entry["chosen"]["recipe"]
-    return row_of(entry, name, PLAIN), row_of(entry, name, recipe)
-
-
-def recipes_of(entry: Entry) -> list[str]:
-    """Return the recipes that were tried at a scheme."""
-    return [recipe for recipe in dict.fromkeys(row["recipe"] for row in entry["rows"]) if recipe != PLAIN]
-
-
-def what(recipe: str) -> str:
-    """Return what a recipe does, part by part.
-
-    >>> what("qat@9000+polish").partition(", then ")[0]
-    'trains on with rounding in the forward pass, scales learned'
-    """
-    return ", then ".join(PARTS[step.name].what for step in parse_recipe(recipe).steps)
-
-
-def parts(recipes: Iterable[str]) -> str:
-    """Return what every part of some recipes does.
-
-    >>> parts(["polish", "mse_ranges+polish"]).partition("; ")[2]
-    '«mse_ranges» chooses the ranges whose rounding has the least squared error'
-    """
-    names = dict.fromkeys(step.name for recipe in recipes for step in parse_recipe(recipe).steps)
-    return "; ".join(f"«{name}» {PARTS[name].what}" for name in names)
-
-
-def training(steps: int | None) -> str:
-    """Return how much training a recipe takes, to stand behind what it does.
-
-    >>> training(0), training(9000), training(None)
-    (', without training', ', 9,000 training steps in all', '')
-    """
-    if steps is None:
-        return ""
-    return f", {steps:,} training steps in all" if steps else ", without training"
-
-
-def line(verdict: Mapping[str, Any]) -> str:
-    """Return what to do about the loss at the scheme that is told of, for the summary; empty if nothing was repaired.
+    """Return the scheme that is told of first, the focus if its networks were repaired, with its entry; None without.
 
     Args:
         verdict: verdict.json.
     """
+    return next(iter(verdict.get("recover", {}).items()), None)
+
+
+def summed_up(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
+    """Return the line of the summary: what to do at the scheme that is told of first, and briefly what at others.
+
+    Empty if nothing was repaired.
+    """
     found = shown(verdict)
     if found is None:
         return ""
-    scheme, entry = found
+    first = line(config, found[0], verdict)
+    others = [] if verdict["seeds"] == 1 else [*verdict["recover"]][1:]
+    told = [_briefly(scheme, verdict) for scheme in others[:MOST_SCHEMES]]
+    told += [f"report.html has {plural(more, 'more scheme')}"] if (more := len(others) - len(told)) else []
+    return f"{first} Also repaired: {'; '.join(told)}." if told else first
+
+
+def line(config: "StudyConfig", scheme: str, verdict: Mapping[str, Any]) -> str:
+    """Return what to do about the loss at a scheme whose networks were repaired.
+
+    Args:
+        config: the study.
+        scheme: a key of `verdict["recover"]`.
+        verdict: verdict.json.
+    """
+    entry, start = verdict["recover"][scheme], f"Repairs at {scheme}:"
     plain, row = chosen_rows(entry)
-    name, recipe, unit = row["activation"], row["recipe"], unit_of(verdict)
+    undecided = _undecided(scheme, plain, row, verdict)
+    if undecided:
+        return undecided
+    name, recipe, brief = row["activation"], row["recipe"], training(row["steps"])
+    if recipe == PLAIN:
+        return f"{start} {_left_alone(entry, row, verdict)}{advice(config, scheme, entry, verdict)}"
+    change, fate = _change(plain, row, unit_of(verdict)), _fate(plain, row, verdict)
+    if plain["deployable"]:
+        may = "is" if is_fact(plain["stability"]) else "may be"
+        return f"{start} {name} {may} deployable without any; with {recipe}{brief}, {change}; {fate}."
+    brief = ((what(recipe) if "+" not in recipe else "") + brief).removeprefix(", ")
+    do = "Open: whether to" if not row["differs"] else "What to do:" if row["won"] > 0 else "What not to do:"
+    said = f"{do} repair {name} with {recipe}{f' ({brief})' if brief else ''}: at {scheme} {change}"
+    worse = row["differs"] and row["won"] < 0
+    return f"{said}." if worse else f"{said}; {fate}{advice(config, scheme, entry, verdict)}"
+
+
+def _undecided(scheme: str, plain: Mapping[str, Any], row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return why nothing can be said of a repair, or why it is of no use; empty if there is something to tell."""
+    name, unit, start = row["activation"], unit_of(verdict), f"Repairs at {scheme}:"
     if row["drop"] is None or plain["drop"] is None:
-        return f"Repairs at {scheme}: {name} has no network with a finite value, so there is nothing to choose."
+        return f"{start} {name} has no network with a finite value, so there is nothing to choose."
     if verdict["seeds"] == 1:
-        with_it = "" if recipe == PLAIN else f" and {unit.difference(row['drop'])} with {recipe}"
+        with_it = "" if row["recipe"] == PLAIN else f" and {unit.difference(row['drop'])} with {row['recipe']}"
         return (
             f"One seed cannot say what a repair is worth: at {scheme} {name} loses {unit.difference(plain['drop'])} "
             f"without one{with_it}; run --seeds {verdict['seeds_to_deploy']} or more."
         )
-    if recipe == PLAIN:
-        tried = listing(recipes_of(entry), "or")
-        return (
-            f"Repairs at {scheme}: {name} is best without {tried}, so leave it as it is{_more(scheme, entry, verdict)}"
-        )
-    if plain["deployable"]:
-        return (
-            f"Repairs at {scheme}: {name} is deployable without any; with {recipe}{training(row['steps'])}, "
-            f"{_change(plain, row, unit)}."
-        )
-    do = "Open: whether to" if not row["differs"] else "What to do:" if row["won"] > 0 else "What not to do:"
-    what_it_is = what(recipe) if "+" not in recipe else ""
-    brief = (what_it_is + training(row["steps"])).removeprefix(", ")
-    do = f"{do} repair {name} with {recipe}{f' ({brief})' if brief else ''}"
-    return f"{do}: at {scheme} {_change(plain, row, unit)}; {_fate(row, verdict)}{_more(scheme, entry, verdict)}"
+    if not row["learned"]:
+        return f"{start} {name} {hindrance(_in_float(row, verdict), verdict)}: train it first, before you repair it."
+    return ""
+
+
+def answer(config: "StudyConfig", scheme: str, verdict: Mapping[str, Any]) -> str:
+    """Return what came of repairs at a scheme that was asked for, where the summary does not begin with it; else empty.
+
+    It may stand among the widths of another scheme.
+    """
+    found = shown(verdict)
+    if found is None or found[0] == scheme:
+        return ""
+    if scheme in verdict["recover"]:
+        return marked(line(config, scheme, verdict), verdict["not_learned"])
+    for other, entry in verdict["recover"].items():
+        for point in entry["cliff"]["curve"] if entry["cliff"] else ():
+            if point["scheme"] == scheme:
+                return marked(_at_width(other, entry["cliff"], point, verdict), verdict["not_learned"])
+    return f"What was repaired at {scheme} stands in recover.parquet; all of it was also repaired at {found[0]}."
 
 
 def tail(scheme: str, verdict: Mapping[str, Any]) -> str:
@@ -116,17 +111,8 @@ def tail(scheme: str, verdict: Mapping[str, Any]) -> str:
     plain, row = chosen_rows(entry)
     if row["drop"] is None or plain["drop"] is None or row["recipe"] == PLAIN:
         return ""
-    change = f"With {row['recipe']} {_change(plain, row, unit_of(verdict), row['activation'])}; {_fate(row, verdict)}."
-    return " ".join(filter(None, (change, order(entry))))
-
-
-def _choice(entry: Entry) -> str:
-    """Return whether it is open that what was chosen is the best; empty if it is not, and with one seed."""
-    chosen = entry["chosen"]
-    if chosen["stability"] is None or is_fact(chosen["stability"]):
-        return ""
-    what_is = chosen["activation"] if chosen["recipe"] == PLAIN else f"{chosen['activation']} with {chosen['recipe']}"
-    return f"That {what_is} is the best of all is open: it is {in_halves(chosen['stability'])}."
+    change, fate = _change(plain, row, unit_of(verdict), row["activation"]), _fate(plain, row, verdict)
+    return " ".join(filter(None, (f"With {row['recipe']} {change}; {fate}.", order(entry))))
 
 
 def order(entry: Entry) -> str:
@@ -134,37 +120,66 @@ def order(entry: Entry) -> str:
     found = entry["order"]
     if found is None or found["repaired"]["stability"] is None:
         return ""
-    before, after = found["plain"], found["repaired"]
-    if not found["best_changed"]:
-        same = "in another order" if found["order_changed"] else "in the same order"
-        return f"{after['best']} comes first with repair as without, the others {same}: the choice stays."
-    start = f"With repair {after['best']} comes first, without it {before['best']}"
-    if before["best"] in after["tied_with"]:
+    before, after = found["plain"]["best"], found["repaired"]
+    best, tied = after["best"], [name for name in after["tied_with"] if name != after["best"]]
+    start = f"With repair {best} comes first, without it {before}"
+    if before == best:
+        start = f"{best} comes first with repair as without"
+        if tied:
+            them = listing(tied) if len(tied) <= MOST_NAMES else f"{len(tied)} others"
+            return f"{start}, but is not told apart from {them} once repaired: no winner."
+    elif before in tied:
         return f"{start}; the two are not told apart once repaired: take either."
     if not is_fact(after["stability"]):
-        return f"{start}; that is open: {after['best']} is first {in_halves(after['stability'])}."
-    return f"{start}: choose by what is repaired, not by what is not."
+        return f"{start}; that is open: {best} is first {in_halves(after['stability'])}."
+    return f"{start}: " + ("the choice stays." if before == best else "choose by what is repaired, not by what is not.")
 
 
-def notes(verdict: Mapping[str, Any]) -> list[str]:
-    """Return what stands above the numbers of the page: what was done, how it is judged, what it changes.
+def _briefly(scheme: str, verdict: Mapping[str, Any]) -> str:
+    """Return what a repair makes of the best at a scheme, without a full stop."""
+    entry, unit = verdict["recover"][scheme], unit_of(verdict)
+    plain, row = chosen_rows(entry)
+    name, recipe = row["activation"], row["recipe"]
+    if row["drop"] is None or plain["drop"] is None:
+        return f"{scheme}, no finite value of {name}"
+    if recipe == PLAIN:
+        return f"{scheme}, {_left_alone(entry, row, verdict)}"
+    left = unit.difference(row["drop"]) if row["drop"] > 0 else "nothing"
+    amount = f"{left} instead of {unit.difference(plain['drop'])}"
+    sure = "loses" if row["differs"] and is_fact(row["won_stability"]) else "may lose"
+    reach = widths(entry) if entry["cliff"] and not too_few(verdict) else _deployable(row, verdict)
+    return f"{scheme}, {name} with {recipe} {sure} {amount}, {reach}"
 
-    Args:
-        verdict: verdict.json.
-    """
-    found = shown(verdict)
-    if found is None:
-        return []
-    tried = dict.fromkeys(recipe for entry in verdict["recover"].values() for recipe in recipes_of(entry))
-    said = [
-        "A repair changes a trained network, or how it is quantized, so that the quantized network loses less; it sees "
-        f"no held-out point. {parts(tried)}.",
-        "Which recipe and which activation to take was chosen on one half of the held-out points, and all numbers here "
-        "are those of the other half: no choice flatters them, and losses without repair differ a little from those of "
-        "the rankings.",
+
+def _at_width(other: str, cliff: Mapping[str, Any], point: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return what stands of a scheme among the widths of another one."""
+    unit = unit_of(verdict)
+    start = f"{point['scheme']} stands among the widths of {other}: {cliff['activation']}"
+    before, after = point["plain"], point["repaired"]
+    if before["drop"] is None or after["drop"] is None:
+        return f"{start} has no network with a finite value."
+    left = unit.difference(after["drop"]) if after["drop"] > 0 else "nothing"
+    amount = f"{left} with {cliff['recipe']} instead of {unit.difference(before['drop'])}"
+    return f"{start} loses {amount}; {passing(after, verdict)}: {_deployable(after, verdict)}."
+
+
+def _deployable(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    if row["deployable"]:
+        return "deployable" if is_fact(row.get("stability", 1.0)) else "deployable (open)"
+    return "too few seeds to call it deployable" if too_few(verdict) else "not deployable"
+
+
+def _left_alone(entry: Entry, row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return that an activation is best without repair, or with which recipes some of its networks failed."""
+    name, lost = row["activation"], failed(entry, row["activation"])
+    worse = [one for one in recipes_of(entry, name) if one not in {of_lost["recipe"] for of_lost in lost}]
+    said = [f"{name} is best without {listing(worse, 'or')}"] if worse else []
+    said += [
+        f"with {one['recipe']} {one['missing']} of {verdict['seeds']} networks"
+        f"{'' if worse else f' of {name}'} {'has' if one['missing'] == 1 else 'have'} no finite value"
+        for one in lost
     ]
-    results = [line(verdict), _choice(found[1]), order(found[1])]
-    return [*said, *(marked(text, verdict["not_learned"]) for text in results if text)]
+    return f"{listing(said)}, so leave it as it is"
 
 
 def _change(plain: Mapping[str, Any], row: Mapping[str, Any], unit: Unit, of: str = "") -> str:
@@ -178,75 +193,20 @@ def _change(plain: Mapping[str, Any], row: Mapping[str, Any], unit: Unit, of: st
     return f"{whose} on half of the held-out points {verb} {amount}{doubt}"
 
 
-def _fate(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
-    """Return whether what was repaired is deployable, without a full stop."""
+def _fate(plain: Mapping[str, Any], row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
+    """Return whether what was repaired is deployable, and what it was without, without a full stop."""
     if row["deployable"]:
         open_ = "" if is_fact(row["stability"]) else f", but that is open: enough pass {in_halves(row['stability'])}"
+        if plain["deployable"]:
+            return f"it stays deployable{open_}"
         return f"{passing(row, verdict)}, {proof(row)}: deployable{open_}"
     if too_few(verdict) and row["learned"]:
         return passing(row, verdict)
-    return f"still not deployable, it {hindrance(_in_float(row, verdict), verdict)}"
-
-
-def _more(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
-    """Return what else one may do, as the end of a sentence."""
-    _, row = chosen_rows(entry)
-    if row["deployable"]:
-        return "." if is_fact(row["stability"]) else "; run more seeds."
-    passes_seldom = row["pass_low"] < verdict["assurance"] and row["pass_share"] < verdict["assurance"]
-    if not row["learned"] or too_few(verdict) or not passes_seldom:
-        return way_out(_in_float(row, verdict), verdict)
-    ways = [widths(entry)] if entry["cliff"] else []
-    more = _not_tried(scheme, entry, verdict)
-    if more:
-        ways.append(f"quantstudy recover RUN {more} may win back more")
-    if row["drop_to_deploy"] is not None:
-        unit = unit_of(verdict)
-        ways.append(
-            f"with a loss of {unit.difference(upwards(row['drop_to_deploy'], unit))} allowed it would be deployable"
-        )
-    return f"; {'; '.join(ways[:2])}." if ways else "; take more bits, or allow a larger loss."
-
-
-def _not_tried(scheme: str, entry: Entry, verdict: Mapping[str, Any]) -> str:
-    """Return the options of `recover` to try next, empty if the best that is known was tried."""
-    tried = [{step.name for step in parse_recipe(recipe).steps} for recipe in recipes_of(entry)]
-    found, eight = parse_scheme(scheme), IntFormat(8)
-    few = isinstance(found.activations, IntFormat) and found.activations.bits < eight.bits
-    wider = str(Scheme(found.weights, eight)) if few and found.weights and not found.last else scheme
-    at = "" if wider == scheme or wider in verdict["recover"] else f"--scheme {wider}, activations at 8 bits"
-    if any({"qat", "polish"} <= of_one for of_one in tried):
-        return f"--recipes {BEST_KNOWN} {at}," if at else ""
-    return f"--recipes {BEST_KNOWN} --scheme {scheme}{f', or {at},' if at else ''}"
-
-
-def widths(entry: Entry) -> str:
-    """Return from how many bits on what was chosen is deployable, of the widths that were measured.
-
-    >>> curve = [{"bits": bits} for bits in (4, 6, 8)]
-    >>> widths({"cliff": {"recipe": "polish", "curve": curve, "from_bits": 6, "plain_from_bits": None, "stability": 1}})
-    'deployable from 6 bits on with polish, at no measured width (4 to 8 bits) without'
-    """
-    cliff = entry["cliff"]
-    bits = [point["bits"] for point in cliff["curve"]]
-    none = f"at no measured width ({bits[0]} to {bits[-1]} bits)"
-    if cliff["from_bits"] is None:
-        return f"deployable {none} with {cliff['recipe']}"
-    open_ = "" if is_fact(cliff["stability"]) else f" (open: {a_half_shows(cliff['stability'])})"
-    plain = cliff["plain_from_bits"]
-    without = none if plain is None else "from as many" if plain == cliff["from_bits"] else f"from {plain}"
-    return f"deployable from {cliff['from_bits']} bits on with {cliff['recipe']}{open_}, {without} without"
+    why = hindrance(_in_float(row, verdict), verdict)
+    if plain["deployable"]:
+        return f"with it, it is no longer deployable, it {why}: leave it as it is"
+    return f"still not deployable, it {why}"
 
 
 def _in_float(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "float": verdict["not_learned"].get(row["activation"])}
-
-
-def upwards(value: float, unit: Unit) -> float:
-    """Return a loss with one decimal of its unit, rounded up, so that what is said to be enough is enough.
-
-    >>> from quantstudy.words.units import UNITS
-    >>> upwards(0.0641, UNITS["fraction"]), upwards(0.064, UNITS["fraction"])
-    (0.065, 0.064)
-    """
-    return math.ceil(10.0 * unit.scale * value - 1e-9) / 10.0 / unit.scale

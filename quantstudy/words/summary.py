@@ -67,7 +67,7 @@ def summary(config: "StudyConfig", verdict: Mapping[str, Any]) -> list[str]:
 
 def _repairs(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:
     """What repairing the best one is worth."""
-    return recover.line(verdict)
+    return recover.summed_up(config, verdict)
 
 
 def _added(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

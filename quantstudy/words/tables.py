@@ -7,8 +7,9 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.deployable import passes
 from quantstudy.words.figures.cliff import column, doubt, limits
+from quantstudy.words.next_repair import upwards
 from quantstudy.words.numbers import NO_BREAK, number, plural, real
-from quantstudy.words.recover import row_of, upwards
+from quantstudy.words.recipes import cliffs, row_of
 from quantstudy.words.things import unit_of
 from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
@@ -114,7 +115,7 @@ def _cause(config: "StudyConfig", judged: Mapping[str, Any]) -> list[Table]:
 
 
 def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds) -> list[Table]:
-    unit, made = unit_of(config), []
+    unit, made, once = unit_of(config), [], cliffs(judged)
     heads = ("recipe", "loss without", "loss with", "won back", "pass", "deployable", "if allowed")
     for scheme, entry in judged.items():
         rows = []
@@ -139,11 +140,11 @@ def _recover(config: "StudyConfig", judged: Mapping[str, Any], seconds: Seconds)
         caption = (
             f"{scheme}: {unit.amount} of {unit.noun} lost without and with repair, means with 95 % intervals, on the "
             "half of the held-out points that chose nothing. Won back: paired by seed. If allowed: the least allowed "
-            "loss with which it would be deployable."
+            "loss with which it would be deployable, n/a where it would be with none."
         )
         head = ["Activation", *heads, "from bits", "training steps", "seconds per network"]
         made.append({"caption": caption, "head": head, "rows": rows})
-        made += [_repaired_cliff(config, entry["cliff"], unit)] if entry["cliff"] else []
+        made += [_repaired_cliff(config, once[scheme], unit)] if scheme in once else []
     return made
 
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine import collect as room
 from quantstudy.engine.cells import SEEDS_PER_CELL, Cell, cell, cells
-from quantstudy.engine.collect import common_seed, focus_accuracies, gather, gather_maps
+from quantstudy.engine.collect import best_at_focus, common_seed, focus_accuracies, gather, gather_maps
 from quantstudy.errors import StudyFailure
 from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.files import file_sha256
@@ -43,6 +43,7 @@ def measured(unit: Cell, rate: dict[int, float]) -> dict[str, bytes]:
             {
                 "flip_rate": flips,
                 "heldout_accuracy_quantized": values,
+                "heldout_accuracy_quantized_even": others,
                 "heldout_accuracy_drop": 1.0 - values,
                 "accuracy_quantized": others,
             },
@@ -204,6 +205,10 @@ def test_accuracies_of_activations_that_have_any(run: Run) -> None:
     found, drop = focus_accuracies(run)
     np.testing.assert_array_equal(found, [rates["relu"]])  # gelu has nothing that could be compared
     np.testing.assert_array_equal(drop, 1.0 - found)
+
+
+def test_the_best_is_chosen_by_the_half_that_chooses(run: Run) -> None:
+    assert best_at_focus(run) == "gelu"  # by all held-out points it is relu
 
 
 def test_a_disk_that_is_full_half_way_leaves_the_old_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

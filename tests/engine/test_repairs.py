@@ -6,7 +6,15 @@ import pytest
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.cells import SEEDS_PER_CELL, repair_cells
-from quantstudy.engine.repairs import MOST_WORK, lacking, require_recoverable, seconds_a_network, widths, work
+from quantstudy.engine.repairs import (
+    MOST_WORK,
+    activations_of,
+    lacking,
+    require_recoverable,
+    seconds_a_network,
+    widths,
+    work,
+)
 from quantstudy.errors import BadInput
 from quantstudy.quantize.recover.names import parse_recipe
 from quantstudy.quantize.scheme import parse_scheme
@@ -60,6 +68,26 @@ def test_what_is_refused(recipe: str, scheme: str, name: str, said: str) -> None
     with pytest.raises(BadInput) as caught:
         require_recoverable(CONFIG, parse_scheme(scheme), [parse_recipe(recipe)], [name])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [("",), ("relu", ""), ("gelu",), ("reul",), ("relu@3",), ("relu@x",), ("not:there",)])
+def test_other_activations_are_refused_with_those_of_the_run(given: tuple[str, ...]) -> None:
+    with pytest.raises(BadInput) as caught:
+        activations_of(CONFIG, given)
+    assert (caught.value.field, caught.value.value) == ("activations", given[-1])
+    assert caught.value.allowed == "those of the run: relu, torch.nn.functional:softsign, hardgelu"
+
+
+def test_activations_of_the_run_by_any_of_their_names() -> None:
+    assert activations_of(CONFIG, ("hardgelu", "ReLU")) == ("hardgelu", "relu")
+    with pytest.raises(BadInput, match="each activation once"):
+        activations_of(CONFIG, ("relu", "relu"))
+
+
+def test_a_refusal_for_want_of_a_kernel_names_the_parts_that_need_none() -> None:
+    name = "torch.nn.functional:softsign"
+    with pytest.raises(BadInput, match=r"needs; these go: mse_ranges, bias_correction$"):
+        require_recoverable(CONFIG, parse_scheme("a4"), [parse_recipe("qat")], [name])
 
 
 def test_what_needs_no_kernel_repairs_any_activation() -> None:

@@ -245,6 +245,31 @@ def test_backends_that_differ_forbid_unless_torchao_ran_the_repaired_networks() 
     assert judged(frame, 16, ("relu",), points=100)["w4a4"]["rows"][0]["deployable"]
 
 
+def test_no_allowed_drop_is_named_where_something_else_forbids() -> None:
+    drops: Drops = {("relu", "w4a4", recipe): np.full(16, 0.06) for recipe in ("plain", "polish")}
+    apart = {"w4a4": {"relu": {"share": 0.1, "at": "w4"}}}
+    forbidden: list[dict[str, Any]] = [
+        {"limits": asked(min_accuracy=0.95)}, {"differences": apart}, {"not_learned": ["relu"]}
+    ]  # fmt: skip
+    for options in forbidden:
+        rows = judged(repaired(drops), 16, ("relu",), **options)["w4a4"]["rows"]
+        assert [row["drop_to_deploy"] for row in rows] == [None, None], options
+    (_, row) = judged(repaired(drops), 16, ("relu",))["w4a4"]["rows"]
+    assert row["drop_to_deploy"] == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize("lost", ["plain", "polish"])
+def test_a_failed_network_makes_no_difference_open(lost: str) -> None:
+    drops = {
+        ("relu", "w4a4", recipe): mean + 0.001 * np.arange(16) for recipe, mean in (("plain", 0.15), ("polish", 0.01))
+    }
+    drops["relu", "w4a4", lost][5] = NAN
+    row = row_of(judged(repaired(drops), 16, ("relu",))["w4a4"], "relu", "polish")
+    assert row["won"] == pytest.approx(0.14)
+    assert row["differs"]
+    assert row["won_stability"] == 1.0
+
+
 def test_a_network_that_is_too_bad_forbids() -> None:
     drops: Drops = {("relu", "w4a4", recipe): np.append(np.full(15, 0.01), 0.3) for recipe in ("plain", "polish")}
     ways = {floor: judged(repaired(drops), 16, limits=asked(min_accuracy=floor))["w4a4"] for floor in (0.0, 0.7)}
@@ -307,18 +332,41 @@ def test_a_width_that_fails_between_others_pushes_the_cliff_up_and_halves_are_co
     assert (low["from_bits"], low["stability"]) == (None, 1.0)
 
 
+def test_what_was_chosen_before_adds_no_schemes() -> None:
+    """Two recipes at once leave one cliff in the table, one after the other may leave two."""
+    asked_for = list(product(("relu", "silu"), ("w4a4",), ("polish", "qat+polish")))
+    beside = {one: [("relu", f"w{bits}a{bits}", one) for bits in range(2, 9)] for one in ("polish", "qat+polish")}
+
+    def table(*networks: tuple[str, str, str]) -> Drops:
+        left = {"plain": 0.2, "polish": 0.05, "qat+polish": 0.06}
+        return {
+            (name, scheme, one): np.full(8, left[one] + 0.01 * (name == "silu"))
+            for name, scheme, recipe in networks
+            for one in ("plain", recipe)
+        }
+
+    once = judged(repaired(table(*asked_for, *beside["polish"])), 8)
+    twice = judged(repaired(table(*asked_for, *beside["polish"], *beside["qat+polish"])), 8)
+    assert list(once) == ["w4a4"]
+    assert once == twice
+    wider = [(name, "w6a6", recipe) for name, _, recipe in asked_for]
+    both = judged(repaired(table(*asked_for, *beside["polish"], *wider)), 8)
+    assert list(both) == ["w4a4", "w6a6"]  # asked for as a whole, it has results of its own
+
+
 def test_schemes_of_other_kinds_stand_apart_and_the_focus_comes_first() -> None:
     drops: Drops = {
         ("relu", scheme, recipe): np.full(8, 0.1 if recipe == "plain" else 0.05)
         for scheme, recipe in product(("wf8", "w3", "w4", "w4a4", "w8a8"), ("plain", "polish", "qat"))
     }
     drops |= {("silu", "w3", recipe): np.full(8, 0.1) for recipe in ("plain", "polish")}
+    drops |= {("relu", scheme, recipe): np.full(8, 0.1) for scheme in ("w6", "w6a6") for recipe in ("plain", "polish")}
     section = judged(repaired(drops), 8)
     assert list(section) == ["w4a4", "w3", "wf8", "w4", "w8a8"]  # qat stands in no cliff: so none is left out
     cliffs = {scheme: entry["cliff"] for scheme, entry in section.items()}
     assert cliffs["wf8"] is None
-    assert [point["scheme"] for point in cliffs["w4"]["curve"]] == ["w3", "w4"]
-    assert [point["scheme"] for point in cliffs["w4a4"]["curve"]] == ["w4a4", "w8a8"]
+    assert [point["scheme"] for point in cliffs["w4"]["curve"]] == ["w3", "w4", "w6"]
+    assert [point["scheme"] for point in cliffs["w4a4"]["curve"]] == ["w4a4", "w6a6", "w8a8"]
     assert next(iter(judged(repaired(drops), 8, focus="w2a2"))) == "w3"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
@@ -114,6 +115,46 @@ def test_what_is_deployable_is_green_and_how_many_pass_is_said(study: Any) -> No
     cliff = run.verdict()["recover"]["w6a6"]["cliff"]
     deployable = [point[way]["deployable"] for point in cliff["curve"] for way in ("plain", "repaired")]
     assert len(green) == 1 + 2 + sum(deployable)  # the legend, two columns of the row, the cliff's counts
+
+
+def with_others(run: Any, *schemes: str) -> Any:
+    """Return a run that was repaired at further schemes, with the losses that it has at the focus."""
+    table, names = run.tables["recover"], run.config.activations
+    plain = table.astype(dict.fromkeys(("activation", "scheme", "recipe", "metric"), str))
+    own = plain[plain["scheme"] == "w4a4"]
+    run.tables["recover"] = pd.concat([plain, *(own.assign(scheme=scheme) for scheme in schemes)]).astype(
+        dict.fromkeys(("activation", "scheme", "recipe", "metric"), "category")
+    )
+    run.judged["recover"] = judge_recover(run.tables["recover"], names, run.config.seeds, asked(), "w4a4")["recover"]
+    return run
+
+
+@pytest.mark.parametrize("names", [THREE, LONG])
+def test_every_scheme_has_a_panel_of_its_own(study: Any, looks: Any, words: Any, names: tuple[str, ...]) -> None:
+    run = with_others(study(activations=names, seeds=8), "w4a8", "w6a8", "a4", "w5", "w3a8dyn", "w16")
+    assert list(run.verdict()["recover"])[:4] == ["w4a4", "w4a8", "w6a8", "a4"]
+    figure = recover(run)
+    figure.set_dpi(72)
+    assert looks(figure) == []
+    texts = words(figure)
+    if names == THREE:
+        headings = [f"w4a4: {recipe}" for recipe in ("polish", "qat+polish")]
+        assert set(headings) | {f"{scheme}: qat+polish" for scheme in ("w4a8", "w6a8", "a4")} <= set(texts)
+        assert not [text for text in texts if text.startswith(("w5", "w3a8dyn", "w16"))]
+    assert "w4a8: relu at other widths" in texts or names == LONG
+    assert "Not drawn: 2 more schemes." in " ".join(" ".join(texts).split())
+    losses = run.recovered()
+    odd = losses[(losses["scheme"] == "w4a8") & (losses["metric"] == "heldout_accuracy_drop_odd")]
+    order = run.verdict()["recover"]["w4a4"]["order"]["repaired"]["order"]
+    own = odd[(odd["activation"] == order[0]) & (odd["recipe"] == "qat+polish")].sort_values("seed")["value"]
+    np.testing.assert_allclose(dots(panels(figure)[2], BARS)[0], 100 * own)
+
+
+def test_the_legend_tells_of_green_only_where_something_is(study: Any, words: Any) -> None:
+    green = study(activations=("relu",), recipes=("polish",), seeds=16, bits=(6,))
+    assert "deployable" in words(recover(green))
+    none = study(activations=("relu",), recipes=("polish",), seeds=3)
+    assert "deployable" not in words(recover(none))
 
 
 def test_only_the_scheme_that_was_measured_is_shown_and_none_without_repairs(study: Any, words: Any) -> None:

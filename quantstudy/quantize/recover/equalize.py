@@ -11,20 +11,13 @@ from quantstudy.quantize.recover.recipe import Bench, Quantized
 SWEEPS = 40
 """How often the layers are gone through: each pair of them is even at once, and the next pair undoes some of that."""
 
-HOMOGENEOUS = ("relu", "leaky_relu", "prelu")
-"""Activations with f(s·x) = s·f(x) for every s > 0: networks do the same, up to rounding, when they are equalized."""
-
-
-def is_exact(stack: Stack) -> bool:
-    """Whether equalized networks do what they did: elsewhere they do it approximately, or something else."""
-    return stack.activation.name in HOMOGENEOUS
-
 
 def equalize(given: Quantized, bench: Bench, number: int = 0) -> Quantized:
     """Return networks whose hidden neurons are scaled such that their weights in and out have equal ranges.
 
     Neuron i of a layer has weights, bias and so outputs divided by s, and the next layer's weights of it multiplied by
     s = √(max|weights in| / max|weights out|). A neuron without weights on one side, or with one not finite, stays.
+    Networks with an activation of `names.HOMOGENEOUS` do what they did; all others do something else in float already.
 
     Args:
         given: networks with their weights in float.

@@ -73,6 +73,12 @@ PARTS: Mapping[str, Part] = {
 }
 """Every part, in the order in which they may follow each other: new scales would undo what chose codes."""
 
+HOMOGENEOUS = ("relu", "leaky_relu", "prelu")
+"""Activations with f(s·x) = s·f(x) for every s > 0: networks do the same, up to rounding, when they are equalized.
+
+Of all others equalizing changes what they do before anything is quantized.
+"""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -115,24 +121,26 @@ def parse_recipe(text: str) -> RecipeName:
     """
     if text == PLAIN:
         return RecipeName(())
-    steps = tuple(_step(part) for part in text.split("+"))
+    steps = tuple(_step(part, text) for part in text.split("+"))
     order = [list(PARTS).index(step.name) for step in steps]
     if order != sorted(set(order)):
         raise BadInput("recipes", text, f"parts come once each and in this order: {', '.join(PARTS)}")
     return RecipeName(steps)
 
 
-def _step(text: str) -> Step:
+def _step(text: str, recipe: str) -> Step:
+    """Return a part of a recipe, which is named as a whole where the part is refused."""
     name, at, number = text.partition("@")
     if name not in PARTS:
-        raise BadInput("recipes", text, choices(name, tuple(PARTS)))
+        alone = f"{PLAIN} stands alone; " if name == PLAIN else ""
+        raise BadInput("recipes", recipe, alone + choices(name, tuple(PARTS)))
     part = PARTS[name]
     if not at:
         return Step(name)
     if not part.counts:
-        raise BadInput("recipes", text, f"{name} takes no number")
+        raise BadInput("recipes", recipe, f"{name} takes no number")
     if not re.fullmatch(r"[1-9][0-9]{0,6}", number) or int(number) > part.most:
-        raise BadInput("recipes", text, f"{name}@N, N {part.counts} from 1 to {part.most}")
+        raise BadInput("recipes", recipe, f"{name}@N, N {part.counts} from 1 to {part.most}")
     return Step(name, int(number))
 
 
@@ -163,16 +171,35 @@ def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "pos
         BadInput: a part can't.
     """
     for step in recipe.steps:
-        part = PARTS[step.name]
-        if part.weights and scheme.weights is None:
-            raise BadInput("recipes", str(recipe), f"{step.name} changes weights, and {scheme} leaves them float")
-        if part.scales and scales != "any":
-            raise BadInput("recipes", str(recipe), f"{step.name} chooses scales of its own, and these are {scales}")
-        floats = [form.name for form in _formats(scheme) if form.float8]
-        if part.integers and floats:
-            raise BadInput("recipes", str(recipe), f"{step.name} repairs integers, and {scheme} has {floats[0]}")
-        if part.post and placement != "post" and scheme.activations is not None:
-            raise BadInput("recipes", str(recipe), f"{step.name} goes with placement post, and this is {placement}")
+        why = _hindrance(step.name, scheme, placement, scales)
+        if why:
+            named = ", ".join(repairing(scheme, placement, scales))
+            raise BadInput("recipes", str(recipe), f"{step.name} {why}; these go: {named or 'none'}")
+
+
+def repairing(scheme: Scheme, placement: str = "post", scales: str = "any") -> list[str]:
+    """Return the parts that can repair networks quantized by a scheme, see `require_repairable`.
+
+    >>> from quantstudy.quantize.scheme import parse_scheme
+    >>> repairing(parse_scheme("wf8af8"))
+    ['equalize', 'mse_ranges', 'bias_correction']
+    """
+    return [name for name in PARTS if not _hindrance(name, scheme, placement, scales)]
+
+
+def _hindrance(name: str, scheme: Scheme, placement: str, scales: str) -> str:
+    """Return why a part can't repair such networks, to go on with after its name; empty if it can."""
+    part = PARTS[name]
+    floats = [form.name for form in _formats(scheme) if form.float8]
+    if part.weights and scheme.weights is None:
+        return f"changes weights, and {scheme} leaves them float"
+    if part.scales and scales != "any":
+        return f"chooses scales of its own, and these are {scales}"
+    if part.integers and floats:
+        return f"repairs integers, and {scheme} has {floats[0]}"
+    if part.post and placement != "post" and scheme.activations is not None:
+        return f"goes with placement post, and this is {placement}"
+    return ""
 
 
 def _formats(scheme: Scheme) -> list[Format]:

@@ -16,10 +16,10 @@ from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
 from quantstudy.show.names import REPAIRED, figure_files
 from quantstudy.words import page as words
-from quantstudy.words import recover as repairs
 from quantstudy.words.deployable import share
 from quantstudy.words.headline import headline
 from quantstudy.words.numbers import plural
+from quantstudy.words.repair_notes import notes
 from quantstudy.words.tables import tables
 from quantstudy.words.things import unit_of
 
@@ -55,7 +55,7 @@ def report(run: "Run") -> str:
         summary=verdict["summary"],
         figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
         tables=tables(config, verdict, manifest.get("recover_seconds")),
-        notes={REPAIRED: repairs.notes(verdict)},
+        notes={REPAIRED: notes(config, verdict)},
         parity=words.parity_rows(run.plans(), measured_points(config, manifest)),
         undefined=words.undefined_rows(undefined),
         config={key: words.setting_text(value) for key, value in asdict(config).items()},

@@ -58,6 +58,14 @@ def test_others_are_refused_with_what_is_allowed(text: str, said: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["+polish", "plain+polish", "polish+", "qat+polsh", "qat@0+polish", "qat++polish"])
+def test_a_refusal_names_the_whole_recipe_as_it_was_typed(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_recipe(text)
+    assert caught.value.value == text
+    assert ("plain" in caught.value.allowed) == text.startswith("plain")
+
+
 def test_lists_hold_each_recipe_once() -> None:
     found = parse_recipes("polish, qat+polish,polish,plain")
     assert [str(one) for one in found] == ["polish", "qat+polish", "plain"]
@@ -89,6 +97,28 @@ def test_what_a_recipe_cannot_repair(recipe: str, scheme: str, placement: str, s
     with pytest.raises(BadInput) as caught:
         require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "scheme", "placement", "scales"),
+    [
+        ("polish", "wf8af8", "post", "any"),
+        ("equalize+qat", "a4", "both", "any"),
+        ("qat+polish", "w4a4", "post", "pow2"),
+        ("equalize", "af8", "post", "pow2"),
+    ],
+)
+def test_a_refusal_ends_in_the_parts_that_go(recipe: str, scheme: str, placement: str, scales: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement, scales)
+    _, _, named = str(caught.value).partition("; these go: ")
+    for part in NAMES:
+        try:
+            require_repairable(parse_recipe(part), parse_scheme(scheme), placement, scales)
+        except BadInput:
+            assert part not in named.split(", ")
+        else:
+            assert part in named.split(", ")
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ def height_of(cliff: Mapping[str, Any]) -> float:
     return HEAD + PANEL + TICKS + LINE * len(WAYS)
 
 
-def draw_cliff(page: Page, cliff: Mapping[str, Any], top: float, verdict: Mapping[str, Any], unit: Unit) -> None:
+def draw_cliff(
+    page: Page, cliff: Mapping[str, Any], top: float, verdict: Mapping[str, Any], unit: Unit, of: str = ""
+) -> None:
     """Draw the losses over the widths, and write how many networks pass below.
 
     Args:
@@ -43,8 +45,9 @@ def draw_cliff(page: Page, cliff: Mapping[str, Any], top: float, verdict: Mappin
         top: inches.
         verdict: verdict.json.
         unit: of the measure that ranks.
+        of: the scheme, where cliffs of several are drawn.
     """
-    heading, beside = words.cliff_heading(cliff, verdict)
+    heading, beside = words.cliff_heading(cliff, verdict, of)
     page.heading(0.0, top + 0.1, heading, beside)
     left = max(text_width(head, SMALL) for head in (*map(words.passing, words.KINDS), words.axis(unit))) + 0.35
     ax = page.axes(left, top + HEAD, BODY - left, PANEL)

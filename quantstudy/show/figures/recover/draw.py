@@ -1,7 +1,8 @@
-"""Repairs: per recipe the loss of every network without it and with it; then the bit cliff of the chosen one."""
+"""Repairs: per recipe the loss of every network without it and with it, at every scheme; then the bit cliffs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from quantstudy.show.figures.recover.data import DROP, Panel, names_in_order, pa
 from quantstudy.show.values import Floats, padded, three
 from quantstudy.words.figures import recover as words
 from quantstudy.words.figures.verdict import allowed_drop
-from quantstudy.words.recover import shown
+from quantstudy.words.recipes import cliffs
 from quantstudy.words.things import unit_of
 from quantstudy.words.units import Unit
 from quantstudy.words.verdict import marked
@@ -42,7 +43,7 @@ Judged = Mapping[str, Any]
 """A row of `verdict["recover"]`."""
 
 LEGEND, HEAD, ROW, FOOT, APART = 0.45, 0.62, 0.6, 0.62, 0.35
-"""Inches: the legend's strip, what stands above and below the rows, one activation, between panels side by side."""
+"""Inches: the legend's strip, what stands above and below the rows, one activation, between panels, between cliffs."""
 
 BESIDE = 2
 """Panels beside each other at most."""
@@ -53,6 +54,9 @@ BEFORE, AFTER = 0.3, 0.7
 
 HEADS = words.WON, words.PASS
 """Of the columns beside the plot."""
+
+SCHEMES = 4
+"""Schemes that are drawn at most; the page has tables of all."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Look:
         allowed: the allowed loss, likewise.
         unit: of the measure that ranks.
         seeds: how many.
+        several: there are other schemes, so panels say of which they are.
     """
 
     width: float
@@ -76,53 +81,66 @@ class Look:
     allowed: float
     unit: Unit
     seeds: int
+    several: bool
 
     @classmethod
-    def of(cls, drawn: list[Panel], width: float, unit: Unit, allowed: float, seeds: int) -> "Look":
+    def of(cls, drawn: list[Panel], width: float, unit: Unit, allowed: float, seeds: int, *, several: bool) -> "Look":
         """Return what panels of this width share."""
         columns = zip(HEADS, *(told for panel in drawn for told in _told(panel, unit, seeds)), strict=True)
         won, passed = (max(text_width(text, SMALL, "bold") for text in texts) for texts in columns)
         limits, plot = _limits(drawn, unit, allowed), width - won - passed - 0.24
-        return cls(width, plot, plot + 0.12 + won, limits, unit.scale * allowed, unit, seeds)
+        return cls(width, plot, plot + 0.12 + won, limits, unit.scale * allowed, unit, seeds, several)
 
 
 @styled
 def recover(run: "Run") -> Figure:
-    """Draw what repairs win back at the focus scheme, or at the one that was measured.
+    """Draw what repairs win back, first at the focus scheme if its networks were repaired, then at others.
 
-    A panel per recipe; in it, per activation, a line per network from its loss without repair to that with it, both
-    means with their 95 % intervals, what was won back and how many networks pass. Below: the chosen recipe over widths.
+    A panel per recipe of the first scheme and one per other scheme, of its chosen recipe; in it, per activation, a line
+    per network from its loss without repair to that with it, both means with their 95 % intervals, what was won back
+    and how many networks pass. Below: of every scheme the chosen recipe over widths.
     """
     verdict, unit = run.verdict(), unit_of(run.config)
-    found = shown(verdict)
-    if found is None:
-        return Page(0.0, words.title(verdict), words.reading(verdict), words.caption(verdict)).figure
-    scheme, entry = found
-    drawn, names = panels(run, scheme, entry), names_in_order(entry)
+    entries = dict(islice(verdict.get("recover", {}).items(), SCHEMES))
+    if not entries:
+        return Page(0.0, words.title(verdict), words.reading(verdict), words.caption(verdict, SCHEMES)).figure
+    drawn, names = panels(run, entries), names_in_order(entries)
     labels = names_width(names, 1.45, "bold")
     lines = [drawn[start : start + BESIDE] for start in range(0, len(drawn), BESIDE)]
     height = HEAD + ROW * len(names) + FOOT
+    beyond = cliffs(entries)
     page = Page(
-        LEGEND + height * len(lines) + (height_of(entry["cliff"]) if entry["cliff"] else 0.0),
+        LEGEND + height * len(lines) + sum(map(height_of, beyond.values())) + APART * max(0, len(beyond) - 1),
         marked(words.title(verdict), verdict["not_learned"]),
         words.reading(verdict),
-        words.caption(verdict),
+        words.caption(verdict, SCHEMES),
     )
-    kinds = zip((dash(MUTED), dash(BEST)), words.KINDS, strict=True)
-    left = page.legend([*kinds, (swatch(ALLOWED), words.allowed(allowed_drop(run.config)))], 0.02, 0.15)
-    page.note(left, 0.15, "deployable", color=DEPLOYABLE, weight="bold")
+    _legend(page, drawn, list(beyond.values()), run)
     beside = max(map(len, lines), default=1)
     width = (BODY - labels - 0.12 - APART * (beside - 1)) / beside
-    look = Look.of(drawn, width, unit, verdict["allowed_drop"], run.config.seeds)
+    look = Look.of(drawn, width, unit, verdict["allowed_drop"], run.config.seeds, several=len(entries) > 1)
     for row, line in enumerate(lines):
         top = LEGEND + height * row
         page.names(names, labels, top + HEAD, ROW)
         for column, panel in enumerate(line):
             place = (labels + 0.12 + (width + APART) * column, top)
             _panel(page, panel, place, look)
-    if entry["cliff"]:
-        draw_cliff(page, entry["cliff"], LEGEND + height * len(lines), verdict, unit)
+    top = LEGEND + height * len(lines)
+    for scheme, cliff in beyond.items():
+        draw_cliff(page, cliff, top, verdict, unit, of=scheme if len(entries) > 1 else "")
+        top += height_of(cliff) + APART
     return page.figure
+
+
+def _legend(page: Page, drawn: list[Panel], beyond: Sequence[Judged], run: "Run") -> None:
+    kinds = zip((dash(MUTED), dash(BEST)), words.KINDS, strict=True)
+    left = page.legend([*kinds, (swatch(ALLOWED), words.allowed(allowed_drop(run.config)))], 0.02, 0.15)
+    told = [pair[1] for panel in drawn for pair in panel.rows if pair]
+    told += [point[way] for cliff in beyond for point in cliff["curve"] for way in ("plain", "repaired")]
+    if any(judged["deployable"] for judged in told):
+        sample = words.count({"pass_share": 1.0}, run.config.seeds)
+        page.note(left, 0.15, sample, color=DEPLOYABLE, weight="bold")
+        page.note(left + text_width(sample, SMALL, "bold") + 0.1, 0.15, words.DEPLOYABLE, color=INK)
 
 
 def _limits(drawn: list[Panel], unit: Unit, allowed: float) -> Pair:
@@ -139,7 +157,8 @@ def _panel(page: Page, panel: Panel, place: Pair, look: Look) -> None:
     (left, top), told = place, _told(panel, look.unit, look.seeds)
     beside = words.beside(next((pair[1]["steps"] for pair in panel.rows if pair), None))
     room = (look.width - text_width(beside) - 0.25) * BASE / HEADING
-    page.heading(left, top + 0.1, shortened(panel.recipe, room, "bold"), beside)
+    name = words.panel(panel.scheme, panel.recipe) if look.several else panel.recipe
+    page.heading(left, top + 0.1, shortened(name, room, "bold"), beside)
     ends = left + look.won, left + look.width
     for end, head in zip(ends, HEADS, strict=True):
         page.note(end, top + HEAD - 0.12, head, ha="right")
