@@ -19,7 +19,7 @@ from quantstudy.quantize.recover.names import (
     repairing,
     require_repairable,
 )
-from quantstudy.quantize.scheme import Scheme
+from quantstudy.quantize.scheme import Scheme, parse_scheme
 from quantstudy.records.run import Run
 
 WIDTHS = tuple(range(2, 9))
@@ -38,17 +38,20 @@ Every move of a number is judged by all that lies behind it. The default study h
 def repairs_of(run: Run) -> list[Repair]:
     """Return what a study repairs by itself: the best activation at the focus scheme; nothing in a quick one.
 
-    Nor anything where the recipe needs a kernel that the activation has not, where scales are not free, or where
-    it would take long.
+    Nor anything where the recipe needs a kernel that the activation has not, where scales or ranges are not free, or
+    where it would take long.
     """
     from quantstudy.engine.collect import best_at_focus
 
     if run.config.quick:
         return []
     best = best_at_focus(run)
-    if best is None or lacking(DEFAULT, best) or run.config.scales != "any":
+    if best is None or lacking(DEFAULT, best) or work(run.config) > MOST_WORK:
         return []
-    if work(run.config) > MOST_WORK:
+    config = run.config
+    if str(DEFAULT) not in repairing(
+        parse_scheme(config.focus_scheme), config.placement, config.scales, config.observer
+    ):
         return []
     return [(best, run.config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
 
@@ -91,10 +94,10 @@ def require_recoverable(
         if name not in config.activations:
             raise BadInput("activations", name, _those_of(config))
     for recipe in recipes:
-        require_repairable(recipe, scheme, config.placement, config.scales)
+        require_repairable(recipe, scheme, config.placement, config.scales, config.observer)
         for name in activations:
             if lacking(recipe, name):
-                parts = repairing(scheme, config.placement, config.scales)
+                parts = repairing(scheme, config.placement, config.scales, config.observer)
                 named = ", ".join(part for part in parts if not PARTS[part].compiled)
                 why = f"{name} has no kernel, which {needs_kernel(recipe)} needs"
                 raise BadInput("recipes", str(recipe), f"{why}; these go: {named}")

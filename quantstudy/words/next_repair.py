@@ -50,7 +50,7 @@ def _not_tried(config: "StudyConfig", scheme: str, entry: Entry, verdict: Mappin
     """Return options of `recover` to try next that it does not refuse, empty if the best of them was tried."""
     found, eight = parse_scheme(scheme), IntFormat(8)
     name = entry["chosen"]["activation"]
-    allowed = set(repairing(found, config.placement, config.scales))
+    allowed = set(repairing(found, config.placement, config.scales, config.observer))
     if ":" in name:  # only activations of our own surely have a kernel
         allowed -= {part for part in allowed if PARTS[part].compiled}
     recipe = next((one for one in TO_TRY if set(steps_of(one)) <= allowed), None)

@@ -158,7 +158,9 @@ def needs_kernel(recipe: RecipeName) -> str:
     return next((step.name for step in recipe.steps if PARTS[step.name].compiled), "")
 
 
-def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "post", scales: str = "any") -> None:
+def require_repairable(
+    recipe: RecipeName, scheme: Scheme, placement: str = "post", scales: str = "any", observer: str = "minmax"
+) -> None:
     """Check that every part of a recipe can repair networks quantized by a scheme.
 
     Args:
@@ -166,28 +168,29 @@ def require_repairable(recipe: RecipeName, scheme: Scheme, placement: str = "pos
         scheme: of the networks.
         placement: where activations are quantized.
         scales: which there may be.
+        observer: what chooses the ranges of activations.
 
     Raises:
         BadInput: a part can't.
     """
     for step in recipe.steps:
-        why = _hindrance(step.name, scheme, placement, scales)
+        why = _hindrance(step.name, scheme, placement, scales, observer)
         if why:
-            named = ", ".join(repairing(scheme, placement, scales))
+            named = ", ".join(repairing(scheme, placement, scales, observer))
             raise BadInput("recipes", str(recipe), f"{step.name} {why}; these go: {named or 'none'}")
 
 
-def repairing(scheme: Scheme, placement: str = "post", scales: str = "any") -> list[str]:
+def repairing(scheme: Scheme, placement: str = "post", scales: str = "any", observer: str = "minmax") -> list[str]:
     """Return the parts that can repair networks quantized by a scheme, see `require_repairable`.
 
     >>> from quantstudy.quantize.scheme import parse_scheme
     >>> repairing(parse_scheme("wf8af8"))
     ['equalize', 'mse_ranges', 'bias_correction']
     """
-    return [name for name in PARTS if not _hindrance(name, scheme, placement, scales)]
+    return [name for name in PARTS if not _hindrance(name, scheme, placement, scales, observer)]
 
 
-def _hindrance(name: str, scheme: Scheme, placement: str, scales: str) -> str:
+def _hindrance(name: str, scheme: Scheme, placement: str, scales: str, observer: str) -> str:
     """Return why a part can't repair such networks, to go on with after its name; empty if it can."""
     part = PARTS[name]
     floats = [form.name for form in _formats(scheme) if form.float8]
@@ -195,6 +198,8 @@ def _hindrance(name: str, scheme: Scheme, placement: str, scales: str) -> str:
         return f"changes weights, and {scheme} leaves them float"
     if part.scales and scales != "any":
         return f"chooses scales of its own, and these are {scales}"
+    if part.scales and observer == "fixed" and scheme.activations is not None:
+        return "chooses ranges of its own, and these are fixed"
     if part.integers and floats:
         return f"repairs integers, and {scheme} has {floats[0]}"
     if part.post and placement != "post" and scheme.activations is not None:

@@ -100,25 +100,34 @@ def test_what_a_recipe_cannot_repair(recipe: str, scheme: str, placement: str, s
 
 
 @pytest.mark.parametrize(
-    ("recipe", "scheme", "placement", "scales"),
+    ("recipe", "scheme", "how"),
     [
-        ("polish", "wf8af8", "post", "any"),
-        ("equalize+qat", "a4", "both", "any"),
-        ("qat+polish", "w4a4", "post", "pow2"),
-        ("equalize", "af8", "post", "pow2"),
+        ("polish", "wf8af8", ("post", "any", "minmax")),
+        ("equalize+qat", "a4", ("both", "any", "minmax")),
+        ("qat+polish", "w4a4", ("post", "pow2", "minmax")),
+        ("equalize", "af8", ("post", "pow2", "minmax")),
+        ("ntc_qat+polish", "w8a8", ("post", "any", "fixed")),
+        ("mse_ranges", "a8", ("post", "any", "fixed")),
     ],
 )
-def test_a_refusal_ends_in_the_parts_that_go(recipe: str, scheme: str, placement: str, scales: str) -> None:
+def test_a_refusal_ends_in_the_parts_that_go(recipe: str, scheme: str, how: tuple[str, str, str]) -> None:
     with pytest.raises(BadInput) as caught:
-        require_repairable(parse_recipe(recipe), parse_scheme(scheme), placement, scales)
+        require_repairable(parse_recipe(recipe), parse_scheme(scheme), *how)
     _, _, named = str(caught.value).partition("; these go: ")
     for part in NAMES:
         try:
-            require_repairable(parse_recipe(part), parse_scheme(scheme), placement, scales)
+            require_repairable(parse_recipe(part), parse_scheme(scheme), *how)
         except BadInput:
             assert part not in named.split(", ")
         else:
             assert part in named.split(", ")
+
+
+def test_ranges_that_are_fixed_stay_and_weights_alone_have_none() -> None:
+    with pytest.raises(BadInput, match=r"polish chooses ranges of its own, and these are fixed; these go: .*ntc_qat$"):
+        require_repairable(parse_recipe("polish"), parse_scheme("w8a8"), observer="fixed")
+    require_repairable(parse_recipe("ntc_qat"), parse_scheme("w8a8"), observer="fixed")
+    require_repairable(parse_recipe("qat+polish"), parse_scheme("w4"), observer="fixed")
 
 
 @pytest.mark.parametrize(
