@@ -3,7 +3,9 @@
 Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what lowers
 the loss. It soon ends where no single move pays, so a *search* follows: simulated annealing (Kirkpatrick et al. 1983),
 moves drawn at random, kept also where the loss rises by less than an amount that is drawn as well and shrinks towards
-0. Both look at some of the points; a last descent looks at all of them.
+0. Small networks are then searched anew, from codes that are drawn, as often as their size allows: they have few ways
+out of a poor minimum, and cost little. All these look at some of the points; of what they find the network with the
+lowest loss on all points stays, and a last descent looks at all of them.
 """
 
 import itertools
@@ -35,9 +37,11 @@ class Effort:
 
     Attributes:
         sweeps: of either descent, at most; it ends with the first sweep in which nothing pays.
-        attempts: moves that the search draws, per network; 0: no search.
-        points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network.
-        heat: how far the loss may rise, on average, when the search begins, as a share of it.
+        attempts: moves that each search draws; 0: no search.
+        points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network. What
+            begins from drawn codes looks at an eighth of them first.
+        heat: how far the loss may rise, on average, when the search begins, as a share of it. (From drawn codes: as
+            far as the best loss so far.)
     """
 
     sweeps: int = 6
