@@ -1,20 +1,15 @@
 """Polishing makes the moves that slow, obvious searches make, and undoes those that do not pay."""
 
-import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from quantstudy_kernels.cpu import descent, polish
-from quantstudy_kernels.cpu.descent_moves import BIAS, CODE, SCALE, SLOPE, STEP, ZERO, attempt, sweep
+from quantstudy_kernels.cpu import descent
+from quantstudy_kernels.cpu.descent_moves import BIAS, CODE, SCALE, SLOPE, STEP, ZERO, attempt, attempt_pair, sweep
 from quantstudy_kernels.cpu.descent_start import parameters
-from quantstudy_kernels.cpu.descent_table import Moves
-from quantstudy_kernels.cpu.polish import Effort
 from quantstudy_kernels.reference import quantize_codes
 
-from tests.kernels.polishing import PURPOSE, Case, begun, case
+from tests.kernels.polishing import Case, begun, case
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -138,24 +133,25 @@ def test_a_sweep_makes_the_moves_that_a_slow_descent_makes(seed):
         assert descent.loss_of(state, descent.KEPT) == pytest.approx(slow.loss(), rel=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_codes_of_a_tiny_network_are_nearly_the_best_of_all_there_are(seed):
-    """2 inputs, 2 neurons, 1 output at 3 bits: 8⁶ networks, scales and biases as they are."""
-    own = case((2, 2, 1), "relu", "squared", n=64, models=1, bits=3, after="", seed=seed)
-    slow, every = Slow(own), np.array(list(itertools.product(range(-4, 4), repeat=2)), float)
-    rows = [np.maximum(every * slow.steps[0][r] @ slow.x + slow.biases[0][r], 0) for r in range(2)]
-    best = math.inf
-    for last in every * slow.steps[1][0]:
-        z = last[0] * rows[0][:, None] + last[1] * rows[1][None] + slow.biases[1][0]
-        best = min(best, float(((z - slow.t) ** 2).sum(axis=-1).min()))
-    found, draw = [], torch.Generator().manual_seed(seed)
-    for restart in range(40):
-        scaled = zip(own.network.weights, own.rounding.weights, strict=True)
-        drawn = tuple(torch.randint(-4, 4, w.shape, generator=draw) * q.scale for w, q in scaled)
-        network = replace(own.network, weights=drawn) if restart else own.network
-        state, moves = begun(replace(own, network=network))
-        codes = moves.table[:, 0] == CODE
-        moves = Moves(moves.table[codes], moves.sizes[codes])
-        found.append(list(polish._polished(state, moves, Effort(sweeps=9, attempts=1800, heat=0.3), restart, PURPOSE)))
-        assert (np.diff(found[-1]) <= 0).all()
-    assert best * (1 - 1e-5) <= min(losses[-1] for losses in found) <= best * 1.05
+@pytest.mark.parametrize("how", [("row", "neuron", "tensor"), ("tensor", "", "dyn")])
+def test_a_pair_of_codes_is_moved_at_once_or_left_as_it_is(how):
+    state, moves = begun(case((3, 9, 4, 1), n=360, bits=3, weights=how[0], before=how[1], after=how[2]))
+    codes = moves.table[moves.table[:, 0] == CODE]
+    draw = np.random.default_rng(0)
+    both = 0
+    for pair in codes[draw.integers(0, len(codes), (60, 2))]:
+        kept, loss = [numbers.copy() for numbers in parameters(state)], descent.loss_of(state, descent.KEPT)
+        changes = draw.choice([-1, 1], 2).astype(np.float32)
+        assert not attempt_pair(state, pair, changes, 0, -math.inf, math.inf)
+        assert all(np.array_equal(a, b) for a, b in zip(kept, parameters(state), strict=True)), pair
+        assert descent.loss_of(state, descent.KEPT) == loss == descent.settle(state)
+        wanted = kept[1].copy()
+        for (_, k, r, i), change in zip(pair.tolist(), changes, strict=True):
+            wanted[k, r, i] += int(change)
+        fits = wanted.min() >= -4 and wanted.max() <= 3
+        if len({tuple(code) for code in pair.tolist()}) == 2:
+            assert attempt_pair(state, pair, changes, 0, math.inf, math.inf) == fits
+            assert np.array_equal(state.codes, wanted if fits else kept[1])
+            assert descent.loss_of(state, descent.KEPT) == descent.settle(state)
+            both += fits
+    assert both > 9

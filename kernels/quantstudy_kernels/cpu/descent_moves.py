@@ -184,3 +184,57 @@ def wander(s: Any, moves: Any, numbers: Any, changes: Any, slacks: Any, first: A
     for n in range(len(numbers)):
         move = moves[numbers[n]]
         attempt(s, move, _change(move[0], changes[n]), first, slacks[n], patience)
+
+
+@compiled()
+def set_codes(s: Any, codes: Any, values: Any) -> None:
+    """Give some weights other codes, without looking at the loss.
+
+    Args:
+        s: the state; it has to be evaluated anew.
+        codes: rows of a table of moves, of kind CODE.
+        values: int32 [codes].
+    """
+    for n in range(len(codes)):
+        _, k, r, i = codes[n]
+        s.codes[k, r, i] = values[n]
+        write_candidate(s, k, r, s.steps[k, r], s.b[s.layers[k, _BIAS] + r])
+        exchange(s, k, r)
+
+
+@compiled()
+def attempt_pair(s: Any, pair: Any, changes: Any, first: Any, slack: Any, patience: Any) -> Any:
+    """Change two codes at once if that pays; arguments and what is returned as `attempt`, but two rows of a table."""
+    was, new = np.empty(2, np.int32), np.empty(2, np.int32)
+    for n in range(2):
+        _, k, r, i = pair[n]
+        was[n] = s.codes[k, r, i]
+        new[n] = was[n] + np.int32(_change(CODE, changes[n]))
+        if not s.limits[k, 0] <= new[n] <= s.limits[k, 1]:
+            return False
+    set_codes(s, pair, new)
+    pays = _try_layer(s, min(pair[0, 1], pair[1, 1]), first, slack, patience)
+    if not pays:
+        set_codes(s, pair, was)
+    return pays
+
+
+@compiled()
+def wander_in_pairs(s: Any, moves: Any, pairs: Any, changes: Any, slacks: Any, first: Any, patience: Any) -> None:
+    """Attempt some moves, one after the other, or two codes at once.
+
+    Args:
+        s: the state.
+        moves: see above.
+        pairs: int64 [attempts, 2], numbers of moves; the second is that of another code, or −1: the first alone.
+        changes: float32 [attempts, 2], as `wander` has them.
+        slacks: as `wander`.
+        first: see `descent.tries`.
+        patience: see there.
+    """
+    for n in range(len(pairs)):
+        move = moves[pairs[n, 0]]
+        if pairs[n, 1] >= 0:
+            attempt_pair(s, moves[pairs[n]], changes[n], first, slacks[n], patience)
+        else:
+            attempt(s, move, _change(move[0], changes[n, 0]), first, slacks[n], patience)

@@ -3,10 +3,13 @@
 Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what lowers
 the loss. It soon ends where no single move pays, so a *search* follows: simulated annealing (Kirkpatrick et al. 1983),
 moves drawn at random, kept also where the loss rises by less than an amount that is drawn as well and shrinks towards
-0. Both look at some of the points; a last descent looks at all of them.
+0. Small networks are then searched anew, from codes that are drawn, as often as their size allows: they have few ways
+out of a poor minimum, and cost little. All these look at some of the points; of what they find the network with the
+lowest loss on all points stays, and a last descent looks at all of them.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quantstudy_kernels import draws, elementary
-from quantstudy_kernels.cpu.descent import KEPT, State, loss_of, settle
-from quantstudy_kernels.cpu.descent_layout import FIELD
-from quantstudy_kernels.cpu.descent_moves import sweep, wander
+from quantstudy_kernels import draws
+from quantstudy_kernels.cpu.descent import State, settle
+from quantstudy_kernels.cpu.descent_search import Words, descend, search, search_anew, starts
 from quantstudy_kernels.cpu.descent_start import finish, neurons_of, parameters, start, without_points
 from quantstudy_kernels.cpu.descent_table import Moves, moves_of
 from quantstudy_kernels.cpu.losses import LOSSES
@@ -26,11 +28,7 @@ from quantstudy_kernels.cpu.tiles import BLOCK
 from quantstudy_kernels.forward import Fixed, Network, PerPoint, Rounding, check_network
 from quantstudy_kernels.reference_forward import rounded
 
-PATIENCE = {"descent": 2.5, "search": 1.0}
-"""How soon moves are given up that look bad on the first blocks: see `descent.tries`."""
-
-_PRODUCTS_PER_CALL = 2**32  # a tenth of a second: compiled code can't be interrupted, the loop around it can
-_PRODUCTS_PER_ACTIVATION = 32  # that take as long as activating and rounding one value
+_FEWER = 8  # as many points are enough to tell which of many starts is a good one
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,11 @@ class Effort:
 
     Attributes:
         sweeps: of either descent, at most; it ends with the first sweep in which nothing pays.
-        attempts: moves that the search draws, per network; 0: no search.
-        points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network.
-        heat: how far the loss may rise, on average, when the search begins, as a share of it.
+        attempts: moves that each search draws; 0: no search.
+        points: that the first descent and the search look at, whole blocks of 352, drawn anew for every network. What
+            begins from drawn codes looks at an eighth of them first.
+        heat: how far the loss may rise, on average, when the search begins, as a share of it. (From drawn codes: as
+            far as the best loss so far.)
     """
 
     sweeps: int = 6
@@ -111,7 +111,7 @@ def polish(
         own = inputs[model if len(inputs) > 1 else 0]
         state = start(network, rounding, own[:, order], wanted[model][:, order], loss, model)
         moves = moves_of(network, rounding, state)
-        losses[model] = [total / terms for total in _polished(state, moves, effort, seeds[model], purpose)]
+        losses[model] = [total / terms for total in _polished(state, moves, effort, _words(seeds[model], purpose))]
         found[model] = without_points(state)
 
     each_model(network.models, one, threads)
@@ -125,62 +125,53 @@ def shuffled(seed: int, purpose: int, points: int) -> NDArray[np.int64]:
     return np.argsort(words.reshape(-1)[:points], kind="stable")
 
 
-def _polished(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> Iterator[float]:
+def _polished(s: State, moves: Moves, effort: Effort, words: Words) -> Iterator[float]:
     """Polish one network; yield the sums of the losses that `Polished` has the means of."""
     best = float(settle(s))
     yield best
     if not np.isfinite(best):
         yield from [best] * (effort.sweeps + 1)
         return
-    blocks = min(len(s.blocks), max(1, -(-effort.points // BLOCK)))
-    some = s._replace(blocks=s.blocks[:blocks], lost=np.zeros((2, blocks)))
-    for improve in (lambda: _descend(some, moves, effort.sweeps), lambda: _search(some, moves, effort, seed, purpose)):
-        kept = [numbers.copy() for numbers in parameters(s)]
+    blocks = max(1, -(-effort.points // BLOCK))
+    some, few = _looking_at(s, blocks), _looking_at(s, -(-blocks // _FEWER))
+
+    def anew() -> None:
+        settle(few)
+        search_anew(few, moves, words, effort.attempts)
+        settle(some)
+        descend(some, moves, effort.sweeps)
+        search(some, moves, words, effort.attempts, effort.heat)
+
+    parts: list[Callable[[], object]] = [lambda: descend(some, moves, effort.sweeps)]
+    if effort.attempts:
+        parts.append(lambda: search(some, moves, words, effort.attempts, effort.heat))
+        parts += [anew] * (starts(s, moves) - 1)
+    kept = [numbers.copy() for numbers in parameters(s)]
+    for improve in parts:
         settle(some)
         improve()
-        if not float(settle(s)) < best:  # what is better on some points need not be on all
+        found = float(settle(s))
+        if found < best:
+            best, kept = found, [numbers.copy() for numbers in parameters(s)]
+        else:  # what is better on some points need not be on all
             for numbers, old in zip(parameters(s), kept, strict=True):
                 numbers[...] = old
-            settle(s)
-        best = float(loss_of(s, KEPT))
+    settle(s)
     yield best
-    losses = _descend(s, moves, effort.sweeps)
+    losses = descend(s, moves, effort.sweeps)
     yield from [*losses, *losses[-1:] * (effort.sweeps - len(losses))]
 
 
-def _descend(s: State, moves: Moves, sweeps: int) -> list[float]:
-    """Try all moves, one after the other, until nothing pays; return the loss after each sweep."""
-    sizes, chunk, losses = moves.sizes.copy(), _per_call(s), []
-    for number in range(sweeps):
-        begins = range(0, len(sizes), chunk)
-        backwards, first, paid = number % 2 == 0, number % len(s.blocks), 0
-        for begin in reversed(begins) if backwards else begins:
-            own = slice(begin, begin + chunk)
-            paid += sweep(s, moves.table[own], sizes[own], backwards, first, PATIENCE["descent"])
-        losses.append(float(loss_of(s, KEPT)))
-        if not paid:
-            break
-    return losses
+def _looking_at(s: State, blocks: int) -> State:
+    """Return the same network with the first of its blocks of points."""
+    some = s.blocks[:blocks]
+    return s._replace(blocks=some, lost=np.zeros((2, len(some))))
 
 
-def _search(s: State, moves: Moves, effort: Effort, seed: int, purpose: int) -> None:
-    """Anneal: attempt moves that are drawn, with slack that is drawn too, on average from `heat` down to 0."""
-    attempts, heat, chunk = effort.attempts, effort.heat * float(loss_of(s, KEPT)), _per_call(s)
-    for step, begin in enumerate(range(0, attempts, chunk)):
-        number = np.arange(begin, min(begin + chunk, attempts))
-        which, sign, *shares = draws.words(np.array(seed), purpose, np.array(step + 1), len(number))
-        which = (which * np.uint64(len(moves.table)) >> np.uint64(32)).astype(np.int64)
-        size, slack = ((word + 0.5) / 2**32 for word in shares)
-        changes = np.where(sign & np.uint64(1), size, -size).astype(np.float32) * moves.sizes[which]
-        slacks = -heat * (1 - number / attempts) * elementary.log(slack)
-        wander(s, moves.table, which, changes, slacks, step % len(s.blocks), PATIENCE["search"])
-
-
-def _per_call(s: State) -> int:
-    """Return how many moves one call of compiled code may attempt."""
-    rows, inputs = (s.layers[:, FIELD[name]] for name in ("rows", "inputs"))
-    products = int((rows * (inputs + _PRODUCTS_PER_ACTIVATION)).sum()) * BLOCK * len(s.blocks)
-    return max(1, _PRODUCTS_PER_CALL // products)
+def _words(seed: int, purpose: int) -> Words:
+    """Return what gives a network's words, one step of its random stream after the other; step 0 is `shuffled`'s."""
+    steps = itertools.count(1)
+    return lambda quads: draws.words(np.array(seed), purpose, np.array(next(steps)), quads)
 
 
 def _check(
