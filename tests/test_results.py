@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import default_study, front
+from experiments import default_study, front, repairs
 from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
 from quantstudy.records.folders import RECORDS
@@ -38,6 +38,22 @@ def test_readme_block_is_made_from_the_reference_verdict():
     for page, made in blocks:
         text = (ROOT / page).read_text()
         assert default_study.with_block(text, made(verdict)) != text
+
+
+def test_the_table_of_repairs_is_made_from_what_is_kept_and_it_shows_what_is_said():
+    found = json.loads(repairs.TO.read_text())
+    text = (ROOT / "results/README.md").read_text()
+    assert repairs.with_block(text, repairs.table(found)) == text
+    eight, four = (found["schemes"][scheme] for scheme in repairs.SCHEMES)
+    assert eight["polish"]["deployable"]
+    assert eight["polish"]["pass_share"] * found["seeds"] >= 30
+    assert eight["polish"]["steps"] == 0
+    assert four["plain"]["drop"] - four["polish"]["drop"] >= 0.08
+    assert eight["qat+polish"]["drop"] <= 0.015
+    assert four["qat+polish"]["drop"] <= 0.03
+    longest = repairs.RECIPES.rpartition(",")[2]
+    assert four[longest]["drop"] <= 0.02
+    assert four[longest]["steps"] <= 30_000
 
 
 def test_reference_results_are_those_of_the_default_study():
