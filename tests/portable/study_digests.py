@@ -123,7 +123,7 @@ def wider():
 
 
 def polished():
-    """Return digests of networks quantized in every way and then polished, on every loss."""
+    """Return digests of networks quantized in every way and then polished, on every loss; the last begin many times."""
     draws, found = np.random.default_rng(13), {}
 
     def drawn(*shape):
@@ -132,13 +132,20 @@ def polished():
     def fixed(rows, low=-8, high=7, zero=0):
         return Fixed(drawn(2, rows, 1).abs() / 4 + 0.1, torch.full((2, rows, 1), zero, dtype=torch.int32), low, high)
 
-    for loss, outputs, name in (("binary", 1, "prelu"), ("softmax", 10, "gelu"), ("squared", 3, "hardgelu")):
-        neurons = (2 if loss == "binary" else 20, 17, 8, outputs)
+    for loss, neurons, name in (
+        ("binary", (2, 17, 8, 1), "prelu"),
+        ("softmax", (20, 17, 8, 10), "gelu"),
+        ("squared", (20, 17, 8, 3), "hardgelu"),
+        ("squared", (2, 3, 2, 1), "relu"),
+    ):
+        _, first, second, outputs = neurons
         weights, biases = zip(*((drawn(2, b, a) / 3, drawn(2, b, 1)) for a, b in pairwise(neurons)), strict=True)
-        slopes = (drawn(2, 17, 1), drawn(2, 8, 1)) if name == "prelu" else ()
+        slopes = (drawn(2, first, 1), drawn(2, second, 1)) if name == "prelu" else ()
         network = Network(name, weights, biases, slopes, 2.5)
         rounding = Rounding(
-            (fixed(17), fixed(1), None), (None, PerPoint(-128, 127, False)), (fixed(1, zero=-6), fixed(8, zero=2))
+            (fixed(first), fixed(1), None),
+            (None, PerPoint(-128, 127, False)),
+            (fixed(1, zero=-6), fixed(second, zero=2)),
         )
         points, labels = drawn(neurons[0], 800), drawn(2, outputs if loss == "squared" else 1, 800)
         labels = labels if loss == "squared" else (labels > 0).float()
@@ -147,7 +154,7 @@ def polished():
         numbers = [*done.network.weights, *done.network.biases, *done.network.slopes]
         numbers += [q.scale for q in (*done.rounding.weights[:2], *done.rounding.outputs)]
         assert (done.losses[:, -1] < done.losses[:, 0]).all()
-        found[loss] = digest(np.concatenate([done.losses.ravel(), *(n.numpy().ravel() for n in numbers)]))
+        found[name] = digest(np.concatenate([done.losses.ravel(), *(n.numpy().ravel() for n in numbers)]))
     return found
 
 
