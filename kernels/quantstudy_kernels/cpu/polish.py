@@ -1,11 +1,11 @@
 """Polish quantized networks: move their codes, scales, zero points and biases while that lowers the loss.
 
 Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what lowers
-the loss. It soon ends where no single move pays, so a *search* follows: simulated annealing (Kirkpatrick et al. 1983),
-moves drawn at random, kept also where the loss rises by less than an amount that is drawn as well and shrinks towards
-0. Small networks are then searched anew, from codes that are drawn, as often as their size allows: they have few ways
-out of a poor minimum, and cost little. All these look at some of the points; of what they find the network with the
-lowest loss on all points stays, and a last descent looks at all of them.
+the loss. It soon ends where no single move pays. So small networks then begin anew, from codes that are drawn, as often
+as their size allows: they have few ways out of a poor minimum, and cost little. From the best of all a *search* follows:
+simulated annealing (Kirkpatrick et al. 1983), moves drawn at random, kept also where the loss rises by less than an
+amount that is drawn as well and shrinks towards 0. All these look at some of the points; what they find stays where it
+has the lowest loss on all points, and a last descent looks at all of them.
 """
 
 import itertools
@@ -140,12 +140,11 @@ def _polished(s: State, moves: Moves, effort: Effort, words: Words) -> Iterator[
         search_anew(few, moves, words, effort.attempts)
         settle(some)
         descend(some, moves, effort.sweeps)
-        search(some, moves, words, effort.attempts, effort.heat)
 
     parts: list[Callable[[], object]] = [lambda: descend(some, moves, effort.sweeps)]
     if effort.attempts:
-        parts.append(lambda: search(some, moves, words, effort.attempts, effort.heat))
         parts += [anew] * (starts(s, moves) - 1)
+        parts.append(lambda: search(some, moves, words, effort.attempts, effort.heat))
     kept = [numbers.copy() for numbers in parameters(s)]
     for improve in parts:
         settle(some)
