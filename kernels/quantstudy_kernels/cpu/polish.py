@@ -1,11 +1,11 @@
 """Polish quantized networks: move their codes, scales, zero points and biases while that lowers the loss.
 
-Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what lowers
-the loss. It soon ends where no single move pays. So small networks then begin anew, from codes that are drawn, as often
-as their size allows: they have few ways out of a poor minimum, and cost little. From the best of all a *search*
-follows: simulated annealing (Kirkpatrick et al. 1983), moves drawn at random, kept also where the loss rises by less than an
-amount that is drawn as well and shrinks towards 0. All these look at some of the points; what they find stays where it
-has the lowest loss on all points, and a last descent looks at all of them.
+Three parts, per network. A *descent* tries every number once up and once down, sweep after sweep, and keeps what
+lowers the loss. It soon ends where no single move pays. So small networks then begin anew, from codes that are drawn,
+as often as their size allows: they have few ways out of a poor minimum, and cost little. From the best of all a
+*search* follows: simulated annealing (Kirkpatrick et al. 1983), moves drawn at random, kept also where the loss rises
+by less than an amount that is drawn as well and shrinks towards 0. All these look at some of the points; what they
+find stays where it has the lowest loss on all points, and a last descent looks at all of them.
 """
 
 import itertools
