@@ -23,13 +23,13 @@ def in_halves(stability: float) -> str:
     return f"in only {share(stability)} of random halves of the seeds"
 
 
-def a_half_shows(stability: float) -> str:
-    """Return how seldom half of the seeds prove what all of them do, and what to do about it.
+def this_width(stability: float) -> str:
+    """Return in how many halves of the seeds the first width is this one, where that is no fact: fewer bits may do.
 
-    >>> a_half_shows(0.46)
-    'a random half of the seeds shows it in 46 % of cases; run more'
+    >>> this_width(0.46)
+    'only 46 % of random halves of the seeds give this width'
     """
-    return f"a random half of the seeds shows it in {share(stability)} of cases; run more"
+    return f"only {share(stability)} of random halves of the seeds give this width"
 
 
 def share(fraction: float) -> str:

@@ -8,7 +8,7 @@ from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.recover.names import PARTS, repairing
 from quantstudy.quantize.scheme import Scheme, parse_scheme
-from quantstudy.words.deployable import a_half_shows, too_few, way_out
+from quantstudy.words.deployable import this_width, too_few, way_out
 from quantstudy.words.recipes import Entry, chosen_rows, recipes_of, steps_of
 from quantstudy.words.units import Unit, unit_of
 
@@ -78,7 +78,7 @@ def widths(entry: Entry) -> str:
     none = f"at no measured width ({bits[0]} to {bits[-1]} bits)"
     if cliff["from_bits"] is None:
         return f"deployable {none} with {cliff['recipe']}"
-    open_ = "" if is_fact(cliff["stability"]) else f" (open: {a_half_shows(cliff['stability'])})"
+    open_ = "" if is_fact(cliff["stability"]) else f" (open: {this_width(cliff['stability'])})"
     plain = cliff["plain_from_bits"]
     without = none if plain is None else "from as many" if plain == cliff["from_bits"] else f"from {plain}"
     return f"deployable from {cliff['from_bits']} bits on with {cliff['recipe']}{open_}, {without} without"

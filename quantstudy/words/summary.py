@@ -8,7 +8,7 @@ from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.judge.facts import is_fact
 from quantstudy.words import recover
 from quantstudy.words.cause import with_sentences
-from quantstudy.words.deployable import a_half_shows, in_halves, too_few
+from quantstudy.words.deployable import in_halves, this_width, too_few
 from quantstudy.words.numbers import listing
 from quantstudy.words.placement import phrase_of
 from quantstudy.words.regret import alike, changed, loss
@@ -99,7 +99,7 @@ def _from(first: Mapping[str, Any]) -> str:
         return said
     if is_fact(first["stability"]):
         return f"{said} (open: with so many activations it may be chance)"
-    return f"{said} (open: {a_half_shows(first['stability'])})"
+    return f"{said} (open: {this_width(first['stability'])})"
 
 
 def _certainty(config: "StudyConfig", verdict: Mapping[str, Any]) -> str:

@@ -270,8 +270,8 @@ def test_from_how_many_bits_on(metrics: Callable[..., pd.DataFrame]) -> None:
     verdict["first_width"] = {"both": first(8, NAMES), "weights": first(5, ("silu",), 0.46), "activations": first(None)}
     assert summary(STUDY, verdict)[2] == (
         "With both quantized all are shown to be deployable, from 8 bits on; with weights alone the first from 5 bits "
-        "on (open: a random half of the seeds shows it in 46 % of cases; run more), with activations alone at no "
-        "width: plan with no fewer bits."
+        "on (open: only 46 % of random halves of the seeds give this width), with activations alone at no width: "
+        "plan with no fewer bits."
     )
     verdict["first_width"]["both"] = first(None)
     assert summary(STUDY, verdict)[2].startswith("With both quantized none is deployable at any width up to 16 bits; ")
