@@ -20,6 +20,7 @@ from unittest.mock import patch
 
 import pandas as pd
 
+from experiments.blocks import with_block
 from experiments.digests import as_text, digests
 from quantstudy import Run, StudyConfig, open_run
 from quantstudy.cli.terminal import print_verdict
@@ -38,7 +39,7 @@ SHOWN = [
 ROOT = Path(__file__).resolve().parents[1]
 TO = ROOT / "results" / "default"
 MULTIVERSE = ROOT / "results" / "multiverse"
-BEGIN, END = (
+MARKS = (
     "<!-- results/default: made by experiments/default_study.py, do not edit -->",
     "<!-- end of results/default -->",
 )
@@ -57,7 +58,7 @@ def main() -> None:
         keep(Path(scratch) / "multiverse", MULTIVERSE, [name for name in KEPT if name != "verdict.json"])
     verdict = json.loads((TO / "verdict.json").read_text())
     for page, lines in ((ROOT / "README.md", printed(verdict)), (ROOT / "results/README.md", losses(verdict))):
-        page.write_text(with_block(page.read_text(), lines))
+        page.write_text(with_block(page.read_text(), MARKS, lines))
     print(f"written to {TO.relative_to(ROOT)}, README.md and results/README.md")
 
 
@@ -101,12 +102,6 @@ def _drop(row: dict[str, Any]) -> str:
     digits = 1 if row["drop"] > 0.02 else 2
     mean, low, high = (f"{100 * row[key]:.{digits}f}" for key in ("drop", "drop_low", "drop_high"))
     return f"**{mean}** [{low}, {high}]" if row["deployable"] else f"{mean} [{low}, {high}]"
-
-
-def with_block(text: str, lines: str) -> str:
-    """Return the README's text with its results block replaced."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.blocks import with_block
 from quantstudy.claims.ledger import Found, judged
 from quantstudy.errors import StudyFailure
 from quantstudy.judge.claims import BESIDE, NO_EFFECT, REVERSED, SUPPORTED, UNDECIDED, WORDS
@@ -15,7 +16,7 @@ from quantstudy.words.claims import effect
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "results" / "claims"
-BEGIN, END = (
+MARKS = (
     "<!-- results/claims: made by experiments/front.py, do not edit -->",
     "<!-- end of results/claims -->",
 )
@@ -105,16 +106,10 @@ def _line(finding: Finding, found: Mapping[str, Found]) -> str:
     return f"- {finding.says.format(**effects)} `quantstudy claim {finding.claim}`"
 
 
-def with_block(text: str, lines: str) -> str:
-    """Return the README's text with its block of findings replaced."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}"
-
-
 def main() -> None:
     """Rewrite the block in the README."""
     readme = ROOT / "README.md"
-    readme.write_text(with_block(readme.read_text(), block(judged(CLAIMS))))
+    readme.write_text(with_block(readme.read_text(), MARKS, block(judged(CLAIMS))))
     print("written to README.md")
 
 

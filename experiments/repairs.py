@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from experiments.blocks import with_block
 from quantstudy import open_run
 from quantstudy.words.deployable import passes
 
@@ -22,7 +23,7 @@ ACTIVATION = "hardgelu"
 SCHEMES = ("w4a8", "w4a4")
 RECIPES = "polish,qat+polish,qat@27000+polish@42000"
 COLUMNS = ("drop", "drop_low", "drop_high", "pass_share", "pass_low", "drop_to_deploy", "steps", "deployable")
-BEGIN, END = (
+MARKS = (
     "<!-- results/repairs: made by experiments/repairs.py, do not edit -->",
     "<!-- end of results/repairs -->",
 )
@@ -45,7 +46,7 @@ def main(folder: Path | None) -> None:
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")
     page = ROOT / "results" / "README.md"
-    page.write_text(with_block(page.read_text(), table(found)))
+    page.write_text(with_block(page.read_text(), MARKS, table(found)))
     print(f"written to {TO.relative_to(ROOT)} and results/README.md")
 
 
@@ -78,12 +79,6 @@ def table(found: dict[str, Any]) -> str:
             cells += [f"**{passing}**" if row["deployable"] else passing, f"{100 * row['drop_to_deploy']:.1f}"]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def with_block(text: str, lines: str) -> str:
-    """Return a page's text with its block of repairs replaced."""
-    before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}"
 
 
 if __name__ == "__main__":

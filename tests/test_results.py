@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from experiments import default_study, front, repairs
+from experiments.blocks import with_block
 from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
 from quantstudy.records.folders import RECORDS
@@ -33,17 +34,17 @@ def test_readme_block_is_made_from_the_reference_verdict():
     blocks = (("README.md", default_study.printed), ("results/README.md", default_study.losses))
     for page, made in blocks:
         text = (ROOT / page).read_text()
-        assert default_study.with_block(text, made(verdict)) == text
+        assert with_block(text, default_study.MARKS, made(verdict)) == text
     verdict["schemes"]["w4a4"]["ranking"][0]["drop"] += 0.01
     for page, made in blocks:
         text = (ROOT / page).read_text()
-        assert default_study.with_block(text, made(verdict)) != text
+        assert with_block(text, default_study.MARKS, made(verdict)) != text
 
 
 def test_the_table_of_repairs_is_made_from_what_is_kept_and_it_shows_what_is_said():
     found = json.loads(repairs.TO.read_text())
     text = (ROOT / "results/README.md").read_text()
-    assert repairs.with_block(text, repairs.table(found)) == text
+    assert with_block(text, repairs.MARKS, repairs.table(found)) == text
     eight, four = (found["schemes"][scheme] for scheme in repairs.SCHEMES)
     assert eight["polish"]["deployable"]
     assert eight["polish"]["pass_share"] * found["seeds"] >= 30
@@ -70,7 +71,7 @@ def test_reference_results_are_those_of_the_default_study():
 def test_readme_front_is_made_from_the_claims():
     found = front.judged(front.CLAIMS)
     readme = (ROOT / "README.md").read_text()
-    assert front.with_block(readme, front.block(found)) == readme
+    assert with_block(readme, front.MARKS, front.block(found)) == readme
     assert len(front.FINDINGS) == 5
     told = front.block(found)
     for finding in front.FINDINGS:

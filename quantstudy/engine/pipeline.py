@@ -271,7 +271,10 @@ def reopen_if_damaged(run: Run, notify: Notify) -> None:
         notify(f"{run.folder / damaged[0]} is missing or damaged: measuring again")
         lost = next((name for name in damaged if is_repair(name)), None)
         if lost:
-            notify(f"{run.folder / lost}: repairs beside those of a run are lost; quantstudy recover makes them again")
+            notify(
+                f"{run.folder / lost} is missing or damaged: the repairs in it are lost; those that a run does not "
+                "make by itself come back with quantstudy recover"
+            )
         kept = {name: digest for name, digest in run.manifest()["files"].items() if is_repair(name)}
         write_manifest(run, run.manifest() | {"state": "running", "files": kept})
 

@@ -43,17 +43,14 @@ def repairs_of(run: Run) -> list[Repair]:
     """
     from quantstudy.engine.collect import best_at_focus
 
-    if run.config.quick:
+    config = run.config
+    parts = repairing(parse_scheme(config.focus_scheme), config.placement, config.scales, config.observer)
+    if config.quick or str(DEFAULT) not in parts or work(config) > MOST_WORK:
         return []
     best = best_at_focus(run)
-    if best is None or lacking(DEFAULT, best) or work(run.config) > MOST_WORK:
+    if best is None or lacking(DEFAULT, best):
         return []
-    config = run.config
-    if str(DEFAULT) not in repairing(
-        parse_scheme(config.focus_scheme), config.placement, config.scales, config.observer
-    ):
-        return []
-    return [(best, run.config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
+    return [(best, config.focus_scheme, name) for name in (PLAIN, str(DEFAULT))]
 
 
 def work(config: StudyConfig) -> float:

@@ -100,7 +100,7 @@ def answer(config: "StudyConfig", scheme: str, verdict: Mapping[str, Any]) -> st
         for point in entry["cliff"]["curve"] if entry["cliff"] else ():
             if point["scheme"] == scheme:
                 return marked(_at_width(other, entry["cliff"], point, verdict), verdict["not_learned"])
-    return f"What was repaired at {scheme} stands in recover.parquet; all of it was also repaired at {found[0]}."
+    return f"At {scheme} nothing was repaired that is not told of at {found[0]}; its rows stand in recover.parquet."
 
 
 def tail(scheme: str, verdict: Mapping[str, Any]) -> str:

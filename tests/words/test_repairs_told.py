@@ -36,7 +36,7 @@ def test_a_repair_that_makes_what_is_deployable_no_longer_so() -> None:
         "Repairs at w8a8: relu is deployable without any; with mse_ranges, without training"
     )
     assert line(verdict).endswith(f"; with it, it is no longer deployable, {why}: leave it as it is.")
-    assert figure.title(verdict).endswith("; deployable without it alone")
+    assert figure.title(verdict).endswith("; deployable only without it")
     fine = verdict_of(repaired(pair(0.01, 0.005)))
     assert figure.title(fine).endswith("; deployable with or without it")
     assert recover.tail("w4a4", fine).endswith("; it stays deployable.")
@@ -105,7 +105,9 @@ def test_what_was_asked_for_may_stand_among_the_widths_of_another_scheme() -> No
         "w6a6 stands among the widths of w4a4: relu loses 1.0 points with polish instead of 4.0 points; 16 of its 16 "
         "networks lose at most the allowed 2.0 points: deployable."
     )
-    assert "stands in recover.parquet" in recover.answer(STUDY, "w3a3", verdict)
+    assert recover.answer(STUDY, "w3a3", verdict) == (
+        "At w3a3 nothing was repaired that is not told of at w4a4; its rows stand in recover.parquet."
+    )
     wide = pair(0.05, 0.01, "w4a8") | pair(0.03, 0.001, "w6a8")
     more = verdict_of(repaired(pair(0.154, 0.063) | wide))
     assert (

@@ -8,9 +8,9 @@ from numba.core import event
 
 @contextmanager
 def seconds_compiling() -> Iterator[Callable[[], float]]:
-    """Yield a function that returns the seconds spent so far, within the block, on making machine code or loading it.
+    """Yield a function that returns the seconds spent so far, within the block, on making machine code.
 
-    Compiling is done by one thread at a time; what others wait for it is not counted.
+    Not counted is loading it from disk, and what threads wait for each other: one at a time compiles.
     """
     timer = event.TimingListener()
     with event.install_listener("numba:compile", timer):

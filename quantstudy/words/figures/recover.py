@@ -71,7 +71,7 @@ def _wins(row: Mapping[str, Any], plain: Mapping[str, Any], verdict: Mapping[str
 
 def _enough(entry: Entry, plain: Mapping[str, Any], row: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     if plain["deployable"]:
-        return "deployable with or without it" if row["deployable"] else "deployable without it alone"
+        return "deployable with or without it" if row["deployable"] else "deployable only without it"
     if row["deployable"]:
         return "that makes it deployable" if is_fact(row["stability"]) else "whether that makes it deployable is open"
     if not row["learned"]:
