@@ -9,6 +9,7 @@ import typer
 
 from quantstudy.cli import claim_options, recover_options
 from quantstudy.cli import run_options as options
+from quantstudy.cli.deploy_commands import commands
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.cli.streams import notify
@@ -273,6 +274,9 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"quantstudy {version('quantstudy')}")
         raise typer.Exit
+
+
+app.add_typer(commands)
 
 
 @app.callback()

@@ -1,0 +1,1 @@
+"""ONNX graphs of quantized networks, and ONNX Runtime, which runs them; needs the extra `deploy`."""
