@@ -70,4 +70,4 @@ def _zero(network: Deployed, *answers: Values) -> NDArray[np.bool_]:
     """Return where one of several answers of a single logit is exactly 0."""
     if len(network.layers[-1].bias) > 1 or network.about.get("task") == "regression":
         return np.zeros(answers[0].shape[1], dtype=bool)
-    return np.asarray([logit[0] == 0 for logit in answers]).any(axis=0)
+    return np.asarray(np.stack([logit[0] == 0 for logit in answers]).any(axis=0))
