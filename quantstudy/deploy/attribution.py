@@ -24,7 +24,7 @@ def attributed(
     points: Floats,
     answers: Values,
     exchanges: Mapping[str, Exchange],
-    optimized: bool = False,
+    rest: str = UNEXPLAINED,
 ) -> NDArray[np.object_]:
     """Return for every point the operation for which an engine decides otherwise than the simulated path, "" for none.
 
@@ -36,7 +36,7 @@ def attributed(
         points: [in, points].
         answers: what the engine gave, [outputs, points].
         exchanges: the operations in which the engine differs, in the order in which they are looked at.
-        optimized: the engine changes the graph as a whole; what is left is then put down to that (`REST`).
+        rest: what is left is put down to this: `REST` where an engine changes the graph as a whole.
     """
     steps = simulated_steps(network)
     reference = replay(network, steps, points).logit
@@ -44,7 +44,7 @@ def attributed(
     names = np.full(points.shape[1], "", dtype=object)
     if not flips.any():
         return names
-    names[flips] = REST if optimized else UNEXPLAINED
+    names[flips] = rest
     left = flips.copy()
     ties = left & _zero(network, reference, answers)
     names[ties] = TIE

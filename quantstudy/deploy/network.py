@@ -75,7 +75,8 @@ class Deployed:
         activation: canonical name of f, with its cap: `relu@3`.
         layers: from the inputs on; the last one gives the logit (or one per class, or the numbers).
         inputs: how the network's inputs are quantized; None where they stay float.
-        about: provenance, which can be printed as JSON: see `engine.export`.
+        about: provenance, which can be printed as JSON, see `engine.export`; `scheme` is always there, for numbers
+            also `task` = `regression` and `peak`, the range of the labels.
     """
 
     activation: str

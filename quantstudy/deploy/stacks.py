@@ -15,7 +15,7 @@ from quantstudy.quantize.fake_quant import accumulated
 from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.plan import GIVEN, InputQuantizer, Plan
 from quantstudy.quantize.quantizer import Quantizer, TokenQuantizer, Truncation
-from quantstudy.quantize.scheme import Scheme
+from quantstudy.quantize.scheme import Scheme, parse_scheme
 
 MOST_BITS = 8
 """Of weights and activations in files: engines have no integers with more."""
@@ -108,11 +108,7 @@ def stack_of(network: Deployed) -> tuple[Stack, Plan]:
         columns(lambda layer: layer.bias),
         columns(lambda layer: layer.slope)[:-1],
     )
-    codes = next((q for q in (layer.coded for layer in layers) if q is not None), None)
-    ranges = next((q for layer in hidden for q in (layer.before, layer.after) if q is not None), None)
-    scheme = Scheme(
-        None if codes is None else IntFormat(codes.bits), None if ranges is None else IntFormat(ranges.bits)
-    )
+    scheme = parse_scheme(str(network.about["scheme"]))
     return stack, Plan(
         scheme,
         tuple(quantizer_of(layer.coded) for layer in layers),

@@ -100,8 +100,13 @@ def require_recoverable(
                 raise BadInput("recipes", str(recipe), f"{why}; these go: {named}")
 
 
-def activations_of(config: StudyConfig, given: Sequence[str]) -> tuple[str, ...]:
+def activations_of(config: StudyConfig, given: Sequence[str], field: str = "activations") -> tuple[str, ...]:
     """Return some of a study's activations, which may be given by their other names.
+
+    Args:
+        config: the study.
+        given: as they were typed.
+        field: the option or argument that they were given by.
 
     Raises:
         BadInput: one is not the study's, or is given twice.
@@ -112,7 +117,7 @@ def activations_of(config: StudyConfig, given: Sequence[str]) -> tuple[str, ...]
         except BadInput:
             known = False
         if not known:
-            raise BadInput("activations", text, _those_of(config))
+            raise BadInput(field, text, _those_of(config))
     return activation_names(given)
 
 

@@ -1,0 +1,23 @@
+"""The options of `quantstudy export` and `quantstudy verify`, each with its help."""
+
+from typing import Annotated
+
+import typer
+
+from quantstudy.cli.options import option
+
+Folder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+Activation = Annotated[str, option("The activation function: one of the run's.", "NAME", "--activation")]
+SchemeName = Annotated[str, option("How the network is quantized: w4, w4a4, w4a8, w8a8, …", "NAME", "--scheme")]
+Recipe = Annotated[
+    str, option("By what it was repaired, see quantstudy recover; plain for nothing. Default plain.", "NAME")
+]
+Seed = Annotated[
+    str,
+    option(
+        "Which of its networks; best: picked on half of the held-out points, judged on the rest. Default best.", "N"
+    ),
+]
+Format = Annotated[str, option("What is written: onnx (QDQ) or onnx-int (integer products).", "NAME", "--format")]
+Out = Annotated[str, option("The file. Its README goes beside it, as FILE.md.", "FILE", "--out")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")]

@@ -1,0 +1,145 @@
+"""The engines that a network is run by, one entry each: what it can run, what it gives, in what it differs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from quantstudy.deploy.attribution import REST, UNEXPLAINED
+from quantstudy.deploy.formats import FORMATS, made
+from quantstudy.deploy.network import Codes, Deployed, Floats
+from quantstudy.deploy.stacks import stack_of
+from quantstudy.deploy.steps import Exchange, Values
+from quantstudy.errors import BadInput
+from quantstudy.quantize.scheme import parse_scheme
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What an engine gave.
+
+    Attributes:
+        logit: [outputs, points].
+        codes: place → codes [neurons, points]; empty where the engine shows none.
+    """
+
+    logit: Values
+    codes: Mapping[str, Codes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One engine.
+
+    Attributes:
+        package: the distribution that it comes with; its version is recorded.
+        refuses: returns why it can't run a network, "" if it can.
+        run: takes a file's bytes, its network and points [in, points]; returns what comes out.
+        exchanges: returns the operations in which it differs from the simulated path, in the order of `attribution`.
+        settings: returns what it is run with.
+        rest: what a flip is put down to that none of them explains.
+        format: of `formats.FORMATS`, what it reads; "" for no file.
+    """
+
+    package: str
+    refuses: Callable[[Deployed], str]
+    run: Callable[[bytes, Deployed, Floats], Answered]
+    exchanges: Callable[[Deployed], Mapping[str, Exchange]]
+    settings: Callable[[], str]
+    rest: str = UNEXPLAINED
+    format: str = ""
+
+    @property
+    def version(self) -> str:
+        """Its version, "" where it is not installed."""
+        try:
+            return version(self.package)
+        except PackageNotFoundError:
+            return ""
+
+
+def _refuses(name: str) -> Callable[[Deployed], str]:
+    def reason(network: Deployed) -> str:
+        try:
+            made(name, network)
+        except BadInput as error:
+            return error.allowed
+        return ""
+
+    return reason
+
+
+def _run_onnx(model: bytes, network: Deployed, points: Floats) -> Answered:
+    from quantstudy.deploy.onnx.reading import tapped
+    from quantstudy.deploy.onnx.runtime import answers, session
+
+    (logit,) = answers(session(model), points)
+    with_codes, places = tapped(model, network)
+    _, *found = answers(session(with_codes), points)
+    return Answered(logit, {place: codes.astype("int32") for place, codes in zip(places, found, strict=True)})
+
+
+def _onnx_exchanges(*, integer: bool) -> Callable[[Deployed], Mapping[str, Exchange]]:
+    def found(network: Deployed) -> Mapping[str, Exchange]:
+        from quantstudy.deploy.onnx.pieces import exchanges
+
+        return exchanges(network, integer=integer)
+
+    return found
+
+
+def _onnx_settings() -> str:
+    from quantstudy.deploy.onnx.runtime import SETTINGS, saturates
+
+    return f"{SETTINGS}, uint8·int8 {'saturates' if saturates() else 'exact'}"
+
+
+def _torchao_refuses(network: Deployed) -> str:
+    scheme = parse_scheme(str(network.about["scheme"]))
+    return "" if scheme.in_torchao else f"torchao has no configuration for {scheme}"
+
+
+def _run_torchao(_: bytes, network: Deployed, points: Floats) -> Answered:
+    from quantstudy.quantize.torchao_backend import run_torchao
+
+    stack, plan = stack_of(network)
+    return Answered(run_torchao(stack, plan, torch.from_numpy(points)).logit[0].numpy())
+
+
+def _torchao_exchanges(network: Deployed) -> Mapping[str, Exchange]:
+    from quantstudy.deploy.torchao_pieces import exchanges
+
+    return exchanges(network)
+
+
+ENGINES: dict[str, Engine] = {
+    "torchao": Engine(
+        "torchao",
+        _torchao_refuses,
+        _run_torchao,
+        _torchao_exchanges,
+        lambda: f"PyTorch {torch.__version__} on the CPU",
+    ),
+    "onnx": Engine(
+        "onnxruntime",
+        _refuses("onnx"),
+        _run_onnx,
+        _onnx_exchanges(integer=False),
+        _onnx_settings,
+        REST,
+        "onnx",
+    ),
+    "onnx-int": Engine(
+        "onnxruntime",
+        _refuses("onnx-int"),
+        _run_onnx,
+        _onnx_exchanges(integer=True),
+        _onnx_settings,
+        REST,
+        "onnx-int",
+    ),
+}
+"""Every engine by the name that records have."""
+
+assert {engine.format for engine in ENGINES.values()} - {""} <= set(FORMATS)

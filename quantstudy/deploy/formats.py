@@ -1,0 +1,98 @@
+"""The formats that a network is written in, one entry each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+
+from quantstudy.deploy.network import Deployed
+from quantstudy.errors import StudyFailure
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one network became.
+
+    Attributes:
+        data: the file's bytes.
+        beside: what goes with it: the end of a file's name, behind the stem of the first one → its bytes.
+    """
+
+    data: bytes
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes:
+        write: makes the files of a network; raises BadInput where the format can't hold it.
+        what: what the file is, for its README: a sentence.
+        use: how it is run, for its README: lines of Markdown.
+        needs: modules that must be installed, all of them with the extra `deploy`.
+    """
+
+    write: Callable[[Deployed], Written]
+    what: str
+    use: str
+    needs: tuple[str, ...] = ()
+
+
+def made(name: str, network: Deployed) -> Written:
+    """Return a network in a format of `FORMATS`.
+
+    Raises:
+        BadInput: the format can't hold it.
+        StudyFailure: what writes it is not installed.
+    """
+    require_installed(name)
+    return FORMATS[name].write(network)
+
+
+def require_installed(name: str) -> None:
+    """Check that what writes a format is installed.
+
+    Raises:
+        StudyFailure: it is not; the line says how to get it.
+    """
+    for module in FORMATS[name].needs:
+        if find_spec(module) is None:
+            raise StudyFailure(f"{module} is needed for {name} and not installed: pip install 'quantstudy[deploy]'")
+
+
+def _interchange(network: Deployed) -> Written:
+    from quantstudy.deploy.onnx.models import interchange
+
+    return Written(interchange(network).SerializeToString(deterministic=True))
+
+
+def _integer(network: Deployed) -> Written:
+    from quantstudy.deploy.onnx.models import integer
+
+    return Written(integer(network).SerializeToString(deterministic=True))
+
+
+_RUN = """```python
+import numpy as np, onnxruntime
+session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"])
+(logit,) = session.run(None, {"x": np.zeros((1, INPUTS), dtype=np.float32)})   # [points, inputs] → [points, outputs]
+```"""
+
+FORMATS: dict[str, Format] = {
+    "onnx": Format(
+        _interchange,
+        "An ONNX graph (opset 21) whose quantized tensors go through QuantizeLinear and DequantizeLinear: what "
+        "converters and compilers of vendors read. Products are of floats that lie on the grid of the integers, unless "
+        "an engine makes integers of them.",
+        _RUN,
+        ("onnx",),
+    ),
+    "onnx-int": Format(
+        _integer,
+        "An ONNX graph (opset 21) that multiplies int8 by int8 and adds up in int32 (MatMulInteger) wherever weights "
+        "and inputs of a layer are quantized; then come scale, bias and activation in float32.",
+        _RUN,
+        ("onnx",),
+    ),
+}
+"""Every format by the name that `--format` takes."""
