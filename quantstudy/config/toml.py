@@ -37,10 +37,31 @@ def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise BadInput(field, str(path), f"a readable TOML file is needed ({reason})") from None
+    return _values(text, field, str(path))
+
+
+def study_in(text: str, where: str, field: str = "FILE") -> StudyConfig:
+    """Return the study whose TOML a file holds within it.
+
+    Args:
+        text: the TOML.
+        where: the file, for messages.
+        field: the option or argument that named it.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return from_mapping(_values(text, field, where))
+    except BadInput as error:
+        raise BadInput(field, where, f"the study in it can't be read: {error}") from None
+
+
+def _values(text: str, field: str, where: str) -> dict[str, Any]:
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5000 digits, lists 5000 deep
-        raise BadInput(field, str(path), f"not valid TOML: {error}") from None
+        raise BadInput(field, where, f"not valid TOML: {error}") from None
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 

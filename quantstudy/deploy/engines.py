@@ -36,7 +36,8 @@ class Engine:
         package: the distribution that it comes with; its version is recorded.
         refuses: returns why it can't run a network, "" if it can.
         run: takes a file's bytes, its network and points [in, points]; returns what comes out.
-        exchanges: returns the operations in which it differs from the simulated path, in the order of `attribution`.
+        exchanges: takes the same; returns the operations in which it differs from the simulated path, in the order in
+            which `attribution` looks at them.
         settings: returns what it is run with.
         rest: what a flip is put down to that none of them explains.
         format: of `formats.FORMATS`, what it reads; "" for no file.
@@ -45,7 +46,7 @@ class Engine:
     package: str
     refuses: Callable[[Deployed], str]
     run: Callable[[bytes, Deployed, Floats], Answered]
-    exchanges: Callable[[Deployed], Mapping[str, Exchange]]
+    exchanges: Callable[[bytes, Deployed, Floats], Mapping[str, Exchange]]
     settings: Callable[[], str]
     rest: str = UNEXPLAINED
     format: str = ""
@@ -80,13 +81,10 @@ def _run_onnx(model: bytes, network: Deployed, points: Floats) -> Answered:
     return Answered(logit, {place: codes.astype("int32") for place, codes in zip(places, found, strict=True)})
 
 
-def _onnx_exchanges(*, integer: bool) -> Callable[[Deployed], Mapping[str, Exchange]]:
-    def found(network: Deployed) -> Mapping[str, Exchange]:
-        from quantstudy.deploy.onnx.pieces import exchanges
+def _onnx_exchanges(model: bytes, network: Deployed, points: Floats) -> Mapping[str, Exchange]:
+    from quantstudy.deploy.onnx.pieces import exchanges
 
-        return exchanges(network, integer=integer)
-
-    return found
+    return exchanges(model, network, points)
 
 
 def _onnx_settings() -> str:
@@ -107,7 +105,7 @@ def _run_torchao(_: bytes, network: Deployed, points: Floats) -> Answered:
     return Answered(run_torchao(stack, plan, torch.from_numpy(points)).logit[0].numpy())
 
 
-def _torchao_exchanges(network: Deployed) -> Mapping[str, Exchange]:
+def _torchao_exchanges(_: bytes, network: Deployed, points: Floats) -> Mapping[str, Exchange]:
     from quantstudy.deploy.torchao_pieces import exchanges
 
     return exchanges(network)
@@ -125,7 +123,7 @@ ENGINES: dict[str, Engine] = {
         "onnxruntime",
         _refuses("onnx"),
         _run_onnx,
-        _onnx_exchanges(integer=False),
+        _onnx_exchanges,
         _onnx_settings,
         REST,
         "onnx",
@@ -134,7 +132,7 @@ ENGINES: dict[str, Engine] = {
         "onnxruntime",
         _refuses("onnx-int"),
         _run_onnx,
-        _onnx_exchanges(integer=True),
+        _onnx_exchanges,
         _onnx_settings,
         REST,
         "onnx-int",

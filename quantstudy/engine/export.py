@@ -64,7 +64,7 @@ def export(run: Run, asked: Asked) -> Deployed:
     network = network_of(run.config, networks, place).told(
         chosen=how, **{name: float(values[place]) for name, values in scores.items()}
     )
-    network = network.told(parity=_parity(asked.format, network, networks, place))
+    network = network.told(format=asked.format, parity=_parity(asked.format, network, networks, place))
     written = made(asked.format, network)
     files = {asked.out: written.data, **_beside(asked.out, written)}
     files[notes_beside(asked.out)] = readme(network, asked.format, asked.out.name).encode()
@@ -103,6 +103,7 @@ def network_of(config: StudyConfig, networks: Prepared, place: int) -> Deployed:
         "study": config.to_toml(),
         "config": config.digest,
         "target": config.target,
+        "made_of": config.entry.made_of(),
         "task": config.task,
         "activation": on.activation,
         "scheme": str(quantized.plan.scheme),

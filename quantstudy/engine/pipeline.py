@@ -23,7 +23,7 @@ from quantstudy.engine.warmup import load, release, warm_up
 from quantstudy.errors import StudyFailure
 from quantstudy.records.cells import drop_cells, load_cell
 from quantstudy.records.files import locked
-from quantstudy.records.folders import empty_run, is_repair, require_emptiable, require_same_study
+from quantstudy.records.folders import empty_run, is_added, is_repair, require_emptiable, require_same_study
 from quantstudy.records.origins import provenance, require_functions, require_same_data, require_same_functions
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run, as_it_was_run, reading_once
@@ -110,14 +110,14 @@ def _make_records(run: Run, executor: Executor, progress: Progress, notify: Noti
             do_cells("recover", [(run.config, unit) for unit in repairs], run, executor, progress, notify)
     release(executor)  # workers that have measured hold several hundred megabytes each: new ones do the rest
     from quantstudy.engine.collect import common_seed, gather, gather_maps
-    from quantstudy.engine.recovered import kept_networks, remove_strangers, repaired_records
+    from quantstudy.engine.recovered import kept_records, remove_strangers, repaired_records
 
     digests: dict[str, str] = {}
 
     def join() -> None:
         with timed("gather", seconds):
             digests.update(gather(run))
-            digests.update(kept_networks(run) | write_records(run, repaired_records(run, repairs)))
+            digests.update(kept_records(run) | write_records(run, repaired_records(run, repairs)))
             remove_strangers(run, digests)
 
     with timed("picture", seconds):
@@ -259,7 +259,7 @@ def _load_the_rest() -> None:
 def reopen_if_damaged(run: Run, notify: Notify) -> None:
     """Mark a complete run as running if some of its records are missing or damaged, so that they are made again.
 
-    Repairs that were asked for one by one stay: the run would not make them again.
+    What commands of their own have added stays: the run would not make it again.
 
     Raises:
         BadInput: a user's function, or data, has changed since the records were made.
@@ -275,7 +275,9 @@ def reopen_if_damaged(run: Run, notify: Notify) -> None:
                 f"{run.folder / lost} is missing or damaged: the repairs in it are lost; those that a run does not "
                 "make by itself come back with quantstudy recover"
             )
-        kept = {name: digest for name, digest in run.manifest()["files"].items() if is_repair(name)}
+        if "parity.parquet" in damaged:
+            notify(f"{run.folder / 'parity.parquet'} is missing or damaged: make it again with quantstudy verify")
+        kept = {name: digest for name, digest in run.manifest()["files"].items() if is_added(name)}
         write_manifest(run, run.manifest() | {"state": "running", "files": kept})
 
 

@@ -15,7 +15,7 @@ from quantstudy.records.folders import repaired_file
 from quantstudy.records.run import Run
 from quantstudy.records.schemas import RECOVER, to_parquet
 
-TABLE = "recover.parquet"
+TABLE, ENGINES = "recover.parquet", "parity.parquet"
 
 
 def repaired_records(run: Run, units: Sequence[Cell]) -> dict[str, bytes]:
@@ -45,11 +45,14 @@ def repaired_records(run: Run, units: Sequence[Cell]) -> dict[str, bytes]:
     return {TABLE: to_parquet(rows, RECOVER), **files}
 
 
-def kept_networks(run: Run) -> dict[str, str]:
-    """Return the digests of the repaired networks that stand in the records of a run, by the names of their files."""
+def kept_records(run: Run) -> dict[str, str]:
+    """Return the digests of what commands of their own have added to the records of a run, by the names of the files.
+
+    Repaired networks that stand there undamaged, and what engines made of the run's networks.
+    """
     known = run.manifest()["files"]
-    files = [repaired_file(*repair) for repair in standing(run)]
-    return {name: known[name] for name in files if name in known}
+    files = [*(repaired_file(*repair) for repair in standing(run)), ENGINES]
+    return {name: known[name] for name in files if name in known and run.is_sound(name)}
 
 
 def remove_strangers(run: Run, known: Collection[str]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.judge.cause import judge_cause
 from quantstudy.judge.cliff import judge_cliff
 from quantstudy.judge.deployable import Limits, limits_of
+from quantstudy.judge.engines import judge_engines
 from quantstudy.judge.learned import learned_in
 from quantstudy.judge.parity import Differences, backend_differences, measured_points
 from quantstudy.judge.placement import judge_placement
@@ -22,7 +23,8 @@ def judge_run(run: "Run") -> dict[str, Any]:
 
     Every scheme (see `verdict.judge`), then, unless the run was a quick one, the sections `sensitivity`, `placement`,
     `bit_cliff` with `first_width`, and `cause` (see the function of each), `recover`, if networks were repaired (see
-    `recover.judge_recover`), and `multiverse`, if one was run of this study (see `words.multiverse.short`).
+    `recover.judge_recover`), `engines`, if engines have run some (its `rows`: `engines.judge_engines`), and
+    `multiverse`, if one was run of this study (see `words.multiverse.short`).
 
     Raises:
         StudyFailure: a record is damaged.
@@ -50,6 +52,9 @@ def judge_run(run: "Run") -> dict[str, Any]:
             *(recovered, names, config.seeds, limits, config.focus_scheme),
             *(list(verdict["not_learned"]), differences, points),
         )
+    engines = run.engines()
+    if engines is not None:
+        verdict["engines"] = {"rows": judge_engines(engines, names, config.focus_scheme)}
     other_choices = run.multiverse()
     if other_choices is not None:
         verdict["multiverse"] = other_choices

@@ -23,6 +23,7 @@ RECORDS = (
     *("masks.npz", "labels.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
     "recover.parquet",
+    "parity.parquet",
 )
 """Files that figures and verdicts are made from; the manifest holds their digests."""
 
@@ -61,6 +62,11 @@ def repaired_file(activation: str, scheme: str, recipe: str) -> str:
 def is_repair(name: str) -> bool:
     """Whether a record of a run holds what `quantstudy recover` adds: its table, or repaired networks."""
     return name == "recover.parquet" or name.startswith("recover/")
+
+
+def is_added(name: str) -> bool:
+    """Whether a record of a run holds what a command of its own adds: `quantstudy recover`, or `quantstudy verify`."""
+    return is_repair(name) or name == "parity.parquet"
 
 
 def held_study(folder: Path, field: str = "out") -> StudyConfig | None:

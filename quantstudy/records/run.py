@@ -193,6 +193,11 @@ class Run:
         return self._table("recover.parquet") if (self.folder / "recover.parquet").exists() else None
 
     @_kept
+    def engines(self) -> "pd.DataFrame | None":
+        """Return parity.parquet, None if no engine has run networks of the run."""
+        return self._table("parity.parquet") if (self.folder / "parity.parquet").exists() else None
+
+    @_kept
     def maps(self) -> "dict[str, NDArray[Any]]":
         """Return every array of maps.npz."""
         import numpy as np

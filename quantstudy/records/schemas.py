@@ -87,6 +87,28 @@ CAUSE = pa.schema([("activation", _TEXT), ("variant", _TEXT), ("scheme", _TEXT),
 RECOVER = pa.schema([("activation", _TEXT), ("scheme", _TEXT), ("recipe", _TEXT), *_MEASURED])
 """Columns of recover.parquet; `recipe` is `plain` for networks without any repair."""
 
+PARITY = pa.schema(
+    [
+        ("activation", _TEXT),
+        ("seed", pa.int32()),
+        ("scheme", _TEXT),
+        ("recipe", _TEXT),
+        ("engine", _TEXT),
+        ("version", _TEXT),
+        ("settings", _TEXT),
+        ("processor", _TEXT),
+        ("over", _TEXT),
+        ("mode", _TEXT),
+        ("tensor", _TEXT),
+        ("operation", _TEXT),
+        ("lsb", pa.int32()),
+        ("metric", _TEXT),
+        ("value", pa.float64()),
+    ]
+)
+"""Columns of parity.parquet: what engines compute against the simulated path; `tensor` as in plans.parquet, `operation`
+of flips only, `lsb` and `mode` of differences of codes only."""
+
 MULTIVERSE = pa.schema(
     [
         ("lr", pa.float64()),

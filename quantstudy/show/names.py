@@ -15,8 +15,8 @@ VARIED = tuple(question.section for question in QUESTIONS)
 DRAWN = ("maps", "folds")
 """Figures of what a network draws: on a plane, or as a curve."""
 
-REPAIRED = "recover"
-"""The figure of a run whose networks were repaired."""
+ADDED = {"recover": "recover.parquet", "engines": "parity.parquet"}
+"""Figures of what commands of their own add to a run, and the record that it must have."""
 
 FIGURE_NAMES = tuple(FIGURE_QUESTIONS)
 """Names of the figures, in the order of the page; each is a file figures/NAME.png and a key of `catalogue.FIGURES`."""
@@ -25,11 +25,11 @@ FIGURE_NAMES = tuple(FIGURE_QUESTIONS)
 def figure_names(run: "Run") -> tuple[str, ...]:
     """Return the names of the figures that a run has.
 
-    A quick one lacks VARIED, one without plane or curve DRAWN, one without recover.parquet REPAIRED.
+    A quick one lacks VARIED, one without plane or curve DRAWN, one without their records ADDED.
     """
     config = run.config
     left_out = (VARIED if config.quick else ()) + (() if config.has_plane or config.has_curve else DRAWN)
-    left_out += () if (run.folder / "recover.parquet").exists() else (REPAIRED,)
+    left_out += tuple(name for name, record in ADDED.items() if not (run.folder / record).exists())
     return tuple(name for name in FIGURE_NAMES if name not in left_out)
 
 

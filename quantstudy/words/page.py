@@ -25,6 +25,7 @@ FIGURE_QUESTIONS = {
     "heatmap_decision": "Which activation flips fewer pixels, and how sure is that?",
     "bit_cliff": "From how many bits on is it safe?",
     "recover": "How much of the loss does a repair win back?",
+    "engines": "Do real engines compute what was simulated?",
     "placement": "Does the answer depend on how it is quantized?",
     "sensitivity": "Which layer does the damage?",
     "cause": "How much of hardgelu's advantage is its bound, its shape, its calibration?",

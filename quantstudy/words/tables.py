@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.judge.facts import is_fact
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.deployable import passes
+from quantstudy.words.engines import engine_tables
 from quantstudy.words.figures.cliff import column, doubt, limits
 from quantstudy.words.next_repair import upwards
 from quantstudy.words.numbers import NO_BREAK, number, plural, real
@@ -39,6 +40,7 @@ def tables(config: "StudyConfig", verdict: Mapping[str, Any], seconds: Seconds |
     """
     makers = {"bit_cliff": _bit_cliff, "placement": _placement, "sensitivity": _sensitivity, "cause": _cause}
     makers["recover"] = lambda config, judged: _recover(config, judged, seconds or {})
+    makers["engines"] = engine_tables
     made = {name: make(config, verdict[name]) for name, make in makers.items() if verdict.get(name)}
     for row in (row for tables in made.values() for table in tables for row in table["rows"]):
         row[0] = marked(row[0], verdict["not_learned"])

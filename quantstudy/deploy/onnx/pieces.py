@@ -1,4 +1,8 @@
-"""ONNX Runtime one operation at a time: what exactly it does otherwise than the simulated path, for `attribution`."""
+"""A file's graph run one operation at a time: what exactly it does otherwise than the simulated path.
+
+The pieces are cut out of the file itself, by the names that `models` gives, so that whatever somebody changed in it is
+put down to the operation that was changed. They run unoptimized: what the optimizer makes of the whole is beside them.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -6,120 +10,170 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
-from quantstudy.activations.catalogue import parse_activation
-from quantstudy.deploy.network import Deployed, Integers
-from quantstudy.deploy.onnx.functions import function
-from quantstudy.deploy.onnx.graph import INPUT, Graph, codes, float_affine, integer_affine, values
-from quantstudy.deploy.onnx.models import multiplies_integers
+from quantstudy.deploy.network import Deployed, Floats
+from quantstudy.deploy.onnx.graph import INPUT
 from quantstudy.deploy.onnx.runtime import answers, session
-from quantstudy.deploy.steps import INPUTS, Exchange, Steps, Values, after, integers_at
-
-Piece = Callable[[Values], Values]
+from quantstudy.deploy.steps import INPUTS, Exchange, Values, after, before, codes_of, integers_at, values_of
 
 INPUT_ROUNDING = "input rounding"
 REQUANTIZATION = "requantization rounding"
 FUNCTION = "function"
 SATURATION = "saturation"
+BIAS = "re-quantized bias"
 FLOAT_ORDER = "float order"
 
+REQUANTIZES_BIAS = "WeightBiasQuantization"
+"""The optimizer of onnxruntime that rounds a bias to the step of the integer sum."""
 
-def exchanges(network: Deployed, *, integer: bool) -> Mapping[str, Exchange]:
-    """Return the operations in which ONNX Runtime differs from the simulated path, in the order in which they run.
+
+def exchanges(model: bytes, network: Deployed, points: Floats) -> Mapping[str, Exchange]:
+    """Return the operations in which a file's graph differs from the simulated path, in the order in which they run.
 
     `input rounding` and `requantization rounding`: codes of x/scale, where the simulated path has x·(1/scale);
-    `function`: its own exp and erf; `saturation`: integer sums that are wrong; `float order`: in which order, and with
-    which roundings, the floats of a layer are added and multiplied.
+    `function`: its own exp and erf; `saturation`: integer sums that are wrong; `re-quantized bias`: biases that the
+    optimizer rounds to the step of the integer sum; `float order`: in which order, and with which roundings, the floats
+    of a layer are multiplied and added.
 
     Args:
-        network: what is computed.
-        integer: layers with quantized inputs multiply integers, see `models.integer`.
+        model: the file.
+        network: what it holds.
+        points: [in, points], at which the optimizer's work on biases is looked for.
     """
+    file = _Pieces(model, network)
     places = integers_at(network)
-    round_at = {place: _piece(functools.partial(_rounded, place, integers)) for place, integers in places.items()}
-    run_layer = [_piece(functools.partial(_affine, network, k, integer)) for k in range(network.hidden + 1)]
-    activate = [_piece(functools.partial(_function, network, k)) for k in range(network.hidden)]
-    sums = {
-        k: _piece(functools.partial(_sum, network, k))
-        for k in range(network.hidden + 1)
-        if integer and multiplies_integers(network, k)
-    }
 
     def rounding(wanted: Callable[[str], bool]) -> Exchange:
         return lambda steps: replace(
-            steps, rounded=lambda place, x: round_at[place](x) if wanted(place) else steps.rounded(place, x)
+            steps, rounded=lambda place, x: file.rounded(place, x) if wanted(place) else steps.rounded(place, x)
         )
 
-    def saturated(steps: Steps) -> Steps:
-        def affine(layer: int, x: Values) -> Values:
-            exact = steps.affine(layer, x)
-            return exact + _wrong(network, layer, sums[layer](x), x) if layer in sums else exact
+    def plus(extra: Callable[[int, Values], Values]) -> Exchange:
+        """Add something to what layers give."""
+        return lambda steps: replace(steps, affine=lambda layer, x: steps.affine(layer, x) + extra(layer, x))
 
-        return replace(steps, affine=affine)
-
-    found: dict[str, Exchange] = {
-        INPUT_ROUNDING: rounding(lambda place: place == INPUTS),
-        REQUANTIZATION: rounding(lambda place: place != INPUTS),
-        FUNCTION: lambda steps: replace(steps, function=lambda layer, z: activate[layer](z)),
-        SATURATION: saturated,
-        FLOAT_ORDER: lambda steps: replace(steps, affine=lambda layer, x: run_layer[layer](x)),
-    }
-    unused = {INPUT_ROUNDING: INPUTS in places, REQUANTIZATION: bool({*places} - {INPUTS}), SATURATION: bool(sums)}
-    return {name: exchange for name, exchange in found.items() if unused.get(name, True)}
-
-
-def _wrong(network: Deployed, layer: int, found: Values, x: Values) -> Values:
-    """Return by how much a layer's integer sums that were found are wrong, as part of what the layer gives."""
-    entering, own = network.entering(layer), network.layers[layer]
-    assert entering is not None
-    assert own.codes is not None
-    assert own.coded is not None
-    away = np.rint(x.astype(np.float64) / entering.scale.astype(np.float64)[0])
-    wrong = found.astype(np.float64) - own.codes.astype(np.float64) @ away
-    return np.asarray(wrong * (own.coded.scale.astype(np.float64) * entering.scale[0])[:, None])
+    found: dict[str, Exchange] = {}
+    if INPUTS in places:
+        found[INPUT_ROUNDING] = rounding(lambda place: place == INPUTS)
+    if {*places} - {INPUTS}:
+        found[REQUANTIZATION] = rounding(lambda place: place != INPUTS)
+    found[FUNCTION] = lambda steps: replace(steps, function=file.function)
+    if file.multiplies_integers:
+        found[SATURATION] = plus(file.wrong_sums)
+    elif _requantizes_bias(model, points):
+        found[BIAS] = plus(lambda layer, x: _bias_error(network, layer))
+    found[FLOAT_ORDER] = lambda steps: replace(steps, affine=file.affine)
+    return found
 
 
-def _piece(add: Callable[[Graph], tuple[str, int, int]]) -> Piece:
-    """Return what runs a graph of one operation; it is made when it is first needed."""
-
-    @functools.cache
-    def opened() -> Any:
-        graph = Graph()
-        name, inputs, outputs = add(graph)
-        return session(graph.model(inputs, outputs, name).SerializeToString())
-
-    return lambda x: answers(opened(), x)[0]
+def _requantizes_bias(model: bytes, points: Floats) -> bool:
+    """Whether the optimizer that rounds biases changes what a graph gives."""
+    (usual,), (without,) = (
+        answers(session(model, disabled=disabled), points) for disabled in ((), (REQUANTIZES_BIAS,))
+    )
+    return not np.array_equal(usual, without)
 
 
-def _rounded(place: str, integers: Integers, graph: Graph) -> tuple[str, int, int]:
-    return values(graph, place, codes(graph, place, INPUT, integers), integers), 0, 0
-
-
-def _affine(network: Deployed, layer: int, integer: bool, graph: Graph) -> tuple[str, int, int]:
+def _bias_error(network: Deployed, layer: int) -> Values:
     own, entering = network.layers[layer], network.entering(layer)
-    shape = own.weights.shape[1], own.weights.shape[0]
-    place = INPUTS if layer == 0 else after(layer - 1)
-    if entering is None:
-        return float_affine(graph, layer, INPUT, own), *shape
-    coded = codes(graph, place, INPUT, _untruncated(entering))
-    if integer and own.codes is not None:
-        return integer_affine(graph, layer, coded, own, entering), *shape
-    return float_affine(graph, layer, values(graph, place, coded, entering), own), *shape
+    if own.coded is None or entering is None or layer == network.hidden:
+        return np.zeros((len(own.bias), 1))
+    step = entering.scale.astype(np.float64)[0] * own.coded.scale.astype(np.float64)
+    return np.asarray(np.rint(own.bias / step) * step - own.bias)[:, None]
 
 
-def _sum(network: Deployed, layer: int, graph: Graph) -> tuple[str, int, int]:
-    name, inputs, outputs = _affine(network, layer, True, graph)
-    assert name
-    del graph.nodes[-2:]  # the scale and the bias
-    return f"layers.{layer}.wide", inputs, outputs
+class _Pieces:
+    """The operations of one graph; each is made into a session when it is first asked for."""
 
+    def __init__(self, model: bytes, network: Deployed) -> None:
+        self.network = network
+        self.graph = onnx.load_model_from_string(model)
+        self.made_by = {output: node for node in self.graph.graph.node for output in node.output}
+        self.session = functools.cache(self._session)
+        self._codes = {node.input[0] for node in self.graph.graph.node if node.op_type == "MatMulInteger"}
 
-def _untruncated(integers: Integers) -> Integers:
-    """Return what gives the codes of values that lie on the grid already: no code may fall to the one below."""
-    return replace(integers, truncated=False)
+    @property
+    def multiplies_integers(self) -> bool:
+        """Whether some layer does."""
+        return any(node.op_type == "MatMulInteger" for node in self.graph.graph.node)
 
+    def rounded(self, place: str, x: Values) -> Values:
+        """Return values on the grid of a place's quantizer as the graph rounds them."""
+        source = INPUT if place == INPUTS else self._before_codes(place)
+        codes = self._run(source, f"{place}.codes", x)
+        return values_of(codes, integers_at(self.network)[place])
 
-def _function(network: Deployed, layer: int, graph: Graph) -> tuple[str, int, int]:
-    activation = parse_activation(network.activation)
-    neurons = len(network.layers[layer].bias)
-    return function(graph, layer, INPUT, network.layers[layer], activation), neurons, neurons
+    def function(self, layer: int, z: Values) -> Values:
+        """Return a hidden layer's activation function as the graph computes it."""
+        place = before(layer)
+        source = f"{place}.values" if place in integers_at(self.network) else f"layers.{layer}.affine"
+        return self._run(source, self._function_of(layer), z)
+
+    def affine(self, layer: int, x: Values) -> Values:
+        """Return weights·x + bias as the graph computes it."""
+        source, given = self._entering(layer, x)
+        return self._run(source, f"layers.{layer}.affine", given)
+
+    def wrong_sums(self, layer: int, x: Values) -> Values:
+        """Return by how much a layer's integer sums are wrong, as part of what it gives; 0 where it has none."""
+        own, entering = self.network.layers[layer], self.network.entering(layer)
+        if f"layers.{layer}.sum" not in self.made_by or own.codes is None or own.coded is None or entering is None:
+            return np.zeros((len(own.bias), 1))
+        source, codes = self._entering(layer, x)
+        found = self._run(source, f"layers.{layer}.wide", codes).astype(np.float64)
+        exact = own.codes.astype(np.int64) @ (codes.astype(np.int64) - entering.zero_point[:, None])
+        step = own.coded.scale.astype(np.float64) * entering.scale[0]
+        return np.asarray((found - exact) * step[:, None])
+
+    def _entering(self, layer: int, x: Values) -> tuple[str, Values]:
+        """Return the tensor that enters a layer's product, and x as it is there: values, or codes."""
+        place = INPUTS if layer == 0 else after(layer - 1)
+        integers = self.network.entering(layer)
+        if integers is None:
+            return (INPUT if layer == 0 else self._function_of(layer - 1)), x
+        if f"layers.{layer}.sum" in self.made_by:
+            return self.made_by[f"layers.{layer}.sum"].input[0], codes_of(x, integers).astype(np.int8)
+        return f"{place}.values", x
+
+    def _function_of(self, layer: int) -> str:
+        capped = f"layers.{layer}.capped"
+        return capped if capped in self.made_by else f"layers.{layer}.function"
+
+    def _before_codes(self, place: str) -> str:
+        layer = int(place.split(".")[1])
+        return f"layers.{layer}.affine" if place == before(layer) else self._function_of(layer)
+
+    def _run(self, source: str, wanted: str, x: Values) -> NDArray[Any]:
+        """Return a tensor [neurons, points] of the graph where another one is x."""
+        kind = np.int8 if x.dtype == np.int8 else np.float32
+        (found,) = self.session(source, wanted).run(None, {source: np.ascontiguousarray(x.T, dtype=kind)})
+        return np.ascontiguousarray(found.T)
+
+    def _session(self, source: str, wanted: str) -> Any:
+        """Return a session of what leads from one tensor of the graph to another; codes come out as INT8."""
+        needed, waiting = set[str](), [wanted]
+        while waiting:
+            name = waiting.pop()
+            if name != source and name in self.made_by and name not in needed:
+                needed.add(name)
+                waiting += self.made_by[name].input
+        nodes = [node for node in self.graph.graph.node if needed & {*node.output}]
+        codes = wanted.endswith(".codes")
+        result = f"{wanted}.fetched" if codes else wanted
+        if codes:
+            nodes.append(helper.make_node("Cast", [wanted], [result], to=TensorProto.INT8))
+        used = {name for node in nodes for name in node.input}
+        kinds = {True: TensorProto.INT8, False: TensorProto.FLOAT}
+        entering = kinds[source in self._codes], kinds[codes]
+        graph = helper.make_graph(
+            nodes,
+            "piece",
+            [helper.make_tensor_value_info(source, entering[0], ["points", None])],
+            [helper.make_tensor_value_info(result, entering[1], ["points", None])],
+            [one for one in self.graph.graph.initializer if one.name in used],
+        )
+        model = helper.make_model(graph, opset_imports=self.graph.opset_import, ir_version=self.graph.ir_version)
+        return session(model.SerializeToString(), optimized=False)

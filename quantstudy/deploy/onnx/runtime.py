@@ -12,15 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 from quantstudy.deploy.onnx.graph import INPUT, IR_VERSION, OPSET
 
 
-def session(model: bytes, *, disabled: Sequence[str] = ()) -> Any:
+def session(model: bytes, *, disabled: Sequence[str] = (), optimized: bool = True) -> Any:
     """Return a session with onnxruntime's own defaults, on one thread.
 
     Args:
         model: the file's bytes.
         disabled: optimizers that are left out.
+        optimized: whether there are any.
     """
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3  # errors only: its warnings are about its own fusions
+    if not optimized:
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(
         model, settings, providers=["CPUExecutionProvider"], disabled_optimizers=list(disabled)

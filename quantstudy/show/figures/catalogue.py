@@ -9,6 +9,7 @@ from quantstudy.show.canvas.page import png
 from quantstudy.show.figures.cause.draw import cause
 from quantstudy.show.figures.cliff.draw import bit_cliff
 from quantstudy.show.figures.decision.draw import heatmap_decision
+from quantstudy.show.figures.engines.draw import engines
 from quantstudy.show.figures.fold_noise.draw import heatmap_folds
 from quantstudy.show.figures.folds.draw import folds
 from quantstudy.show.figures.maps.draw import maps
@@ -28,6 +29,7 @@ FIGURES: dict[str, Callable[["Run"], Figure]] = {
     "heatmap_decision": heatmap_decision,
     "bit_cliff": bit_cliff,
     "recover": recover,
+    "engines": engines,
     "placement": placement,
     "sensitivity": sensitivity,
     "cause": cause,

@@ -14,9 +14,10 @@ from PIL import Image
 from quantstudy.drift import catalogue
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
-from quantstudy.show.names import REPAIRED, figure_files
+from quantstudy.show.names import figure_files
 from quantstudy.words import page as words
 from quantstudy.words.deployable import share
+from quantstudy.words.engines import notes as engine_notes
 from quantstudy.words.headline import headline
 from quantstudy.words.numbers import plural
 from quantstudy.words.repair_notes import notes
@@ -55,7 +56,7 @@ def report(run: "Run") -> str:
         summary=verdict["summary"],
         figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
         tables=tables(config, verdict, manifest.get("recover_seconds")),
-        notes={REPAIRED: notes(config, verdict)},
+        notes={"recover": notes(config, verdict), "engines": engine_notes(verdict)},
         parity=words.parity_rows(run.plans(), measured_points(config, manifest)),
         undefined=words.undefined_rows(undefined),
         config={key: words.setting_text(value) for key, value in asdict(config).items()},

@@ -1,0 +1,1 @@
+"""Do real engines compute what was simulated?"""
