@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from quantstudy.quantize.recover.names import PLAIN
-from quantstudy.words.engines import called, causes
+from quantstudy.words.engines import ENGINES, called, causes
 from quantstudy.words.numbers import listing, plural
 
 Row = Mapping[str, Any]
@@ -26,7 +26,7 @@ def title(rows: Sequence[Row]) -> str:
     if not rows:
         return "Do real engines compute what was simulated? None has run these networks"
     flips, points = (sum(row[key] for row in rows) for key in ("flips", "points"))
-    engines = listing(list(dict.fromkeys(called(row).partition(" (")[0].rstrip() for row in rows)))
+    engines = listing(list(dict.fromkeys(ENGINES[row["engine"]].partition(" (")[0] for row in rows)))
     if not flips:
         return f"Real engines decide as the simulated networks do, at all of {points:,} points: {engines}"
     worst = max(rows, key=lambda row: row["flips"] / row["points"])
@@ -61,7 +61,16 @@ def _flips(rows: Sequence[Row]) -> int:
 
 def heading(row: Row) -> tuple[str, str]:
     """Return the heading of a panel, and what stands beside it."""
-    return called(row), row["scheme"] + ("" if row["recipe"] == PLAIN else f", {row['recipe']}")
+    return called(row), row["scheme"]
+
+
+def label(activation: str, recipe: str) -> str:
+    """Return what a row of a panel is called.
+
+    >>> label("relu", "plain"), label("hardgelu", "polish")
+    ('relu', 'hardgelu, polish')
+    """
+    return activation if recipe == PLAIN else f"{activation}, {recipe}"
 
 
 def otherwise(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Engines: a panel per engine, scheme and recipe; per activation the share of codes that differ, and of decisions."""
+"""Engines: a panel per engine and scheme; per activation the share of codes that differ, and of decisions."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -36,11 +36,12 @@ MARKS = {"free": "s", "forced": "o"}
 def engines(run: "Run") -> Figure:
     """Draw how many codes differ from the simulated ones in every engine, the focus scheme's panels first."""
     rows = run.verdict().get("engines", {"rows": []})["rows"]
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
-        groups.setdefault((row["scheme"], row["recipe"], row["engine"]), []).append(row)
+        own = groups.setdefault((row["scheme"], row["engine"]), {})
+        own[words.label(row["activation"], row["recipe"])] = row
     drawn = list(groups.values())[:PANELS]
-    names = [name for name in run.config.activations if any(row["activation"] == name for row in rows)]
+    names = list(dict.fromkeys(name for group in drawn for name in group))
     height = HEAD + ROW * len(names) + FOOT
     lines = [drawn[start : start + BESIDE] for start in range(0, len(drawn), BESIDE)]
     page = Page(
@@ -51,7 +52,7 @@ def engines(run: "Run") -> Figure:
     )
     if not drawn:
         return page.figure
-    labels = names_width(names, 1.45, "bold")
+    labels = names_width(names, 1.6)
     page.legend(
         [(dot(0.08, 0.12, color=COLOURS[mode], marker=MARKS[mode]), words.MODES[mode]) for mode in COLOURS], 0.02, 0.15
     )
@@ -61,9 +62,8 @@ def engines(run: "Run") -> Figure:
         top = LEGEND + height * number
         page.names(names, labels, top + HEAD, ROW)
         for column, group in enumerate(line):
-            by_name = {row["activation"]: row for row in group}
             place = labels + 0.12 + (width + APART) * column, top
-            _panel(page, [by_name.get(name) for name in names], place, width, columns)
+            _panel(page, [group.get(name) for name in names], place, width, columns)
     return page.figure
 
 
