@@ -19,6 +19,8 @@ from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.measure.answers import NUMBERS, in_halves
 from quantstudy.quantize.fake_quant import quantized_logits
 from quantstudy.quantize.plan import float_maps
+from quantstudy.quantize.quantizer import Quantizer
+from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.records.files import write_atomically
 from quantstudy.records.provenance import version, versions
 from quantstudy.records.run import Run
@@ -94,9 +96,8 @@ def network_of(config: StudyConfig, networks: Prepared, place: int) -> Deployed:
         StudyFailure: a parameter or a scale of it is not finite.
     """
     on, quantized = networks.on, networks.quantized
-    found = deployed(quantized.stack, quantized.plan, place, {})
     seed = int(on.seeds[place])
-    if not on.whole[place] or not _finite(found):
+    if not on.whole[place] or not _finite(quantized, place):
         raise StudyFailure(f"the network of seed {seed} has parameters that are not finite: nothing can run it")
     about = {
         "quantstudy": version("quantstudy"),
@@ -113,14 +114,15 @@ def network_of(config: StudyConfig, networks: Prepared, place: int) -> Deployed:
         **({"peak": float(on.asked.peak[place])} if on.answers is NUMBERS else {}),
         **_scaling(on.data, place),
     }
-    return found.told(**about)
+    return deployed(quantized.stack, quantized.plan, place, about)
 
 
-def _finite(network: Deployed) -> bool:
-    parts = [part for layer in network.layers for part in (layer.weights, layer.bias, layer.slope)]
-    quantizers = [q for layer in network.layers for q in (layer.coded, layer.before, layer.after)]
-    scales = [quantizer.scale for quantizer in (network.inputs, *quantizers) if quantizer is not None]
-    return all(np.isfinite(part).all() for part in (*parts, *scales) if part is not None)
+def _finite(networks: Quantized, place: int) -> bool:
+    """Whether all parameters and scales of one network are."""
+    quantizers = [q for q in networks.plan.by_tensor.values() if isinstance(q, Quantizer)]
+    scales = [q.scale[place if len(q.scale) > 1 else 0] for q in quantizers]
+    own = [part[place] for part in networks.stack.parameters()]
+    return all(bool(part.isfinite().all()) for part in (*own, *scales))
 
 
 def _scaling(data: Data, place: int) -> dict[str, Any]:

@@ -85,6 +85,9 @@ class SyntheticRun:
     def recovered(self) -> pd.DataFrame | None:
         return self.tables.get("recover")
 
+    def engines(self) -> pd.DataFrame | None:
+        return self.tables.get("engines")
+
     def cost(self) -> None:
         return None
 

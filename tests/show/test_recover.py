@@ -15,7 +15,7 @@ from quantstudy.engine import drawing
 from quantstudy.judge.recover import judge_recover
 from quantstudy.show.canvas.style import BARS, BEST, DEPLOYABLE, MUTED, SEED_DOT, WIDTH
 from quantstudy.show.figures.recover.draw import recover
-from quantstudy.show.names import REPAIRED, figure_names
+from quantstudy.show.names import figure_names
 from tests.judge.limits import asked
 
 THREE = ("relu", "silu", "hardgelu")
@@ -168,15 +168,15 @@ def test_only_the_scheme_that_was_measured_is_shown_and_none_without_repairs(stu
     run.judged["recover"] = {}
     assert "None was tried" in str(recover(run).get_label())
     (run.folder / "recover.parquet").unlink()
-    assert REPAIRED not in figure_names(run)
+    assert "recover" not in figure_names(run)
 
 
 def test_a_run_without_repairs_has_no_such_figure(make_run: Any, tmp_path: Path) -> None:
     run = make_run(quick=True, seeds=2, activations=("relu",))
-    assert REPAIRED not in figure_names(run)
+    assert "recover" not in figure_names(run)
     (tmp_path / "recover.parquet").touch()  # repaired later
-    assert REPAIRED in figure_names(run)
-    assert REPAIRED in drawing.FROM_VERDICT
+    assert "recover" in figure_names(run)
+    assert "recover" in drawing.FROM_VERDICT
 
 
 def test_a_failed_network_has_no_line_and_is_counted(study: Any, words: Any) -> None:

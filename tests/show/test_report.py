@@ -84,7 +84,7 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     told: list[tuple[int, int]] = []
     paths = drawing.draw_all(stored, lambda done, total: told.append((done, total)))
     assert paths == [*names.figure_files(stored), stored.folder / "report.html"]
-    files = len(names.FIGURE_NAMES) + 1
+    files = len(names.figure_names(stored)) + 1
     assert told[0] == (0, files)
     assert told[-1] == (files, files)
     assert not [path for path in stored.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
@@ -93,7 +93,7 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     for path, attributes in zip(paths, images, strict=False):
         assert base64.b64decode(str(attributes["src"]).removeprefix("data:image/png;base64,")) == path.read_bytes()
         assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
-    assert len(images) == len(names.FIGURE_NAMES)
+    assert len(images) == len(names.figure_names(stored))
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
     paths = drawing.draw_all(stored, lambda done, total: told.append((done, total)), begun)
     assert drawn == ["heatmap_decision", "placement", "heatmap_folds"]  # what was begun is not drawn again
     assert [path.read_bytes() for path in paths] == here
-    files = len(names.FIGURE_NAMES) + 1
+    files = len(names.figure_names(stored)) + 1
     assert told[0] == (0, files)  # those are counted when they are waited for
     assert told[-1] == (files, files)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
@@ -122,7 +122,7 @@ def test_figures_drawn_elsewhere_are_the_same_bytes(stored: Run, monkeypatch: py
 def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=2, grid=8, hidden=(4, 4))
     found = {path.stem for path in names.figure_files(run)}
-    beyond = {"sensitivity", "placement", "bit_cliff", "cause", "recover"}
+    beyond = {"sensitivity", "placement", "bit_cliff", "cause", "recover", "engines"}
     assert found == set(names.FIGURE_NAMES) - beyond
     assert not beyond & set(run.verdict())
     assert "<details>" not in report(run)
@@ -132,7 +132,7 @@ def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]
 def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run: Callable[..., Any]) -> None:
     run = make_run(activations=("relu", "hardgelu"), seeds=6, grid=8, hidden=(4, 4), quick=False)
     run.made["recover_seconds"] = {"w4a4": {"polish": {"relu": 0.125}}}
-    for name in (*names.VARIED, names.REPAIRED):
+    for name in (*names.VARIED, *names.ADDED):
         drawing.draw_figure(run, name)
     html = report(run)
     page = Page(html)

@@ -93,12 +93,12 @@ class _Pieces:
         self.graph = onnx.load_model_from_string(model)
         self.made_by = {output: node for node in self.graph.graph.node for output in node.output}
         self.session = functools.cache(self._session)
-        self._codes = {node.input[0] for node in self.graph.graph.node if node.op_type == "MatMulInteger"}
+        self.products = {node.name: node for node in self.graph.graph.node if node.op_type == "MatMulInteger"}
 
     @property
     def multiplies_integers(self) -> bool:
         """Whether some layer does."""
-        return any(node.op_type == "MatMulInteger" for node in self.graph.graph.node)
+        return bool(self.products)
 
     def rounded(self, place: str, x: Values) -> Values:
         """Return values on the grid of a place's quantizer as the graph rounds them."""
@@ -120,7 +120,7 @@ class _Pieces:
     def wrong_sums(self, layer: int, x: Values) -> Values:
         """Return by how much a layer's integer sums are wrong, as part of what it gives; 0 where it has none."""
         own, entering = self.network.layers[layer], self.network.entering(layer)
-        if f"layers.{layer}.sum" not in self.made_by or own.codes is None or own.coded is None or entering is None:
+        if f"layers.{layer}.sum" not in self.products or own.codes is None or own.coded is None or entering is None:
             return np.zeros((len(own.bias), 1))
         source, codes = self._entering(layer, x)
         found = self._run(source, f"layers.{layer}.wide", codes).astype(np.float64)
@@ -134,8 +134,8 @@ class _Pieces:
         integers = self.network.entering(layer)
         if integers is None:
             return (INPUT if layer == 0 else self._function_of(layer - 1)), x
-        if f"layers.{layer}.sum" in self.made_by:
-            return self.made_by[f"layers.{layer}.sum"].input[0], codes_of(x, integers).astype(np.int8)
+        if f"layers.{layer}.sum" in self.products:
+            return self.products[f"layers.{layer}.sum"].input[0], codes_of(x, integers).astype(np.int8)
         return f"{place}.values", x
 
     def _function_of(self, layer: int) -> str:
@@ -167,7 +167,7 @@ class _Pieces:
             nodes.append(helper.make_node("Cast", [wanted], [result], to=TensorProto.INT8))
         used = {name for node in nodes for name in node.input}
         kinds = {True: TensorProto.INT8, False: TensorProto.FLOAT}
-        entering = kinds[source in self._codes], kinds[codes]
+        entering = kinds[source in {node.input[0] for node in self.products.values()}], kinds[codes]
         graph = helper.make_graph(
             nodes,
             "piece",
