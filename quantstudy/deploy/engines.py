@@ -41,6 +41,7 @@ class Engine:
         settings: returns what it is run with.
         rest: what a flip is put down to that none of them explains.
         format: of `formats.FORMATS`, what it reads; "" for no file.
+        warning: returns a line about this processor, "" if there is nothing to say.
     """
 
     package: str
@@ -50,6 +51,7 @@ class Engine:
     settings: Callable[[], str]
     rest: str = UNEXPLAINED
     format: str = ""
+    warning: Callable[[], str] = lambda: ""
 
     @property
     def version(self) -> str:
@@ -93,6 +95,18 @@ def _onnx_settings() -> str:
     return f"{SETTINGS}, uint8·int8 {'saturates' if saturates() else 'exact'}"
 
 
+def _onnx_warning() -> str:
+    from quantstudy.deploy.onnx.runtime import saturates
+
+    if not saturates():
+        return ""
+    return (
+        "onnxruntime's products of uint8 and int8 saturate on this processor, which has no VNNI instructions; exported "
+        "files multiply int8 by int8, which is exact here too; with files of others set the session option "
+        "session.x64quantprecision to 1, or quantize weights to 7 bits"
+    )
+
+
 def _torchao_refuses(network: Deployed) -> str:
     scheme = parse_scheme(str(network.about["scheme"]))
     return "" if scheme.in_torchao else f"torchao has no configuration for {scheme}"
@@ -127,6 +141,7 @@ ENGINES: dict[str, Engine] = {
         _onnx_settings,
         REST,
         "onnx",
+        _onnx_warning,
     ),
     "onnx-int": Engine(
         "onnxruntime",
@@ -136,6 +151,7 @@ ENGINES: dict[str, Engine] = {
         _onnx_settings,
         REST,
         "onnx-int",
+        _onnx_warning,
     ),
 }
 """Every engine by the name that records have."""

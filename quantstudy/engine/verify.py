@@ -105,10 +105,13 @@ def verify(
 
 
 def installed(notify: Notify) -> dict[str, Engine]:
-    """Return the engines that are installed; of each other one the user hears how to get it."""
+    """Return the engines that are installed; of each other one the user hears how to get it, and of faults here."""
     found = {name: engine for name, engine in ENGINES.items() if engine.version}
     for package in dict.fromkeys(engine.package for name, engine in ENGINES.items() if name not in found):
         notify(f"{package} is not installed, so it is left out: pip install 'quantstudy[deploy]'")
+    for engine in found.values():
+        if warning := engine.warning():
+            notify(warning)
     return found
 
 
