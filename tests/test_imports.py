@@ -130,7 +130,7 @@ ONLY = {
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
     "jinja2": ("quantstudy.show",),
-    "onnx": ("quantstudy.deploy.onnx",),
+    "onnx": ("quantstudy.deploy.onnx", "experiments.naive_graphs"),
     "onnxruntime": ("quantstudy.deploy.onnx",),
     "typer": (
         *("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options"),

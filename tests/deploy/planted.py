@@ -5,10 +5,23 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
+from experiments.naive_graphs import bias_inside, matmul, replaced
 from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Deployed
+
+__all__ = [
+    "before",
+    "bias_inside",
+    "cut_codes",
+    "cut_inputs",
+    "matmul",
+    "rescaled",
+    "saturated",
+    "tanh_gelu",
+    "with_fault",
+]
 
 Plant = Callable[[Any, Deployed], None]
 
@@ -18,13 +31,6 @@ def with_fault(form: str, network: Deployed, plant: Plant) -> bytes:
     model = onnx.load_model_from_string(made(form, network).data)
     plant(model.graph, network)
     return bytes(model.SerializeToString())
-
-
-def replaced(graph: Any, changed: Callable[[Any], list[Any]]) -> None:
-    """Replace every node by some nodes."""
-    nodes = [new for node in list(graph.node) for new in changed(node)]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def before(graph: Any, wanted: Callable[[Any], bool], kind: str, constant: Callable[[Any], np.ndarray]) -> None:
@@ -77,39 +83,6 @@ def saturated(graph: Any, _: Deployed) -> None:
         return [node, helper.make_node("Clip", [node.output[0], "planted.least", "planted.most"], [name])]
 
     replaced(graph, changed)
-
-
-def bias_inside(graph: Any, _: Deployed) -> None:
-    """The bias stands inside the Gemm, where onnxruntime rounds it to the step of the integer sum."""
-    gemms: list[Any] = []
-
-    def changed(node: Any) -> list[Any]:
-        if node.op_type == "Gemm":
-            gemms.append(node)
-            return []
-        if node.op_type == "Add" and node.name.endswith(".affine"):
-            inputs = [*gemms[-1].input[:2], node.input[1]]
-            return [helper.make_node("Gemm", inputs, list(node.output), name=node.name, transB=1)]
-        return [node]
-
-    replaced(graph, changed)
-
-
-def matmul(graph: Any, network: Deployed) -> None:
-    """Weights are [in, out] and the product a MatMul, whose float inputs onnxruntime quantizes to 8 bits."""
-    for node in graph.node:
-        if node.op_type == "Gemm":
-            node.op_type = "MatMul"
-            del node.attribute[:]
-        for attribute in node.attribute:
-            if node.op_type == "DequantizeLinear" and attribute.name == "axis":
-                attribute.i = 1
-    for one in graph.initializer:
-        name = one.name.split(".")
-        if one.name.endswith(".weight") and one.data_type in (TensorProto.INT4, TensorProto.INT8):
-            codes = network.layers[int(name[1])].codes
-            assert codes is not None
-            one.CopyFrom(helper.make_tensor(one.name, one.data_type, codes.T.shape, codes.T.ravel().tolist()))
 
 
 def rescaled(graph: Any, _: Deployed) -> None:
