@@ -13,6 +13,7 @@ from quantstudy_kernels.elementary import exp, log
 from scipy.special import betaincinv, stdtrit
 
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
+from quantstudy.judge.statistics.seeds import DIGITS
 
 Passes = NDArray[np.bool_]
 """`[networks]`: whether each of them passed, in the order in which they came."""
@@ -59,15 +60,43 @@ def anytime_share_low(passes: Passes, error: float = ERROR) -> float:
     return low
 
 
+def shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
+    """Return after which networks `share_low` of those up to there is at least this share, `[networks]`.
+
+    >>> shown(np.ones(15, bool), 0.8).nonzero()[0].tolist()
+    [13, 14]
+    """
+    passed = np.cumsum(passes)
+    failed = np.arange(1, len(passes) + 1) - passed
+    low = np.where(passed > 0, betaincinv(np.maximum(passed, 1), failed + 1, error), 0.0)
+    return np.asarray(np.round(low, DIGITS) >= share)
+
+
+def anytime_shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
+    """Return the same of `anytime_share_low`; what was shown once stays shown.
+
+    >>> anytime_shown(np.arange(20) < 18, 0.8).nonzero()[0].tolist()
+    [17, 18, 19]
+    """
+    passed = np.cumsum(passes, dtype=np.float64)
+    failed = np.arange(1.0, len(passes) + 1.0) - passed
+    return np.asarray(np.maximum.accumulate(_log_gains(passed, failed, share)) >= -math.log(error))
+
+
 def _largest_log_gain(passed: Floats, failed: Floats, share: float) -> float:
     """Return the largest ln E so far, against a share in (0, 1)."""
+    return float(_log_gains(passed, failed, share).max())
+
+
+def _log_gains(passed: Floats, failed: Floats, share: float) -> Floats:
+    """Return ln E after each network, against a share in (0, 1)."""
     gains = []
     for left in STAKES:
         lost = failed * float(log(np.array(left))) if left else np.where(failed > 0, -np.inf, 0.0)
         gains.append(passed * float(log(np.array(left + (1 - left) / share))) + lost)
     bets = np.array(gains)
     most = bets.max(axis=0)
-    return float((most + log(exp(bets - most).mean(axis=0))).max())
+    return np.asarray(most + log(exp(bets - most).mean(axis=0)))
 
 
 def prediction_bound(values: Floats) -> float:
