@@ -67,9 +67,7 @@ class Rule:
 PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed, shares.share_low, shares.shown)
 """Paired permutation test and Clopper-Pearson bound: for a number of seeds that was fixed before any result."""
 
-ANYTIME = Rule(
-    "anytime", sequential.anytime_p, sequential.seeds_needed, shares.anytime_share_low, shares.anytime_shown
-)
+ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed, shares.anytime_share_low, shares.anytime_shown)
 """Anytime-valid test and bound: for seeds that were added until something was decided, which inflates errors else."""
 
 

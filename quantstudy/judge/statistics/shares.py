@@ -34,8 +34,16 @@ def share_low(passes: Passes, error: float = ERROR) -> float:
     >>> round(share_low(np.ones(14, bool)), 6), share_low(np.zeros(14, bool))
     (0.807364, 0.0)
     """
-    passed, networks = int(np.count_nonzero(passes)), len(passes)
-    return float(betaincinv(passed, networks - passed + 1, error)) if passed else 0.0
+    return low_of(int(np.count_nonzero(passes)), len(passes), error)
+
+
+def low_of(passed: int, of: int, error: float = ERROR) -> float:
+    """Return `share_low` where so many pass.
+
+    >>> round(low_of(14, 14), 6)
+    0.807364
+    """
+    return float(betaincinv(passed, of - passed + 1, error)) if passed else 0.0
 
 
 def anytime_share_low(passes: Passes, error: float = ERROR) -> float:
