@@ -1,6 +1,6 @@
 """Answers of a network of one's own, in a table: what it says at each held-out point, before and after quantization."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ def is_table(path: str) -> bool:
     >>> is_table("answers.CSV"), is_table("results/default-14c6fa18")
     (True, False)
     """
-    return PurePath(path).suffix.lower() in SUFFIXES
+    return PurePath(path).suffix.lower() in SUFFIXES and not Path(path).is_dir()
 
 
 def counts_in(path: str, field: str = "RUN") -> Counts:

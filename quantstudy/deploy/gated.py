@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from quantstudy.errors import BadInput
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.seeds import by_seed
 from quantstudy.records.run import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def values_of(run: Run, gated: Gated, limits: Mapping[str, float]) -> dict[str, 
     Raises:
         BadInput: nothing is recorded.
     """
-    return {name: _worst(name, _by_backend(run, gated, KINDS[name].metric, name)) for name in limits}
+    return {name: _worst(name, _by_backend(run, gated, KINDS[name].metric)) for name in limits}
 
 
 def worse_than(run: Run, baseline: Run, gated: Gated, limits: Mapping[str, float]) -> dict[str, Floats]:
@@ -132,7 +129,7 @@ def worse_than(run: Run, baseline: Run, gated: Gated, limits: Mapping[str, float
     """
     found = {}
     for name in limits:
-        own, other = (_by_backend(one, gated, KINDS[name].against, name) for one in (run, baseline))
+        own, other = (_by_backend(one, gated, KINDS[name].against) for one in (run, baseline))
         found[name] = _worst(name, {key: KINDS[name].more * (own[key] - other[key]) for key in own if key in other})
     return found
 
@@ -142,25 +139,24 @@ def _worst(name: str, values: Mapping[str, Floats]) -> Floats:
     return np.asarray(rows.max(axis=0) if KINDS[name].most else rows.min(axis=0))
 
 
-def _by_backend(run: Run, gated: Gated, metric: str, name: str) -> dict[str, Floats]:
+def _by_backend(run: Run, gated: Gated, metric: str) -> dict[str, Floats]:
     """Return a metric of the networks `[seeds]` by each backend that ran them; repaired ones are simulated."""
     if gated.recipe:
-        table: pd.DataFrame | None = run.recovered()
-        keys, rest = ("activation", "scheme", "recipe"), {gated.recipe: "simulated"}
+        table, last = run.recovered(), "recipe"
+        rest = {gated.recipe: "simulated"}
     else:
-        table = run.summaries()
+        table, last = run.summaries(), "backend"
         table = table[table["scope"] == "network"]
-        keys, rest = ("activation", "scheme", "backend"), {"simulated": "simulated", "torchao": "torchao"}
-    assert table is not None
-    rows = by_seed(table, metric, keys, run.config.seeds).rows
+        rest = {"simulated": "simulated", "torchao": "torchao"}
+    rows = {} if table is None else by_seed(table, metric, ("activation", "scheme", last), run.config.seeds).rows
     found = {
         backend: rows[gated.activation, gated.scheme, key]
         for key, backend in rest.items()
         if (gated.activation, gated.scheme, key) in rows
     }
     if not found:
-        allowed = f"{run.folder} holds no {metric} of {gated.activation} at {gated.scheme}"
-        raise BadInput(name, "the limit", f"{allowed}, so nothing can be said of it")
+        where = f"{gated.activation}{f', repaired by {gated.recipe},' if gated.recipe else ''} at it"
+        raise BadInput("scheme", gated.scheme, f"{run.folder} holds no {metric} of {where}")
     return found
 
 

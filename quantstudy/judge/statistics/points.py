@@ -1,8 +1,8 @@
 """One network at many held-out points: whether its loss of accuracy is shown to be within a limit, or beyond it.
 
-Before and after quantization each point is right or wrong; only points where that changes say anything. A bootstrap over
-the points is no bound here: where no point of a hundred is lost, every resample loses none, however large the limit.
-What stands here holds its error at any number of points.
+Before and after quantization each point is right or wrong; only points where that changes say anything. A bootstrap
+over the points is no bound here: where no point of a hundred is lost, every resample loses none, and any limit would
+pass. What stands here keeps its error at any number of points.
 
 Sources: McNemar, Note on the sampling error of the difference between correlated proportions (Psychometrika 12, 1947);
 Berger & Boos, P values maximized over a confidence set for the nuisance parameter (JASA 89, 1994); Tango, Equivalence
@@ -29,9 +29,9 @@ HALVINGS = 24
 def loss_p(lost: int, gained: int, points: int, limit: float, error: float = ERROR) -> float:
     """Return the largest p-value of «the loss is at least this limit»; at most `error` shows that it is smaller.
 
-    A share p of all such points is lost and a share q gained, and p - q is the loss of accuracy. The chance of a balance
-    of lost - gained or less grows with p + q, the share that changes, which nobody knows: the largest chance is taken
-    over all that its own upper bound leaves, whose error is added. Points must be drawn independently of each other.
+    A share p of all such points is lost and a share q gained, and p - q is the loss of accuracy. The chance of a
+    balance of lost - gained or less grows with p + q, the share that changes, which nobody knows: the largest chance
+    is taken over all that its own upper bound leaves, whose error is added. Points must be drawn independently.
 
     Args:
         lost: points that were right and no longer are.
