@@ -22,7 +22,7 @@ PASS, FAIL, UNDECIDED = "pass", "fail", "undecided"
 MOST_NETWORKS = 10_000
 """Seeds of the largest study: a gate that needs more is not told how many."""
 
-MOST_TIMES = 4096
+MOST_TIMES = 256
 """As many times the points at hand are looked through for the number that would decide."""
 
 
@@ -82,7 +82,7 @@ def share_gate(
     """
     each = {name: holds(KINDS[name], values[name], limit) for name, limit in limits.items()}
     within = np.logical_and.reduce(list(each.values()))
-    all_limits = _share(within, assurance, rule, error)
+    all_limits = share_outcome(within, assurance, rule, error)
     undecided = all_limits["outcome"] == UNDECIDED
     return {
         **all_limits,
@@ -93,13 +93,25 @@ def share_gate(
         "missing": int(np.count_nonzero(~np.isfinite(list(values.values())).all(axis=0))),
         "networks_needed": networks_needed(within, assurance, rule, error) if undecided else None,
         "limits": [
-            {**_named(name, limit), "worst": _worst(KINDS[name], values[name]), **_share(own, assurance, rule, error)}
+            {
+                **_named(name, limit),
+                "worst": _worst(KINDS[name], values[name]),
+                **share_outcome(own, assurance, rule, error),
+            }
             for (name, limit), own in zip(limits.items(), each.values(), strict=True)
         ],
     }
 
 
-def _share(within: Passes, assurance: float, rule: Rule, error: float) -> dict[str, Any]:
+def share_outcome(within: Passes, assurance: float, rule: Rule, error: float = ERROR) -> dict[str, Any]:
+    """Return `outcome`, `within`, `share`, `low` and `high` of `share_gate`.
+
+    Args:
+        within: which networks hold what is asked, `[networks]`, at least one.
+        assurance: least share asked for.
+        rule: how a share is bounded.
+        error: see `share_gate`.
+    """
     low, high = (json_number(bound(within, error)) for bound in (rule.share_low, rule.share_high))
     enough, too_few = low is not None and low >= assurance, high is not None and high < assurance
     # bounds that hold at every look may contradict each other, in 5 % of all cases at most: then nothing is shown
@@ -158,7 +170,7 @@ def points_gate(counts: Counts, limits: Mapping[str, float]) -> dict[str, Any]:
     >>> found["outcome"], [each["outcome"] for each in found["limits"]], found["points_needed"]
     ('pass', ['pass', 'pass'], None)
     """
-    outcomes = _outcomes(counts, limits)
+    outcomes = points_outcomes(counts, limits)
     outcome = _together(outcomes)
     return {
         "outcome": outcome,
@@ -172,7 +184,8 @@ def points_gate(counts: Counts, limits: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _outcomes(counts: Counts, limits: Mapping[str, float]) -> list[str]:
+def points_outcomes(counts: Counts, limits: Mapping[str, float]) -> list[str]:
+    """Return the outcome of each limit of `points_gate`, which takes the same."""
     tests = [_tests(name, counts, limit) for name, limit in limits.items()]
     broken = ERROR / len(limits)
     return [PASS if within(ERROR) else FAIL if beyond(broken) else UNDECIDED for within, beyond in tests]
@@ -226,7 +239,7 @@ def _points_needed(counts: Counts, limits: Mapping[str, float]) -> int | None:
 
     def decided(times: float) -> bool:
         more = Counts(*(round(times * count) for count in counts))
-        return _together(_outcomes(more, limits)) != UNDECIDED
+        return _together(points_outcomes(more, limits)) != UNDECIDED
 
     below, above = 1.0, 2.0
     while not decided(above):

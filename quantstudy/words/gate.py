@@ -69,7 +69,7 @@ def _of_many(found: Mapping[str, Any]) -> str:
     proves = {
         PASS: f"so at least {low} of such networks are ({confidence})",
         FAIL: f"so at most {high} of such networks are ({confidence})",
-        UNDECIDED: f"which leaves open whether {low} or {high} of such networks are ({confidence} on either side)",
+        UNDECIDED: f"so between {low} and {high} of such networks are ({confidence} on either side)",
     }[found["outcome"]]
     is_within = f"{found['within']} of {plural(found['networks'], 'network')} within {each} ({limits})"
     return f"{_what(found)}: {is_within}, {proves}; {percent(found['assurance'])} are asked for."

@@ -47,7 +47,7 @@ def loss_p(lost: int, gained: int, points: int, limit: float, error: float = ERR
     most = 1.0 if changed == points else 1.0 - float(betaincinv(points - changed, changed + 1, aside))
     if abs(limit) >= most:
         return aside if limit > 0 else 1.0
-    chances = [_at_most(lost - gained, points, limit, share) for share in np.linspace(abs(limit), most, WAYS)]
+    chances = [chance_at_most(lost - gained, points, limit, share) for share in np.linspace(abs(limit), most, WAYS)]
     return min(1.0, max(chances) + aside)
 
 
@@ -74,8 +74,18 @@ def _upper(lost: int, gained: int, points: int, error: float) -> float:
     return high
 
 
-def _at_most(balance: int, points: int, loss: float, changing: float) -> float:
-    """Return the chance that lost - gained is at most `balance`, if so large a share of the points changes."""
+def chance_at_most(balance: int, points: int, loss: float, changing: float) -> float:
+    """Return the chance that lost - gained is at most `balance`.
+
+    Args:
+        balance: a number of points.
+        points: all of them.
+        loss: share that is lost minus share that is gained.
+        changing: the sum of both, at least |loss|.
+
+    >>> round(chance_at_most(0, 2, 0.5, 0.5), 12), round(chance_at_most(0, 1, 0.0, 1.0), 12)
+    (0.25, 0.5)
+    """
     if changing == 0.0:
         return float(balance >= 0)
     # of the changed points those that are lost are binomial; how many change is binomial, too

@@ -10,10 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from quantstudy_kernels.elementary import exp, log
-from scipy.special import betaincinv, stdtrit
+from scipy.special import bdtrc, betaincinv, stdtrit
 
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats
-from quantstudy.judge.statistics.seeds import DIGITS
+from quantstudy.judge.statistics.bootstrap import ERROR, ROUNDING, Floats
 
 Passes = NDArray[np.bool_]
 """`[networks]`: whether each of them passed, in the order in which they came."""
@@ -74,10 +73,10 @@ def shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
     >>> shown(np.ones(15, bool), 0.8).nonzero()[0].tolist()
     [13, 14]
     """
-    passed = np.cumsum(passes)
-    failed = np.arange(1, len(passes) + 1) - passed
-    low = np.where(passed > 0, betaincinv(np.maximum(passed, 1), failed + 1, error), 0.0)
-    return np.asarray(np.round(low, DIGITS) >= share)
+    passed, networks = np.cumsum(passes), np.arange(1, len(passes) + 1)
+    # the bound is the share at which so many or more pass with this probability
+    chance = np.where(passed > 0, bdtrc(np.maximum(passed, 1) - 1, networks, share), 1.0)
+    return np.asarray(chance <= error * (1.0 + ROUNDING))
 
 
 def anytime_shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
