@@ -92,9 +92,8 @@ def looking_often(rule: Rule, share: float, trials: int) -> dict[str, float]:
 def best_of_several(networks: int, share: float, error: float, trials: int) -> dict[str, float]:
     """Return how often the gate passes, or fails, the activation with the least mean drop of several alike."""
     random = _random(networks, share)
-    said = []
-    for rows in drops_of(random, share, trials, ACTIVATIONS, networks):
-        said.append(outcome(rows[int(rows.mean(axis=1).argmin())], error=error))
+    runs = drops_of(random, share, trials, ACTIVATIONS, networks)
+    said = [outcome(rows[int(rows.mean(axis=1).argmin())], error=error) for rows in runs]
     return {name: said.count(name) / trials for name in OUTCOMES}
 
 
@@ -127,13 +126,14 @@ def _random(*key: float) -> np.random.Generator:
 def rates(say: Callable[[str], None] = print) -> dict[str, Any]:
     """Return everything that is kept."""
     cases = [(networks, share) for networks in NETWORKS for share in SHARES]
-    trials, found = 2000, {}
+    trials = 2000
+    found: dict[str, list[dict[str, Any]]] = {}
     say("exact and simulated")
     found["exact"] = [{"networks": n, "share": p, **exact(n, p)} for n, p in cases]
     found["simulated"] = [{"networks": n, "share": p, "trials": trials, **simulated(n, p, trials)} for n, p in cases]
     say("looking often")
     found["looks"] = [
-        {"rule": rule.name, "share": p, "trials": 1000, **looking_often(rule, p, 1000)}
+        {"rule": rule.name, "share": p, "trials": 1000} | looking_often(rule, p, 1000)
         for rule in (PERMUTATION, ANYTIME)
         for p in (0.799, 0.8)
     ]

@@ -46,12 +46,13 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
             "quantstudy.activations.imported", "quantstudy.activations.sameness", "quantstudy.activations.syntax",
             "quantstudy.config", "quantstudy.records", "quantstudy.cost.counts", "quantstudy.judge",
             "quantstudy.words", "quantstudy.show", "quantstudy.claims",
+            *(f"quantstudy.deploy.{name}" for name in ("gate", "gated", "gate_files", "gate_table")),
             *(f"quantstudy.engine.{name}" for name in (
-                "cells", "collect", "compare", "drawing", "executors", "interrupts", "looks", "multiverse", "notices",
-                "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only", "worker_failures")),
+                "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks", "multiverse",
+                "notices", "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
-                "advice", "app", "claims", "cost_table", "exits", "layout", "multiverse", "recover", "run", "streams",
-                "terminal")))  # fmt: skip
+                "advice", "app", "claims", "cost_table", "exits", "gate", "gate_options", "layout", "multiverse",
+                "recover", "run", "streams", "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
