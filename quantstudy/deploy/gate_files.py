@@ -63,14 +63,14 @@ def _sayable(text: str) -> str:
 def markdown(title: str, lines: Sequence[str], headings: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return a summary in Markdown: a title, sentences, a table.
 
-    >>> print(markdown("gate: pass", ["All of them."], ["limit"], [["a|b"]]).decode())
+    >>> print(markdown("gate: pass", ["All of them."], ["limit"], [["a|b & <c>"]]).decode())
     ## gate: pass
     <BLANKLINE>
     - All of them.
     <BLANKLINE>
     | limit |
     |---|
-    | a\\|b |
+    | a\\|b &amp; &lt;c> |
     <BLANKLINE>
     """
     table = [headings, ["---"] * len(headings), *rows]

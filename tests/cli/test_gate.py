@@ -125,6 +125,24 @@ def test_the_assurance_is_the_run_s_unless_another_is_asked_for(run: Path, told:
     assert (code, found["assurance"], found["outcome"]) == (4, 0.95, "undecided")
 
 
+def test_seeds_that_were_added_until_something_was_decided_have_bounds_for_that(
+    run: Path, told: Callable[..., Any]
+) -> None:
+    for name in ("fixed", "added"):
+        make(Path(name), seeds=17, until_decided=name == "added")
+    limit = ("--max-accuracy-drop", "0.07", "--activation", "relu")
+    assert told("fixed", *limit)[0] == 0
+    code, found = told("added", *limit)
+    assert (code, found["rule"], found["networks_needed"]) == (4, "anytime", 18)
+    assert found["next"] == "quantstudy run added/study.toml --seeds 18 --out added-18"
+    code, found = told("fixed", *limit, "--baseline", "added")
+    assert (code, found["rule"]) == (4, "anytime")
+    _, found = told("added", *limit, "--assurance", "0.99")
+    seeds = found["networks_needed"]
+    assert seeds > 128
+    assert found["next"] == f"quantstudy run added/study.toml --seeds {seeds} --max-seeds {seeds} --out added-{seeds}"
+
+
 def test_a_network_must_hold_a_limit_by_every_backend(run: Path, told: Callable[..., Any]) -> None:
     limits = ("run", "--max-accuracy-drop", "0.07", "--max-flip-rate", "0.1", "--activation", "relu")
     assert told(*limits)[0] == 0

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,24 @@ def test_it_does_tell_where_there_is_something_to_tell():
     assert loss_p(400, 380, 16_384, 0.01) <= ERROR  # many change, and few more are lost than gained
     assert loss_p(0, 10, 10, 0.0) <= ERROR
     assert loss_p(10, 0, 10, 0.99) > ERROR
+
+
+@settings(max_examples=40)
+@given(counts(14), st.floats(-0.9, 0.9))
+def test_by_adding_up_every_outcome(given_counts, limit):
+    """The same by another way: the bound of how many change by scipy's law of Beta, chances term by term."""
+    lost, gained, points = given_counts
+    changed, aside = lost + gained, 0.1 * ERROR
+    most = 1.0 if changed == points else scipy.stats.beta.ppf(1 - aside, changed + 1, points - changed)
+    if abs(limit) >= most:
+        assert loss_p(lost, gained, points, limit, ERROR) == (aside if limit > 0 else 1.0)
+        return
+    ways = [pair for pair in outcomes(points) if pair[0] - pair[1] <= lost - gained]
+    chances = [
+        sum(chance(points, *pair, max(0.0, (share + limit) / 2), max(0.0, (share - limit) / 2)) for pair in ways)
+        for share in np.linspace(abs(limit), most, 9)
+    ]
+    assert loss_p(lost, gained, points, limit, ERROR) == pytest.approx(min(1.0, max(chances) + aside), abs=1e-9)
 
 
 @settings(max_examples=60)
