@@ -49,7 +49,8 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
             *(f"quantstudy.deploy.{name}" for name in ("gate", "gated", "gate_files", "gate_table")),
             *(f"quantstudy.engine.{name}" for name in (
                 "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks", "multiverse",
-                "notices", "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only", "worker_failures")),
+                "notices", "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only",
+                "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
                 "advice", "app", "claims", "cost_table", "exits", "gate", "gate_options", "layout", "multiverse",
                 "recover", "run", "streams", "terminal")))  # fmt: skip

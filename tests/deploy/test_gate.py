@@ -119,7 +119,9 @@ def test_bounds_that_hold_at_every_look_may_contradict_each_other_and_then_nothi
 @given(rows, st.floats(0.01, 0.999), st.floats(0.0, 0.5), st.sampled_from(RULES))
 def test_a_higher_assurance_is_never_easier(row, assurance, more, rule):
     rank = {FAIL: 0, UNDECIDED: 1, PASS: 2}
-    easy, hard = (rank[share_outcome(row, one, PERMUTATION)["outcome"]] for one in (assurance, min(1, assurance + more)))
+    easy, hard = (
+        rank[share_outcome(row, one, PERMUTATION)["outcome"]] for one in (assurance, min(1, assurance + more))
+    )
     assert hard <= easy
     lows = [rule.share_low(row, 0.05), rule.share_low(row | some(3, len(row)), 0.05)]
     assert lows == sorted(lows)

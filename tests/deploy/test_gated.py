@@ -72,7 +72,7 @@ def test_repaired_ones_were_first_chosen_of_all(tmp_path):
     assert gated_of(run, asked(recipe="polish", activation="silu")) == Gated("silu", "w4a4", "polish", 1)
     with pytest.raises(BadInput, match="activation: 'relu' is not allowed; those of the run: silu, gelu"):
         gated_of(run, asked(recipe="polish", activation="relu"))
-    with pytest.raises(BadInput, match="recipe: 'qat at w4a4' is not allowed; .*: polish at w4a4, qat at w4a8; more"):
+    with pytest.raises(BadInput, match=r"recipe: 'qat at w4a4' is not allowed; .*: polish at w4a4, qat at w4a8; more"):
         gated_of(run, asked(recipe="qat"))
     with pytest.raises(BadInput, match="the verdict names no best there; name one: relu"):
         gated_of(run, asked(recipe="qat", scheme="w4a8"))
@@ -94,7 +94,7 @@ def test_the_worst_of_the_backends_counts_and_a_missing_value_is_none(tmp_path):
     np.testing.assert_array_equal(found["max_accuracy_drop"], [0.02, 0.03, np.nan])
     np.testing.assert_array_equal(found["min_accuracy"], [0.8, 0.8, 0.7])
     np.testing.assert_array_equal(found["max_flip_rate"], [0.1, 0.2, np.nan])
-    with pytest.raises(BadInput, match="scheme: 'w4a4' is not allowed; .* holds no flip_rate of relu at it"):
+    with pytest.raises(BadInput, match=r"scheme: 'w4a4' is not allowed; .* holds no flip_rate of relu at it"):
         values_of(run, Gated("relu", "w4a4", "", 1), {"max_flip_rate": 0.1})
 
 

@@ -31,10 +31,9 @@ def counts(draw, most=400):
     return lost, draw(st.integers(0, points - lost)), points
 
 
-@pytest.mark.parametrize(("p", "q"), [(Fraction(1, 4), Fraction(1, 8)), (Fraction(1, 20), Fraction(0)),
-                                      (Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 10), Fraction(3, 10))])  # fmt: skip
+@pytest.mark.parametrize(("p", "q"), [("1/4", "1/8"), ("1/20", "0"), ("1/2", "1/2"), ("1/10", "3/10")])
 def test_the_chance_of_a_balance_is_the_sum_of_all_ways_to_it(p, q):
-    points = 9
+    p, q, points = Fraction(p), Fraction(q), 9
     for balance in range(-points, points + 1):
         ways = [pair for pair in outcomes(points) if pair[0] - pair[1] <= balance]
         expected = sum((chance(points, *pair, p, q) for pair in ways), Fraction(0))
