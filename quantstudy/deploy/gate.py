@@ -83,7 +83,7 @@ def share_gate(
     each = {name: holds(KINDS[name], values[name], limit) for name, limit in limits.items()}
     within = np.logical_and.reduce(list(each.values()))
     all_limits = share_outcome(within, assurance, rule, error)
-    undecided = all_limits["outcome"] == UNDECIDED
+    needed = networks_needed(within, assurance, rule, error) if all_limits["outcome"] == UNDECIDED else None
     return {
         **all_limits,
         "networks": len(within),
@@ -91,7 +91,7 @@ def share_gate(
         "confidence": json_number(1.0 - error),
         "rule": rule.name,
         "missing": int(np.count_nonzero(~np.isfinite(list(values.values())).all(axis=0))),
-        "networks_needed": networks_needed(within, assurance, rule, error) if undecided else None,
+        "networks_needed": None if needed == len(within) else needed,  # bounds that contradict each other stay so
         "limits": [
             {
                 **_named(name, limit),

@@ -179,7 +179,8 @@ def _more_seeds(found: Mapping[str, Any]) -> str:
     needed = found["networks_needed"]
     if needed is None:
         return (
-            f"What to do: at this share it takes more than {MOST_NETWORKS:,} networks; allow more, or take more bits."
+            f"What to do: at this share no number of networks up to {MOST_NETWORKS:,} would decide; allow more, or "
+            "take more bits."
         )
     more = plural(needed - found["networks"], "more seed")
     again = "" if found["rule"] == "anytime" else "; a second look has a second 5 % of error, unless --until-decided"

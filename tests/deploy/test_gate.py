@@ -113,6 +113,7 @@ def test_bounds_that_hold_at_every_look_may_contradict_each_other_and_then_nothi
     low, high = ANYTIME.share_low(row, 0.05), ANYTIME.share_high(row, 0.05)
     assert high < 0.8 < low
     assert share_outcome(row, 0.8, ANYTIME)["outcome"] == UNDECIDED
+    assert gate(np.where(row, 0.0, 1.0), rule=ANYTIME)["networks_needed"] is None
 
 
 @settings(max_examples=60)
