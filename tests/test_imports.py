@@ -45,15 +45,17 @@ is loaded."""
 NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activations.beyond",
             "quantstudy.activations.imported", "quantstudy.activations.sameness", "quantstudy.activations.syntax",
             "quantstudy.config", "quantstudy.records", "quantstudy.cost.counts", "quantstudy.judge",
-            "quantstudy.words", "quantstudy.show", "quantstudy.claims", "quantstudy.deploy.decisions",
-            "quantstudy.deploy.formats", "quantstudy.deploy.network", "quantstudy.deploy.onnx.graph",
-            "quantstudy.deploy.onnx.runtime",
+            "quantstudy.words", "quantstudy.show", "quantstudy.claims",
+            *(f"quantstudy.deploy.{name}" for name in (
+                "decisions", "formats", "gate", "gate_files", "gate_table", "gated", "network", "onnx.graph",
+                "onnx.runtime")),
             *(f"quantstudy.engine.{name}" for name in (
-                "cells", "collect", "compare", "drawing", "executors", "interrupts", "looks", "multiverse", "notices",
-                "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only", "worker_failures")),
+                "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks", "multiverse",
+                "notices", "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only",
+                "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
-                "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "layout", "multiverse", "recover",
-                "run", "streams", "terminal")))  # fmt: skip
+                "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
+                "multiverse", "recover", "run", "streams", "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"

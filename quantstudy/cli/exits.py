@@ -45,7 +45,10 @@ class _Interrupted(StudyFailure):
 
 
 def run_and_exit(app: typer.Typer) -> NoReturn:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; a problem is one printed line."""
+    """Run the command line and exit: 0 done, 1 failed, 2 bad input, 130 interrupted; a problem is one printed line.
+
+    A command may exit by another code that it documents: `gate` by 3, a limit is not held, and 4, undecided.
+    """
     streams.prepare()
     with _one_interrupt():
         code = _run(app)

@@ -136,7 +136,7 @@ def settled(drop: Floats, accuracy: Floats, limits: Limits) -> bool:
         limits: what the study asks.
     """
     (found,) = shipping(drop[None], accuracy[None], limits)
-    most = 1.0 - limits.rule.share_low(~passing(drop, limits), ERROR)
+    most = limits.rule.share_high(passing(drop, limits))
     learned = bool(mean_of((accuracy + drop)[np.isfinite(accuracy + drop)]) >= limits.learned)
     return (
         suffices(found, limits)

@@ -28,12 +28,25 @@ class Rule:
         p: paired differences `[seeds]`, all finite → two-sided p-value of «no difference».
         seeds_needed: number of activations → the fewest seeds at which one can be told apart from all others.
         share_low: which networks pass, and the error allowed → one-sided lower bound of their share.
+        shown: which networks pass, a share, and the error allowed → after which of them that bound is at least this.
     """
 
     name: str
     p: Callable[[Floats], float]
     seeds_needed: Callable[[int], int]
     share_low: Callable[[Passes, float], float]
+    shown: Callable[[Passes, float, float], Passes]
+
+    def share_high(self, passes: Passes, error: float = bootstrap.ERROR) -> float:
+        """Return the one-sided upper bound of the share that passes: what the lower bound of the failing share leaves.
+
+        For one look that is the Clopper-Pearson upper bound (Biometrika 26, 1934), the 95 % quantile of
+        Beta(k + 1, n - k) with k of n passing, 1 for k = n: in at most 5 % of all samples it lies below the true share.
+
+        >>> round(PERMUTATION.share_high(np.arange(20) < 8), 6), PERMUTATION.share_high(np.ones(9, bool))
+        (0.606415, 1.0)
+        """
+        return 1.0 - self.share_low(~passes, error)
 
     def networks_needed(self, share: float) -> int:
         """Return the fewest networks, all passing, at which the lower bound of their share is at least this.
@@ -51,10 +64,10 @@ class Rule:
         return above
 
 
-PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed, shares.share_low)
+PERMUTATION = Rule("permutation", bootstrap.paired_p, bootstrap.seeds_needed, shares.share_low, shares.shown)
 """Paired permutation test and Clopper-Pearson bound: for a number of seeds that was fixed before any result."""
 
-ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed, shares.anytime_share_low)
+ANYTIME = Rule("anytime", sequential.anytime_p, sequential.seeds_needed, shares.anytime_share_low, shares.anytime_shown)
 """Anytime-valid test and bound: for seeds that were added until something was decided, which inflates errors else."""
 
 

@@ -80,7 +80,7 @@ def _rows(held: bytes, suffix: str, label: str | None, task: str) -> Rows:
     """Return what a file holds, checked."""
     labels: tuple[str, ...] = (LABEL if label is None else label,)
     if suffix == ".npz":
-        columns, found = _columns_in(arrays_in(held), label, task)
+        columns, found = columns_in(arrays_in(held), label, task)
         labels = found or labels
     else:
         columns = parquet.columns_of(held) if suffix == ".parquet" else delimited.columns_of(held)
@@ -98,8 +98,17 @@ def _rows(held: bytes, suffix: str, label: str | None, task: str) -> Rows:
     return Rows(inputs, names, np.stack([numbers_in(columns, name) for name in labels], axis=1))
 
 
-def _columns_in(arrays: dict[str, NDArray[Any]], label: str | None, task: str) -> tuple[Columns, tuple[str, ...]]:
-    """Return the columns of an .npz file, and the names of those that are predicted where `inputs` leave no choice."""
+def columns_in(arrays: dict[str, NDArray[Any]], label: str | None, task: str) -> tuple[Columns, tuple[str, ...]]:
+    """Return the columns of an .npz file, and the names of those that are predicted where `inputs` leave no choice.
+
+    Args:
+        arrays: one [rows] per column, or `inputs` and `labels`, see `table`.
+        label: name of the column that is predicted, None: LABEL.
+        task: `classes` or `regression`.
+
+    Raises:
+        Unusable: an array is no column.
+    """
     labels: tuple[str, ...] = ()
     if "inputs" in arrays:
         if label is not None:

@@ -29,7 +29,7 @@ def make(folder: Path, shift: float = 0.0, commit: str = "abc1234", **settings: 
     """Write the folder of a finished run: accuracies are moved by `shift` and a little per activation."""
     config = StudyConfig(**{"activations": ("relu", "gelu"), "seeds": SEEDS, "grid": 8} | settings)
     random = np.random.default_rng(5)
-    hard = random.random(SEEDS) * 0.01
+    hard = random.random(config.seeds) * 0.01
     rows = []
     for rank, name in enumerate(config.activations):
         for seed in range(config.seeds):

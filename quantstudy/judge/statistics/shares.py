@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from quantstudy_kernels.elementary import exp, log
-from scipy.special import betaincinv, stdtrit
+from scipy.special import bdtrc, betaincinv, stdtrit
 
-from quantstudy.judge.statistics.bootstrap import ERROR, Floats
+from quantstudy.judge.statistics.bootstrap import ERROR, ROUNDING, Floats
 
 Passes = NDArray[np.bool_]
 """`[networks]`: whether each of them passed, in the order in which they came."""
@@ -33,8 +33,16 @@ def share_low(passes: Passes, error: float = ERROR) -> float:
     >>> round(share_low(np.ones(14, bool)), 6), share_low(np.zeros(14, bool))
     (0.807364, 0.0)
     """
-    passed, networks = int(np.count_nonzero(passes)), len(passes)
-    return float(betaincinv(passed, networks - passed + 1, error)) if passed else 0.0
+    return low_of(int(np.count_nonzero(passes)), len(passes), error)
+
+
+def low_of(passed: int, of: int, error: float = ERROR) -> float:
+    """Return `share_low` where so many pass.
+
+    >>> round(low_of(14, 14), 6)
+    0.807364
+    """
+    return float(betaincinv(passed, of - passed + 1, error)) if passed else 0.0
 
 
 def anytime_share_low(passes: Passes, error: float = ERROR) -> float:
@@ -59,15 +67,43 @@ def anytime_share_low(passes: Passes, error: float = ERROR) -> float:
     return low
 
 
+def shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
+    """Return after which networks `share_low` of those up to there is at least this share, `[networks]`.
+
+    >>> shown(np.ones(15, bool), 0.8).nonzero()[0].tolist()
+    [13, 14]
+    """
+    passed, networks = np.cumsum(passes), np.arange(1, len(passes) + 1)
+    # the bound is the share at which so many or more pass with this probability
+    chance = np.where(passed > 0, bdtrc(np.maximum(passed, 1) - 1, networks, share), 1.0)
+    return np.asarray(chance <= error * (1.0 + ROUNDING))
+
+
+def anytime_shown(passes: Passes, share: float, error: float = ERROR) -> Passes:
+    """Return the same of `anytime_share_low`; what was shown once stays shown.
+
+    >>> anytime_shown(np.arange(20) < 18, 0.8).nonzero()[0].tolist()
+    [17, 18, 19]
+    """
+    passed = np.cumsum(passes, dtype=np.float64)
+    failed = np.arange(1.0, len(passes) + 1.0) - passed
+    return np.asarray(np.maximum.accumulate(_log_gains(passed, failed, share)) >= -math.log(error))
+
+
 def _largest_log_gain(passed: Floats, failed: Floats, share: float) -> float:
     """Return the largest ln E so far, against a share in (0, 1)."""
+    return float(_log_gains(passed, failed, share).max())
+
+
+def _log_gains(passed: Floats, failed: Floats, share: float) -> Floats:
+    """Return ln E after each network, against a share in (0, 1)."""
     gains = []
     for left in STAKES:
         lost = failed * float(log(np.array(left))) if left else np.where(failed > 0, -np.inf, 0.0)
         gains.append(passed * float(log(np.array(left + (1 - left) / share))) + lost)
     bets = np.array(gains)
     most = bets.max(axis=0)
-    return float((most + log(exp(bets - most).mean(axis=0))).max())
+    return np.asarray(most + log(exp(bets - most).mean(axis=0)))
 
 
 def prediction_bound(values: Floats) -> float:
