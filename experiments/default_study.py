@@ -83,7 +83,7 @@ def summary(run: Run) -> pd.DataFrame:
 def printed(verdict: dict[str, Any]) -> str:
     """What the README shows of the default study: what `quantstudy run --bits 4` prints, from verdict.json alone."""
     study, shown = StudyConfig(), io.StringIO()
-    with redirect_stdout(shown), patch.dict("os.environ", COLUMNS="100"):
+    with redirect_stdout(shown), patch.dict("os.environ", COLUMNS="120"):
         print_verdict(study, verdict, Path("results") / study.run_name / "report.html")
     return f"```\n{shown.getvalue().rstrip()}\n```"
 
