@@ -13,13 +13,14 @@ from quantstudy.deploy.engines import Answered, Engine
 from quantstudy.deploy.network import Codes, Deployed, Floats
 from quantstudy.deploy.steps import (
     INPUTS,
+    Trace,
     Values,
     after,
     before,
     codes_of,
     integers_at,
-    replay,
     simulated_steps,
+    simulated_trace,
     values_of,
 )
 
@@ -50,7 +51,7 @@ class Parity:
     lsb: Mapping[str, Mapping[str, Mapping[int, int]]]
 
 
-def parity(engine: Engine, file: bytes, network: Deployed, points: Floats) -> Parity:
+def parity(engine: Engine, file: bytes, network: Deployed, points: Floats, reference: Trace | None = None) -> Parity:
     """Return how far an engine keeps to the simulated path.
 
     Args:
@@ -58,9 +59,10 @@ def parity(engine: Engine, file: bytes, network: Deployed, points: Floats) -> Pa
         file: what it reads; empty for an engine without files.
         network: what the file holds.
         points: [in, points].
+        reference: what the simulated path gives there (`steps.simulated_trace`), where that is known already.
     """
-    steps = simulated_steps(network)
-    reference, found = replay(network, steps, points), engine.run(file, network, points)
+    reference = reference or simulated_trace(network, points)
+    found = engine.run(file, network, points)
     flips = dict[str, int]()
     if differ(network, reference.logit, found.logit).any():
         exchanges = engine.exchanges(file, network, points)

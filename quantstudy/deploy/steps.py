@@ -100,6 +100,11 @@ def simulated_steps(network: Deployed) -> Steps:
     )
 
 
+def simulated_trace(network: Deployed, points: Floats) -> Trace:
+    """Return what a network gives at points [in, points] by the simulated path."""
+    return replay(network, simulated_steps(network), points)
+
+
 def codes_of(values: Values, integers: Integers) -> Codes:
     """Return the codes of values that lie on the grid of a quantizer, int32 of their shape."""
     found = np.rint(values.astype(np.float64) / integers.scale.astype(np.float64)[:, None])

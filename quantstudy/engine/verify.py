@@ -15,6 +15,7 @@ from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.parity import Parity, parity
 from quantstudy.deploy.reading import audit, held
+from quantstudy.deploy.steps import Trace, simulated_trace
 from quantstudy.engine.collect import read_table
 from quantstudy.engine.export import network_of
 from quantstudy.engine.learnt import data_of
@@ -123,13 +124,15 @@ def _verified(
     except StudyFailure as error:
         notify(f"{error}; it is left out")
         return
+    points = points_at(networks.on, place)
+    references = {over: simulated_trace(network, where) for over, where in points.items()}
     for name, engine in engines.items():
         why = engine.refuses(network)
         if why:
             notify(f"{name} is left out at {network.about['scheme']}: {why}")
             continue
         file = made(engine.format, network).data if engine.format else b""
-        yield from run_by(name, file, network, points_at(networks.on, place))
+        yield from run_by(name, file, network, points, references)
 
 
 def points_at(on: Subject, place: int) -> dict[str, Floats]:
@@ -139,8 +142,10 @@ def points_at(on: Subject, place: int) -> dict[str, Floats]:
     return {over: (points[place] if points.dim() == 3 else points).numpy() for over, points in given.items()}
 
 
-def run_by(name: str, file: bytes, network: Deployed, points: dict[str, Floats]) -> Iterator[Verified]:
-    """Yield what an engine makes of a network at several kinds of points.
+def run_by(
+    name: str, file: bytes, network: Deployed, points: dict[str, Floats], references: dict[str, Trace]
+) -> Iterator[Verified]:
+    """Yield what an engine makes of a network at several kinds of points, of which the simulated path's are known.
 
     Raises:
         StudyFailure: the file does not hold what its network says.
@@ -148,7 +153,7 @@ def run_by(name: str, file: bytes, network: Deployed, points: dict[str, Floats])
     if file:
         audit(ENGINES[name].format, file, network, f"the {name} file of seed {network.about['seed']}")
     for over, where in points.items():
-        found = parity(ENGINES[name], file, network, where)
+        found = parity(ENGINES[name], file, network, where, references[over])
         yield Verified(name, network, over, found, len(file))
 
 
@@ -173,7 +178,8 @@ def verify_file(path: Path) -> list[Verified]:
     both = {"measured": data.measured.inputs, "heldout": data.heldout.inputs}
     points = {over: points_of(inputs) for over, inputs in both.items()}
     flat = {over: (one[0] if one.dim() == 3 else one).numpy() for over, one in points.items()}
-    return list(run_by(name, file, network, flat))
+    references = {over: simulated_trace(network, where) for over, where in flat.items()}
+    return list(run_by(name, file, network, flat, references))
 
 
 def summed(found: Sequence[Verified]) -> list[dict[str, Any]]:
