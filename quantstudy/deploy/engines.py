@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import torch
 
@@ -11,7 +12,7 @@ from quantstudy.deploy.formats import FORMATS, made
 from quantstudy.deploy.network import Codes, Deployed, Floats
 from quantstudy.deploy.stacks import stack_of
 from quantstudy.deploy.steps import Exchange, Values
-from quantstudy.errors import BadInput
+from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.quantize.scheme import parse_scheme
 
 
@@ -33,7 +34,9 @@ class Engine:
     """One engine.
 
     Attributes:
-        package: the distribution that it comes with; its version is recorded.
+        name: what it is called where it is asked for.
+        version: returns its version, "" where it is not there.
+        missing: how to get it, a sentence without its stop.
         refuses: returns why it can't run a network, "" if it can.
         run: takes a file's bytes, its network and points [in, points]; returns what comes out.
         exchanges: takes the same; returns the operations in which it differs from the simulated path, in the order in
@@ -44,7 +47,9 @@ class Engine:
         warning: returns a line about this processor, "" if there is nothing to say.
     """
 
-    package: str
+    name: str
+    version: Callable[[], str]
+    missing: str
     refuses: Callable[[Deployed], str]
     run: Callable[[bytes, Deployed, Floats], Answered]
     exchanges: Callable[[bytes, Deployed, Floats], Mapping[str, Exchange]]
@@ -53,13 +58,15 @@ class Engine:
     format: str = ""
     warning: Callable[[], str] = lambda: ""
 
-    @property
-    def version(self) -> str:
-        """Its version, "" where it is not installed."""
+
+def _installed(package: str) -> Callable[[], str]:
+    def found() -> str:
         try:
-            return version(self.package)
+            return version(package)
         except PackageNotFoundError:
             return ""
+
+    return found
 
 
 def _refuses(name: str) -> Callable[[Deployed], str]:
@@ -107,6 +114,34 @@ def _onnx_warning() -> str:
     )
 
 
+def _compiler() -> str:
+    from quantstudy.deploy.c.compiled import compiler, compiler_version
+
+    try:
+        return f"{Path(compiler()[0]).name} {compiler_version().split()[-1]}"
+    except StudyFailure:
+        return ""
+
+
+def _run_c(header: bytes, network: Deployed, points: Floats) -> Answered:
+    from quantstudy.deploy.c.compiled import answered
+
+    return Answered(*answered(network, points, header))
+
+
+def _c_exchanges(_: bytes, network: Deployed, points: Floats) -> Mapping[str, Exchange]:
+    from quantstudy.deploy.integer.exchanges import exchanges
+    from quantstudy.deploy.integer.plan import integral
+
+    return exchanges(integral(network))
+
+
+def _c_settings() -> str:
+    from quantstudy.deploy.c.compiled import FLAGS
+
+    return f"compiled with {' '.join(FLAGS)}"
+
+
 def _torchao_refuses(network: Deployed) -> str:
     scheme = parse_scheme(str(network.about["scheme"]))
     return "" if scheme.in_torchao else f"torchao has no configuration for {scheme}"
@@ -128,6 +163,8 @@ def _torchao_exchanges(_: bytes, network: Deployed, points: Floats) -> Mapping[s
 ENGINES: dict[str, Engine] = {
     "torchao": Engine(
         "torchao",
+        _installed("torchao"),
+        "torchao is not installed: pip install torchao",
         _torchao_refuses,
         _run_torchao,
         _torchao_exchanges,
@@ -135,6 +172,8 @@ ENGINES: dict[str, Engine] = {
     ),
     "onnx": Engine(
         "onnxruntime",
+        _installed("onnxruntime"),
+        "onnxruntime is not installed: pip install 'quantstudy[deploy]'",
         _refuses("onnx"),
         _run_onnx,
         _onnx_exchanges,
@@ -145,6 +184,8 @@ ENGINES: dict[str, Engine] = {
     ),
     "onnx-int": Engine(
         "onnxruntime",
+        _installed("onnxruntime"),
+        "onnxruntime is not installed: pip install 'quantstudy[deploy]'",
         _refuses("onnx-int"),
         _run_onnx,
         _onnx_exchanges,
@@ -152,6 +193,16 @@ ENGINES: dict[str, Engine] = {
         REST,
         "onnx-int",
         _onnx_warning,
+    ),
+    "c": Engine(
+        "a C compiler",
+        _compiler,
+        "no C compiler is found: install gcc or clang, or name one in $CC",
+        _refuses("c"),
+        _run_c,
+        _c_exchanges,
+        _c_settings,
+        format="c",
     ),
 }
 """Every engine by the name that records have."""

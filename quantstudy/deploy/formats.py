@@ -26,27 +26,33 @@ class Format:
     """One format.
 
     Attributes:
-        write: makes the files of a network; raises BadInput where the format can't hold it.
+        write: takes a network and the stem of the file's name, makes the files; raises BadInput where the format can't
+            hold it.
         what: what the file is, for its README: a sentence.
         use: how it is run, for its README: lines of Markdown.
         needs: modules that must be installed, all of them with the extra `deploy`.
     """
 
-    write: Callable[[Deployed], Written]
+    write: Callable[[Deployed, str], Written]
     what: str
     use: str
     needs: tuple[str, ...] = ()
 
 
-def made(name: str, network: Deployed) -> Written:
+def made(name: str, network: Deployed, stem: str = "network") -> Written:
     """Return a network in a format of `FORMATS`.
+
+    Args:
+        name: of the format.
+        network: what is written.
+        stem: name of the file, without its end; what is in a C file is called by it.
 
     Raises:
         BadInput: the format can't hold it.
         StudyFailure: what writes it is not installed.
     """
     require_installed(name)
-    return FORMATS[name].write(network)
+    return FORMATS[name].write(network, stem)
 
 
 def require_installed(name: str) -> None:
@@ -60,16 +66,29 @@ def require_installed(name: str) -> None:
             raise StudyFailure(f"{module} is needed for {name} and not installed: pip install 'quantstudy[deploy]'")
 
 
-def _interchange(network: Deployed) -> Written:
+def _interchange(network: Deployed, _: str) -> Written:
     from quantstudy.deploy.onnx.models import interchange
 
     return Written(interchange(network).SerializeToString(deterministic=True))
 
 
-def _integer(network: Deployed) -> Written:
+def _integer(network: Deployed, _: str) -> Written:
     from quantstudy.deploy.onnx.models import integer
 
     return Written(integer(network).SerializeToString(deterministic=True))
+
+
+def _c(network: Deployed, stem: str) -> Written:
+    from quantstudy.deploy.c.files import written
+
+    files = written(network, stem)
+    return Written(files.pop(".h"), files)
+
+
+def _json(network: Deployed, _: str) -> Written:
+    from quantstudy.deploy.json_file import written
+
+    return Written(written(network))
 
 
 _RUN = """```python
@@ -77,6 +96,17 @@ import numpy as np, onnxruntime
 session = onnxruntime.InferenceSession("FILE", providers=["CPUExecutionProvider"])
 (logit,) = session.run(None, {"x": np.zeros((1, INPUTS), dtype=np.float32)})   # [points, inputs] → [points, outputs]
 ```"""
+
+_RUN_C = """```
+cc -std=c99 -O2 STEM_main.c -o STEM && echo "ZEROS" | ./STEM
+```
+
+STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out; on a device include
+FILE alone and call what it declares: it needs nothing but `<stdint.h>`."""
+
+_READ_JSON = """Everything is in it: weights, codes, scales and zero points of every layer (`layers`), and the integer arithmetic of the C
+file (`integer`: biases, multipliers, shifts, tables), null where integers alone can't compute the network. The schema is
+`network.schema.json` of quantstudy (JSON Schema, draft 2020-12)."""
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(
@@ -94,5 +124,12 @@ FORMATS: dict[str, Format] = {
         _RUN,
         ("onnx",),
     ),
+    "c": Format(
+        _c,
+        "A header in C99 that computes the network in integers: packed weights, int32 sums, no float, no memory taken, no "
+        "library. The bias has as many extra bits as int32 is proved to hold, every rounding is done once.",
+        _RUN_C,
+    ),
+    "json": Format(_json, "A network as JSON, for programs of your own.", _READ_JSON),
 }
 """Every format by the name that `--format` takes."""

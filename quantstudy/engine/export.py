@@ -66,8 +66,8 @@ def export(run: Run, asked: Asked) -> Deployed:
     network = network_of(run.config, networks, place).told(
         chosen=how, **{name: float(values[place]) for name, values in scores.items()}
     )
-    network = network.told(format=asked.format, parity=_parity(asked.format, network, networks, place))
-    written = made(asked.format, network)
+    network = network.told(format=asked.format, parity=_parity(asked.format, network, networks, place, asked.out.stem))
+    written = made(asked.format, network, asked.out.stem)
     files = {asked.out: written.data, **_beside(asked.out, written)}
     files[notes_beside(asked.out)] = readme(network, asked.format, asked.out.name).encode()
     for path, data in files.items():
@@ -174,7 +174,7 @@ def _chosen(networks: Prepared, scores: Mapping[str, Any], seed: str) -> tuple[i
     return int(even.argmax()), f"best of {len(seeds)}"
 
 
-def _parity(format: str, network: Deployed, networks: Prepared, place: int) -> dict[str, Any]:
+def _parity(format: str, network: Deployed, networks: Prepared, place: int, stem: str) -> dict[str, Any]:
     """Return, by engine, where it decides otherwise than the simulated path; None of one that is not installed."""
     on = networks.on
     assert on.heldout is not None
@@ -182,15 +182,15 @@ def _parity(format: str, network: Deployed, networks: Prepared, place: int) -> d
     for engine in ENGINES.values():
         if engine.format != format:
             continue
-        if not engine.version:
-            found[engine.package] = None
+        if not engine.version():
+            found[engine.name] = None
             continue
         flips: dict[str, int] = {}
-        file = made(format, network).data
+        file = made(format, network, stem).data
         for over, points in (("measured", on.maps.points), ("heldout", on.heldout.points)):
             own = (points[place] if points.dim() == 3 else points).numpy()
             answers = engine.run(file, network, own).logit
             reference = simulated(network, own).logit[0].numpy()
             flips |= {over: own.shape[1], f"{over}_flips": int(differ(network, reference, answers).sum())}
-        found[engine.package] = {"version": engine.version, "settings": engine.settings(), **flips}
+        found[engine.name] = {"version": engine.version(), "settings": engine.settings(), **flips}
     return found

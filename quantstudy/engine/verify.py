@@ -107,9 +107,9 @@ def verify(
 
 def installed(notify: Notify) -> dict[str, Engine]:
     """Return the engines that are installed; of each other one the user hears how to get it, and of faults here."""
-    found = {name: engine for name, engine in ENGINES.items() if engine.version}
-    for package in dict.fromkeys(engine.package for name, engine in ENGINES.items() if name not in found):
-        notify(f"{package} is not installed, so it is left out: pip install 'quantstudy[deploy]'")
+    found = {name: engine for name, engine in ENGINES.items() if engine.version()}
+    for missing in dict.fromkeys(engine.missing for name, engine in ENGINES.items() if name not in found):
+        notify(f"{missing}; it is left out")
     for engine in found.values():
         if warning := engine.warning():
             notify(warning)
@@ -169,8 +169,8 @@ def verify_file(path: Path) -> list[Verified]:
     form = str(network.about["format"])
     audit(form, file, network, str(path))
     name, engine = next((name, engine) for name, engine in ENGINES.items() if engine.format == form)
-    if not engine.version:
-        raise StudyFailure(f"{engine.package} is needed to run {path}: pip install 'quantstudy[deploy]'")
+    if not engine.version():
+        raise StudyFailure(f"{path} can't be run: {engine.missing}")
     config = study_in(str(network.about["study"]), str(path))
     if config.entry.made_of() != network.about["made_of"]:
         raise BadInput("FILE", str(path), f"{config.target} held other data when it was exported; export it again")
@@ -216,7 +216,7 @@ def _table(one: Verified) -> pa.Table:
         len(cells),
         **{key: about[key] for key in ("activation", "seed", "scheme", "recipe")},
         engine=one.engine,
-        version=engine.version,
+        version=engine.version(),
         settings=engine.settings(),
         processor=described(processor()),
         over=one.over,

@@ -24,6 +24,7 @@ OPERATIONS = {
     "requantization rounding": "a value between two codes becomes the other one",
     "function": "the activation function is computed otherwise",
     "table": "the activation function is read from a table",
+    "activation rounding": "the activation function is rounded to whole numbers",
     "saturation": "integer sums are cut off",
     "re-quantized bias": "the engine rounds biases to the step of the integer sum",
     "bias width": "biases have fewer bits",
