@@ -1,0 +1,160 @@
+"""Activation functions in integers: exact pieces, or relu(z) − d(|z|) with d from one small table.
+
+That holds where f(z) = z·g(z) with g(z) + g(−z) = 1, as of silu and all kinds of gelu: z − f(z) = z·g(−z) for z > 0
+and −f(z) = |z|·g(−|z|) for z < 0 are the same even function d, which falls to 0 on both sides.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantstudy.activations.activation import Activation
+from quantstudy.deploy.integer.numbers import INT32, Reals, Whole, shifted
+from quantstudy.errors import BadInput
+
+TABLE_FRACTION = 16
+"""Bits behind the point of the table's entries and of what looks into it; 0.28, silu's largest, fits int16."""
+
+TABLE_STEPS = 256
+RAMP_BITS = 26
+"""Of the reciprocal that takes the place of a division by 6 or 3."""
+
+MOST_FRACTION = {"relu": 24, "leaky_relu": 24, "prelu": 24}
+"""Most bits behind the point of a pre-activation, where it may be more than 16: nothing is squared or looked up."""
+
+RAMPS = {"hardswish": (3, 1, 6), "hardgelu": (3, 2, 3), "hardgelu_uncapped": (3, 2, 3)}
+"""z·clamp(z + end, 0, 2·end)/divisor: the end as a fraction of two numbers, and the divisor."""
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(x))
+
+
+DEPARTURES: dict[str, tuple[Callable[[float], float], int]] = {
+    "silu": (lambda a: a * _logistic(a), 4),
+    "gelu": (lambda a: a * math.erfc(a / math.sqrt(2)) / 2, 3),
+    "gelu_tanh": (lambda a: a * _logistic(math.sqrt(8 / math.pi) * (a + 0.044715 * a**3)), 3),
+    "quick_gelu": (lambda a: a * _logistic(1.702 * a), 3),
+}
+"""d(a) = relu(a) − f(a) at a ≥ 0, and the power of two from which on it is 0 in the last place."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """One activation in integers.
+
+    Attributes:
+        name: of its kernel.
+        fraction: bits behind the point of what goes in and what comes out.
+        slopes: of prelu and leaky_relu what multiplies negative z, [neurons] or [1]; else None.
+        slope_shift: by how much that product is shifted.
+        table: of smooth ones d at 257 places from 0 on, in TABLE_FRACTION bits; else None.
+        table_shift: bits of |z| between two of its entries.
+        cap: the largest value, None where none is.
+    """
+
+    name: str
+    fraction: int
+    slopes: Whole | None = None
+    slope_shift: int = 1
+    table: Whole | None = None
+    table_shift: int = 0
+    cap: int | None = None
+
+    @property
+    def ramp(self) -> tuple[int, int] | None:
+        """Of those that are z·clamp(z + end, 0, 2·end)/divisor: the end and 2^26 / divisor, both whole; else None."""
+        if self.name not in RAMPS:
+            return None
+        over, under, divisor = RAMPS[self.name]
+        return (over << self.fraction) // under, round(2**RAMP_BITS / divisor)
+
+    def __call__(self, z: Whole) -> Whole:
+        """Return f of pre-activations [neurons, points], both in `fraction` bits behind the point."""
+        y = np.maximum(z, 0)
+        if self.slopes is not None:
+            y = np.where(z < 0, shifted(z * self.slopes[:, None], self.slope_shift), y)
+        elif self.table is not None:
+            y = y - self._departure(np.abs(z))
+        elif self.ramp is not None:
+            end, reciprocal = self.ramp
+            bent = shifted(np.clip(z, -end, end) * (np.clip(z, -end, end) + end) * reciprocal, RAMP_BITS + self.fraction)
+            y = np.where(z >= end, z, np.where(z <= -end, 0, bent))
+        return y if self.cap is None else np.minimum(y, self.cap)
+
+    def _departure(self, a: Whole) -> Whole:
+        """Return d(a) at a ≥ 0, interpolated between the table's entries."""
+        assert self.table is not None
+        up = TABLE_FRACTION - self.fraction
+        inside = a < (TABLE_STEPS << self.table_shift) >> up
+        place = np.where(inside, a, 0) << up
+        entry, part = place >> self.table_shift, place & ((1 << self.table_shift) - 1)
+        rise = (self.table[entry + 1] - self.table[entry]) * part
+        d = self.table[entry] + shifted(rise, self.table_shift)
+        return np.where(inside, shifted(d, up) if up else d, 0)
+
+    def real(self, z: Reals) -> Reals:
+        """Return what the table gives for real z, interpolated without rounding; for smooth functions alone."""
+        assert self.table is not None
+        one = float(2**TABLE_FRACTION)
+        places = np.arange(len(self.table)) * 2.0**self.table_shift / one
+        y = np.maximum(z, 0) - np.interp(np.abs(z), places, self.table / one, right=0)
+        return y if self.cap is None else np.minimum(y, math.ldexp(self.cap, -self.fraction))
+
+
+def function_of(activation: Activation, fraction: int, slopes: Reals | None, steps: int = TABLE_STEPS) -> Function:
+    """Return an activation in integers.
+
+    Args:
+        activation: one with a kernel.
+        fraction: bits behind the point, 4 to `most_fraction`.
+        slopes: prelu's [neurons].
+        steps: entries of the table that count: with fewer of them neighbours are joined by straight lines, which shows
+            what a coarser one costs.
+    """
+    name = str(activation.kernel)
+    cap = None if math.isinf(activation.cap) else round(math.ldexp(activation.cap, fraction))
+    cap = None if cap is None or cap > INT32 else cap
+    if name in DEPARTURES:
+        return Function(name, fraction, table=table_of(name, steps), table_shift=table_shift(name), cap=cap)
+    if name in RAMPS or name == "relu":
+        return Function(name, fraction, cap=cap)
+    if name not in ("leaky_relu", "prelu"):
+        raise BadInput("activation", activation.name, "a function with an integer form is needed")
+    values = np.array([np.float32(0.01)]) if slopes is None else slopes
+    shift = min(max(31 - math.frexp(float(np.abs(values).max()))[1] - 1, 1), 40)
+    found = np.rint(np.ldexp(values.astype(np.float64), shift)).astype(np.int64)
+    return Function(name, fraction, found, shift, cap=cap)
+
+
+def most_fraction(activation: Activation) -> int:
+    """Return how many bits behind the point a pre-activation may have at most."""
+    return MOST_FRACTION.get(str(activation.kernel), TABLE_FRACTION)
+
+
+def table_shift(name: str) -> int:
+    """Return how many bits of |z| lie between two entries of a function's table."""
+    return TABLE_FRACTION + DEPARTURES[name][1] - int(math.log2(TABLE_STEPS))
+
+
+def table_of(name: str, steps: int = TABLE_STEPS) -> Whole:
+    """Return d at 257 places, int16: each entry so that the straight lines between them miss d by as little each way.
+
+    A straight line between two points of a curve misses it in the middle by h²/8 of its second derivative, and always
+    on one side; entries moved by half of that miss it by half as much, on both sides.
+    """
+    departure, power = DEPARTURES[name]
+    end = float(2**power)
+    coarse = np.linspace(0, end, steps + 1)
+    h = end / steps
+
+    def moved(a: float) -> float:
+        if a == 0 or a == end:  # f(0) is 0, and d is 0 from the end on
+            return departure(a)
+        bend = (departure(a + h) - 2 * departure(a) + departure(a - h)) / 16
+        return departure(a) - bend
+
+    fine = np.interp(np.linspace(0, end, TABLE_STEPS + 1), coarse, [moved(float(a)) for a in coarse])
+    return np.rint(fine * 2.0**TABLE_FRACTION).astype(np.int64)

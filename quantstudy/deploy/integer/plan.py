@@ -1,0 +1,218 @@
+"""From one quantized network to its integers: what is packed, added, multiplied, shifted and looked up."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from quantstudy.activations.activation import Activation
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.deploy.integer.functions import TABLE_STEPS, Function, function_of, most_fraction
+from quantstudy.deploy.integer.numbers import INT32, Coded, Rescale, Whole, coded, rescale
+from quantstudy.deploy.integer.sums import Sums, sums_of
+from quantstudy.deploy.network import Deployed, Layer
+from quantstudy.deploy.steps import after, before, simulated_steps, values_of
+from quantstudy.errors import BadInput
+
+MOST_BITS = 8
+"""Of weights, and of what hidden layers give."""
+
+LEAST_FRACTION = 4
+"""Bits behind the point of a pre-activation; with fewer of them the bends of a function have no place."""
+
+REACH = 2**30
+"""What a pre-activation, and what its function gives, stays below: half of int32."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """What may be chosen; the defaults are what is written into files, others show what they would cost.
+
+    Attributes:
+        extra: bits behind the point of a layer's sums, for the bias.
+        inputs: bits behind the point of inputs that the study leaves float; None: 14, or fewer where the network's
+            `about["largest_input"]` is 2 or more.
+        fraction: bits behind the point of pre-activations, at most; None: as many as the function can use.
+        steps: places of the table that count.
+    """
+
+    extra: int = 8
+    inputs: int | None = None
+    fraction: int | None = None
+    steps: int = TABLE_STEPS
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """What follows the sums of a hidden layer.
+
+    Attributes:
+        scaled: from s to the pre-activation with `function.fraction` bits behind the point; or, with a table of codes,
+            to its code without its zero point.
+        function: the activation; None with a table of codes.
+        out: from what the function gives to the code that leaves, without its zero point; None with a table of codes.
+        leaving: how what leaves is coded.
+        codes: how the pre-activation is coded where it is (placements `pre` and `both`); else None.
+        table: there what leaves for each of its codes, [1 or neurons, codes].
+    """
+
+    scaled: Rescale
+    function: Function | None
+    out: Rescale | None
+    leaving: Coded
+    codes: Coded | None = None
+    table: Whole | None = None
+
+
+@dataclass(frozen=True)
+class Integral:
+    """One network in integers.
+
+    Attributes:
+        network: where it is from.
+        inputs: how inputs are coded.
+        sums: of every layer.
+        hidden: of every hidden layer.
+        outputs: of several outputs what gives them one scale; None for a single one, which stays as it is summed.
+        output_scale: what 1 in an output is worth.
+        input_fraction: bits behind the point of inputs that the study leaves float, None where it codes them.
+    """
+
+    network: Deployed
+    inputs: Coded
+    sums: tuple[Sums, ...]
+    hidden: tuple[Hidden, ...]
+    outputs: Rescale | None
+    output_scale: float
+    input_fraction: int | None
+    design: Design = field(default_factory=Design)
+
+
+def require(network: Deployed) -> None:
+    """Check that a network can be computed in integers alone.
+
+    Raises:
+        BadInput: it can't.
+    """
+    told: dict[str, Any] = dict(network.about)
+    scheme = str(told.get("scheme", "of this network"))
+    for k, layer in enumerate(network.layers):
+        if layer.coded is None or layer.coded.bits > MOST_BITS:
+            raise BadInput("scheme", scheme, f"integer weights of at most {MOST_BITS} bits are needed in every layer")
+        found = [one for one in (layer.before, layer.after) if one is not None]
+        if k < network.hidden and not found:
+            raise BadInput("scheme", scheme, "C needs integer activations as well: w8a8, w4a8, w4a4, …")
+        if any(one.bits > MOST_BITS for one in found):
+            raise BadInput("scheme", scheme, f"activations of at most {MOST_BITS} bits are needed")
+        if any(one.scale.size > 1 for one in (*found, *([network.inputs] if network.inputs else []))):
+            raise BadInput("granularity", "neuron", "C needs one scale for all codes that enter a layer: channel, tensor")
+        if not all(np.isfinite(values).all() for values in (layer.weights, layer.bias)):
+            raise BadInput("network", scheme, "numbers that are finite are needed")
+    activation = parse_activation(network.activation)
+    if activation.kernel is None:
+        raise BadInput("activation", network.activation, "C needs a function that has a kernel")
+
+
+def integral(network: Deployed, design: Design | None = None) -> Integral:
+    """Return a network in integers.
+
+    Raises:
+        BadInput: it can't be computed so, see `require`.
+    """
+    require(network)
+    design = design or Design()
+    fraction = None if network.inputs is not None else _input_fraction(network, design)
+    inputs = _inputs(network, fraction)
+    entering, sums, hidden = inputs, list[Sums](), list[Hidden]()
+    for k, layer in enumerate(network.layers):
+        sums.append(sums_of(layer, entering, design.extra))
+        if k < network.hidden:
+            followed = _by_codes(network, k, sums[-1]) if layer.before else _hidden(network, layer, sums[-1], design)
+            hidden.append(followed)
+            entering = followed.leaving
+    outputs, scale = _outputs(sums[-1])
+    return Integral(network, inputs, tuple(sums), tuple(hidden), outputs, scale, fraction, design)
+
+
+def _input_fraction(network: Deployed, design: Design) -> int:
+    if design.inputs is not None:
+        return design.inputs
+    largest = float(network.about.get("largest_input", 1.0))
+    return min(14, 15 - math.frexp(largest)[1]) if largest > 0 else 14
+
+
+def _inputs(network: Deployed, fraction: int | None) -> Coded:
+    if network.inputs is not None:
+        return coded(network.inputs)
+    assert fraction is not None
+    return Coded(2.0**-fraction, 0, -(2**15), 2**15 - 1)
+
+
+def _reach(sums: Sums) -> float:
+    """Return the largest size of a pre-activation that any codes can give."""
+    return float((np.maximum(np.abs(sums.low), np.abs(sums.high)) * sums.unit).max())
+
+
+def _largest(sums: Sums) -> list[int]:
+    return [int(one) for one in np.maximum(np.abs(sums.low), np.abs(sums.high))]
+
+
+def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidden:
+    activation = parse_activation(network.activation)
+    slopes = None if layer.slope is None else layer.slope.astype(np.float64)
+    steepest = 1.0 if slopes is None else max(1.0, float(np.abs(slopes).max()))
+    fraction = _fraction(network, activation, _reach(sums) * steepest, design)
+    assert layer.after is not None
+    leaving = coded(layer.after)
+    step = 2.0**-fraction
+    return Hidden(
+        rescale(list(sums.unit / step), _largest(sums)),
+        function_of(activation, fraction, slopes, design.steps),
+        rescale([step / leaving.scale], [REACH]),
+        leaving,
+    )
+
+
+def _fraction(network: Deployed, activation: Activation, reach: float, design: Design) -> int:
+    """Return the bits behind the point with which a layer's pre-activations, and what becomes of them, stay in reach."""
+    room = 30 - math.frexp(reach * (1 + 2.0**-20))[1] if reach else 30
+    most = most_fraction(activation) if design.fraction is None else design.fraction
+    if room < LEAST_FRACTION:
+        raise BadInput("network", network.activation, f"pre-activations up to {reach:.3g} are more than C can hold")
+    return min(most, room)
+
+
+def _by_codes(network: Deployed, k: int, sums: Sums) -> Hidden:
+    """Return what follows the sums where the pre-activation is coded: a table with an entry for each of its codes."""
+    layer, steps = network.layers[k], simulated_steps(network)
+    assert layer.before is not None
+    codes = coded(layer.before)
+    every = np.arange(codes.low, codes.high + 1, dtype=np.int32)
+    neurons = len(layer.bias) if layer.slope is not None else 1
+    given = steps.rounded(before(k), values_of(np.tile(every, (len(layer.bias), 1)), layer.before))
+    values = steps.function(k, given)[:neurons].astype(np.float64)
+    if layer.after is None:
+        largest = float(np.abs(values).max())
+        fraction = 14 if largest == 0 else 15 - math.frexp(largest * (1 + 2.0**-14))[1]
+        leaving = Coded(2.0**-fraction, 0, -(2**15) + 1, 2**15 - 1)
+    else:
+        leaving = coded(layer.after)
+        values = steps.rounded(after(k), values.astype(np.float32)).astype(np.float64)
+    table = np.rint(values / leaving.scale).astype(np.int64) + leaving.zero_point
+    leaving = Coded(leaving.scale, leaving.zero_point, int(table.min()), int(table.max()))
+    return Hidden(rescale(list(sums.unit / codes.scale), _largest(sums)), None, None, leaving, codes, table)
+
+
+def _outputs(sums: Sums) -> tuple[Rescale | None, float]:
+    if len(sums.bias) == 1:
+        return None, float(sums.unit[0])
+    reach = _reach(sums)
+    fraction = 30 - math.frexp(reach * (1 + 2.0**-20))[1] if reach else 30
+    step = 2.0**-fraction
+    return rescale(list(sums.unit / step), _largest(sums)), step
+
+
+def fits_int32(rescaled: Rescale, largest: int) -> bool:
+    """Whether what is rescaled stays in 32 bits, whatever integers up to `largest` come in."""
+    return all(largest * int(m) >> int(s) < INT32 for m, s in zip(rescaled.multiplier, rescaled.shift, strict=True))

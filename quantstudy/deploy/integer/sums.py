@@ -1,0 +1,115 @@
+"""The sums of one layer: Σ weight·code, some more bits behind it, and a bias, all of them proved to fit int32."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantstudy.deploy.integer.numbers import INT32, Coded, Reals, Whole
+from quantstudy.deploy.network import Layer
+
+ENOUGH = 4
+"""With this many extra bits in all channels none needs a number of them of its own."""
+
+ROOM = 2**30
+"""How large the bias of a neuron without weights may become: its scale is free to choose."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """s = (Σ weight·code)·2^extra + bias; a negative `extra` shifts the sum down.
+
+    Attributes:
+        weights: codes [out, in].
+        bias: [out]; it holds what the zero point of the entering codes takes away, too.
+        extra: bits behind the sum's point, [out].
+        unit: float64 [out], what 1 in s is worth.
+        block: how many inputs are summed in 32 bits; where that is not all of them, blocks are added in 64.
+        low: smallest s of each neuron, [out].
+        high: largest s.
+    """
+
+    weights: Whole
+    bias: Whole
+    extra: Whole
+    unit: Reals
+    block: int
+    low: Whole
+    high: Whole
+
+    def __call__(self, codes: Whole) -> Whole:
+        """Return s [out, points] of codes [in, points]; checked: whatever C keeps in 32 bits fits them."""
+        total = np.zeros((len(self.weights), codes.shape[1]), dtype=np.int64)
+        for first in range(0, codes.shape[0], self.block):
+            part = np.zeros_like(total)
+            for i in range(first, min(first + self.block, codes.shape[0])):
+                part += self.weights[:, i : i + 1] * codes[i]
+                _fits(part)
+            total += part
+        scaled = _scaled(total, self.extra[:, None])
+        _fits(scaled)
+        found = scaled + self.bias[:, None]
+        _fits(found)
+        return found
+
+
+def _fits(values: Whole) -> None:
+    if values.size and max(values.max(), -values.min()) > INT32:
+        raise OverflowError("a sum that was proved to fit int32 does not")
+
+
+def _scaled(sums: Whole, extra: Whole) -> Whole:
+    return np.where(extra >= 0, sums << np.maximum(extra, 0), sums >> np.maximum(-extra, 0))
+
+
+def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
+    """Return the sums of one layer with as many of `extra` bits as int32 holds, proved from weights and codes.
+
+    Args:
+        layer: with integer weights.
+        entering: how what enters it is coded.
+        extra: bits behind the point that are wanted.
+    """
+    assert layer.codes is not None
+    assert layer.coded is not None
+    weights, bias = layer.codes.astype(np.int64), layer.bias.astype(np.float64)
+    scale = np.broadcast_to(layer.coded.scale.astype(np.float64), bias.shape)
+    free = ~weights.any(axis=1)
+    unit = np.where(free, np.where(bias == 0, 1.0, np.abs(bias) * 2.0**extra / ROOM), scale * entering.scale)
+    ends = np.stack([weights * entering.low, weights * entering.high])
+    down, up = ends.min(axis=0), ends.max(axis=0)
+    offset = bias / unit - entering.zero_point * weights.sum(axis=1)  # what has to be added to Σ weight·code
+    low, high = down.sum(axis=1), up.sum(axis=1)
+    bits = np.array([_most(*ends, extra) for ends in zip(low, high, offset, strict=True)], dtype=np.int64)
+    if bits.min() >= (0 if entering.wide else ENOUGH):
+        bits = np.full_like(bits, bits.min())
+    bias_codes = np.array([round(math.ldexp(b, int(e))) for b, e in zip(offset, bits, strict=True)], dtype=np.int64)
+    return Sums(
+        weights,
+        bias_codes,
+        bits,
+        unit * 2.0**-bits,
+        _block(down, up),
+        _scaled(low, bits) + bias_codes,
+        _scaled(high, bits) + bias_codes,
+    )
+
+
+def _most(low: int, high: int, offset: float, extra: int) -> int:
+    """Return the most bits with which sums from `low` to `high`, their bias and both together fit int32."""
+    for bits in range(extra, -64, -1):
+        most = math.ldexp(max(abs(int(low)), abs(int(high))), bits)
+        if most + abs(math.ldexp(offset, bits)) + 1 <= INT32:
+            return bits
+    raise OverflowError(f"a bias of {offset:g} steps of its neuron's weights can't be held")
+
+
+def _block(down: Whole, up: Whole) -> int:
+    """Return the longest run of inputs for which no sum that is begun at a multiple of it leaves int32."""
+    inputs = down.shape[1]
+    for block in range(inputs, 0, -1):
+        starts = range(0, inputs, block)
+        parts = [(down[:, i : i + block], up[:, i : i + block]) for i in starts]
+        if all(max(-low.cumsum(1).min(), high.cumsum(1).max()) <= INT32 for low, high in parts):
+            return block
+    raise OverflowError("a single product leaves int32")
