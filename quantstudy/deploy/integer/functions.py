@@ -17,12 +17,18 @@ from quantstudy.errors import BadInput
 TABLE_FRACTION = 16
 """Bits behind the point of the table's entries and of what looks into it; 0.28, silu's largest, fits int16."""
 
-TABLE_STEPS = 256
-RAMP_BITS = 26
+FINE, COARSE = 192, 64
+"""Steps of the table: so many fine ones from 0 on, where d bends most, then so many coarse ones."""
+
+TABLE_STEPS = FINE + COARSE
+RAMP_BITS = 24
 """Of the reciprocal that takes the place of a division by 6 or 3."""
 
-MOST_FRACTION = {"relu": 24, "leaky_relu": 24, "prelu": 24}
-"""Most bits behind the point of a pre-activation, where it may be more than 16: nothing is squared or looked up."""
+MOST_FRACTION = {
+    **dict.fromkeys(("relu", "leaky_relu", "prelu"), 24),
+    **dict.fromkeys(("hardswish", "hardgelu", "hardgelu_uncapped"), 18),
+}
+"""Most bits behind the point of a pre-activation where nothing is looked up: 18·2^36·2^RAMP_BITS/6 fits 63 bits."""
 
 RAMPS = {"hardswish": (3, 1, 6), "hardgelu": (3, 2, 3), "hardgelu_uncapped": (3, 2, 3)}
 """z·clamp(z + end, 0, 2·end)/divisor: the end as a fraction of two numbers, and the divisor."""
@@ -32,13 +38,13 @@ def _logistic(x: float) -> float:
     return 1 / (1 + math.exp(x))
 
 
-DEPARTURES: dict[str, tuple[Callable[[float], float], int]] = {
-    "silu": (lambda a: a * _logistic(a), 4),
-    "gelu": (lambda a: a * math.erfc(a / math.sqrt(2)) / 2, 3),
-    "gelu_tanh": (lambda a: a * _logistic(math.sqrt(8 / math.pi) * (a + 0.044715 * a**3)), 3),
-    "quick_gelu": (lambda a: a * _logistic(1.702 * a), 3),
+DEPARTURES: dict[str, tuple[Callable[[float], float], int, int]] = {
+    "silu": (lambda a: a * _logistic(a), 11, 13),
+    "gelu": (lambda a: a * math.erfc(a / math.sqrt(2)) / 2, 10, 11),
+    "gelu_tanh": (lambda a: a * _logistic(math.sqrt(8 / math.pi) * (a + 0.044715 * a**3)), 10, 11),
+    "quick_gelu": (lambda a: a * _logistic(1.702 * a), 10, 13),
 }
-"""d(a) = relu(a) − f(a) at a ≥ 0, and the power of two from which on it is 0 in the last place."""
+"""d(a) = relu(a) − f(a) at a ≥ 0, and the bits of |z| in a fine and in a coarse step: so many that d ends below a bit."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,6 @@ class Function:
         slopes: of prelu and leaky_relu what multiplies negative z, [neurons] or [1]; else None.
         slope_shift: by how much that product is shifted.
         table: of smooth ones d at 257 places from 0 on, in TABLE_FRACTION bits; else None.
-        table_shift: bits of |z| between two of its entries.
         cap: the largest value, None where none is.
     """
 
@@ -60,12 +65,11 @@ class Function:
     slopes: Whole | None = None
     slope_shift: int = 1
     table: Whole | None = None
-    table_shift: int = 0
     cap: int | None = None
 
     @property
     def ramp(self) -> tuple[int, int] | None:
-        """Of those that are z·clamp(z + end, 0, 2·end)/divisor: the end and 2^26 / divisor, both whole; else None."""
+        """Of those that are z·clamp(z + end, 0, 2·end)/divisor: the end and 2^24 / divisor, both whole; else None."""
         if self.name not in RAMPS:
             return None
         over, under, divisor = RAMPS[self.name]
@@ -87,20 +91,21 @@ class Function:
     def _departure(self, a: Whole) -> Whole:
         """Return d(a) at a ≥ 0, interpolated between the table's entries."""
         assert self.table is not None
-        up = TABLE_FRACTION - self.fraction
-        inside = a < (TABLE_STEPS << self.table_shift) >> up
+        fine, coarse = DEPARTURES[self.name][1:]
+        up, bend = TABLE_FRACTION - self.fraction, FINE << fine
+        inside = a < (bend + (COARSE << coarse)) >> up
         place = np.where(inside, a, 0) << up
-        entry, part = place >> self.table_shift, place & ((1 << self.table_shift) - 1)
-        rise = (self.table[entry + 1] - self.table[entry]) * part
-        d = self.table[entry] + shifted(rise, self.table_shift)
+        beyond = place >= bend
+        shift, place = np.where(beyond, coarse, fine), np.where(beyond, place - bend, place)
+        entry, part = (place >> shift) + np.where(beyond, FINE, 0), place & ((1 << shift) - 1)
+        d = self.table[entry] + shifted((self.table[entry + 1] - self.table[entry]) * part, shift)
         return np.where(inside, shifted(d, up) if up else d, 0)
 
     def real(self, z: Reals) -> Reals:
         """Return what the table gives for real z, interpolated without rounding; for smooth functions alone."""
         assert self.table is not None
         one = float(2**TABLE_FRACTION)
-        places = np.arange(len(self.table)) * 2.0**self.table_shift / one
-        y = np.maximum(z, 0) - np.interp(np.abs(z), places, self.table / one, right=0)
+        y = np.maximum(z, 0) - np.interp(np.abs(z), places(self.name), self.table / one, right=0)
         return y if self.cap is None else np.minimum(y, math.ldexp(self.cap, -self.fraction))
 
 
@@ -118,7 +123,7 @@ def function_of(activation: Activation, fraction: int, slopes: Reals | None, ste
     cap = None if math.isinf(activation.cap) else round(math.ldexp(activation.cap, fraction))
     cap = None if cap is None or cap > INT32 else cap
     if name in DEPARTURES:
-        return Function(name, fraction, table=table_of(name, steps), table_shift=table_shift(name), cap=cap)
+        return Function(name, fraction, table=table_of(name, steps), cap=cap)
     if name in RAMPS or name == "relu":
         return Function(name, fraction, cap=cap)
     if name not in ("leaky_relu", "prelu"):
@@ -134,9 +139,10 @@ def most_fraction(activation: Activation) -> int:
     return MOST_FRACTION.get(str(activation.kernel), TABLE_FRACTION)
 
 
-def table_shift(name: str) -> int:
-    """Return how many bits of |z| lie between two entries of a function's table."""
-    return TABLE_FRACTION + DEPARTURES[name][1] - int(math.log2(TABLE_STEPS))
+def places(name: str) -> Reals:
+    """Return the |z| at which a function's table has its entries, [257]."""
+    fine, coarse = (2.0 ** (bits - TABLE_FRACTION) for bits in DEPARTURES[name][1:])
+    return np.concatenate([np.arange(FINE) * fine, FINE * fine + np.arange(COARSE + 1) * coarse])
 
 
 def table_of(name: str, steps: int = TABLE_STEPS) -> Whole:
@@ -145,16 +151,13 @@ def table_of(name: str, steps: int = TABLE_STEPS) -> Whole:
     A straight line between two points of a curve misses it in the middle by h²/8 of its second derivative, and always
     on one side; entries moved by half of that miss it by half as much, on both sides.
     """
-    departure, power = DEPARTURES[name]
-    end = float(2**power)
-    coarse = np.linspace(0, end, steps + 1)
-    h = end / steps
+    departure, at = DEPARTURES[name][0], places(name)
+    coarse = at[:: TABLE_STEPS // steps]
 
-    def moved(a: float) -> float:
-        if a == 0 or a == end:  # f(0) is 0, and d is 0 from the end on
-            return departure(a)
-        bend = (departure(a + h) - 2 * departure(a) + departure(a - h)) / 16
-        return departure(a) - bend
+    def moved(before: float, a: float, behind: float) -> float:
+        h = min(a - before, behind - a)
+        return departure(a) - (departure(a + h) - 2 * departure(a) + departure(a - h)) / 16
 
-    fine = np.interp(np.linspace(0, end, TABLE_STEPS + 1), coarse, [moved(float(a)) for a in coarse])
-    return np.rint(fine * 2.0**TABLE_FRACTION).astype(np.int64)
+    inner = [moved(*map(float, three)) for three in zip(coarse, coarse[1:], coarse[2:], strict=False)]
+    found = [departure(0.0), *inner, departure(float(coarse[-1]))]  # f(0) stays 0
+    return np.rint(np.interp(at, coarse, found) * 2.0**TABLE_FRACTION).astype(np.int64)

@@ -30,14 +30,14 @@ class Design:
     """What may be chosen; the defaults are what is written into files, others show what they would cost.
 
     Attributes:
-        extra: bits behind the point of a layer's sums, for the bias.
+        extra: bits behind the point of a layer's sums, for the bias, at most: as many of them as int32 holds are taken.
         inputs: bits behind the point of inputs that the study leaves float; None: 14, or fewer where the network's
             `about["largest_input"]` is 2 or more.
         fraction: bits behind the point of pre-activations, at most; None: as many as the function can use.
         steps: places of the table that count.
     """
 
-    extra: int = 8
+    extra: int = 24
     inputs: int | None = None
     fraction: int | None = None
     steps: int = TABLE_STEPS
