@@ -84,7 +84,9 @@ class Function:
             y = y - self._departure(np.abs(z))
         elif self.ramp is not None:
             end, reciprocal = self.ramp
-            bent = shifted(np.clip(z, -end, end) * (np.clip(z, -end, end) + end) * reciprocal, RAMP_BITS + self.fraction)
+            bent = shifted(
+                np.clip(z, -end, end) * (np.clip(z, -end, end) + end) * reciprocal, RAMP_BITS + self.fraction
+            )
             y = np.where(z >= end, z, np.where(z <= -end, 0, bent))
         return y if self.cap is None else np.minimum(y, self.cap)
 

@@ -106,7 +106,9 @@ def require(network: Deployed) -> None:
         if any(one.bits > MOST_BITS for one in found):
             raise BadInput("scheme", scheme, f"activations of at most {MOST_BITS} bits are needed")
         if any(one.scale.size > 1 for one in (*found, *([network.inputs] if network.inputs else []))):
-            raise BadInput("granularity", "neuron", "C needs one scale for all codes that enter a layer: channel, tensor")
+            raise BadInput(
+                "granularity", "neuron", "C needs one scale for all codes that enter a layer: channel, tensor"
+            )
         if not all(np.isfinite(values).all() for values in (layer.weights, layer.bias)):
             raise BadInput("network", scheme, "numbers that are finite are needed")
     activation = parse_activation(network.activation)

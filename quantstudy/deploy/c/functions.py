@@ -1,0 +1,113 @@
+"""The functions of a header that do not depend on a layer: rounding, clamping, and the activation."""
+
+from quantstudy.deploy.c.text import array
+from quantstudy.deploy.integer.functions import COARSE, DEPARTURES, FINE, RAMP_BITS, TABLE_FRACTION, Function
+from quantstudy.deploy.integer.plan import Integral
+
+RESCALED = """\
+/* x * multiplier / 2^shift, rounded once: halves up. */
+static inline int64_t NAME_rescaled(int32_t x, int32_t multiplier, int shift)
+{
+    return ((int64_t)x * multiplier + ((int64_t)1 << (shift - 1))) >> shift;
+}
+"""
+
+CLAMPED = """\
+static inline KIND NAME_clampedBITS(KIND x, KIND low, KIND high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+"""
+
+RAMP = """\
+/* z * clamp(z + END, 0, 2 * END) / DIVISOR */
+static inline int32_t NAME_function(int32_t z, int32_t end, int fraction)
+{
+    if (z >= end)
+        return z;
+    if (z <= -end)
+        return 0;
+    return (int32_t)(((int64_t)z * (z + end) * RECIPROCAL + ((int64_t)1 << (BITS + fraction - 1))) >> (BITS + fraction));
+}
+"""
+
+SMOOTH = """\
+/* relu(z) - d(|z|); d comes from a table and straight lines between its entries, and is 0 beyond it. */
+static inline int32_t NAME_function(int32_t z, int up)
+{
+TABLE
+    const int32_t y = z > 0 ? z : 0;
+    int32_t place = z < 0 ? -z : z;
+    int32_t first = 0, d;
+    int shift = FINE_BITS;
+    if (place >= END >> up)
+        return y;
+    place *= (int32_t)1 << up;
+    if (place >= BEND) {
+        place -= BEND;
+        first = FINE_STEPS;
+        shift = COARSE_BITS;
+    }
+    first += place >> shift;
+    place &= ((int32_t)1 << shift) - 1;
+    d = table[first + 1] - table[first];
+    d = table[first] + ((d * place + ((int32_t)1 << (shift - 1))) >> shift);
+    if (up > 0)
+        d = (d + (((int32_t)1 << up) >> 1)) >> up;
+    return y - d;
+}
+"""
+
+
+def helpers(net: Integral, name: str, wide: bool) -> str:
+    """Return the functions that layers call.
+
+    Args:
+        net: what is written.
+        name: what every name begins with.
+        wide: codes have to be clamped in 64 bits somewhere.
+    """
+    parts = [RESCALED] if net.hidden or net.outputs is not None else []
+    if net.hidden:
+        parts.append(CLAMPED.replace("KIND", "int32_t").replace("BITS", ""))
+        if wide:
+            parts.append(CLAMPED.replace("KIND", "int64_t").replace("BITS", "64"))
+        function = net.hidden[0].function
+        parts += [] if function is None else [_function(function)]
+    return "\n".join(parts).replace("NAME", name)
+
+
+def _function(function: Function) -> str:
+    if function.table is not None:
+        fine, coarse = DEPARTURES[function.name][1:]
+        bend = FINE << fine
+        told = {
+            "TABLE\n": "\n".join(array("int16_t", "table", function.table)) + "\n",
+            "END": bend + (COARSE << coarse),
+        }
+        told |= {"BEND": bend, "FINE_BITS": fine, "COARSE_BITS": coarse, "FINE_STEPS": FINE}
+        return _filled(SMOOTH, told)
+    if function.ramp is not None:
+        return _filled(RAMP, {"RECIPROCAL": function.ramp[1], "BITS": RAMP_BITS})
+    return ""
+
+
+def _filled(text: str, told: dict[str, object]) -> str:
+    for key in sorted(told, key=len, reverse=True):
+        text = text.replace(key, str(told[key]))
+    return text
+
+
+def called(function: Function, slope: str) -> list[str]:
+    """Return the lines that make y of z; `slope`: how the neuron's slope is written."""
+    if function.table is not None:
+        made = f"NAME_function(z, {TABLE_FRACTION - function.fraction})"
+    elif function.ramp is not None:
+        made = f"NAME_function(z, {function.ramp[0]}, {function.fraction})"
+    elif function.slopes is not None:
+        made = f"z < 0 ? (int32_t)NAME_rescaled(z, {slope}, {function.slope_shift}) : z"
+    else:
+        made = "z > 0 ? z : 0"
+    if function.cap is None:
+        return [f"const int32_t y = {made};"]
+    return [f"const int32_t f = {made};", f"const int32_t y = f > {function.cap} ? {function.cap} : f;"]

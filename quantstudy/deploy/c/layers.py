@@ -1,0 +1,185 @@
+"""The layers of a header: one function each."""
+
+import numpy as np
+
+from quantstudy.deploy.c.functions import called
+from quantstudy.deploy.c.text import NIBBLE, SHARED, array, packed, packs
+from quantstudy.deploy.integer.numbers import INT32, Coded, Rescale, Whole
+from quantstudy.deploy.integer.plan import REACH, Hidden, Integral, fits_int32
+from quantstudy.deploy.integer.sums import Sums
+
+
+def kind(wide: bool) -> str:
+    """Return the type of codes."""
+    return "int16_t" if wide else "int8_t"
+
+
+def wide_codes(net: Integral) -> bool:
+    """Whether what hidden layers give is kept in 16 bits."""
+    return any(hidden.leaving.wide for hidden in net.hidden)
+
+
+def needs_64(hidden: Hidden) -> bool:
+    """Whether codes of a hidden layer may leave 32 bits before they are clamped."""
+    if hidden.out is not None:
+        return not fits_int32(hidden.out, REACH)
+    return not fits_int32(hidden.scaled, INT32)
+
+
+def layer(net: Integral, k: int) -> str:
+    """Return the function of a layer, NAME_layerK(in, out)."""
+    sums, last = net.sums[k], k == len(net.hidden)
+    entering = net.inputs if k == 0 else net.hidden[k - 1].leaving
+    coded = net.network.layers[k].coded
+    assert coded is not None
+    nibbles = packs(sums, entering, coded.bits)
+    tables, body = _sum(sums, nibbles)
+    if last:
+        more, ends = _output(net.outputs)
+    else:
+        more, ends = _hidden(net.hidden[k])
+    outs, ins = sums.weights.shape
+    given = "int16_t" if k == 0 else kind(wide_codes(net))
+    made = "int32_t" if last else kind(wide_codes(net))
+    return "\n".join(
+        [
+            f"/* layer {k}: {ins} inputs, {outs} outputs, weights of {coded.bits} bits{', two in a byte' * nibbles} */",
+            f"static inline void NAME_layer{k}(const {given} *in, {made} *out)",
+            "{",
+            *tables,
+            *more,
+            "    int j;",
+            *_before(nibbles, outs, ins),
+            f"    for (j = 0; j < {outs}; j++) {{",
+            *(f"        {line}" for line in (*body, *ends)),
+            "    }",
+            "}",
+            "",
+        ]
+    )
+
+
+def _before(nibbles: bool, outs: int, ins: int) -> list[str]:
+    if not (nibbles and outs >= SHARED):
+        return []
+    loop = f"    for (j = 0; j < {ins}; j += 2)"
+    return ["    int32_t offset = 0;", loop, f"        offset -= (int32_t){NIBBLE} * in[j];"]
+
+
+def _sum(sums: Sums, nibbles: bool) -> tuple[list[str], list[str]]:
+    """Return the tables of a layer's sums, and the lines that make s of neuron j."""
+    outs, ins = sums.weights.shape
+    stored = packed(sums.weights) if nibbles else sums.weights
+    row = stored.shape[1]
+    tables = [*array("int8_t", "weights", stored.flat), *array("int32_t", "bias", sums.bias)]
+    lines = [f"const int8_t *w = weights + {row} * j;"]
+    if nibbles:
+        lines += _nibbles(ins, outs >= SHARED)
+    elif sums.block < ins:
+        lines += _blocks(ins, sums.block)
+    else:
+        lines += _bytes(ins)
+    extra = sums.extra
+    if extra.min() == extra.max():
+        return tables, [*lines, f"const int32_t s = {_scaled(int(extra[0]), sums.block < ins)} + bias[j];"]
+    tables += array("int8_t", "extra", extra)
+    more = "(int32_t)(extra[j] < 0 ? sum >> -extra[j] : sum * ((int32_t)1 << extra[j]))"
+    return tables, [*lines, f"const int32_t s = {more} + bias[j];"]
+
+
+def _scaled(extra: int, long: bool) -> str:
+    found = f"sum * {1 << extra}" if extra > 0 else f"(sum >> {-extra})" if extra < 0 else "sum"
+    return f"(int32_t)({found})" if long else found
+
+
+def _bytes(ins: int) -> list[str]:
+    lines = ["int32_t sum = 0;"]
+    if ins > 1:
+        loop = f"for (i = 0; i < {ins - ins % 2}; i += 2)"
+        lines += ["int i;", loop, "    sum += (int32_t)w[i] * in[i] + (int32_t)w[i + 1] * in[i + 1];"]
+    return [*lines, f"sum += (int32_t)w[{ins - 1}] * in[{ins - 1}];"] if ins % 2 else lines
+
+
+def _nibbles(ins: int, shared: bool) -> list[str]:
+    first = "(both & 15)" if shared else f"((both & 15) - {NIBBLE})"
+    lines = [f"int32_t sum = {'offset' if shared else '0'};", "int32_t both;"]
+    if ins > 1:
+        lines += [
+            "int i;",
+            f"for (i = 0; i < {ins // 2}; i++) {{",
+            "    both = w[i];",
+            f"    sum += {first} * in[2 * i] + (both >> 4) * in[2 * i + 1];",
+            "}",
+        ]
+    return [*lines, f"both = w[{ins // 2}];", f"sum += {first} * in[{ins - 1}];"] if ins % 2 else lines
+
+
+def _blocks(ins: int, block: int) -> list[str]:
+    return [
+        "int64_t sum = 0;",
+        "int i = 0;",
+        f"while (i < {ins}) {{",
+        f"    const int end = i + {block} < {ins} ? i + {block} : {ins};",
+        "    int32_t part = 0;",
+        "    for (; i < end; i++)",
+        "        part += (int32_t)w[i] * in[i];",
+        "    sum += part;",
+        "}",
+    ]
+
+
+def _rescale(found: Rescale, prefix: str) -> tuple[list[str], str]:
+    """Return the tables of multipliers and shifts, and how the two of neuron j are written."""
+    tables, told = list[str](), list[str]()
+    for name, type_, values in (("multiplier", "int32_t", found.multiplier), ("shift", "int8_t", found.shift)):
+        if len(values) == 1 or (name == "shift" and values.min() == values.max()):
+            told.append(str(int(values[0])))
+        else:
+            tables += array(type_, f"{prefix}{name}", values)
+            told.append(f"{prefix}{name}[j]")
+    return tables, ", ".join(told)
+
+
+def _output(outputs: Rescale | None) -> tuple[list[str], list[str]]:
+    if outputs is None:
+        return [], ["out[j] = s;"]
+    tables, factors = _rescale(outputs, "")
+    return tables, [f"out[j] = (int32_t)NAME_rescaled(s, {factors});"]
+
+
+def _hidden(hidden: Hidden) -> tuple[list[str], list[str]]:
+    tables, factors = _rescale(hidden.scaled, "")
+    if hidden.function is None:
+        assert hidden.codes is not None
+        assert hidden.table is not None
+        tables += array(kind(hidden.leaving.wide), "table", hidden.table.flat)
+        place = _code(f"NAME_rescaled(s, {factors})", hidden.codes, needs_64(hidden), -hidden.codes.low)
+        row = f"{hidden.table.shape[1]} * j + " if len(hidden.table) > 1 else ""
+        return tables, [f"const int32_t z = (int32_t){place};", f"out[j] = table[{row}z];"]
+    assert hidden.out is not None
+    more, slope = _slopes(hidden.function.slopes)
+    leaving, (_, to_code) = hidden.leaving, _rescale(hidden.out, "out_")
+    code = _code(f"NAME_rescaled(y, {to_code})", leaving, needs_64(hidden), 0)
+    lines = [
+        f"const int32_t z = (int32_t)NAME_rescaled(s, {factors});",
+        *called(hidden.function, slope),
+        f"out[j] = ({kind(leaving.wide)}){code};",
+    ]
+    return [*tables, *more], lines
+
+
+def _slopes(slopes: Whole | None) -> tuple[list[str], str]:
+    if slopes is None:
+        return [], ""
+    if np.all(slopes == slopes[0]):
+        return [], str(int(slopes[0]))
+    return array("int32_t", "slope", slopes), "slope[j]"
+
+
+def _code(value: str, coded: Coded, long: bool, more: int) -> str:
+    """Return a value as a code plus `more`, clamped."""
+    point, low, high = coded.zero_point + more, coded.low + more, coded.high + more
+    moved = f" + {point}" if point > 0 else f" - {-point}" if point < 0 else ""
+    if long:
+        return f"NAME_clamped64({value}{moved}, {low}, {high})"
+    return f"NAME_clamped((int32_t){value}{moved}, {low}, {high})"

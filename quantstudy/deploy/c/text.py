@@ -1,0 +1,72 @@
+"""Pieces of C: names, arrays, comments, packed weights."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from quantstudy.deploy.integer.numbers import INT32, Coded, Whole
+from quantstudy.deploy.integer.sums import Sums
+from quantstudy.errors import BadInput
+
+WIDTH = 100
+"""Longest line of an array or a comment."""
+
+NIBBLE = 8
+"""What is added to the lower of two weights in a byte: from 0 to 15 it needs no sign."""
+
+SHARED = 4
+"""From this many neurons on, what that costs is taken off once for all neurons, not in every product."""
+
+
+def identifier(name: str) -> str:
+    """Return a name as C has them: letters, digits and _, no digit first.
+
+    Raises:
+        BadInput: nothing of it is left.
+
+    >>> identifier("my-net.v2"), identifier("4bit")
+    ('my_net_v2', 'n4bit')
+    """
+    found = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    if not found:
+        raise BadInput("out", name, "a file name with a letter is needed, which names in C are made of")
+    return found if not found[0].isdigit() else f"n{found}"
+
+
+def array(kind: str, name: str, values: Iterable[int]) -> list[str]:
+    """Return the lines of a constant table."""
+    numbers = [str(int(value)) for value in values]
+    body = textwrap.wrap(", ".join(numbers), WIDTH - 8, break_long_words=False)
+    return [f"    static const {kind} {name}[{len(numbers)}] = {{", *(f"        {line}" for line in body), "    };"]
+
+
+def comment(about: Mapping[str, Any]) -> list[str]:
+    """Return provenance as lines of a comment, in which no comment ends or begins."""
+    lines = list[str]()
+    for key, value in about.items():
+        text = f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str)}"
+        text = text.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?")
+        text = text.encode("ascii", "replace").decode().replace("??", "? ?")
+        lines += textwrap.wrap(text, WIDTH - 4, subsequent_indent="    ") or [key]
+    return lines
+
+
+def packs(sums: Sums, entering: Coded, bits: int) -> bool:
+    """Whether a layer's weights are kept two in a byte: 4 bits at most, and all sums on the way proved to fit int32."""
+    x = max(abs(entering.low), abs(entering.high))
+    pairs = (min(sums.block, sums.weights.shape[1]) + 1) // 2
+    return bits <= 4 and pairs * x * (15 + NIBBLE + 8) <= INT32 and sums.block == sums.weights.shape[1]
+
+
+def packed(weights: Whole) -> Whole:
+    """Return weight codes [out, in] two in a byte, [out, ⌈in/2⌉] from −128 to 127: 16·second + first + 8.
+
+    Both parts of a byte are then found with one instruction each: byte & 15, and byte >> 4, which keeps the sign.
+    """
+    odd = weights.shape[1] % 2
+    whole = np.pad(weights, ((0, 0), (0, odd)))
+    return np.asarray(16 * whole[:, 1::2] + whole[:, 0::2] + NIBBLE)
