@@ -2,21 +2,25 @@
 
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quantstudy.deploy.c.files import files
+from quantstudy.deploy.c.main import main_file
 from quantstudy.deploy.integer.emulate import answers, input_codes
 from quantstudy.deploy.integer.numbers import Reals, Whole
 from quantstudy.deploy.integer.plan import Integral, integral
 from quantstudy.deploy.network import Deployed, Floats
+from quantstudy.deploy.steps import after
 from quantstudy.errors import StudyFailure
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -90,15 +94,20 @@ def compiler_version() -> str:
 
 
 @contextlib.contextmanager
-def compiled(net: Integral, flags: Sequence[str] = FLAGS) -> Iterator[Program]:
+def compiled(net: Integral, flags: Sequence[str] = FLAGS, header: bytes | None = None) -> Iterator[Program]:
     """Compile a network in a temporary folder, which is gone afterwards.
 
+    Args:
+        net: the network.
+        flags: of the compiler.
+        header: the file that is compiled, if it is there already.
+
     Raises:
-        StudyFailure: no compiler, or it refuses.
+        StudyFailure: no compiler, or it refuses; the header is none of ours.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for suffix, data in files(net).items():
+        for suffix, data in (files(net) if header is None else _around(net, header)).items():
             (place / f"network{suffix}").write_bytes(data)
         command = [*compiler(), *flags, "network_main.c", "-o", "network"]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
@@ -108,13 +117,33 @@ def compiled(net: Integral, flags: Sequence[str] = FLAGS) -> Iterator[Program]:
         yield Program(net, place / "network")
 
 
-def answered(network: Deployed, points: Floats) -> Reals:
-    """Return what the compiled network answers at points [in, points]: [outputs, points], exactly 0 where it says 0.
+def _around(net: Integral, header: bytes) -> dict[str, bytes]:
+    """Return the files of a program around a header that is there already."""
+    found = re.search(rb"static inline void (\w+)_run\(", header)
+    if found is None:
+        raise StudyFailure("the header has no network in it that could be run; export it again")
+    return {".h": header, "_main.c": main_file(net, found[1].decode(), "network").encode()}
+
+
+def answered(
+    network: Deployed, points: Floats, header: bytes | None = None
+) -> tuple[Reals, Mapping[str, NDArray[np.int32]]]:
+    """Return what the compiled network answers at points, and the codes of every place where it has some.
+
+    Args:
+        network: what is computed.
+        points: [in, points].
+        header: its file, if it is there already; what that file says is then what runs.
+
+    Returns:
+        [outputs, points], exactly 0 where the program says 0; place (`steps.after`) → codes [neurons, points].
 
     Raises:
         BadInput: the network can't be computed in integers.
         StudyFailure: no compiler, or what it makes fails.
     """
     net = integral(network)
-    with compiled(net) as program:
-        return answers(net, program.outputs(input_codes(net, points)))
+    with compiled(net, header=header) as program:
+        *codes, found = program.layers(input_codes(net, points))
+    coded = {after(k): one.astype(np.int32) for k, one in enumerate(codes) if network.layers[k].after is not None}
+    return answers(net, found), coded

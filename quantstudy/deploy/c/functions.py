@@ -1,7 +1,15 @@
 """The functions of a header that do not depend on a layer: rounding, clamping, and the activation."""
 
 from quantstudy.deploy.c.text import array
-from quantstudy.deploy.integer.functions import COARSE, DEPARTURES, FINE, RAMP_BITS, TABLE_FRACTION, Function
+from quantstudy.deploy.integer.functions import (
+    COARSE,
+    DEPARTURES,
+    ENTRY_FRACTION,
+    FINE,
+    RAMP_BITS,
+    TABLE_FRACTION,
+    Function,
+)
 from quantstudy.deploy.integer.plan import Integral
 
 RESCALED = """\
@@ -23,11 +31,12 @@ RAMP = """\
 /* z * clamp(z + END, 0, 2 * END) / DIVISOR */
 static inline int32_t NAME_function(int32_t z, int32_t end, int fraction)
 {
+    const int shift = BITS + fraction;
     if (z >= end)
         return z;
     if (z <= -end)
         return 0;
-    return (int32_t)(((int64_t)z * (z + end) * RECIPROCAL + ((int64_t)1 << (BITS + fraction - 1))) >> (BITS + fraction));
+    return (int32_t)(((int64_t)z * (z + end) * RECIPROCAL + ((int64_t)1 << (shift - 1))) >> shift);
 }
 """
 
@@ -50,8 +59,8 @@ TABLE
     }
     first += place >> shift;
     place &= ((int32_t)1 << shift) - 1;
-    d = table[first + 1] - table[first];
-    d = table[first] + ((d * place + ((int32_t)1 << (shift - 1))) >> shift);
+    d = FINER * (table[first + 1] - table[first]);
+    d = FINER * table[first] + ((d * place + ((int32_t)1 << (shift - 1))) >> shift);
     if (up > 0)
         d = (d + (((int32_t)1 << up) >> 1)) >> up;
     return y - d;
@@ -85,7 +94,13 @@ def _function(function: Function) -> str:
             "TABLE\n": "\n".join(array("int16_t", "table", function.table)) + "\n",
             "END": bend + (COARSE << coarse),
         }
-        told |= {"BEND": bend, "FINE_BITS": fine, "COARSE_BITS": coarse, "FINE_STEPS": FINE}
+        told |= {
+            "BEND": bend,
+            "FINE_BITS": fine,
+            "FINER": 1 << (TABLE_FRACTION - ENTRY_FRACTION),
+            "COARSE_BITS": coarse,
+            "FINE_STEPS": FINE,
+        }
         return _filled(SMOOTH, told)
     if function.ramp is not None:
         return _filled(RAMP, {"RECIPROCAL": function.ramp[1], "BITS": RAMP_BITS})

@@ -71,7 +71,7 @@ def _sum(sums: Sums, nibbles: bool) -> tuple[list[str], list[str]]:
     outs, ins = sums.weights.shape
     stored = packed(sums.weights) if nibbles else sums.weights
     row = stored.shape[1]
-    tables = [*array("int8_t", "weights", stored.flat), *array("int32_t", "bias", sums.bias)]
+    tables = [*array("int8_t", "weights", stored.flatten()), *array("int32_t", "bias", sums.bias)]
     lines = [f"const int8_t *w = weights + {row} * j;"]
     if nibbles:
         lines += _nibbles(ins, outs >= SHARED)
@@ -152,7 +152,7 @@ def _hidden(hidden: Hidden) -> tuple[list[str], list[str]]:
     if hidden.function is None:
         assert hidden.codes is not None
         assert hidden.table is not None
-        tables += array(kind(hidden.leaving.wide), "table", hidden.table.flat)
+        tables += array(kind(hidden.leaving.wide), "table", hidden.table.flatten())
         place = _code(f"NAME_rescaled(s, {factors})", hidden.codes, needs_64(hidden), -hidden.codes.low)
         row = f"{hidden.table.shape[1]} * j + " if len(hidden.table) > 1 else ""
         return tables, [f"const int32_t z = (int32_t){place};", f"out[j] = table[{row}z];"]

@@ -37,7 +37,7 @@ def identifier(name: str) -> str:
     return found if not found[0].isdigit() else f"n{found}"
 
 
-def array(kind: str, name: str, values: Iterable[int]) -> list[str]:
+def array(kind: str, name: str, values: Iterable[int] | Whole) -> list[str]:
     """Return the lines of a constant table."""
     numbers = [str(int(value)) for value in values]
     body = textwrap.wrap(", ".join(numbers), WIDTH - 8, break_long_words=False)

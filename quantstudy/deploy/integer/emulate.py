@@ -29,7 +29,7 @@ def input_codes(net: Integral, points: Floats) -> Whole:
         import torch
 
         found = quantizer_of(net.network.inputs).codes(torch.from_numpy(points.copy()).unsqueeze(0))[0]
-        return found.numpy().astype(np.int64)
+        return np.asarray(found.numpy(), dtype=np.int64)
     codes = np.rint(points.astype(np.float64) / net.inputs.scale)
     return np.clip(codes, net.inputs.low, net.inputs.high).astype(np.int64)
 

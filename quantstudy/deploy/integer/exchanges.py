@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quantstudy.deploy.integer.emulate import rounded
-from quantstudy.deploy.integer.numbers import Reals, Whole
+from quantstudy.deploy.integer.numbers import Coded, Reals, Rescale, Whole
 from quantstudy.deploy.integer.plan import Hidden, Integral
 from quantstudy.deploy.steps import INPUTS, Exchange, Steps, Values, after, before, codes_of, simulated_steps
 
@@ -128,10 +128,8 @@ def _affine(net: Integral, simulated: Steps, exchanged: frozenset[str], layer: i
             values = _input_codes(net, values, clipped=False) * net.inputs.scale
         if SATURATION in exchanged:
             values = np.clip(values, net.inputs.low * net.inputs.scale, net.inputs.high * net.inputs.scale)
-    if FLOAT_ORDER in exchanged:
-        z = _exact(net, layer, values)
-    else:
-        z = simulated.affine(layer, values).astype(np.float64)
+    simple = FLOAT_ORDER not in exchanged
+    z = simulated.affine(layer, values).astype(np.float64) if simple else _exact(net, layer, values)
     if BIAS in exchanged:
         entering = net.inputs if layer == 0 else net.hidden[layer - 1].leaving
         kept = sums.bias + entering.zero_point * sums.weights.sum(axis=1) * 2.0**sums.extra
@@ -139,9 +137,9 @@ def _affine(net: Integral, simulated: Steps, exchanged: frozenset[str], layer: i
     if REQUANTIZATION not in exchanged:
         return z
     if layer < len(net.hidden):
-        function = net.hidden[layer].function
-        return z if function is None else _half_up(z, 2.0**-function.fraction)
-    return z if net.outputs is None else _half_up(z, net.output_scale)
+        hidden = net.hidden[layer]
+        return z if hidden.function is None else _half_up(z, sums.unit, hidden.scaled, 2.0**-hidden.function.fraction)
+    return z if net.outputs is None else _half_up(z, sums.unit, net.outputs, net.output_scale)
 
 
 def _exact(net: Integral, layer: int, values: Values) -> Reals:
@@ -157,8 +155,13 @@ def _exact(net: Integral, layer: int, values: Values) -> Reals:
     return np.asarray(weights @ x + told.bias.astype(np.float64)[:, None])
 
 
-def _half_up(values: Values, step: float) -> Reals:
-    return np.asarray(np.floor(values / step + 0.5) * step)
+def _half_up(values: Values, unit: Reals, scaled: Rescale, step: float) -> Reals:
+    """Return real values, whose integers are worth `unit`, rescaled to whole steps."""
+    return np.asarray(np.floor(values / unit[:, None] * _factor(scaled) + 0.5) * step)
+
+
+def _factor(scaled: Rescale) -> Reals:
+    return np.asarray(scaled.multiplier * 2.0**-scaled.shift)[:, None]
 
 
 def _function(net: Integral, simulated: Steps, exchanged: frozenset[str], layer: int, z: Values) -> Values:
@@ -170,9 +173,7 @@ def _function(net: Integral, simulated: Steps, exchanged: frozenset[str], layer:
     step = 2.0**-function.fraction
     if REQUANTIZATION in exchanged:
         return function(np.rint(z / step).astype(np.int64)) * step
-    if function.table is not None:
-        return function.real(z.astype(np.float64))
-    return np.asarray(np.rint(simulated.function(layer, z) / step) * step)
+    return function.real(z.astype(np.float64))
 
 
 def _rounded_to_table(hidden: Hidden, y: Values) -> Values:
@@ -184,9 +185,13 @@ def _rounded(net: Integral, simulated: Steps, exchanged: frozenset[str], place: 
     if REQUANTIZATION not in exchanged or place == INPUTS:
         return simulated.rounded(place, values)
     for k, hidden in enumerate(net.hidden):
-        coded = {before(k): hidden.codes, after(k): hidden.leaving}.get(place)
-        if coded is not None:
-            codes = np.floor(values / coded.scale + 0.5) + coded.zero_point
-            found = (np.clip(codes, coded.low, coded.high) - coded.zero_point) * coded.scale
-            return found.astype(np.float32)
-    raise KeyError(place)
+        if place == before(k) and hidden.codes is not None:
+            return _on_grid(values / net.sums[k].unit[:, None] * _factor(hidden.scaled), hidden.codes)
+        if place == after(k) and hidden.out is not None and hidden.function is not None:
+            return _on_grid(values * 2.0**hidden.function.fraction * _factor(hidden.out), hidden.leaving)
+    return simulated.rounded(place, values)
+
+
+def _on_grid(whole: Reals, coded: Coded) -> Values:
+    codes = np.clip(np.floor(whole + 0.5) + coded.zero_point, coded.low, coded.high)
+    return np.asarray((codes - coded.zero_point) * coded.scale, dtype=np.float32)

@@ -14,21 +14,22 @@ from quantstudy.activations.activation import Activation
 from quantstudy.deploy.integer.numbers import INT32, Reals, Whole, shifted
 from quantstudy.errors import BadInput
 
-TABLE_FRACTION = 16
-"""Bits behind the point of the table's entries and of what looks into it; 0.28, silu's largest, fits int16."""
+ENTRY_FRACTION = 16
+"""Bits behind the point of the table's entries: 0.28, silu's largest, fits int16."""
+
+TABLE_FRACTION = 18
+"""Bits behind the point of what looks into the table and of what is found between its entries."""
 
 FINE, COARSE = 192, 64
 """Steps of the table: so many fine ones from 0 on, where d bends most, then so many coarse ones."""
 
 TABLE_STEPS = FINE + COARSE
-RAMP_BITS = 24
+RAMP_BITS = 25
 """Of the reciprocal that takes the place of a division by 6 or 3."""
 
-MOST_FRACTION = {
-    **dict.fromkeys(("relu", "leaky_relu", "prelu"), 24),
-    **dict.fromkeys(("hardswish", "hardgelu", "hardgelu_uncapped"), 18),
-}
-"""Most bits behind the point of a pre-activation where nothing is looked up: 18·2^36·2^RAMP_BITS/6 fits 63 bits."""
+MOST_FRACTION = dict.fromkeys(("relu", "leaky_relu", "prelu"), 24)
+"""Most bits behind the point of a pre-activation where neither a square (18·2^36·2^25/6 fits 63 bits) nor a table ends
+them at TABLE_FRACTION."""
 
 RAMPS = {"hardswish": (3, 1, 6), "hardgelu": (3, 2, 3), "hardgelu_uncapped": (3, 2, 3)}
 """z·clamp(z + end, 0, 2·end)/divisor: the end as a fraction of two numbers, and the divisor."""
@@ -39,12 +40,12 @@ def _logistic(x: float) -> float:
 
 
 DEPARTURES: dict[str, tuple[Callable[[float], float], int, int]] = {
-    "silu": (lambda a: a * _logistic(a), 11, 13),
-    "gelu": (lambda a: a * math.erfc(a / math.sqrt(2)) / 2, 10, 11),
-    "gelu_tanh": (lambda a: a * _logistic(math.sqrt(8 / math.pi) * (a + 0.044715 * a**3)), 10, 11),
-    "quick_gelu": (lambda a: a * _logistic(1.702 * a), 10, 13),
+    "silu": (lambda a: a * _logistic(a), 13, 15),
+    "gelu": (lambda a: a * math.erfc(a / math.sqrt(2)) / 2, 12, 13),
+    "gelu_tanh": (lambda a: a * _logistic(math.sqrt(8 / math.pi) * (a + 0.044715 * a**3)), 12, 13),
+    "quick_gelu": (lambda a: a * _logistic(1.702 * a), 12, 15),
 }
-"""d(a) = relu(a) − f(a) at a ≥ 0, and the bits of |z| in a fine and in a coarse step: so many that d ends below a bit."""
+"""d(a) = relu(a) − f(a) at a ≥ 0, and the bits of |z| in a fine and in a coarse step, at whose end d is below one."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Function:
         fraction: bits behind the point of what goes in and what comes out.
         slopes: of prelu and leaky_relu what multiplies negative z, [neurons] or [1]; else None.
         slope_shift: by how much that product is shifted.
-        table: of smooth ones d at 257 places from 0 on, in TABLE_FRACTION bits; else None.
+        table: of smooth ones d at 257 places from 0 on, in ENTRY_FRACTION bits; else None.
         cap: the largest value, None where none is.
     """
 
@@ -69,7 +70,7 @@ class Function:
 
     @property
     def ramp(self) -> tuple[int, int] | None:
-        """Of those that are z·clamp(z + end, 0, 2·end)/divisor: the end and 2^24 / divisor, both whole; else None."""
+        """Of those that are z·clamp(z + end, 0, 2·end)/divisor: the end and 2^25 / divisor, both whole; else None."""
         if self.name not in RAMPS:
             return None
         over, under, divisor = RAMPS[self.name]
@@ -100,15 +101,24 @@ class Function:
         beyond = place >= bend
         shift, place = np.where(beyond, coarse, fine), np.where(beyond, place - bend, place)
         entry, part = (place >> shift) + np.where(beyond, FINE, 0), place & ((1 << shift) - 1)
-        d = self.table[entry] + shifted((self.table[entry + 1] - self.table[entry]) * part, shift)
+        low, high = (self.table[place] << (TABLE_FRACTION - ENTRY_FRACTION) for place in (entry, entry + 1))
+        d = low + shifted((high - low) * part, shift)
         return np.where(inside, shifted(d, up) if up else d, 0)
 
     def real(self, z: Reals) -> Reals:
-        """Return what the table gives for real z, interpolated without rounding; for smooth functions alone."""
-        assert self.table is not None
-        one = float(2**TABLE_FRACTION)
-        y = np.maximum(z, 0) - np.interp(np.abs(z), places(self.name), self.table / one, right=0)
-        return y if self.cap is None else np.minimum(y, math.ldexp(self.cap, -self.fraction))
+        """Return f of real pre-activations with the errors of its own: those of slopes, table and its last place."""
+        one = 2.0**self.fraction
+        y = np.maximum(z, 0)
+        if self.slopes is not None:
+            factor = self.slopes[:, None] * 2.0**-self.slope_shift
+            y = np.where(z < 0, np.rint(z * factor * one) / one, y)
+        elif self.table is not None:
+            y = y - np.interp(np.abs(z), places(self.name), self.table * 2.0**-ENTRY_FRACTION, right=0)
+        elif self.ramp is not None:
+            end, reciprocal = self.ramp[0] / one, self.ramp[1] * 2.0**-RAMP_BITS
+            inside = np.rint(z * (z + end) * reciprocal * one) / one
+            y = np.where(z >= end, z, np.where(z <= -end, 0.0, inside))
+        return y if self.cap is None else np.minimum(y, self.cap / one)
 
 
 def function_of(activation: Activation, fraction: int, slopes: Reals | None, steps: int = TABLE_STEPS) -> Function:
@@ -162,4 +172,4 @@ def table_of(name: str, steps: int = TABLE_STEPS) -> Whole:
 
     inner = [moved(*map(float, three)) for three in zip(coarse, coarse[1:], coarse[2:], strict=False)]
     found = [departure(0.0), *inner, departure(float(coarse[-1]))]  # f(0) stays 0
-    return np.rint(np.interp(at, coarse, found) * 2.0**TABLE_FRACTION).astype(np.int64)
+    return np.rint(np.interp(at, coarse, found) * 2.0**ENTRY_FRACTION).astype(np.int64)

@@ -177,7 +177,7 @@ def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidd
 
 
 def _fraction(network: Deployed, activation: Activation, reach: float, design: Design) -> int:
-    """Return the bits behind the point with which a layer's pre-activations, and what becomes of them, stay in reach."""
+    """Return the bits behind the point with which pre-activations, and what becomes of them, stay in reach."""
     room = 30 - math.frexp(reach * (1 + 2.0**-20))[1] if reach else 30
     most = most_fraction(activation) if design.fraction is None else design.fraction
     if room < LEAST_FRACTION:

@@ -14,6 +14,9 @@ ENOUGH = 4
 ROOM = 2**30
 """How large the bias of a neuron without weights may become: its scale is free to choose."""
 
+NOTHING = 2.0**60
+"""A bias of so many steps of its neuron's weights: all that they add is below its last bit, and they are left out."""
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -74,8 +77,10 @@ def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
     assert layer.coded is not None
     weights, bias = layer.codes.astype(np.int64), layer.bias.astype(np.float64)
     scale = np.broadcast_to(layer.coded.scale.astype(np.float64), bias.shape)
+    unit = scale * entering.scale
+    weights[np.abs(bias) > unit * NOTHING] = 0
     free = ~weights.any(axis=1)
-    unit = np.where(free, np.where(bias == 0, 1.0, np.abs(bias) * 2.0**extra / ROOM), scale * entering.scale)
+    unit = np.where(free, np.where(bias == 0, 1.0, np.abs(bias) * 2.0**extra / ROOM), unit)
     ends = np.stack([weights * entering.low, weights * entering.high])
     down, up = ends.min(axis=0), ends.max(axis=0)
     offset = bias / unit - entering.zero_point * weights.sum(axis=1)  # what has to be added to Σ weight·code
@@ -97,7 +102,7 @@ def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
 
 def _most(low: int, high: int, offset: float, extra: int) -> int:
     """Return the most bits with which sums from `low` to `high`, their bias and both together fit int32."""
-    for bits in range(extra, -64, -1):
+    for bits in range(extra, -32, -1):
         most = math.ldexp(max(abs(int(low)), abs(int(high))), bits)
         if most + abs(math.ldexp(offset, bits)) + 1 <= INT32:
             return bits
