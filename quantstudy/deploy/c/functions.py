@@ -1,5 +1,7 @@
 """The functions of a header that do not depend on a layer: rounding, clamping, and the activation."""
 
+import numpy as np
+
 from quantstudy.deploy.c.text import array
 from quantstudy.deploy.integer.functions import (
     COARSE,
@@ -10,11 +12,21 @@ from quantstudy.deploy.integer.functions import (
     TABLE_FRACTION,
     Function,
 )
+from quantstudy.deploy.integer.numbers import Rescale
 from quantstudy.deploy.integer.plan import Integral
 
+UPPER = """\
+/* x * multiplier / 2^shift, rounded once: halves up. The shift is 33 or more: half the product is enough. */
+static inline int32_t NAME_rescaled(int32_t x, int32_t multiplier, int shift)
+{
+    const int32_t upper = (int32_t)(((int64_t)x * multiplier) >> 32);
+    return (upper + ((int32_t)1 << (shift - 33))) >> (shift - 32);
+}
+"""
+
 RESCALED = """\
-/* x * multiplier / 2^shift, rounded once: halves up. */
-static inline int64_t NAME_rescaled(int32_t x, int32_t multiplier, int shift)
+/* The same for any shift. */
+static inline int64_t NAME_rescaled64(int32_t x, int32_t multiplier, int shift)
 {
     return ((int64_t)x * multiplier + ((int64_t)1 << (shift - 1))) >> shift;
 }
@@ -31,12 +43,13 @@ RAMP = """\
 /* z * clamp(z + END, 0, 2 * END) / DIVISOR */
 static inline int32_t NAME_function(int32_t z, int32_t end, int fraction)
 {
-    const int shift = BITS + fraction;
+    int32_t upper;
     if (z >= end)
         return z;
     if (z <= -end)
         return 0;
-    return (int32_t)(((int64_t)z * (z + end) * RECIPROCAL + ((int64_t)1 << (shift - 1))) >> shift);
+    upper = (int32_t)(((int64_t)z * (z + end) * RECIPROCAL) >> 32);
+    return (upper + ((int32_t)1 << (fraction + BITS - 33))) >> (fraction + BITS - 32);
 }
 """
 
@@ -68,22 +81,32 @@ TABLE
 """
 
 
-def helpers(net: Integral, name: str, wide: bool) -> str:
+def helpers(net: Integral, name: str, layers: str) -> str:
     """Return the functions that layers call.
 
     Args:
         net: what is written.
         name: what every name begins with.
-        wide: codes have to be clamped in 64 bits somewhere.
+        layers: the text of all layers, which says what they need.
     """
-    parts = [RESCALED] if net.hidden or net.outputs is not None else []
-    if net.hidden:
-        parts.append(CLAMPED.replace("KIND", "int32_t").replace("BITS", ""))
-        if wide:
-            parts.append(CLAMPED.replace("KIND", "int64_t").replace("BITS", "64"))
-        function = net.hidden[0].function
-        parts += [] if function is None else [_function(function)]
-    return "\n".join(parts).replace("NAME", name)
+    function = net.hidden[0].function if net.hidden else None
+    offered = {
+        "rescaled": UPPER,
+        "rescaled64": RESCALED,
+        "clamped": CLAMPED.replace("KIND", "int32_t").replace("BITS", ""),
+        "clamped64": CLAMPED.replace("KIND", "int64_t").replace("BITS", "64"),
+        "function": "" if function is None else _function(function),
+    }
+    return "\n".join(text for called, text in offered.items() if f"NAME_{called}(" in layers).replace("NAME", name)
+
+
+def rescaled(value: str, by: Rescale, multiplier: str, shift: str) -> str:
+    """Return a value rescaled: of 32 bits where the upper half of the product is enough, else of 64."""
+    if by.upper:
+        return f"NAME_rescaled({value}, {multiplier}, {shift})"
+    if shift.isdigit():  # no function is then asked to shift by a number that it does not know
+        return f"(((int64_t){value} * {multiplier} + {1 << (int(shift) - 1)}) >> {shift})"
+    return f"NAME_rescaled64({value}, {multiplier}, {shift})"
 
 
 def _function(function: Function) -> str:
@@ -120,7 +143,8 @@ def called(function: Function, slope: str) -> list[str]:
     elif function.ramp is not None:
         made = f"NAME_function(z, {function.ramp[0]}, {function.fraction})"
     elif function.slopes is not None:
-        made = f"z < 0 ? (int32_t)NAME_rescaled(z, {slope}, {function.slope_shift}) : z"
+        shift = np.array([function.slope_shift], dtype=np.int64)
+        made = f"z < 0 ? (int32_t){rescaled('z', Rescale(function.slopes, shift), slope, str(shift[0]))} : z"
     else:
         made = "z > 0 ? z : 0"
     if function.cap is None:

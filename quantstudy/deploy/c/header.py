@@ -1,7 +1,7 @@
 """One header in C99: no floats, no memory from a heap, nothing included but <stdint.h>."""
 
 from quantstudy.deploy.c.functions import helpers
-from quantstudy.deploy.c.layers import kind, layer, needs_64, wide_codes
+from quantstudy.deploy.c.layers import kind, layer, wide_codes
 from quantstudy.deploy.c.text import comment
 from quantstudy.deploy.integer.plan import Integral
 
@@ -33,15 +33,15 @@ static inline int NAME_class(const int32_t *outputs)
 
 def header(net: Integral, name: str) -> str:
     """Return the header of a network, all of whose names begin with `name`."""
-    wide = any(needs_64(hidden) for hidden in net.hidden)
+    layers = "\n".join(layer(net, k) for k in range(len(net.sums)))
     neurons, guard = net.network.neurons, f"{name.upper()}_H"
     told = "\n".join(["/*", *(f" * {line}".rstrip() for line in _told(net, name)), " */\n"])
     parts = [
         f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n",
         f"#define {name.upper()}_INPUTS {neurons[0]}\n#define {name.upper()}_OUTPUTS {neurons[-1]}\n",
         SHIFTS,
-        helpers(net, name, wide),
-        *(layer(net, k) for k in range(len(neurons) - 1)),
+        helpers(net, name, layers),
+        layers,
         _run(net),
         *([] if is_regression(net) else [_class(neurons[-1])]),
         "#endif\n",

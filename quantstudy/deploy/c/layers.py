@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from quantstudy.deploy.c.functions import called
+from quantstudy.deploy.c.functions import called, rescaled
 from quantstudy.deploy.c.text import NIBBLE, SHARED, array, packed, packs
 from quantstudy.deploy.integer.numbers import INT32, Coded, Rescale, Whole
 from quantstudy.deploy.integer.plan import REACH, Hidden, Integral, fits_int32
@@ -19,7 +19,7 @@ def wide_codes(net: Integral) -> bool:
     return any(hidden.leaving.wide for hidden in net.hidden)
 
 
-def needs_64(hidden: Hidden) -> bool:
+def _needs_64(hidden: Hidden) -> bool:
     """Whether codes of a hidden layer may leave 32 bits before they are clamped."""
     if hidden.out is not None:
         return not fits_int32(hidden.out, REACH)
@@ -128,7 +128,7 @@ def _blocks(ins: int, block: int) -> list[str]:
     ]
 
 
-def _rescale(found: Rescale, prefix: str) -> tuple[list[str], str]:
+def _rescale(found: Rescale, prefix: str) -> tuple[list[str], tuple[str, str]]:
     """Return the tables of multipliers and shifts, and how the two of neuron j are written."""
     tables, told = list[str](), list[str]()
     for name, type_, values in (("multiplier", "int32_t", found.multiplier), ("shift", "int8_t", found.shift)):
@@ -137,14 +137,14 @@ def _rescale(found: Rescale, prefix: str) -> tuple[list[str], str]:
         else:
             tables += array(type_, f"{prefix}{name}", values)
             told.append(f"{prefix}{name}[j]")
-    return tables, ", ".join(told)
+    return tables, (told[0], told[1])
 
 
 def _output(outputs: Rescale | None) -> tuple[list[str], list[str]]:
     if outputs is None:
         return [], ["out[j] = s;"]
     tables, factors = _rescale(outputs, "")
-    return tables, [f"out[j] = (int32_t)NAME_rescaled(s, {factors});"]
+    return tables, [f"out[j] = (int32_t){rescaled('s', outputs, *factors)};"]
 
 
 def _hidden(hidden: Hidden) -> tuple[list[str], list[str]]:
@@ -153,15 +153,15 @@ def _hidden(hidden: Hidden) -> tuple[list[str], list[str]]:
         assert hidden.codes is not None
         assert hidden.table is not None
         tables += array(kind(hidden.leaving.wide), "table", hidden.table.flatten())
-        place = _code(f"NAME_rescaled(s, {factors})", hidden.codes, needs_64(hidden), -hidden.codes.low)
+        place = _code(rescaled("s", hidden.scaled, *factors), hidden.codes, _needs_64(hidden), -hidden.codes.low)
         row = f"{hidden.table.shape[1]} * j + " if len(hidden.table) > 1 else ""
         return tables, [f"const int32_t z = (int32_t){place};", f"out[j] = table[{row}z];"]
     assert hidden.out is not None
     more, slope = _slopes(hidden.function.slopes)
     leaving, (_, to_code) = hidden.leaving, _rescale(hidden.out, "out_")
-    code = _code(f"NAME_rescaled(y, {to_code})", leaving, needs_64(hidden), 0)
+    code = _code(rescaled("y", hidden.out, *to_code), leaving, _needs_64(hidden), 0)
     lines = [
-        f"const int32_t z = (int32_t)NAME_rescaled(s, {factors});",
+        f"const int32_t z = (int32_t){rescaled('s', hidden.scaled, *factors)};",
         *called(hidden.function, slope),
         f"out[j] = ({kind(leaving.wide)}){code};",
     ]

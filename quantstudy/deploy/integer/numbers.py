@@ -62,6 +62,11 @@ class Rescale:
     multiplier: Whole
     shift: Whole
 
+    @property
+    def upper(self) -> bool:
+        """Whether the upper 32 bits of the product are enough, since no bit of the lower ones matters."""
+        return int(self.shift.min()) > 32
+
     def __call__(self, x: Whole) -> Whole:
         """Return x [channels, points] rescaled; halves are rounded up."""
         return shifted(x * self.multiplier[:, None], self.shift[:, None])

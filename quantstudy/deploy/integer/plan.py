@@ -18,8 +18,11 @@ from quantstudy.errors import BadInput
 MOST_BITS = 8
 """Of weights, and of what hidden layers give."""
 
-LEAST_FRACTION = 4
+LEAST_FRACTION = 8
 """Bits behind the point of a pre-activation; with fewer of them the bends of a function have no place."""
+
+PLENTY = 16
+"""Bits behind the point that are more than most codes need."""
 
 REACH = 2**30
 """What a pre-activation, and what its function gives, stays below: half of int32."""
@@ -164,7 +167,7 @@ def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidd
     activation = parse_activation(network.activation)
     slopes = None if layer.slope is None else layer.slope.astype(np.float64)
     steepest = 1.0 if slopes is None else max(1.0, float(np.abs(slopes).max()))
-    fraction = _fraction(network, activation, _reach(sums) * steepest, design)
+    fraction = _fraction(network, activation, sums, steepest, design)
     assert layer.after is not None
     leaving = coded(layer.after)
     step = 2.0**-fraction
@@ -176,13 +179,27 @@ def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidd
     )
 
 
-def _fraction(network: Deployed, activation: Activation, reach: float, design: Design) -> int:
+def _fraction(network: Deployed, activation: Activation, sums: Sums, steepest: float, design: Design) -> int:
     """Return the bits behind the point with which pre-activations, and what becomes of them, stay in reach."""
-    room = 30 - math.frexp(reach * (1 + 2.0**-20))[1] if reach else 30
+    room = _room(sums, steepest)
     most = most_fraction(activation) if design.fraction is None else design.fraction
     if room < LEAST_FRACTION:
-        raise BadInput("network", network.activation, f"pre-activations up to {reach:.3g} are more than C can hold")
+        allowed = (
+            f"pre-activations up to {_reach(sums):.3g} leave less than {LEAST_FRACTION} of 32 bits behind the point"
+        )
+        raise BadInput("network", network.activation, allowed)
     return min(most, room)
+
+
+def _room(sums: Sums, steepest: float = 1.0) -> int:
+    """Return the most bits behind the point that what is rescaled may have.
+
+    It has to stay in reach. If it is coarser than the sums by 2 bits, the upper half of a product holds it, which is
+    worth a bit or two where many are left.
+    """
+    largest, unit = _reach(sums) * steepest * (1 + 2.0**-20), float(sums.unit.max())
+    room, coarser = 30 - math.frexp(largest)[1] if largest else 30, -2 - math.frexp(unit)[1]
+    return min(room, coarser) if coarser >= PLENTY else room
 
 
 def _by_codes(network: Deployed, k: int, sums: Sums) -> Hidden:
@@ -209,9 +226,7 @@ def _by_codes(network: Deployed, k: int, sums: Sums) -> Hidden:
 def _outputs(sums: Sums) -> tuple[Rescale | None, float]:
     if len(sums.bias) == 1:
         return None, float(sums.unit[0])
-    reach = _reach(sums)
-    fraction = 30 - math.frexp(reach * (1 + 2.0**-20))[1] if reach else 30
-    step = 2.0**-fraction
+    step = 2.0 ** -_room(sums)
     return rescale(list(sums.unit / step), _largest(sums)), step
 
 

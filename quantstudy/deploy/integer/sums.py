@@ -80,24 +80,29 @@ def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
     unit = scale * entering.scale
     weights[np.abs(bias) > unit * NOTHING] = 0
     free = ~weights.any(axis=1)
-    unit = np.where(free, np.where(bias == 0, 1.0, np.abs(bias) * 2.0**extra / ROOM), unit)
     ends = np.stack([weights * entering.low, weights * entering.high])
     down, up = ends.min(axis=0), ends.max(axis=0)
-    offset = bias / unit - entering.zero_point * weights.sum(axis=1)  # what has to be added to Σ weight·code
     low, high = down.sum(axis=1), up.sum(axis=1)
-    bits = np.array([_most(*ends, extra) for ends in zip(low, high, offset, strict=True)], dtype=np.int64)
-    if bits.min() >= (0 if entering.wide else ENOUGH):
-        bits = np.full_like(bits, bits.min())
-    bias_codes = np.array([round(math.ldexp(b, int(e))) for b, e in zip(offset, bits, strict=True)], dtype=np.int64)
+    offset = bias / unit - entering.zero_point * weights.sum(axis=1)  # what has to be added to Σ weight·code
+    bits = _bits(low, high, np.where(free, 0, offset), extra, ENOUGH if not entering.wide else 0)
+    alone = np.where(bias == 0, 2.0**-60, np.abs(bias) / ROOM)
+    unit = np.where(free, alone, unit * 2.0**-bits)
+    bias_codes = np.rint(np.where(free, bias / unit, np.ldexp(offset, bits))).astype(np.int64)
     return Sums(
         weights,
         bias_codes,
         bits,
-        unit * 2.0**-bits,
+        unit,
         _block(down, up),
         _scaled(low, bits) + bias_codes,
         _scaled(high, bits) + bias_codes,
     )
+
+
+def _bits(low: Whole, high: Whole, offset: Reals, extra: int, enough: int) -> Whole:
+    """Return the extra bits of every neuron: as many for each as for the poorest, if those are enough."""
+    bits = np.array([_most(*row, extra) for row in zip(low, high, offset, strict=True)], dtype=np.int64)
+    return np.full_like(bits, bits.min()) if bits.min() >= min(enough, extra) else bits
 
 
 def _most(low: int, high: int, offset: float, extra: int) -> int:
