@@ -19,6 +19,7 @@ from quantstudy.deploy.integer.plan import Integral, integral
 from quantstudy.deploy.integer.sums import sums_of
 from quantstudy.deploy.network import Floats, Integers, Layer
 from quantstudy.deploy.steps import after, codes_of, replay, simulated_steps
+from quantstudy.errors import BadInput
 from tests.deploy.random_networks import SCHEMES, SEVEN, network, plane
 
 WIDTHS = (1, 2, 3, 5, 8, 17)
@@ -103,7 +104,6 @@ def test_int32_is_proved_for_wide_layers() -> None:
     net = integral(told)
     emulated(net, input_codes(net, points))  # checks every sum on the way
     for sums, coded in zip(net.sums, (net.inputs, *(hidden.leaving for hidden in net.hidden)), strict=True):
-        assert sums.block == 256
         for ends, bound in (((coded.low, coded.high), sums.high), ((coded.high, coded.low), sums.low)):
             worst = np.where(sums.weights > 0, ends[1], ends[0])  # of every neuron the codes with which it is largest
             assert np.array_equal(np.diagonal(sums(worst.T)), bound)
@@ -120,14 +120,16 @@ def _layer(codes: np.ndarray, bias: list[float], scale: float = 0.01) -> Layer:
 WIDE = Coded(2.0**-14, 0, -(2**15), 2**15 - 1)
 
 
-def test_sums_that_int32_does_not_hold_are_split() -> None:
-    sums = sums_of(_layer(np.full((2, 1000), -128), [0.5, -3.0]), WIDE, 24)
-    assert sums.block < 1000
-    assert (sums.extra < 0).all()
-    codes = np.full((1000, 1), -(2**15))
-    exact = Fraction(128 * 2**15 * 1000) * Fraction(float(np.float32(0.01))) / 2**14
-    found = sums(codes)[:, 0] * sums.unit
-    assert abs(found - (float(exact) + np.array([0.5, -3.0]))).max() < 1e-4 * float(exact)
+def test_sums_that_int32_does_not_hold_are_refused() -> None:
+    layer = _layer(np.full((2, 511), -128), [0.5, -3.0])
+    sums = sums_of(layer, WIDE, 24)
+    assert (sums.extra == 0).all()
+    codes = np.full((511, 1), -(2**15))
+    assert sums(codes)[:, 0] * sums.unit == pytest.approx(
+        128 * 2 * 511 * float(np.float32(0.01)) + layer.bias, rel=1e-9
+    )
+    with pytest.raises(BadInput, match="fewer are needed"):
+        sums_of(_layer(np.full((2, 512), -128), [0.5, -3.0]), WIDE, 24)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1e-9])

@@ -75,21 +75,15 @@ def _sum(sums: Sums, nibbles: bool) -> tuple[list[str], list[str]]:
     lines = [f"const int8_t *w = weights + {row} * j;"]
     if nibbles:
         lines += _nibbles(ins, outs >= SHARED)
-    elif sums.block < ins:
-        lines += _blocks(ins, sums.block)
     else:
         lines += _bytes(ins)
-    extra = sums.extra
-    if extra.min() == extra.max():
-        return tables, [*lines, f"const int32_t s = {_scaled(int(extra[0]), sums.block < ins)} + bias[j];"]
-    tables += array("int8_t", "extra", extra)
-    more = "(int32_t)(extra[j] < 0 ? sum >> -extra[j] : sum * ((int32_t)1 << extra[j]))"
-    return tables, [*lines, f"const int32_t s = {more} + bias[j];"]
-
-
-def _scaled(extra: int, long: bool) -> str:
-    found = f"sum * {1 << extra}" if extra > 0 else f"(sum >> {-extra})" if extra < 0 else "sum"
-    return f"(int32_t)({found})" if long else found
+    extra = int(sums.extra[0])
+    if (sums.extra == extra).all():
+        scaled = f"sum * {1 << extra}" if extra > 0 else f"(sum >> {-extra})" if extra < 0 else "sum"
+    else:
+        tables += array("int8_t", "extra", sums.extra)
+        scaled = "(extra[j] < 0 ? sum >> -extra[j] : sum * ((int32_t)1 << extra[j]))"
+    return tables, [*lines, f"const int32_t s = {scaled} + bias[j];"]
 
 
 def _bytes(ins: int) -> list[str]:
@@ -112,20 +106,6 @@ def _nibbles(ins: int, shared: bool) -> list[str]:
             "}",
         ]
     return [*lines, f"both = w[{ins // 2}];", f"sum += {first} * in[{ins - 1}];"] if ins % 2 else lines
-
-
-def _blocks(ins: int, block: int) -> list[str]:
-    return [
-        "int64_t sum = 0;",
-        "int i = 0;",
-        f"while (i < {ins}) {{",
-        f"    const int end = i + {block} < {ins} ? i + {block} : {ins};",
-        "    int32_t part = 0;",
-        "    for (; i < end; i++)",
-        "        part += (int32_t)w[i] * in[i];",
-        "    sum += part;",
-        "}",
-    ]
 
 
 def _rescale(found: Rescale, prefix: str) -> tuple[list[str], tuple[str, str]]:

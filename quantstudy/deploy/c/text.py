@@ -49,17 +49,17 @@ def comment(about: Mapping[str, Any]) -> list[str]:
     lines = list[str]()
     for key, value in about.items():
         text = f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str)}"
-        text = text.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/").replace("??", "? ?")
-        text = text.encode("ascii", "replace").decode().replace("??", "? ?")
+        text = re.sub(r"[^ -~]", "_", text.replace("\\", "/"))
+        text = re.sub(r"\?(?=\?)|\*(?=/)|/(?=\*)", r"\g<0> ", text)  # neither trigraphs nor ends nor beginnings
         lines += textwrap.wrap(text, WIDTH - 4, subsequent_indent="    ") or [key]
     return lines
 
 
 def packs(sums: Sums, entering: Coded, bits: int) -> bool:
     """Whether a layer's weights are kept two in a byte: 4 bits at most, and all sums on the way proved to fit int32."""
-    x = max(abs(entering.low), abs(entering.high))
-    pairs = (min(sums.block, sums.weights.shape[1]) + 1) // 2
-    return bits <= 4 and pairs * x * (15 + NIBBLE + 8) <= INT32 and sums.block == sums.weights.shape[1]
+    largest = max(abs(entering.low), abs(entering.high))
+    pairs = (sums.weights.shape[1] + 1) // 2
+    return bits <= 4 and pairs * largest * (15 + NIBBLE + 8) <= INT32
 
 
 def packed(weights: Whole) -> Whole:

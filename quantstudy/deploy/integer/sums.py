@@ -7,6 +7,7 @@ import numpy as np
 
 from quantstudy.deploy.integer.numbers import INT32, Coded, Reals, Whole
 from quantstudy.deploy.network import Layer
+from quantstudy.errors import BadInput
 
 ENOUGH = 4
 """With this many extra bits in all channels none needs a number of them of its own."""
@@ -27,7 +28,6 @@ class Sums:
         bias: [out]; it holds what the zero point of the entering codes takes away, too.
         extra: bits behind the sum's point, [out].
         unit: float64 [out], what 1 in s is worth.
-        block: how many inputs are summed in 32 bits; where that is not all of them, blocks are added in 64.
         low: smallest s of each neuron, [out].
         high: largest s.
     """
@@ -36,19 +36,15 @@ class Sums:
     bias: Whole
     extra: Whole
     unit: Reals
-    block: int
     low: Whole
     high: Whole
 
     def __call__(self, codes: Whole) -> Whole:
         """Return s [out, points] of codes [in, points]; checked: whatever C keeps in 32 bits fits them."""
         total = np.zeros((len(self.weights), codes.shape[1]), dtype=np.int64)
-        for first in range(0, codes.shape[0], self.block):
-            part = np.zeros_like(total)
-            for i in range(first, min(first + self.block, codes.shape[0])):
-                part += self.weights[:, i : i + 1] * codes[i]
-                _fits(part)
-            total += part
+        for weights, code in zip(self.weights.T, codes, strict=True):
+            total += weights[:, None] * code
+            _fits(total)
         scaled = _scaled(total, self.extra[:, None])
         _fits(scaled)
         found = scaled + self.bias[:, None]
@@ -81,8 +77,9 @@ def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
     weights[np.abs(bias) > unit * NOTHING] = 0
     free = ~weights.any(axis=1)
     ends = np.stack([weights * entering.low, weights * entering.high])
-    down, up = ends.min(axis=0), ends.max(axis=0)
-    low, high = down.sum(axis=1), up.sum(axis=1)
+    low, high = ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+    if np.abs(ends).max(axis=0).sum(axis=1).max() > INT32:
+        raise BadInput("network", f"{weights.shape[1]} inputs of a layer", "fewer are needed: their sum leaves 32 bits")
     offset = bias / unit - entering.zero_point * weights.sum(axis=1)  # what has to be added to Σ weight·code
     bits = _bits(low, high, np.where(free, 0, offset), extra, ENOUGH if not entering.wide else 0)
     alone = np.where(bias == 0, 2.0**-60, np.abs(bias) / ROOM)
@@ -93,7 +90,6 @@ def sums_of(layer: Layer, entering: Coded, extra: int) -> Sums:
         bias_codes,
         bits,
         unit,
-        _block(down, up),
         _scaled(low, bits) + bias_codes,
         _scaled(high, bits) + bias_codes,
     )
@@ -112,14 +108,3 @@ def _most(low: int, high: int, offset: float, extra: int) -> int:
         if most + abs(math.ldexp(offset, bits)) + 1 <= INT32:
             return bits
     raise OverflowError(f"a bias of {offset:g} steps of its neuron's weights can't be held")
-
-
-def _block(down: Whole, up: Whole) -> int:
-    """Return the longest run of inputs for which no sum that is begun at a multiple of it leaves int32."""
-    inputs = down.shape[1]
-    for block in range(inputs, 0, -1):
-        starts = range(0, inputs, block)
-        parts = [(down[:, i : i + block], up[:, i : i + block]) for i in starts]
-        if all(max(-low.cumsum(1).min(), high.cumsum(1).max()) <= INT32 for low, high in parts):
-            return block
-    raise OverflowError("a single product leaves int32")
