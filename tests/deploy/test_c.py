@@ -190,7 +190,7 @@ def test_nothing_is_left_undefined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", bare_metal.TARGETS)
-@pytest.mark.parametrize("optimized", ["-Os", "-O2"])
+@pytest.mark.parametrize("optimized", ["-Os", pytest.param("-O2", marks=pytest.mark.slow)])
 def test_other_processors_say_the_same(name: str, optimized: str, tmp_path: Path) -> None:
     target = bare_metal.TARGETS[name]
     if target.missing:

@@ -11,7 +11,7 @@ def written(network: Deployed, stem: str = "network") -> dict[str, bytes]:
     """Return what the files of a network hold, by what is put behind the stem of their name: `.h` and `_main.c`.
 
     Args:
-        network: one that can be computed in integers, see `plan.require`.
+        network: one that can be computed in integers, see `required.require`.
         stem: name of the header without `.h`, which all names in it begin with.
 
     Raises:

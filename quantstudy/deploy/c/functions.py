@@ -5,7 +5,6 @@ import numpy as np
 from quantstudy.deploy.c.text import array
 from quantstudy.deploy.integer.functions import (
     COARSE,
-    DEPARTURES,
     ENTRY_FRACTION,
     FINE,
     RAMP_BITS,
@@ -111,7 +110,7 @@ def rescaled(value: str, by: Rescale, multiplier: str, shift: str) -> str:
 
 def _function(function: Function) -> str:
     if function.table is not None:
-        fine, coarse = DEPARTURES[function.name][1:]
+        fine, coarse = function.table_steps
         bend = FINE << fine
         told = {
             "TABLE\n": "\n".join(array("int16_t", "table", function.table)) + "\n",

@@ -76,6 +76,11 @@ class Function:
         over, under, divisor = RAMPS[self.name]
         return (over << self.fraction) // under, round(2**RAMP_BITS / divisor)
 
+    @property
+    def table_steps(self) -> tuple[int, int]:
+        """Of smooth ones the bits of |z|, TABLE_FRACTION of them behind the point, in a fine and in a coarse step."""
+        return DEPARTURES[self.name][1:]
+
     def __call__(self, z: Whole) -> Whole:
         """Return f of pre-activations [neurons, points], both in `fraction` bits behind the point."""
         y = np.maximum(z, 0)
@@ -94,7 +99,7 @@ class Function:
     def _departure(self, a: Whole) -> Whole:
         """Return d(a) at a ≥ 0, interpolated between the table's entries."""
         assert self.table is not None
-        fine, coarse = DEPARTURES[self.name][1:]
+        fine, coarse = self.table_steps
         up, bend = TABLE_FRACTION - self.fraction, FINE << fine
         inside = a < (bend + (COARSE << coarse)) >> up
         place = np.where(inside, a, 0) << up

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -10,13 +9,11 @@ from quantstudy.activations.activation import Activation
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.deploy.integer.functions import TABLE_STEPS, Function, function_of, most_fraction
 from quantstudy.deploy.integer.numbers import INT32, Coded, Rescale, Whole, coded, rescale
+from quantstudy.deploy.integer.required import require
 from quantstudy.deploy.integer.sums import Sums, sums_of
 from quantstudy.deploy.network import Deployed, Layer
 from quantstudy.deploy.steps import after, before, simulated_steps, values_of
 from quantstudy.errors import BadInput
-
-MOST_BITS = 8
-"""Of weights, and of what hidden layers give."""
 
 LEAST_FRACTION = 8
 """Bits behind the point of a pre-activation; with fewer of them the bends of a function have no place."""
@@ -92,38 +89,11 @@ class Integral:
     design: Design = field(default_factory=Design)
 
 
-def require(network: Deployed) -> None:
-    """Check that a network can be computed in integers alone.
-
-    Raises:
-        BadInput: it can't.
-    """
-    told: dict[str, Any] = dict(network.about)
-    scheme = str(told.get("scheme", "of this network"))
-    for k, layer in enumerate(network.layers):
-        if layer.coded is None or layer.coded.bits > MOST_BITS:
-            raise BadInput("scheme", scheme, f"integer weights of at most {MOST_BITS} bits are needed in every layer")
-        found = [one for one in (layer.before, layer.after) if one is not None]
-        if k < network.hidden and not found:
-            raise BadInput("scheme", scheme, "C needs integer activations as well: w8a8, w4a8, w4a4, …")
-        if any(one.bits > MOST_BITS for one in found):
-            raise BadInput("scheme", scheme, f"activations of at most {MOST_BITS} bits are needed")
-        if any(one.scale.size > 1 for one in (*found, *([network.inputs] if network.inputs else []))):
-            raise BadInput(
-                "granularity", "neuron", "C needs one scale for all codes that enter a layer: channel, tensor"
-            )
-        if not all(np.isfinite(values).all() for values in (layer.weights, layer.bias)):
-            raise BadInput("network", scheme, "numbers that are finite are needed")
-    activation = parse_activation(network.activation)
-    if activation.kernel is None:
-        raise BadInput("activation", network.activation, "C needs a function that has a kernel")
-
-
 def integral(network: Deployed, design: Design | None = None) -> Integral:
     """Return a network in integers.
 
     Raises:
-        BadInput: it can't be computed so, see `require`.
+        BadInput: it can't be computed so, see `required.require`.
     """
     require(network)
     design = design or Design()
