@@ -44,9 +44,8 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
     if isinstance(value, dict):
         known = schema.get("properties", {})
         found += [f"{where}: {key} is missing" for key in schema.get("required", []) if key not in value]
-        found += [
-            f"{where}: {key} is unknown" for key in value if key not in known and "additionalProperties" in schema
-        ]
+        unknown = [key for key in value if key not in known] if "additionalProperties" in schema else []
+        found += [f"{where}: {key} is unknown" for key in unknown]
         for key in known.keys() & value.keys():
             found += faults(value[key], known[key], root, f"{where}/{key}")
     elif isinstance(value, list):
@@ -54,7 +53,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
             found.append(f"{where}: {len(value)} items")
         for i, item in enumerate(value):
             found += faults(item, schema["items"], root, f"{where}/{i}")
-    elif value is not None and not schema.get("minimum", -np.inf) <= value <= schema.get("maximum", np.inf):
+    elif isinstance(value, int | float) and not schema.get("minimum", -np.inf) <= value <= schema.get(
+        "maximum", np.inf
+    ):
         found.append(f"{where}: {value} is out of range")
     return found
 
@@ -136,10 +137,8 @@ def computed(told: dict[str, Any], codes: list[int]) -> list[int]:
     """The outputs of one point, from what a file holds and nothing else."""
     for layer in told["layers"]:
         sums = [sum(w * c for w, c in zip(row, codes, strict=True)) for row in layer["weights"]]
-        s = [
-            (x << e if e >= 0 else x >> -e) + b
-            for x, e, b in zip(sums, layer["extra_bits"], layer["bias"], strict=True)
-        ]
+        rows = zip(sums, layer["extra_bits"], layer["bias"], strict=True)
+        s = [(x << e if e >= 0 else x >> -e) + b for x, e, b in rows]
         hidden = layer["hidden"]
         if hidden is None:
             return s if told["outputs"] is None else [rescaled(x, told["outputs"], j) for j, x in enumerate(s)]
@@ -147,9 +146,9 @@ def computed(told: dict[str, Any], codes: list[int]) -> list[int]:
         for j, x in enumerate(s):
             z, out = rescaled(x, hidden["preactivation"], j), hidden["codes"]
             if hidden["code_table"]:
-                before, rows = hidden["preactivation_codes"], hidden["code_table"]
+                before, tables = hidden["preactivation_codes"], hidden["code_table"]
                 code = min(max(z + before["zero_point"], before["low"]), before["high"])
-                codes.append(rows[j % len(rows)][code - before["low"]])
+                codes.append(tables[j % len(tables)][code - before["low"]])
             else:
                 y = rescaled(function(z, hidden["function"], j), hidden["out"], j)
                 codes.append(min(max(y + out["zero_point"], out["low"]), out["high"]))
