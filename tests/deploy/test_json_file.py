@@ -53,10 +53,9 @@ def faults(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str 
             found.append(f"{where}: {len(value)} items")
         for i, item in enumerate(value):
             found += faults(item, schema["items"], root, f"{where}/{i}")
-    elif isinstance(value, int | float) and not schema.get("minimum", -np.inf) <= value <= schema.get(
-        "maximum", np.inf
-    ):
-        found.append(f"{where}: {value} is out of range")
+    elif isinstance(value, int | float):
+        inside = schema.get("minimum", -np.inf) <= value <= schema.get("maximum", np.inf)
+        found += [] if inside else [f"{where}: {value} is out of range"]
     return found
 
 

@@ -48,10 +48,12 @@ def comment(about: Mapping[str, Any]) -> list[str]:
     """Return provenance as lines of a comment, in which no comment ends or begins."""
     lines = list[str]()
     for key, value in about.items():
-        text = f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str)}"
-        text = re.sub(r"[^ -~]", "_", text.replace("\\", "/"))
-        text = re.sub(r"\?(?=\?)|\*(?=/)|/(?=\*)", r"\g<0> ", text)  # neither trigraphs nor ends nor beginnings
-        lines += textwrap.wrap(text, WIDTH - 4, subsequent_indent="    ") or [key]
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        first, *more = f"{key}: {text}".splitlines() if text.strip() else [f"{key}:"]
+        for line in (first, *(f"    {one}" for one in more)):
+            safe = re.sub(r"[^ -~]", "_", line.replace("\\", "/"))
+            safe = re.sub(r"\?(?=\?)|\*(?=/)|/(?=\*)", r"\g<0> ", safe)  # neither trigraphs nor ends nor beginnings
+            lines += textwrap.wrap(safe, WIDTH - 4, subsequent_indent="    ")
     return lines
 
 
