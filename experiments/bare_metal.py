@@ -114,6 +114,15 @@ def program(target: Target, source: str, folder: Path, optimized: str = "-Os") -
     return folder / "start"
 
 
+def linked(target: Target, source: str, folder: Path, optimized: str) -> Path:
+    """Compile a source and link it with what it needs of newlib and no more; return the program."""
+    (folder / "linked.c").write_text(source)
+    sections = ("-ffunction-sections", "-fdata-sections", "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections")
+    command = [f"{target.prefix}gcc", *STRICT, optimized, *sections, *target.flags, "linked.c", "-lm", "-o", "linked"]
+    _said(command, folder)
+    return folder / "linked"
+
+
 def compiled_object(target: Target, source: str, folder: Path, optimized: str = "-Os") -> Path:
     """Compile a source and link nothing; return the object, with the stack of each function beside it (`.su`)."""
     (folder / "part.c").write_text(source)

@@ -31,6 +31,14 @@ static inline int64_t NAME_rescaled64(int32_t x, int32_t multiplier, int shift)
 }
 """
 
+FIRST = """\
+/* The lower of two weights in a byte, with its sign. */
+static inline int32_t NAME_first(int8_t both)
+{
+    return (int32_t)((uint32_t)both << 28) >> 28;
+}
+"""
+
 CLAMPED = """\
 static inline KIND NAME_clampedBITS(KIND x, KIND low, KIND high)
 {
@@ -90,6 +98,7 @@ def helpers(net: Integral, name: str, layers: str) -> str:
     """
     function = net.hidden[0].function if net.hidden else None
     offered = {
+        "first": FIRST,
         "rescaled": UPPER,
         "rescaled64": RESCALED,
         "clamped": CLAMPED.replace("KIND", "int32_t").replace("BITS", ""),

@@ -6,8 +6,8 @@ from quantstudy.deploy.c.text import comment
 from quantstudy.deploy.integer.plan import Integral
 
 SHIFTS = """\
-/* Negative numbers have to be shifted as almost every compiler shifts them: >> rounds down. */
-typedef char NAME_needs_arithmetic_shifts[(-1 >> 1) == -1 ? 1 : -1];
+/* Negative numbers have to be as almost every compiler has them: in two's complement, and >> rounds down. */
+typedef char NAME_needs_arithmetic_shifts[(-1 >> 1) == -1 && (int32_t)UINT32_C(0xffffffff) == -1 ? 1 : -1];
 """
 
 ARGMAX = """\

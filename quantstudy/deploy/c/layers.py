@@ -3,7 +3,7 @@
 import numpy as np
 
 from quantstudy.deploy.c.functions import called, rescaled
-from quantstudy.deploy.c.text import NIBBLE, SHARED, array, packed, packs
+from quantstudy.deploy.c.text import array, packed
 from quantstudy.deploy.integer.numbers import INT32, Coded, Rescale, Whole
 from quantstudy.deploy.integer.plan import REACH, Hidden, Integral, fits_int32
 from quantstudy.deploy.integer.sums import Sums
@@ -29,10 +29,9 @@ def _needs_64(hidden: Hidden) -> bool:
 def layer(net: Integral, k: int) -> str:
     """Return the function of a layer, NAME_layerK(in, out)."""
     sums, last = net.sums[k], k == len(net.hidden)
-    entering = net.inputs if k == 0 else net.hidden[k - 1].leaving
     coded = net.network.layers[k].coded
     assert coded is not None
-    nibbles = packs(sums, entering, coded.bits)
+    nibbles = coded.bits <= 4
     tables, body = _sum(sums, nibbles)
     if last:
         more, ends = _output(net.outputs)
@@ -49,7 +48,6 @@ def layer(net: Integral, k: int) -> str:
             *tables,
             *more,
             "    int j;",
-            *_before(nibbles, outs, ins),
             f"    for (j = 0; j < {outs}; j++) {{",
             *(f"        {line}" for line in (*body, *ends)),
             "    }",
@@ -59,22 +57,15 @@ def layer(net: Integral, k: int) -> str:
     )
 
 
-def _before(nibbles: bool, outs: int, ins: int) -> list[str]:
-    if not (nibbles and outs >= SHARED):
-        return []
-    loop = f"    for (j = 0; j < {ins}; j += 2)"
-    return ["    int32_t offset = 0;", loop, f"        offset -= (int32_t){NIBBLE} * in[j];"]
-
-
 def _sum(sums: Sums, nibbles: bool) -> tuple[list[str], list[str]]:
     """Return the tables of a layer's sums, and the lines that make s of neuron j."""
-    outs, ins = sums.weights.shape
+    ins = sums.weights.shape[1]
     stored = packed(sums.weights) if nibbles else sums.weights
     row = stored.shape[1]
     tables = [*array("int8_t", "weights", stored.flatten()), *array("int32_t", "bias", sums.bias)]
     lines = [f"const int8_t *w = weights + {row} * j;"]
     if nibbles:
-        lines += _nibbles(ins, outs >= SHARED)
+        lines += _nibbles(ins)
     else:
         lines += _bytes(ins)
     extra = int(sums.extra[0])
@@ -89,23 +80,27 @@ def _sum(sums: Sums, nibbles: bool) -> tuple[list[str], list[str]]:
 def _bytes(ins: int) -> list[str]:
     lines = ["int32_t sum = 0;"]
     if ins > 1:
-        loop = f"for (i = 0; i < {ins - ins % 2}; i += 2)"
-        lines += ["int i;", loop, "    sum += (int32_t)w[i] * in[i] + (int32_t)w[i + 1] * in[i + 1];"]
+        lines += [
+            "int i;",
+            f"for (i = 0; i < {ins - ins % 2}; i += 2) {{",
+            "    sum += (int32_t)w[i] * in[i];",
+            "    sum += (int32_t)w[i + 1] * in[i + 1];",
+            "}",
+        ]
     return [*lines, f"sum += (int32_t)w[{ins - 1}] * in[{ins - 1}];"] if ins % 2 else lines
 
 
-def _nibbles(ins: int, shared: bool) -> list[str]:
-    first = "(both & 15)" if shared else f"((both & 15) - {NIBBLE})"
-    lines = [f"int32_t sum = {'offset' if shared else '0'};", "int32_t both;"]
+def _nibbles(ins: int) -> list[str]:
+    lines = ["int32_t sum = 0;"]
     if ins > 1:
         lines += [
             "int i;",
             f"for (i = 0; i < {ins // 2}; i++) {{",
-            "    both = w[i];",
-            f"    sum += {first} * in[2 * i] + (both >> 4) * in[2 * i + 1];",
+            "    sum += NAME_first(w[i]) * in[2 * i];",
+            "    sum += (int32_t)(w[i] >> 4) * in[2 * i + 1];",
             "}",
         ]
-    return [*lines, f"both = w[{ins // 2}];", f"sum += {first} * in[{ins - 1}];"] if ins % 2 else lines
+    return [*lines, f"sum += NAME_first(w[{ins // 2}]) * in[{ins - 1}];"] if ins % 2 else lines
 
 
 def _rescale(found: Rescale, prefix: str) -> tuple[list[str], tuple[str, str]]:

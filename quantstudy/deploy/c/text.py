@@ -8,18 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from quantstudy.deploy.integer.numbers import INT32, Coded, Whole
-from quantstudy.deploy.integer.sums import Sums
+from quantstudy.deploy.integer.numbers import Whole
 from quantstudy.errors import BadInput
 
 WIDTH = 100
 """Longest line of an array or a comment."""
-
-NIBBLE = 8
-"""What is added to the lower of two weights in a byte: from 0 to 15 it needs no sign."""
-
-SHARED = 4
-"""From this many neurons on, what that costs is taken off once for all neurons, not in every product."""
 
 
 def identifier(name: str) -> str:
@@ -57,18 +50,10 @@ def comment(about: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def packs(sums: Sums, entering: Coded, bits: int) -> bool:
-    """Whether a layer's weights are kept two in a byte: 4 bits at most, and all sums on the way proved to fit int32."""
-    largest = max(abs(entering.low), abs(entering.high))
-    pairs = (sums.weights.shape[1] + 1) // 2
-    return bits <= 4 and pairs * largest * (15 + NIBBLE + 8) <= INT32
-
-
 def packed(weights: Whole) -> Whole:
-    """Return weight codes [out, in] two in a byte, [out, ⌈in/2⌉] from −128 to 127: 16·second + first + 8.
+    """Return weight codes [out, in] of at most 4 bits two in a byte, [out, ⌈in/2⌉]: 16·second + first's lowest 4 bits.
 
-    Both parts of a byte are then found with one instruction each: byte & 15, and byte >> 4, which keeps the sign.
+    A shift finds the second with its sign; cores that extract signed fields find the first with one instruction, too.
     """
-    odd = weights.shape[1] % 2
-    whole = np.pad(weights, ((0, 0), (0, odd)))
-    return np.asarray(16 * whole[:, 1::2] + whole[:, 0::2] + NIBBLE)
+    whole = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2)))
+    return np.asarray(16 * whole[:, 1::2] + (whole[:, 0::2] & 15))
