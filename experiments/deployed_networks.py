@@ -1,5 +1,9 @@
 """Networks of a finished run as numbers: what is exported, without the command."""
 
+import contextlib
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +22,20 @@ from quantstudy.measure.variation import plan_of
 from quantstudy.networks.stack import from_arrays
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.folders import weights_file
+
+
+@contextlib.contextmanager
+def runs(folders: Sequence[Path], targets: Sequence[str], seeds: int) -> Iterator[list[Path]]:
+    """Yield the runs that are given, or those of these targets with their default studies, made in a scratch folder."""
+    if folders:
+        yield list(folders)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        made = [Path(scratch) / target for target in targets]
+        for target, folder in zip(targets, made, strict=True):
+            command = (sys.executable, "-m", "quantstudy", "run", "--target", target, "--seeds", str(seeds))
+            subprocess.run([*command, "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+        yield made
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 Each network is compiled and run at every point where the run measures it. Written down are flips, the operations that
 they are put down to, differences from the emulator (there must be none), and, with every layer given what the
 simulated path hands on, the largest difference of a code and the flips that are left. From the root of a checkout:
-`python -m experiments.device_flips RUN...`; of runs there may be several, of one target each. It writes
-results/device/flips.json and a table in docs/device.md.
+`python -m experiments.device_flips`, or `python -m experiments.device_flips RUN...` for runs that are there, of one
+target each. It writes results/device/flips.json and a table in docs/device.md.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from experiments.blocks import with_block
-from experiments.deployed_networks import Exported, networks
+from experiments.deployed_networks import Exported, networks, runs
 from quantstudy.deploy.attribution import attributed
 from quantstudy.deploy.c.compiled import FLAGS, compiled, compiler_version
 from quantstudy.deploy.decisions import differ
@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TO = ROOT / "results" / "device" / "flips.json"
 PAGE = ROOT / "docs" / "device.md"
 SCHEMES = ("w8a8", "w4a8", "w4a4")
+TARGETS = ("islands", "digits", "texture")
 SEEDS = 3
 MARKS = (
     "<!-- results/device/flips: made by experiments/device_flips.py, do not edit -->",
@@ -38,7 +39,8 @@ MARKS = (
 
 def main(folders: list[Path]) -> None:
     """Compare the networks of some runs and keep what came out."""
-    rows = [compared(one) for folder in folders for one in networks(folder, SCHEMES, SEEDS)]
+    with runs(folders, TARGETS, SEEDS) as found_in:
+        rows = [compared(one) for folder in found_in for one in networks(folder, SCHEMES, SEEDS)]
     found = {"rows": rows, "compiler": compiler_version(), "flags": list(FLAGS)}
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")

@@ -3,9 +3,9 @@
 Flash is what a network adds to an empty program for a Cortex-M4, linked without what nobody calls. RAM is its data and
 the stack frames of its functions. Instructions are counted twice, of one network at the same points: on x86-64 by
 callgrind, two runs of which one takes the points twice, so that all else cancels; and for the Cortex-M4 by an emulator
-that runs one instruction at a time, less those of an empty program. From the root of a checkout, with the folder of a
-run whose target has two inputs: `python -m experiments.device_table RUN`. It writes results/device/table.json and a
-table in docs/device.md.
+that runs one instruction at a time, less those of an empty program. From the root of a checkout:
+`python -m experiments.device_table`, or `python -m experiments.device_table RUN` for a run that is there. It writes
+results/device/table.json and a table in docs/device.md.
 """
 
 import json
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from experiments import float_c
 from experiments.bare_metal import STRICT, TARGETS, Target, compiled_object, linked, sizes, started
 from experiments.blocks import with_block
-from experiments.deployed_networks import Exported, networks
+from experiments.deployed_networks import Exported, networks, runs
 from quantstudy.deploy.c.compiled import FLAGS, compiler, compiler_version
 from quantstudy.deploy.c.files import files
 from quantstudy.deploy.integer.emulate import input_codes
@@ -75,14 +75,14 @@ int main(int argc, char **argv)
 """
 
 
-def main(folder: Path) -> None:
-    """Measure the first networks of a run and keep what came out."""
+def main(folders: list[Path]) -> None:
+    """Measure the first network of every activation of a run and keep what came out."""
     rows = list[dict[str, Any]]()
-    for one in networks(folder, SCHEMES, 1):
-        rows.append(measured(one, "integers"))
-        if one.scheme == SCHEMES[0]:
-            rows += [measured(one, kind) for kind in CORES if kind != "integers"]
-        print(one.activation, one.scheme, flush=True)
+    with runs(folders, ("islands",), 1) as found_in:
+        for one in networks(found_in[0], SCHEMES, 1):
+            rows.append(measured(one, "integers"))
+            if one.scheme == SCHEMES[-1]:
+                rows += [measured(one, kind) for kind in CORES if kind != "integers"]
     found = {"rows": rows, "compiler": compiler_version(), "cross_compiler": M4.version, "emulator": _emulator()}
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")
@@ -185,4 +185,4 @@ def table(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main([Path(folder) for folder in sys.argv[1:]])
