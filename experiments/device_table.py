@@ -46,6 +46,9 @@ CORES = {
 }
 """What runs how: `float` has the core's floating-point unit, the last row has none."""
 
+OTHERS = ("cortex-m0plus", "rv32imac", "rv64imac")
+"""Other processors, of which the size of integers is printed."""
+
 EMPTY = "static inline void network_run(const {0} *i, {1} *o)\n{{\n    o[0] = ({1})i[0];\n}}\n"
 
 LOOP = """\
@@ -77,13 +80,16 @@ int main(int argc, char **argv)
 
 def main(folders: list[Path]) -> None:
     """Measure the first network of every activation of a run and keep what came out."""
-    rows = list[dict[str, Any]]()
+    rows, names = list[dict[str, Any]](), list[str]()
     with runs(folders, ("islands",), 1) as found_in:
         for one in networks(found_in[0], SCHEMES, 1):
+            names.append(one.activation)
             rows.append(measured(one, "integers"))
-            if one.scheme == SCHEMES[-1]:
+            if one.scheme == SCHEMES[0]:  # the weights that are nearest to the float ones
                 rows += [measured(one, kind) for kind in CORES if kind != "integers"]
-    found = {"rows": rows, "compiler": compiler_version(), "cross_compiler": M4.version, "emulator": _emulator()}
+    rows.sort(key=lambda row: (names.index(row["activation"]), row["kind"] != "integers"))
+    versions = sorted({target.version for target in TARGETS.values()})
+    found = {"rows": rows, "compiler": compiler_version(), "cross_compilers": versions, "emulator": _emulator()}
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")
     PAGE.write_text(with_block(PAGE.read_text(), MARKS, table(found)))
@@ -121,16 +127,27 @@ def measured(one: Exported, kind: str) -> dict[str, Any]:
             found |= {f"flash{optimized}": flash - flash_0, f"instructions{optimized}": (steps - steps_0) / POINTS}
         (folder / "network.h").write_text(header)
         found["ram"] = _ram(target, types, folder)
+        if kind == "integers":
+            found["objects"] = {name: _object(TARGETS[name], types, folder) for name in OTHERS}
         if kind != "float without unit":
             found["callgrind"] = callgrind(given, neurons, types, folder)
     return found
 
 
+def _called(types: tuple[str, str]) -> str:
+    """Return a source with the network and one function that calls it."""
+    call = f"void call(const {types[0]} *in, {types[1]} *out)"
+    return f'#include "network.h"\n{call};\n{call}\n{{\n    network_run(in, out);\n}}\n'
+
+
+def _object(target: Target, types: tuple[str, str], folder: Path) -> int:
+    """Return the bytes of flash of a network's object, with -Os; library functions are not in it."""
+    return sum(sizes(target, compiled_object(target, _called(types), folder))[:2])
+
+
 def _ram(target: Target, types: tuple[str, str], folder: Path) -> int:
     """Return data and bss of a network, and its functions' frames: all of them, as if each called the next."""
-    call = f"void call(const {types[0]} *in, {types[1]} *out);\nvoid call(const {types[0]} *in, {types[1]} *out)\n"
-    source = f'#include "network.h"\n{call}{{\n    network_run(in, out);\n}}\n'
-    made = compiled_object(target, source, folder, "-O2")
+    made = compiled_object(target, _called(types), folder, "-O2")
     frames = [int(line.split("\t")[1]) for line in made.with_suffix(".su").read_text().splitlines()]
     return sum(sizes(target, made)[1:]) + sum(frames)
 
@@ -171,16 +188,18 @@ def callgrind(given: NDArray[Any], neurons: tuple[int, int], types: tuple[str, s
 def table(found: dict[str, Any]) -> str:
     """The table in docs/device.md, from what is kept alone."""
     lines = [
-        "| activation | numbers | flash -Os, bytes | flash -O2 | RAM, bytes | instructions -Os | -O2 | x86-64 -O2 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| activation | numbers | flash -Os, bytes | flash -O2 | RAM, bytes | instructions -Os | -O2 | x86-64 -O2 |"
+        f" flash -Os of {', '.join(OTHERS)} |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found["rows"]:
         numbers = row["scheme"] if row["kind"] == "integers" else row["kind"].replace("float", "float32")
         cells = [row["activation"], numbers, f"{row['flash-Os']}", f"{row['flash-O2']}", f"{row['ram']}"]
         cells += [f"{row['instructions-Os']:.0f}", f"{row['instructions-O2']:.0f}"]
         cells.append(f"{row['callgrind']:.0f}" if "callgrind" in row else "–")
+        cells.append(", ".join(map(str, row["objects"].values())) if "objects" in row else "–")
         lines.append(f"| {' | '.join(cells)} |")
-    told = f"{found['cross_compiler']}; {found['emulator']}; x86-64: {found['compiler']}, callgrind"
+    told = f"{'; '.join(found['cross_compilers'])}; {found['emulator']}; x86-64: {found['compiler']}, callgrind"
     return "\n".join([*lines, "", f"Flags: {' '.join(STRICT)}. {told}."])
 
 
