@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from experiments import bare_metal
+from quantstudy.deploy.c.carried import network_in
 from quantstudy.deploy.c.compiled import FLAGS, answered, compiled, compiler, compiler_version
 from quantstudy.deploy.c.files import files, written
 from quantstudy.deploy.c.text import comment, packed
 from quantstudy.deploy.integer.emulate import answers, emulated, input_codes
 from quantstudy.deploy.integer.plan import Design, Integral, integral
-from quantstudy.deploy.network import Deployed, Floats
+from quantstudy.deploy.network import Deployed, Floats, text_of
 from quantstudy.deploy.steps import after
 from quantstudy.errors import BadInput, StudyFailure
 from tests.deploy.random_networks import SEVEN, network, plane
@@ -101,6 +102,19 @@ def test_uneven_layers_are_written_with_tables_of_their_own() -> None:
     assert "extra[j]" in written(networks["uneven"])[".h"].decode()
     assert "shift[j]" in written(networks["uneven"])[".h"].decode()
     assert integral(networks["far"]).hidden[1].function.fraction < 18  # type: ignore[union-attr]
+
+
+def test_a_header_carries_its_network() -> None:
+    for told in odd_ones().values():
+        odd = told.told(run="a*/ b /* ??/ ä \\*/", slash="/*/*/??")
+        data = written(odd)[".h"]
+        assert text_of(network_in(data, "net.h")) == text_of(odd)
+        comments = re.findall(r"/\*.*?\*/", data.decode(), flags=re.DOTALL)
+        assert not any("/*" in one[2:] or "??" in one for one in comments)
+    with pytest.raises(StudyFailure, match=r"net\.h has no network in it"):
+        network_in(b"/* nothing */", "net.h")
+    with pytest.raises(StudyFailure, match=r"net\.h is damaged"):
+        network_in(data.replace(b'"layers"', b'"players"'), "net.h")
 
 
 def test_two_weights_in_a_byte() -> None:

@@ -1,5 +1,6 @@
 """One header in C99: no floats, no memory from a heap, nothing included but <stdint.h>."""
 
+from quantstudy.deploy.c.carried import carried
 from quantstudy.deploy.c.functions import helpers
 from quantstudy.deploy.c.layers import kind, layer, wide_codes
 from quantstudy.deploy.c.text import comment
@@ -46,7 +47,8 @@ def header(net: Integral, name: str) -> str:
         *([] if is_regression(net) else [_class(neurons[-1])]),
         "#endif\n",
     ]
-    return told + "\n".join(part for part in parts if part).replace("NAME", name)
+    code = "\n".join(part for part in parts if part).replace("NAME", name)
+    return f"{told}{code}\n{carried(net.network)}"
 
 
 def is_regression(net: Integral) -> bool:
