@@ -22,8 +22,8 @@ from quantstudy.deploy.c.compiled import FLAGS, compiled, compiler_version
 from quantstudy.deploy.decisions import differ
 from quantstudy.deploy.integer.emulate import answers, emulated, input_codes, leaving, outputs
 from quantstudy.deploy.integer.exchanges import exchanges
-from quantstudy.deploy.integer.plan import integral
-from quantstudy.deploy.steps import after, codes_of, replay, simulated_steps
+from quantstudy.deploy.integer.plan import Design, integral
+from quantstudy.deploy.steps import Values, after, codes_of, replay, simulated_steps
 
 ROOT = Path(__file__).resolve().parents[1]
 TO = ROOT / "results" / "device" / "flips.json"
@@ -31,6 +31,9 @@ PAGE = ROOT / "docs" / "device.md"
 SCHEMES = ("w8a8", "w4a8", "w4a4")
 TARGETS = ("islands", "digits", "texture")
 SEEDS = 3
+EXTRA = (0, 8)
+"""Bits for the bias behind the point of sums, with which flips are counted too: fewer than int32 holds."""
+
 MARKS = (
     "<!-- results/device/flips: made by experiments/device_flips.py, do not edit -->",
     "<!-- end of results/device/flips -->",
@@ -78,7 +81,15 @@ def compared(one: Exported) -> dict[str, Any]:
         "apart_from_emulator": sum(apart),
         "largest_code_difference": worst,
         "flips_given_codes": int(forced.sum()),
+        "flips_with_extra": {str(extra): _flips(one, told.logit, Design(extra=extra)) for extra in EXTRA},
     }
+
+
+def _flips(one: Exported, logit: Values, design: Design) -> int:
+    """Return the flips of a poorer design, by the emulator."""
+    net = integral(one.network, design)
+    found = answers(net, emulated(net, input_codes(net, one.points)).outputs)
+    return int(differ(one.network, logit, found).sum())
 
 
 def table(found: dict[str, Any]) -> str:
@@ -104,8 +115,21 @@ def table(found: dict[str, Any]) -> str:
             f"{sum(row['apart_from_emulator'] for row in rows)}. Each layer given what the simulated path hands on: "
             f"codes differ by {max(row['largest_code_difference'] for row in rows)} at most, and "
             f"{sum(row['flips_given_codes'] for row in rows)} decisions flip. {found['compiler']}.",
+            "",
+            *(_poorer(rows, str(extra)) for extra in EXTRA),
         ]
     )
+
+
+def _poorer(rows: list[dict[str, Any]], extra: str) -> str:
+    """Return what a bias with so many bits costs, range over the networks of a scheme."""
+    told = []
+    for scheme in SCHEMES:
+        found = [
+            row["flips_with_extra"][extra] for row in rows if row["target"] == "islands" and row["scheme"] == scheme
+        ]
+        told.append(f"{min(found)} to {max(found)} at {scheme}")
+    return f"With {extra} bits behind the point of sums an islands network has {', '.join(told)} flips."
 
 
 if __name__ == "__main__":
