@@ -123,13 +123,11 @@ def table(found: dict[str, Any]) -> str:
 
 def _poorer(rows: list[dict[str, Any]], extra: str) -> str:
     """Return what a bias with so many bits costs, range over the networks of a scheme."""
-    told = []
+    told, islands = [], [row for row in rows if row["target"] == "islands"]
     for scheme in SCHEMES:
-        found = [
-            row["flips_with_extra"][extra] for row in rows if row["target"] == "islands" and row["scheme"] == scheme
-        ]
+        found = [row["flips_with_extra"][extra] for row in islands if row["scheme"] == scheme]
         told.append(f"{min(found)} to {max(found)} at {scheme}")
-    return f"With {extra} bits behind the point of sums an islands network has {', '.join(told)} flips."
+    return f"With {extra} extra bits for the bias, not as many as int32 holds, flips on islands are {', '.join(told)}."
 
 
 if __name__ == "__main__":
