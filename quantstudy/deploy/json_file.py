@@ -104,7 +104,7 @@ def _list(values: Any) -> list[int] | None:
 
 
 def _rescale(found: Rescale) -> dict[str, Any]:
-    return {"multiplier": found.multiplier.tolist(), "shift": found.shift.tolist()}
+    return {"multiplier": found.multiplier.tolist(), "shift": found.shift}
 
 
 def _coded(coded: Coded) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _integers(quantizer: InputQuantizer, model: int) -> Integers | None:
     if isinstance(quantizer, TokenQuantizer):
         raise TypeError("ranges that are chosen at run time can't be written down")
     form, cut = quantizer.format, isinstance(quantizer, Truncation)
-    model = 0 if cut else model
+    model = model if len(quantizer.scale) > 1 else 0  # inputs are the same for all, and so is their quantizer
     scale, zero_point = _floats(quantizer.scale[model, :, 0]), _whole(quantizer.zero_point[model, :, 0])
     low = -form.high if cut else form.low
     return Integers(scale, zero_point, form.bits, low, form.high, truncated=cut)

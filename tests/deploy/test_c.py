@@ -100,9 +100,8 @@ def test_c_is_the_emulator_at_full_speed_and_with_a_poor_design() -> None:
 def test_uneven_layers_are_written_with_tables_of_their_own() -> None:
     networks = odd_ones()
     assert "extra[j]" in written(networks["uneven"])[".h"].decode()
-    assert "shift[j]" in written(networks["uneven"])[".h"].decode()
-    for name in SEVEN:  # others have one of each for all neurons
-        assert not re.search(r"(extra|shift)\[j\]", written(network(name, "w8a8"))[".h"].decode())
+    for name in SEVEN:  # others have one number for all neurons
+        assert not re.search(r"extra\[j\]", written(network(name, "w8a8"))[".h"].decode())
     assert integral(networks["far"]).hidden[1].function.fraction < 18  # type: ignore[union-attr]
 
 

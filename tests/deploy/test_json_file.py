@@ -107,7 +107,7 @@ def test_float_activations_have_no_integers() -> None:
 
 
 def rescaled(x: int, found: dict[str, Any], j: int) -> int:
-    m, shift = (found[key][j % len(found[key])] for key in ("multiplier", "shift"))
+    m, shift = found["multiplier"][j % len(found["multiplier"])], found["shift"]
     return (x * m + (1 << (shift - 1))) >> shift
 
 

@@ -1,7 +1,5 @@
 """The functions of a header that do not depend on a layer: rounding, clamping, and the activation."""
 
-import numpy as np
-
 from quantstudy.deploy.c.text import array
 from quantstudy.deploy.integer.functions import (
     COARSE,
@@ -20,14 +18,6 @@ static inline int32_t NAME_rescaled(int32_t x, int32_t multiplier, int shift)
 {
     const int32_t upper = (int32_t)(((int64_t)x * multiplier) >> 32);
     return (upper + ((int32_t)1 << (shift - 33))) >> (shift - 32);
-}
-"""
-
-RESCALED = """\
-/* The same for any shift. */
-static inline int64_t NAME_rescaled64(int32_t x, int32_t multiplier, int shift)
-{
-    return ((int64_t)x * multiplier + ((int64_t)1 << (shift - 1))) >> shift;
 }
 """
 
@@ -100,7 +90,6 @@ def helpers(net: Integral, name: str, layers: str) -> str:
     offered = {
         "first": FIRST,
         "rescaled": UPPER,
-        "rescaled64": RESCALED,
         "clamped": CLAMPED.replace("KIND", "int32_t").replace("BITS", ""),
         "clamped64": CLAMPED.replace("KIND", "int64_t").replace("BITS", "64"),
         "function": "" if function is None else _function(function),
@@ -108,13 +97,12 @@ def helpers(net: Integral, name: str, layers: str) -> str:
     return "\n".join(text for called, text in offered.items() if f"NAME_{called}(" in layers).replace("NAME", name)
 
 
-def rescaled(value: str, by: Rescale, multiplier: str, shift: str) -> str:
+def rescaled(value: str, by: Rescale, multiplier: str) -> str:
     """Return a value rescaled: of 32 bits where the upper half of the product is enough, else of 64."""
     if by.upper:
-        return f"NAME_rescaled({value}, {multiplier}, {shift})"
-    if shift.isdigit():  # no function is then asked to shift by a number that it does not know
-        return f"(((int64_t){value} * {multiplier} + {1 << (int(shift) - 1)}) >> {shift})"
-    return f"NAME_rescaled64({value}, {multiplier}, {shift})"
+        return f"NAME_rescaled({value}, {multiplier}, {by.shift})"
+    # no function for this: asked to shift 64 bits by a number that it does not know it would call a library
+    return f"(((int64_t){value} * {multiplier} + {1 << (by.shift - 1)}) >> {by.shift})"
 
 
 def _function(function: Function) -> str:
@@ -151,8 +139,8 @@ def called(function: Function, slope: str) -> list[str]:
     elif function.ramp is not None:
         made = f"NAME_function(z, {function.ramp[0]}, {function.fraction})"
     elif function.slopes is not None:
-        shift = np.array([function.slope_shift], dtype=np.int64)
-        made = f"z < 0 ? (int32_t){rescaled('z', Rescale(function.slopes, shift), slope, str(shift[0]))} : z"
+        by = Rescale(function.slopes, function.slope_shift)
+        made = f"z < 0 ? (int32_t){rescaled('z', by, slope)} : z"
     else:
         made = "z > 0 ? z : 0"
     if function.cap is None:

@@ -103,42 +103,37 @@ def _nibbles(ins: int) -> list[str]:
     return [*lines, f"sum += NAME_first(w[{ins // 2}]) * in[{ins - 1}];"] if ins % 2 else lines
 
 
-def _rescale(found: Rescale, prefix: str) -> tuple[list[str], tuple[str, str]]:
-    """Return the tables of multipliers and shifts, and how the two of neuron j are written."""
-    tables, told = list[str](), list[str]()
-    for name, type_, values in (("multiplier", "int32_t", found.multiplier), ("shift", "int8_t", found.shift)):
-        if len(values) == 1 or (name == "shift" and values.min() == values.max()):
-            told.append(str(int(values[0])))
-        else:
-            tables += array(type_, f"{prefix}{name}", values)
-            told.append(f"{prefix}{name}[j]")
-    return tables, (told[0], told[1])
+def _multipliers(found: Rescale) -> tuple[list[str], str]:
+    """Return the table of multipliers, and how that of neuron j is written."""
+    if len(found.multiplier) == 1:
+        return [], str(int(found.multiplier[0]))
+    return array("int32_t", "multiplier", found.multiplier), "multiplier[j]"
 
 
 def _output(outputs: Rescale | None) -> tuple[list[str], list[str]]:
     if outputs is None:
         return [], ["out[j] = s;"]
-    tables, factors = _rescale(outputs, "")
-    return tables, [f"out[j] = (int32_t){rescaled('s', outputs, *factors)};"]
+    tables, multiplier = _multipliers(outputs)
+    return tables, [f"out[j] = (int32_t){rescaled('s', outputs, multiplier)};"]
 
 
 def _hidden(hidden: Hidden) -> tuple[list[str], list[str]]:
-    tables, factors = _rescale(hidden.scaled, "")
+    tables, multiplier = _multipliers(hidden.scaled)
+    scaled = rescaled("s", hidden.scaled, multiplier)
     if hidden.function is None:
         assert hidden.codes is not None
         assert hidden.table is not None
         tables += array(kind(hidden.leaving.wide), "table", hidden.table.flatten())
-        place = _code(rescaled("s", hidden.scaled, *factors), hidden.codes, _needs_64(hidden), -hidden.codes.low)
+        place = _code(scaled, hidden.codes, _needs_64(hidden), -hidden.codes.low)
         row = f"{hidden.table.shape[1]} * j + " if len(hidden.table) > 1 else ""
         return tables, [f"const int32_t z = (int32_t){place};", f"out[j] = table[{row}z];"]
     assert hidden.out is not None
     more, slope = _slopes(hidden.function.slopes)
-    leaving, (_, to_code) = hidden.leaving, _rescale(hidden.out, "out_")
-    code = _code(rescaled("y", hidden.out, *to_code), leaving, _needs_64(hidden), 0)
+    code = rescaled("y", hidden.out, str(int(hidden.out.multiplier[0])))
     lines = [
-        f"const int32_t z = (int32_t){rescaled('s', hidden.scaled, *factors)};",
+        f"const int32_t z = (int32_t){scaled};",
         *called(hidden.function, slope),
-        f"out[j] = ({kind(leaving.wide)}){code};",
+        f"out[j] = ({kind(hidden.leaving.wide)}){_code(code, hidden.leaving, _needs_64(hidden), 0)};",
     ]
     return [*tables, *more], lines
 

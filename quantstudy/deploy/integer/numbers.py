@@ -19,8 +19,6 @@ MULTIPLIER_BITS = 31
 """Of a multiplier, without its sign: its product with 32 bits fits into 64."""
 
 MOST_SHIFT = 62
-LOST = 2.0**-6
-"""Most that a shift shared by a layer's channels may cost in the last place; else each channel has its own."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +54,20 @@ class Rescale:
 
     Attributes:
         multiplier: int64 [channels] or [1], each below 2^31.
-        shift: int64 of its shape, 1 to 62.
+        shift: 1 to 62.
     """
 
     multiplier: Whole
-    shift: Whole
+    shift: int
 
     @property
     def upper(self) -> bool:
         """Whether the upper 32 bits of the product are enough, since no bit of the lower ones matters."""
-        return int(self.shift.min()) > 32
+        return self.shift > 32
 
     def __call__(self, x: Whole) -> Whole:
         """Return x [channels, points] rescaled; halves are rounded up."""
-        return shifted(x * self.multiplier[:, None], self.shift[:, None])
+        return shifted(x * self.multiplier[:, None], self.shift)
 
 
 def shifted(x: Whole, shift: Whole | int) -> Whole:
@@ -78,19 +76,14 @@ def shifted(x: Whole, shift: Whole | int) -> Whole:
     return np.asarray((x + half) >> shift)
 
 
-def rescale(ratios: Sequence[float], largest: Sequence[int]) -> Rescale:
-    """Return what multiplies integers by real ratios.
+def rescale(ratios: Sequence[float]) -> Rescale:
+    """Return what multiplies the integers of some channels by real ratios, at least 0 each.
 
-    Args:
-        ratios: per channel, at least 0.
-        largest: per channel the greatest size of what will be multiplied.
+    One shift is enough: what a smaller ratio's multiplier loses by it is less than the last place of the largest one's.
     """
-    own = np.array([_shift(ratio) for ratio in ratios], dtype=np.int64)
-    common = int(own.min())
-    lost = max(largest) * 2.0 ** -(common + 1)
-    shifts = np.full_like(own, common) if lost <= LOST else own
-    found = [min(round(math.ldexp(ratio, int(shift))), INT32) for ratio, shift in zip(ratios, shifts, strict=True)]
-    return Rescale(np.array(found, dtype=np.int64), shifts)
+    shift = _shift(max(ratios))
+    found = [min(round(math.ldexp(ratio, shift)), INT32) for ratio in ratios]
+    return Rescale(np.array(found, dtype=np.int64), shift)
 
 
 def _shift(ratio: float) -> int:
@@ -98,6 +91,6 @@ def _shift(ratio: float) -> int:
     if ratio == 0:
         return MOST_SHIFT
     shift = MULTIPLIER_BITS - math.frexp(ratio)[1]
-    if math.ldexp(ratio, shift) > INT32:  # it would be rounded to 2^31
+    if round(math.ldexp(ratio, shift)) > INT32:
         shift -= 1
     return min(max(shift, 1), MOST_SHIFT)

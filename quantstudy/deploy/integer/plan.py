@@ -129,10 +129,6 @@ def _reach(sums: Sums) -> float:
     return float((np.maximum(np.abs(sums.low), np.abs(sums.high)) * sums.unit).max())
 
 
-def _largest(sums: Sums) -> list[int]:
-    return [int(one) for one in np.maximum(np.abs(sums.low), np.abs(sums.high))]
-
-
 def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidden:
     activation = parse_activation(network.activation)
     slopes = None if layer.slope is None else layer.slope.astype(np.float64)
@@ -142,9 +138,9 @@ def _hidden(network: Deployed, layer: Layer, sums: Sums, design: Design) -> Hidd
     leaving = coded(layer.after)
     step = 2.0**-fraction
     return Hidden(
-        rescale(list(sums.unit / step), _largest(sums)),
+        rescale(list(sums.unit / step)),
         function_of(activation, fraction, slopes, design.steps),
-        rescale([step / leaving.scale], [REACH]),
+        rescale([step / leaving.scale]),
         leaving,
     )
 
@@ -190,16 +186,16 @@ def _by_codes(network: Deployed, k: int, sums: Sums) -> Hidden:
         values = steps.rounded(after(k), values.astype(np.float32)).astype(np.float64)
     table = np.rint(values / leaving.scale).astype(np.int64) + leaving.zero_point
     leaving = Coded(leaving.scale, leaving.zero_point, int(table.min()), int(table.max()))
-    return Hidden(rescale(list(sums.unit / codes.scale), _largest(sums)), None, None, leaving, codes, table)
+    return Hidden(rescale(list(sums.unit / codes.scale)), None, None, leaving, codes, table)
 
 
 def _outputs(sums: Sums) -> tuple[Rescale | None, float]:
     if len(sums.bias) == 1:
         return None, float(sums.unit[0])
     step = 2.0 ** -_room(sums)
-    return rescale(list(sums.unit / step), _largest(sums)), step
+    return rescale(list(sums.unit / step)), step
 
 
 def fits_int32(rescaled: Rescale, largest: int) -> bool:
     """Whether what is rescaled stays in 32 bits, whatever integers up to `largest` come in."""
-    return all(largest * int(m) >> int(s) < INT32 for m, s in zip(rescaled.multiplier, rescaled.shift, strict=True))
+    return largest * int(rescaled.multiplier.max()) >> rescaled.shift < INT32
