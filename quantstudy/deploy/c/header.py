@@ -88,7 +88,8 @@ def _told(net: Integral, name: str) -> list[str]:
     elif network.inputs is not None and network.inputs.truncated:
         how = f"inputs[i] = x * {(inputs.high - inputs.low + 1) / 2}, cut off towards 0"
     else:
-        how = f"inputs[i] = x / {inputs.scale!r}, rounded, halves to even, {inputs.zero_point:+d}"
+        moved = f", {'plus' if inputs.zero_point > 0 else 'minus'} {abs(inputs.zero_point)}" * bool(inputs.zero_point)
+        how = f"inputs[i] = x / {inputs.scale!r}, rounded, halves to even{moved}"
     sizes = "-".join(map(str, network.neurons))
     return [
         f"A quantized network, {sizes}, {network.activation}: integers only.",

@@ -8,12 +8,12 @@ from quantstudy.deploy.integer.plan import Integral
 
 MAIN = """\
 /*
- * Reads points from standard input and prints what NAME.h says of them.
+ * Reads points from standard input and prints what STEM.h says of them.
  *
  *   cc -std=c99 -O2 STEM_main.c -o STEM && echo "POINT" | ./STEM
  *
  * Without arguments: one point a line, its inputs as numbers with blanks between them; OUTPUTS_TOLD.
- * With b: inputs as int16_t, already coded as NAME.h says; out come its int32_t.
+ * With b: inputs as int16_t, already coded as STEM.h says; out come its int32_t.
  * With a: the same, and before them the codes that leave every hidden layer, as int32_t.
  * With 0, 1, ...: what enters that layer as int16_t codes; out come what leaves it, as int32_t.
  */
@@ -172,7 +172,7 @@ def _code(net: Integral) -> str:
         value = f"(float)x * {float(inverse)!r}f"
         low, high = low - inputs.zero_point, high - inputs.zero_point
         found = NEAREST.replace("VALUE", value).replace("LOW", str(low)).replace("HIGH", str(high))
-        for end in ("low", "high", "whole"):
+        for end in ("low", "high", "whole") if inputs.zero_point else ():
             found = found.replace(f"return (int16_t){end};", f"return (int16_t)({end} + {inputs.zero_point});")
         return found
     return NEAREST.replace("VALUE", value).replace("LOW", str(low)).replace("HIGH", str(high))
