@@ -31,11 +31,13 @@ def export(
     Weights, scales and zero points are those of the simulated path, which decided what is deployable.
     """
     from quantstudy.deploy.formats import FORMATS
+    from quantstudy.records.folders import require_place
     from quantstudy.records.run import open_run, require_weights
 
     if form not in FORMATS:
         raise BadInput("format", form, choices(form, FORMATS))
-    to = _file(out)
+    to = Path(out)
+    require_place(to, "out")
     require_weights(Path(folder))
     finished = open_run(Path(folder), "RUN")
     with resumable(this_command):
@@ -58,6 +60,9 @@ def verify(
     Of a file: its integers are audited, and its engine is compared with the network that it was exported from.
     """
     path = Path(given)
+    if not path.exists():
+        allowed = "it is not there; the folder of a finished run, or a file that quantstudy export has written"
+        raise BadInput("RUN|FILE", given, allowed)
     if path.is_file():
         asked = {"activations": activations, "schemes": schemes, "seeds": seeds}
         for field, value in asked.items():
@@ -121,17 +126,3 @@ def gate(
     from quantstudy.cli.gate import do_gate
 
     raise typer.Exit(do_gate(run, asked, as_json=as_json))
-
-
-def _file(out: str) -> Path:
-    """Return the path of a file to be written.
-
-    Raises:
-        BadInput: it is a folder, or lies in none.
-    """
-    path = Path(out)
-    if out == "" or path.is_dir():
-        raise BadInput("out", out, "the path of a file is needed")
-    if not path.parent.is_dir():
-        raise BadInput("out", out, f"{path.parent} is not a folder")
-    return path

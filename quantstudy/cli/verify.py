@@ -3,13 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from quantstudy.cli.layout import say
 from quantstudy.cli.streams import notify
 from quantstudy.cli.terminal import stage_progress
 from quantstudy.deploy.stacks import require_deployable_scheme
-from quantstudy.engine.verify import Verified, verify, verify_file
+from quantstudy.engine.verify import summed, verify
+from quantstudy.engine.verify_file import verify_file
+from quantstudy.errors import StudyFailure
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.run import Run
 from quantstudy.words.engines import engine_lines
@@ -28,8 +29,9 @@ def do_verify(run: Run, activations: Sequence[str], schemes: Sequence[str], seed
         for name in activations:
             require_deployable_scheme(parse_scheme(scheme), name)
     with stage_progress() as progress:
-        verify(run, activations, schemes, seeds, progress=progress, notify=notify)
-    rows = [row for row in run.verdict()["engines"]["rows"] if row["scheme"] in schemes]
+        rows = verify(run, activations, schemes, seeds, progress=progress, notify=notify)
+    if not rows:
+        raise StudyFailure(f"no engine that is installed runs networks at {', '.join(schemes)}; nothing was added")
     if as_json:
         print(json.dumps({"run": str(run.folder), "engines": rows}, indent=1))
         return
@@ -45,17 +47,11 @@ def do_verify_file(file: Path, *, as_json: bool) -> None:
         StudyFailure: the file is damaged, or was not written by `quantstudy export`, or no engine here runs it.
         BadInput: the data of its study can't be read, or have changed.
     """
-    from quantstudy.engine.verify import summed
-
-    found = verify_file(file)
-    rows = summed(found)
+    network, found = verify_file(file)
+    rows = summed(found) if found else []
     if as_json:
-        print(json.dumps({"file": str(file), "network": _about(found), "engines": rows}, indent=1))
+        print(json.dumps({"file": str(file), "network": dict(network.about), "engines": rows}, indent=1))
         return
-    say(f"{file} holds what it says: {named(found[0].network.about)}; its integers, scales and biases are all there.")
-    for line in engine_lines(rows):
+    say(f"{file} holds what it says: {named(network.about)}; every number of it is there, and nothing else computes.")
+    for line in engine_lines(rows) or ["No engine here reads it: it was not run."]:
         say(line)
-
-
-def _about(found: Sequence[Verified]) -> dict[str, Any]:
-    return dict(found[0].network.about)

@@ -12,6 +12,9 @@ from quantstudy.deploy.steps import Exchange, Values, replay, simulated_steps
 TIE = "tie"
 """A decision where the engine's answer is exactly 0, or the simulated one is: on which side it falls says nothing."""
 
+CLOSE = 1e-5
+"""Share of the largest simulated answer that may be the rounding of float32: what is nearer to 0 than that may be 0."""
+
 REST = "graph optimizer"
 """What the whole graph does otherwise than its operations one by one: fused and reordered by the engine."""
 
@@ -24,7 +27,7 @@ def attributed(
     points: Floats,
     answers: Values,
     exchanges: Mapping[str, Exchange],
-    rest: str = UNEXPLAINED,
+    plain: Values | None = None,
 ) -> NDArray[np.object_]:
     """Return for every point the operation for which an engine decides otherwise than the simulated path, "" for none.
 
@@ -36,7 +39,8 @@ def attributed(
         points: [in, points].
         answers: what the engine gave, [outputs, points].
         exchanges: the operations in which the engine differs, in the order in which they are looked at.
-        rest: what is left is put down to this: `REST` where an engine changes the graph as a whole.
+        plain: what the engine gives without its optimizer, None where it has none: what is left is put down to that
+            (`REST`) only where those answers decide as the simulated path does.
     """
     steps = simulated_steps(network)
     reference = replay(network, steps, points).logit
@@ -44,9 +48,20 @@ def attributed(
     names = np.full(points.shape[1], "", dtype=object)
     if not flips.any():
         return names
-    names[flips] = rest
+    names[flips] = UNEXPLAINED
+    if plain is not None:
+        names[flips & ~differ(network, reference, plain)] = REST
     left = flips.copy()
-    ties = left & _zero(network, reference, answers)
+    alone, near = _one_logit(network), CLOSE * np.max(np.abs(reference), initial=0.0, where=np.isfinite(reference))
+    nothing = (answers[0] == 0) & alone  # decided as if it were below 0, by no more than being written as >
+
+    def makes(found: Values) -> NDArray[np.bool_]:
+        """Return where an answer decides as the engine, or is as good as the 0 that the engine gives."""
+        return np.asarray(differ(network, reference, found) | (nothing & (np.abs(found[0]) <= near)))
+
+    ties = (
+        left & alone & (nothing & (np.abs(reference[0]) <= near) | (reference[0] == 0) & (np.abs(answers[0]) <= near))
+    )
     names[ties] = TIE
     left &= ~ties
     together = steps
@@ -54,11 +69,11 @@ def attributed(
     for name, exchange in exchanges.items():
         if not left.any():
             break
-        alone = left & differ(network, reference, replay(network, exchange(steps), points).logit)
-        names[alone] = name
-        left &= ~alone
+        made = left & makes(replay(network, exchange(steps), points).logit)
+        names[made] = name
+        left &= ~made
         together = exchange(together)
-        later[name] = differ(network, reference, replay(network, together, points).logit)
+        later[name] = makes(replay(network, together, points).logit)
     for name, found in later.items():
         now = left & found
         names[now] = name
@@ -66,8 +81,6 @@ def attributed(
     return names
 
 
-def _zero(network: Deployed, *answers: Values) -> NDArray[np.bool_]:
-    """Return where one of several answers of a single logit is exactly 0."""
-    if len(network.layers[-1].bias) > 1 or network.about.get("task") == "regression":
-        return np.zeros(answers[0].shape[1], dtype=bool)
-    return np.asarray(np.stack([logit[0] == 0 for logit in answers]).any(axis=0))
+def _one_logit(network: Deployed) -> bool:
+    """Whether one number decides between two classes."""
+    return len(network.layers[-1].bias) == 1 and network.about.get("task") != "regression"

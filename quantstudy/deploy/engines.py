@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from quantstudy.deploy.attribution import REST, UNEXPLAINED
 from quantstudy.deploy.formats import FORMATS, made
 from quantstudy.deploy.network import Codes, Deployed, Floats
 from quantstudy.deploy.stacks import stack_of
@@ -28,6 +27,10 @@ class Answered:
     logit: Values
     codes: Mapping[str, Codes] = field(default_factory=dict)
 
+    def at(self, points: slice) -> "Answered":
+        """Return what was given at some of the points."""
+        return Answered(self.logit[:, points], {place: codes[:, points] for place, codes in self.codes.items()})
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -42,7 +45,8 @@ class Engine:
         exchanges: takes the same; returns the operations in which it differs from the simulated path, in the order in
             which `attribution` looks at them.
         settings: returns what it is run with.
-        rest: what a flip is put down to that none of them explains.
+        plain: takes the same; returns the answers without what the engine does to the graph as a whole, None where it
+            does nothing of the kind.
         format: of `formats.FORMATS`, what it reads; "" for no file.
         warning: returns a line about this processor, "" if there is nothing to say.
     """
@@ -54,7 +58,7 @@ class Engine:
     run: Callable[[bytes, Deployed, Floats], Answered]
     exchanges: Callable[[bytes, Deployed, Floats], Mapping[str, Exchange]]
     settings: Callable[[], str]
-    rest: str = UNEXPLAINED
+    plain: Callable[[bytes, Deployed, Floats], Values | None] = lambda file, network, points: None
     format: str = ""
     warning: Callable[[], str] = lambda: ""
 
@@ -94,6 +98,12 @@ def _onnx_exchanges(model: bytes, network: Deployed, points: Floats) -> Mapping[
     from quantstudy.deploy.onnx.pieces import exchanges
 
     return exchanges(model, network, points)
+
+
+def _onnx_plain(model: bytes, _: Deployed, points: Floats) -> Values:
+    from quantstudy.deploy.onnx.runtime import answers, session
+
+    return answers(session(model, optimized=False), points)[0]
 
 
 def _onnx_settings() -> str:
@@ -144,7 +154,13 @@ def _c_settings() -> str:
 
 def _torchao_refuses(network: Deployed) -> str:
     scheme = parse_scheme(str(network.about["scheme"]))
-    return "" if scheme.in_torchao else f"torchao has no configuration for {scheme}"
+    if not scheme.in_torchao:
+        return f"torchao has no configuration for {scheme}"
+    if network.inputs is not None or any(layer.before is not None for layer in network.layers):
+        return "torchao quantizes the outputs of hidden layers and nothing else"
+    if 1 in network.neurons[:-1]:
+        return "torchao can't quantize layers of 1 input or 1 neuron"
+    return ""
 
 
 def _run_torchao(_: bytes, network: Deployed, points: Floats) -> Answered:
@@ -178,7 +194,7 @@ ENGINES: dict[str, Engine] = {
         _run_onnx,
         _onnx_exchanges,
         _onnx_settings,
-        REST,
+        _onnx_plain,
         "onnx",
         _onnx_warning,
     ),
@@ -190,7 +206,7 @@ ENGINES: dict[str, Engine] = {
         _run_onnx,
         _onnx_exchanges,
         _onnx_settings,
-        REST,
+        _onnx_plain,
         "onnx-int",
         _onnx_warning,
     ),

@@ -66,16 +66,13 @@ def require_installed(name: str) -> None:
             raise StudyFailure(f"{module} is needed for {name} and not installed: pip install 'quantstudy[deploy]'")
 
 
-def _interchange(network: Deployed, _: str) -> Written:
-    from quantstudy.deploy.onnx.models import interchange
+def _onnx(form: str) -> Callable[[Deployed, str], Written]:
+    def write(network: Deployed, _: str) -> Written:
+        from quantstudy.deploy.onnx.models import MODELS
 
-    return Written(interchange(network).SerializeToString(deterministic=True))
+        return Written(MODELS[form](network).SerializeToString(deterministic=True))
 
-
-def _integer(network: Deployed, _: str) -> Written:
-    from quantstudy.deploy.onnx.models import integer
-
-    return Written(integer(network).SerializeToString(deterministic=True))
+    return write
 
 
 def _c(network: Deployed, stem: str) -> Written:
@@ -101,16 +98,16 @@ _RUN_C = """```
 cc -std=c99 -O2 STEM_main.c -o STEM && echo "ZEROS" | ./STEM
 ```
 
-STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out; on a device include
-FILE alone and call what it declares: it needs nothing but `<stdint.h>`."""
+STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out; on a device
+include FILE alone and call what it declares: it needs nothing but `<stdint.h>`."""
 
-_READ_JSON = """Everything is in it: weights, codes, scales and zero points of every layer (`layers`), and the integer arithmetic of the C
-file (`integer`: biases, multipliers, shifts, tables), null where integers alone can't compute the network. The schema is
-`network.schema.json` of quantstudy (JSON Schema, draft 2020-12)."""
+_READ_JSON = """Everything is in it: weights, codes, scales and zero points of every layer (`layers`), and the integer
+arithmetic of the C file (`integer`: biases, multipliers, shifts, tables), null where integers alone can't compute the
+network. The schema is `network.schema.json` of quantstudy (JSON Schema, draft 2020-12)."""
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(
-        _interchange,
+        _onnx("onnx"),
         "An ONNX graph (opset 21) whose quantized tensors go through QuantizeLinear and DequantizeLinear: what "
         "converters and compilers of vendors read. Products are of floats that lie on the grid of the integers, unless "
         "an engine makes integers of them.",
@@ -118,7 +115,7 @@ FORMATS: dict[str, Format] = {
         ("onnx",),
     ),
     "onnx-int": Format(
-        _integer,
+        _onnx("onnx-int"),
         "An ONNX graph (opset 21) that multiplies int8 by int8 and adds up in int32 (MatMulInteger) wherever weights "
         "and inputs of a layer are quantized; then come scale, bias and activation in float32.",
         _RUN,
@@ -126,8 +123,8 @@ FORMATS: dict[str, Format] = {
     ),
     "c": Format(
         _c,
-        "A header in C99 that computes the network in integers: packed weights, int32 sums, no float, no memory taken, no "
-        "library. The bias has as many extra bits as int32 is proved to hold, every rounding is done once.",
+        "A header in C99 that computes the network in integers: packed weights, int32 sums, no float, no memory taken, "
+        "no library. The bias has as many extra bits as int32 is proved to hold, every rounding is done once.",
         _RUN_C,
     ),
     "json": Format(_json, "A network as JSON, for programs of your own.", _READ_JSON),

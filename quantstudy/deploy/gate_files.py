@@ -9,6 +9,7 @@ from quantstudy.config.gate import GateConfig
 from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import write_atomically
+from quantstudy.records.folders import require_place
 
 SUITE = "quantstudy gate"
 
@@ -91,15 +92,13 @@ def require_places(asked: GateConfig) -> None:
     """Check, before anything is computed, that files can be where they were asked for.
 
     Raises:
-        BadInput: one is a folder, or the folder it should lie in is not there.
+        BadInput: one can't be there (`folders.require_place`), or both are the same.
     """
     for field in ("junit", "markdown"):
-        path = getattr(asked, field)
-        place = Path(path)
-        if path and place.is_dir():
-            raise BadInput(field, path, "the path of a file is needed, and this is a folder")
-        if path and not place.parent.is_dir():
-            raise BadInput(field, path, f"a file in a folder that is there, and {place.parent} is none")
+        if path := getattr(asked, field):
+            require_place(Path(path), field)
+    if asked.junit and asked.markdown and Path(asked.junit).resolve() == Path(asked.markdown).resolve():
+        raise BadInput("markdown", asked.markdown, "another file than that of --junit is needed")
 
 
 def write(path: str, data: bytes) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from quantstudy.deploy.as_json import from_json, to_json
 from quantstudy.deploy.integer.numbers import Coded, Rescale
 from quantstudy.deploy.integer.plan import Hidden, Integral, integral
 from quantstudy.deploy.integer.sums import Sums
-from quantstudy.deploy.network import Deployed, from_json, to_json
+from quantstudy.deploy.network import Deployed
 from quantstudy.errors import BadInput, StudyFailure
 
 SCHEMA = "network.schema.json"
@@ -43,7 +44,7 @@ def read(data: bytes, where: str) -> Deployed:
     """
     try:
         told = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StudyFailure(f"{where} is no JSON; export it again") from None
     if not isinstance(told, dict):
         raise StudyFailure(f"{where} has no network in it; export it again")

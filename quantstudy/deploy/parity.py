@@ -51,7 +51,14 @@ class Parity:
     lsb: Mapping[str, Mapping[str, Mapping[int, int]]]
 
 
-def parity(engine: Engine, file: bytes, network: Deployed, points: Floats, reference: Trace | None = None) -> Parity:
+def parity(
+    engine: Engine,
+    file: bytes,
+    network: Deployed,
+    points: Floats,
+    reference: Trace | None = None,
+    found: Answered | None = None,
+) -> Parity:
     """Return how far an engine keeps to the simulated path.
 
     Args:
@@ -60,13 +67,14 @@ def parity(engine: Engine, file: bytes, network: Deployed, points: Floats, refer
         network: what the file holds.
         points: [in, points].
         reference: what the simulated path gives there (`steps.simulated_trace`), where that is known already.
+        found: what the engine gave there, likewise.
     """
     reference = reference or simulated_trace(network, points)
-    found = engine.run(file, network, points)
+    found = found or engine.run(file, network, points)
     flips = dict[str, int]()
     if differ(network, reference.logit, found.logit).any():
         exchanges = engine.exchanges(file, network, points)
-        names = attributed(network, points, found.logit, exchanges, engine.rest)
+        names = attributed(network, points, found.logit, exchanges, engine.plain(file, network, points))
         flips = dict(sorted(Counter(names[names != ""].tolist()).items()))
     places = integers_at(network)
     free = {
@@ -94,7 +102,10 @@ def _forced(network: Deployed, found: Answered, points: Floats) -> tuple[dict[st
     def taken(place: str, values: Values) -> Values:
         if place not in places:
             return values
-        expected[place] = codes_of(steps.rounded(place, values), places[place])
+        own = steps.rounded(place, values)
+        if place not in found.codes:  # the engine does not show them: as the simulated path has them
+            return own
+        expected[place] = codes_of(own, places[place])
         return values_of(found.codes[place], places[place])
 
     x = taken(INPUTS, points)

@@ -1,6 +1,6 @@
 """Which process draws which figure of a run, and in what order; matplotlib is loaded at the first drawing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quantstudy.engine.interrupts import as_they_finish
 from quantstudy.records.files import write_atomically
-from quantstudy.show.names import figure_files, figure_names
+from quantstudy.show.names import figure_file, figure_files, figure_names
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -34,7 +34,7 @@ def draw_figure(run: "Run", name: str) -> Path:
     """
     from quantstudy.show.figures.catalogue import FIGURES, png
 
-    path = run.folder / "figures" / f"{name}.png"
+    path = figure_file(run, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, png(FIGURES[name](run)))
     return path
@@ -50,6 +50,7 @@ def draw_all(
     run: "Run",
     progress: Callable[[int, int], None] = lambda done, total: None,
     begun: Mapping[str, Future[Path]] | None = None,
+    changed: Collection[str] | None = None,
 ) -> list[Path]:
     """Draw every figure and write report.html, each file atomically; return their paths, the page last.
 
@@ -57,13 +58,16 @@ def draw_all(
         run: a run with its records and verdict.json.
         progress: called with (done, total), in files.
         begun: figures that the executor is drawing (`draw_elsewhere`); this process draws the others.
+        changed: figures that show something new; others that are there already stay as they are. None: all do.
 
     Raises:
         OSError: disk full, read-only folder.
     """
     from quantstudy.show.page.report import write_report
 
-    begun, done, names = begun or {}, 0, figure_names(run)
+    begun, done = begun or {}, 0
+    new = figure_names(run) if changed is None else changed
+    names = [name for name in figure_names(run) if name in new or not figure_file(run, name).exists()]
 
     def report(more: int = 1) -> None:
         nonlocal done

@@ -21,8 +21,9 @@ from quantstudy.quantize.fake_quant import quantized_logits
 from quantstudy.quantize.plan import float_maps
 from quantstudy.quantize.quantizer import Quantizer
 from quantstudy.quantize.recover.recipe import Quantized
-from quantstudy.records.files import write_atomically
-from quantstudy.records.provenance import version, versions
+from quantstudy.records.files import write_together
+from quantstudy.records.folders import require_place
+from quantstudy.records.provenance import engine_versions, version, versions
 from quantstudy.records.run import Run
 from quantstudy.targets.target import Data
 from quantstudy.words.exported import readme
@@ -70,13 +71,26 @@ def export(run: Run, asked: Asked) -> Deployed:
     written = made(asked.format, network, asked.out.stem)
     files = {asked.out: written.data, **_beside(asked.out, written)}
     files[notes_beside(asked.out)] = readme(network, asked.format, asked.out.name).encode()
-    for path, data in files.items():
-        write_atomically(path, data)
+    for path in files:
+        if path != asked.out:
+            _require_ours(path)
+    write_together(files)
     return network
 
 
+def _require_ours(path: Path) -> None:
+    """Check that what is replaced beside an exported file was exported, too.
+
+    Raises:
+        BadInput: it was not.
+    """
+    require_place(path, "out")
+    if path.exists() and b"quantstudy" not in path.read_bytes():
+        raise BadInput("out", str(path), "it would be replaced, and was not exported; choose another name")
+
+
 def notes_beside(out: Path) -> Path:
-    """Return the README of an exported file: behind its whole name, where no file of the user's own can be."""
+    """Return the path of an exported file's README."""
     return out.with_name(f"{out.name}.md")
 
 
@@ -110,8 +124,9 @@ def network_of(config: StudyConfig, networks: Prepared, place: int) -> Deployed:
         "scheme": str(quantized.plan.scheme),
         "recipe": networks.recipe,
         "seed": seed,
-        "versions": versions(),
+        "versions": versions() | engine_versions(),
         **({"peak": float(on.asked.peak[place])} if on.answers is NUMBERS else {}),
+        "largest_input": float((on.maps.points[place] if on.maps.points.dim() == 3 else on.maps.points).abs().max()),
         **_scaling(on.data, place),
     }
     return deployed(quantized.stack, quantized.plan, place, about)

@@ -69,6 +69,8 @@ def _of_run(run: Run, gated: Gated) -> dict[str, Any]:
 def _many(run: Run, gated: Gated, asked: GateConfig) -> dict[str, Any]:
     studies = [run.config]
     if asked.baseline:
+        if Path(asked.baseline).resolve() == run.folder.resolve():
+            raise BadInput("baseline", asked.baseline, "another run is needed: none is worse than itself")
         baseline = open_run(Path(asked.baseline), "baseline")
         require_paired(run, baseline)
         values = worse_than(run, baseline, gated, asked.limits)

@@ -1,7 +1,7 @@
 """The pipeline: train → quantize and measure → vary → judge → show; every stage reads and writes the run folder."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -141,6 +141,7 @@ def redo(
     progress: Progress = lambda stage, done, total: None,
     executor: Executor | None = None,
     only_missing: bool = False,
+    changed: Collection[str] | None = None,
 ) -> None:
     """Judge a run and draw its figures and its page, from its records alone.
 
@@ -150,6 +151,7 @@ def redo(
         run: a run whose records are complete.
         progress: called with (stage, done, total).
         executor: draws some of the figures while this process judges and draws the others; this process alone if None.
+        changed: figures that show something new, see `drawing.draw_all`; all if None.
         only_missing: do nothing if cost.json, the verdict, the page and all figures exist.
     """
     cost = run.folder / "cost.json"
@@ -173,7 +175,7 @@ def redo(
         progress("judge", 1, 1)
     with timed("draw", seconds):
         begun |= drawing.draw_elsewhere(run, drawing.FROM_VERDICT, elsewhere)
-        drawing.draw_all(held, progress=lambda done, total: progress("draw", done, total), begun=begun)
+        drawing.draw_all(held, lambda done, total: progress("draw", done, total), begun, changed)
     manifest = run.manifest()
     durations = seconds | manifest["seconds"]
     if durations != manifest["seconds"]:  # the first durations are kept: judging again changes no record

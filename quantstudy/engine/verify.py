@@ -2,29 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from quantstudy.config.toml import study_in
 from quantstudy.deploy.engines import ENGINES, Engine
 from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.parity import Parity, parity
-from quantstudy.deploy.reading import audit, held
+from quantstudy.deploy.reading import audit
 from quantstudy.deploy.steps import Trace, simulated_trace
 from quantstudy.engine.collect import read_table
 from quantstudy.engine.export import network_of
-from quantstudy.engine.learnt import data_of
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress, redo
 from quantstudy.engine.quantized import Prepared, prepared, repaired
-from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.errors import StudyFailure
 from quantstudy.measure.evaluation import Subject
-from quantstudy.quantize.plan import points_of
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.files import locked
@@ -35,7 +31,7 @@ from quantstudy.records.schemas import PARITY, rows, to_parquet
 from quantstudy.records.store import add_records, settle_records
 
 TABLE = "parity.parquet"
-KEY = ("activation", "scheme", "recipe", "engine")
+KEY = ("activation", "scheme", "recipe", "engine", "seed")
 """What rows replace: all of these that stood there."""
 
 OVER = ("measured", "heldout")
@@ -68,7 +64,7 @@ def verify(
     *,
     progress: Progress = lambda stage, done, total: None,
     notify: Notify = log,
-) -> None:
+) -> list[dict[str, Any]]:
     """Run networks by every installed engine, repaired ones too, add what is found to the run, judge and draw it.
 
     Args:
@@ -78,6 +74,9 @@ def verify(
         seeds: the first so many of the study's.
         progress: called with (stage, done, total).
         notify: called with each line for the user.
+
+    Returns:
+        what was found now, summed up as verdict.json has it (`judge.engines`); empty if no engine runs such networks.
 
     Raises:
         BadInput: a function or the data have changed since the run was made.
@@ -93,6 +92,7 @@ def verify(
         for name in activations
         for recipe in (PLAIN, *repaired(run, name, parse_scheme(scheme)))
     ]
+    tables: list[pa.Table] = []
     with locked(run.folder, notify):
         settle_records(run)
         for done, (name, scheme, recipe) in enumerate(units):
@@ -100,9 +100,12 @@ def verify(
             networks = prepared(run, name, scheme, recipe, chosen)
             found = [row for place in range(len(chosen)) for row in _verified(run, networks, place, engines, notify)]
             if found:
-                add_records(run, {TABLE: _merged(run, [_table(one) for one in found])})
+                tables.append(pa.concat_tables([_table(one) for one in found]))
+                add_records(run, {TABLE: _merged(run, tables[-1])})
         progress("verify", len(units), len(units))
-        redo(run, progress=progress)
+        if tables:
+            redo(run, progress=progress, changed=["engines"])
+    return _summed(tables, run.config.activations, run.config.focus_scheme)
 
 
 def installed(notify: Notify) -> dict[str, Engine]:
@@ -131,8 +134,11 @@ def _verified(
         if why:
             notify(f"{name} is left out at {network.about['scheme']}: {why}")
             continue
-        file = made(engine.format, network).data if engine.format else b""
-        yield from run_by(name, file, network, points, references)
+        own = network.told(format=engine.format)
+        file = made(engine.format, own).data if engine.format else b""
+        if file:
+            audit(file, own, f"the {name} file of seed {own.about['seed']}")
+        yield from run_by(name, file, own, points, references)
 
 
 def points_at(on: Subject, place: int) -> dict[str, Floats]:
@@ -145,50 +151,28 @@ def points_at(on: Subject, place: int) -> dict[str, Floats]:
 def run_by(
     name: str, file: bytes, network: Deployed, points: dict[str, Floats], references: dict[str, Trace]
 ) -> Iterator[Verified]:
-    """Yield what an engine makes of a network at several kinds of points, of which the simulated path's are known.
-
-    Raises:
-        StudyFailure: the file does not hold what its network says.
-    """
-    if file:
-        audit(ENGINES[name].format, file, network, f"the {name} file of seed {network.about['seed']}")
+    """Yield what an engine makes of a network at several kinds of points, where the simulated path's are known."""
+    engine, first = ENGINES[name], 0
+    given = engine.run(file, network, np.concatenate(list(points.values()), axis=1))
     for over, where in points.items():
-        found = parity(ENGINES[name], file, network, where, references[over])
+        last = first + where.shape[1]
+        found = parity(engine, file, network, where, references[over], given.at(slice(first, last)))
         yield Verified(name, network, over, found, len(file))
+        first = last
 
 
-def verify_file(path: Path) -> list[Verified]:
-    """Return what the engine of a file makes of it, at the points of the study that it comes from.
+def _summed(tables: list[pa.Table], activations: Sequence[str], focus: str) -> list[dict[str, Any]]:
+    from quantstudy.judge.engines import judge_engines
 
-    Raises:
-        StudyFailure: the file is damaged, was not written by `quantstudy export`, holds other numbers than its network
-            says, or no engine here runs it.
-        BadInput: the data of its study can't be read, or have changed.
-    """
-    file, network = held(path)
-    form = str(network.about["format"])
-    audit(form, file, network, str(path))
-    name, engine = next((name, engine) for name, engine in ENGINES.items() if engine.format == form)
-    if not engine.version():
-        raise StudyFailure(f"{path} can't be run: {engine.missing}")
-    config = study_in(str(network.about["study"]), str(path))
-    if config.entry.made_of() != network.about["made_of"]:
-        raise BadInput("FILE", str(path), f"{config.target} held other data when it was exported; export it again")
-    data = data_of(config, (int(network.about["seed"]),))
-    both = {"measured": data.measured.inputs, "heldout": data.heldout.inputs}
-    points = {over: points_of(inputs) for over, inputs in both.items()}
-    flat = {over: (one[0] if one.dim() == 3 else one).numpy() for over, one in points.items()}
-    references = {over: simulated_trace(network, where) for over, where in flat.items()}
-    return list(run_by(name, file, network, flat, references))
+    if not tables:
+        return []
+    return judge_engines(frame(pa.concat_tables(tables).unify_dictionaries()), activations, focus)
 
 
 def summed(found: Sequence[Verified]) -> list[dict[str, Any]]:
-    """Return what was found as verdict.json has it, see `judge.engines`."""
-    from quantstudy.judge.engines import judge_engines
-
+    """Return what was found of one network as verdict.json has it, see `judge.engines`."""
     about = found[0].network.about
-    table = pa.concat_tables([_table(one) for one in found]).unify_dictionaries()
-    return judge_engines(frame(table), [str(about["activation"])], str(about["scheme"]))
+    return _summed([_table(one) for one in found], [str(about["activation"])], str(about["scheme"]))
 
 
 def _table(one: Verified) -> pa.Table:
@@ -218,16 +202,16 @@ def _table(one: Verified) -> pa.Table:
         engine=one.engine,
         version=engine.version(),
         settings=engine.settings(),
-        processor=described(processor()),
+        processor=f"{described(processor())}: {' '.join(processor()['instruction_sets'])}",
         over=one.over,
         value=np.array([float(cell["value"]) for cell in cells]),
         **columns,
     )
 
 
-def _merged(run: Run, new: list[pa.Table]) -> bytes:
+def _merged(run: Run, new: pa.Table) -> bytes:
     """Return parity.parquet with new rows in place of those of the same networks and engines, in a fixed order."""
-    added = pa.concat_tables(new).unify_dictionaries().combine_chunks()
+    added = new.unify_dictionaries().combine_chunks()
     tables = [added]
     if run.is_sound(TABLE):
         before = read_table((run.folder / TABLE).read_bytes())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-GROUP = ["scheme", "recipe", "engine", "activation"]
+GROUP = ["scheme", "recipe", "engine", "version", "activation"]
 
 
 def judge_engines(frame: "pd.DataFrame", activations: Sequence[str], focus: str) -> list[dict[str, Any]]:
@@ -18,19 +18,26 @@ def judge_engines(frame: "pd.DataFrame", activations: Sequence[str], focus: str)
         focus: the scheme that the study is about.
 
     Returns:
-        rows with what they are of (`scheme`, `recipe`, `engine`, `activation`), `version` and `settings` of the engine,
-        `networks`, `points` of all of them together, `flips` there, `worst` (flips of one network, at most), `by`
-        (operation → flips), `ties`, `forced_flips` (null where no codes enter the last layer), `apart` (largest
-        difference of answers), `bytes` of the file (null without one), and of both modes, `free` and `forced`, null
-        where the engine shows no codes: `codes` compared, how many `differ`, and the largest difference, `lsb`.
+        rows with what they are of (`scheme`, `recipe`, `engine` and its `version`, `activation`), the `settings` of the
+        engine and the `processor`, `networks`, `points` of all of them together, `flips` there, `worst` (flips of one
+        network, at most), `by` (operation → flips), `ties`, `forced_flips` (null where no codes enter the last layer),
+        `apart` (largest difference of answers), `bytes` of the file (null without one), and of both modes, `free` and
+        `forced`, null where the engine shows no codes: `codes` compared, how many `differ`, and by how much, `lsb`.
     """
-    text = frame.astype(dict.fromkeys(("over", "metric", "mode", "operation", "version", "settings", *GROUP), str))
+    text = frame.astype(dict.fromkeys(("over", "metric", "mode", "operation", "settings", "processor", *GROUP), str))
     found = [_row(key, part) for key, part in text.groupby(GROUP, sort=False)]
     order = {name: place for place, name in enumerate(activations)}
     kept = [row for row in found if row["activation"] in order]
     return sorted(
         kept,
-        key=lambda row: (row["scheme"] != focus, row["scheme"], row["recipe"], row["engine"], order[row["activation"]]),
+        key=lambda row: (
+            row["scheme"] != focus,
+            row["scheme"],
+            row["recipe"],
+            row["engine"],
+            row["version"],
+            order[row["activation"]],
+        ),
     )
 
 
@@ -43,8 +50,8 @@ def _row(key: Any, part: "pd.DataFrame") -> dict[str, Any]:
     sizes = by_metric["bytes"]["value"] if "bytes" in by_metric else None
     return {
         **dict(zip(GROUP, map(str, key), strict=True)),
-        "version": part["version"].iloc[-1],
         "settings": part["settings"].iloc[-1],
+        "processor": part["processor"].iloc[-1],
         "networks": int(part["seed"].nunique()),
         "points": int(by_metric["points"]["value"].sum()),
         "flips": int(flips["value"].sum()),

@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -29,6 +29,19 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     with opened_atomically(path) as file:
         file.write(data)
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write several files as `write_atomically` does, all of them or none: none is replaced before all are written.
+
+    Raises:
+        OSError: disk full, read-only folder; the temporary files are removed.
+    """
+    with contextlib.ExitStack() as stack:
+        for path, data in files.items():
+            file = stack.enter_context(opened_atomically(path))
+            file.write(data)
+            file.flush()
 
 
 @contextlib.contextmanager

@@ -183,6 +183,24 @@ def is_folder(path: Path, field: str) -> bool:
     return there == path
 
 
+def require_place(path: Path, field: str) -> None:
+    """Check that a file that a user names can be written, or replaced, where that is.
+
+    Raises:
+        BadInput: a folder, a device or a link stands there, its folder is not there, or it is a run's, which holds its
+            records alone.
+    """
+    if not path.name or path.is_dir():
+        raise BadInput(field, str(path), "the path of a file is needed, and this is a folder")
+    if not path.parent.is_dir():
+        raise BadInput(field, str(path), f"a file in a folder that is there, and {path.parent} is none")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise BadInput(field, str(path), "a new or a plain file is needed, and there is a link or a device")
+    for above in path.resolve().parents:
+        if (above / "manifest.json").is_file() and (above / "study.toml").is_file():
+            raise BadInput(field, str(path), f"another folder is needed: {above} is that of a run, with its own files")
+
+
 def names_in(folder: Path) -> set[str]:
     """Return the names of a folder's entries, without the lock and temporary files."""
     return {path.name for path in folder.iterdir() if path.name != ".lock" and not path.name.endswith(".part")}

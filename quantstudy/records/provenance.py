@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -57,6 +58,15 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    return found
+
+
+def engine_versions() -> dict[str, str]:
+    """Return the versions of what writes and runs exported networks; what is not installed is left out."""
+    found = {}
+    for name in ("onnx", "onnxruntime"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     return found
 
 

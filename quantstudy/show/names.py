@@ -35,4 +35,9 @@ def figure_names(run: "Run") -> tuple[str, ...]:
 
 def figure_files(run: "Run") -> list[Path]:
     """Return the paths of a run's figures, whether they exist or not."""
-    return [run.folder / "figures" / f"{name}.png" for name in figure_names(run)]
+    return [figure_file(run, name) for name in figure_names(run)]
+
+
+def figure_file(run: "Run", name: str) -> Path:
+    """Return the path of one of a run's figures, whether it exists or not."""
+    return run.folder / "figures" / f"{name}.png"

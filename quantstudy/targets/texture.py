@@ -47,9 +47,10 @@ def wave_names() -> tuple[str, ...]:
     """Return the names of the 32 inputs, in their order.
 
     >>> wave_names()[:3]
-    ('sin 0.5 x', 'cos 0.5 x', 'sin 0.5 y')
+    ('sin(0.5 pi x)', 'cos(0.5 pi x)', 'sin(0.5 pi y)')
     """
-    return tuple(f"{wave} {often:g} {name}" for often, name in product(OFTEN, DIRECTIONS) for wave in ("sin", "cos"))
+    along = [name if len(name) == 1 else f"({name})" for name in DIRECTIONS]
+    return tuple(f"{wave}({often:g} pi {name})" for often, name in product(OFTEN, along) for wave in ("sin", "cos"))
 
 
 def features(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -81,17 +81,20 @@ def causes(rows: Iterable[Row]) -> str:
 def _codes(rows: Sequence[Row]) -> str:
     if any(row["forced"] is None for row in rows):
         return ""
-    differ, codes = (sum(row["forced"][key] for row in rows) for key in ("differ", "codes"))
-    lsb = max(row["forced"]["lsb"] for row in rows)
-    if not differ:
-        return f"; layer by layer all {codes:,} codes are equal"
-    return f"; layer by layer {differ:,} of {codes:,} codes differ, by {lsb} at most"
+    codes = sum(row["forced"]["codes"] for row in rows)
+    told = []
+    for mode, when in (("forced", "layer by layer"), ("free", "with errors added up")):
+        differ, lsb = sum(row[mode]["differ"] for row in rows), max(row[mode]["lsb"] for row in rows)
+        told.append(f"{differ:,} {when}" + (f" (by {lsb} at most)" if differ else ""))
+    if all(row[mode]["differ"] == 0 for row in rows for mode in ("forced", "free")):
+        return f"; all {codes:,} codes of hidden layers are equal"
+    return f"; of {codes:,} codes of hidden layers {' and '.join(told)} differ"
 
 
 def notes(verdict: Mapping[str, Any]) -> list[str]:
     """Return what stands below the figure on the page: every engine's sentence, and what it was run with."""
     rows = verdict.get("engines", {"rows": []})["rows"]
-    settings = {called(row): row["settings"] for row in rows}
+    settings = {called(row): f"{row['settings']}; {row['processor']}" for row in rows}
     return [*engine_lines(rows), *(f"{name}: {how}." for name, how in settings.items())] if rows else []
 
 

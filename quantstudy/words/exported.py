@@ -9,6 +9,9 @@ from quantstudy.deploy.network import Deployed, Integers
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.words.units import UNITS, Unit
 
+SHOWN = 16
+"""Scales of a tensor that are written out; the file has all."""
+
 
 def named(about: Mapping[str, Any]) -> str:
     """Return what a network is called: activation, scheme, recipe, seed."""
@@ -107,8 +110,7 @@ def inputs(network: Deployed) -> list[str]:
     names: Sequence[str] = about["inputs"]
     if about["shift"] is None:
         place = " Of a plane, −1 and 1 are its edges, x goes along columns and y along rows." if about["plane"] else ""
-        few = ", ".join(names) if len(names) <= 8 else f"{', '.join(names[:8])}, … ({len(names)} in all)"
-        return [f"Inputs, in this order: {few}. They go in as they are.{place}"]
+        return [f"Inputs, in this order: {', '.join(names)}. They go in as they are.{place}"]
     rows = [
         f"| {name} | {shift!r} | {scale!r} |"
         for name, shift, scale in zip(names, about["shift"], about["scale"], strict=True)
@@ -138,7 +140,7 @@ def answers(network: Deployed) -> list[str]:
 
 
 def _quantized(network: Deployed) -> list[str]:
-    rows = ["| tensor | bits | scale | zero point |", "|---|---|---|---|"]
+    rows = ["| tensor | bits | scale (of weights one per output) | zero point |", "|---|---|---|---|"]
     rows.append(_row("inputs", network.inputs))
     for number, layer in enumerate(network.layers):
         rows.append(_row(f"layers.{number}.weight", layer.coded))
@@ -152,6 +154,8 @@ def _quantized(network: Deployed) -> list[str]:
 def _row(name: str, integers: Integers | None) -> str:
     if integers is None:
         return f"| {name} | float | | |"
-    scales = f"{float(integers.scale[0]):.6g}" if len(integers.scale) == 1 else f"{len(integers.scale)}, one per output"
+    scales = " ".join(f"{scale:.6g}" for scale in integers.scale.tolist()[:SHOWN])
+    if len(integers.scale) > SHOWN:
+        scales += f" … ({len(integers.scale)} in all)"
     zero = int(integers.zero_point[0]) if len(integers.zero_point) == 1 else 0
     return f"| {name} | {integers.bits}{', cut off' if integers.truncated else ''} | {scales} | {zero} |"

@@ -54,9 +54,12 @@ def stack_and_plan(
 def make() -> Make:
     """Return a function that makes one network and points; see `stack_and_plan`."""
 
-    def made(activation: str = "relu", scheme: str = "w4a8", **how: object) -> tuple[Deployed, Floats]:
+    def made(
+        activation: str = "relu", scheme: str = "w4a8", form: str = "onnx", **how: object
+    ) -> tuple[Deployed, Floats]:
         stack, plan, points = stack_and_plan(activation, scheme, models=1, **how)  # type: ignore[arg-type]
         about = {"scheme": scheme, "recipe": "plain", "seed": 0, "activation": activation, "task": "classes"}
+        about |= {"format": form}
         return deployed(stack, plan, 0, about), points.numpy()
 
     return made

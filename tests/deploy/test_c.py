@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from experiments import bare_metal
+from quantstudy.deploy.as_json import text_of
 from quantstudy.deploy.c.carried import network_in
 from quantstudy.deploy.c.compiled import FLAGS, answered, compiled, compiler, compiler_version
 from quantstudy.deploy.c.files import files, written
 from quantstudy.deploy.c.text import comment, packed
 from quantstudy.deploy.integer.emulate import answers, emulated, input_codes
 from quantstudy.deploy.integer.plan import Design, Integral, integral
-from quantstudy.deploy.network import Deployed, Floats, text_of
+from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.steps import after
 from quantstudy.errors import BadInput, StudyFailure
 from tests.deploy.random_networks import SEVEN, network, plane
@@ -107,7 +108,8 @@ def test_uneven_layers_are_written_with_tables_of_their_own() -> None:
 
 def test_a_header_carries_its_network() -> None:
     for told in odd_ones().values():
-        odd = told.told(run="a*/ b /* ??/ ä \\*/", slash="/*/*/??")
+        layers = [replace(one, weights=one.codes.astype(np.float32) * one.coded.scale[:, None]) for one in told.layers]
+        odd = replace(told, layers=tuple(layers)).told(run="a*/ b /* ??/ ä \\*/", slash="/*/*/??")
         data = written(odd)[".h"]
         assert text_of(network_in(data, "net.h")) == text_of(odd)
         comments = re.findall(r"/\*.*?\*/", data.decode(), flags=re.DOTALL)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from quantstudy.deploy import json_file
+from quantstudy.deploy.as_json import text_of
 from quantstudy.deploy.integer.emulate import emulated, input_codes
 from quantstudy.deploy.integer.plan import integral
-from quantstudy.deploy.network import Deployed, text_of
+from quantstudy.deploy.network import Deployed
 from quantstudy.errors import StudyFailure
 from tests.deploy.random_networks import SEVEN, network, plane
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quantstudy.deploy.network import from_json, network_of, text_of, to_json
+from quantstudy.deploy.as_json import from_json, network_of, text_of, to_json
 from quantstudy.deploy.stacks import deployed, require_deployable_scheme, simulated
 from quantstudy.deploy.steps import after, codes_of, integers_at, replay, simulated_steps, values_of
 from quantstudy.errors import BadInput, StudyFailure

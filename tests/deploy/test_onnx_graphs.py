@@ -5,10 +5,10 @@ import onnx
 import pytest
 
 from quantstudy.activations.catalogue import ACTIVATIONS
+from quantstudy.deploy.as_json import text_of
 from quantstudy.deploy.decisions import differ
 from quantstudy.deploy.engines import ENGINES
 from quantstudy.deploy.formats import made
-from quantstudy.deploy.network import text_of
 from quantstudy.deploy.onnx.reading import audited, network_in
 from quantstudy.deploy.onnx.runtime import answers, session
 from quantstudy.deploy.parity import FORCED, parity
@@ -123,7 +123,7 @@ def test_versions_that_engines_know(make: Make, form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_holds_its_network(make: Make, form: str) -> None:
-    network, _ = make("prelu", "w4a8", input_bits=8)
+    network, _ = make("prelu", "w4a8", form=form, input_bits=8)
     model = made(form, network).data
     assert text_of(network_in(model, "net.onnx")) == text_of(network)
     audited(model, network, "net.onnx")

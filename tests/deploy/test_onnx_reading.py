@@ -60,6 +60,60 @@ def one_layer_less(graph: Any, _: object) -> None:
     last.op_type = "Sub"
 
 
+def swapped(node: str, place: int, values: np.ndarray) -> planted.Plant:
+    """Let a node take another constant; the one that it had stays where it was."""
+
+    def plant(graph: Any, _: object) -> None:
+        graph.initializer.append(numpy_helper.from_array(values, "planted"))
+        (one,) = (one for one in graph.node if one.name == node)
+        one.input[place] = "planted"
+
+    return plant
+
+
+def attribute(node: str, **attributes: Any) -> planted.Plant:
+    def plant(graph: Any, _: object) -> None:
+        (one,) = (one for one in graph.node if one.name == node)
+        one.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+
+    return plant
+
+
+def renamed_result(kind: str) -> planted.Plant:
+    """Let something be done with the logit before it comes out."""
+
+    def plant(graph: Any, _: object) -> None:
+        (last,) = (node for node in graph.node if node.op_type == "Identity")
+        last.op_type = kind
+
+    return plant
+
+
+HIDDEN = [
+    (swapped("layers.1.affine", 1, np.ones(5, np.float32)), "the node layers.1.affine"),
+    (swapped("layers.0.weight.values", 1, np.ones(7, np.float32)), "the node layers.0.weight.values"),
+    (swapped("layers.0.output.codes", 1, np.float32(0.5).reshape(())), "the node layers.0.output.codes"),
+    (attribute("layers.1.product", alpha=0.9), "the node layers.1.product"),
+    (renamed_result("Neg"), "the node logit"),
+    (constant("layers.0.weight.zero_point", first_up), "the initializer layers.0.weight.zero_point"),
+]
+"""What the layers' own numbers do not show, and what the line names."""
+
+
+@pytest.mark.parametrize(("plant", "named"), HIDDEN)
+def test_what_computes_otherwise_beside_them_is_found_out(make: Make, plant: planted.Plant, named: str) -> None:
+    network, _ = make("relu", "w4a8")
+    with pytest.raises(StudyFailure, match=rf"^net\.onnx: {named} is not what this version of quantstudy writes; "):
+        audited(planted.with_fault("onnx", network, plant), network, "net.onnx")
+
+
+def test_a_zero_point_of_an_integer_product_is_audited(make: Make) -> None:
+    network, _ = make("relu", "w4a8", form="onnx-int")
+    file = planted.with_fault("onnx-int", network, constant("layers.1.entering", first_up))
+    with pytest.raises(StudyFailure, match=r"the initializer layers\.1\.entering is not what"):
+        audited(file, network, "net.onnx")
+
+
 FAULTS = [
     (constant("layers.1.weight", first_up), "the weights of layer 1 are not those of its network"),
     (constant("layers.0.weight.scale", first_up), "the scales of layer 0 are not those of its network"),
@@ -82,7 +136,7 @@ def test_a_changed_file_is_found_out(make: Make, plant: planted.Plant, said: str
 
 @pytest.mark.parametrize("name", ["layers.1.weight", "layers.1.scale", "layers.1.bias", "layers.1.output.scale"])
 def test_so_it_is_where_integers_are_multiplied(make: Make, name: str) -> None:
-    network, _ = make("relu", "w4a8")
+    network, _ = make("relu", "w4a8", form="onnx-int")
     audited(made("onnx-int", network).data, network, "net.onnx")
     with pytest.raises(StudyFailure, match=r"not (those|that) of its network"):
         audited(planted.with_fault("onnx-int", network, constant(name, first_up)), network, "net.onnx")
@@ -90,15 +144,17 @@ def test_so_it_is_where_integers_are_multiplied(make: Make, name: str) -> None:
 
 def test_of_inputs_that_are_cut_off(make: Make) -> None:
     how = {"input_bits": 8, "input_rounding": "truncate"}
-    network, _ = make("hardgelu", "w4a8", **how)
     for form in ("onnx", "onnx-int"):
+        network, _ = make("hardgelu", "w4a8", form=form, **how)
         audited(made(form, network).data, network, "net.onnx")
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"no file of anybody's", b"\x08\x0a" * 40])
 def test_foreign_files(tmp_path: Path, bytes_: bytes) -> None:
     (tmp_path / "net.onnx").write_bytes(bytes_)
-    with pytest.raises(StudyFailure, match=r"net\.onnx (is damaged, or no ONNX file|was not written by quantstudy)"):
+    with pytest.raises(
+        StudyFailure, match=r"net\.onnx (is damaged, or no ONNX file|was not written by quantstudy|is empty)"
+    ):
         held(tmp_path / "net.onnx")
 
 
@@ -113,7 +169,7 @@ def test_a_file_that_is_cut_short(make: Make, tmp_path: Path) -> None:
 
 def test_a_network_that_says_too_little(make: Make, tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(made("onnx", make()[0]).data)
-    with pytest.raises(StudyFailure, match="it says nothing of format; export it again"):
+    with pytest.raises(StudyFailure, match="it says nothing of study that could be; export it again"):
         held(tmp_path / "net.onnx")
 
 

@@ -101,10 +101,10 @@ def test_what_float_sums_lose_is_named() -> None:
     coded, found = Integers(scale, zero, 8, -128, 127), Counter[str]()
     for k in range(40):
         layer = Layer((weights * scale).astype(np.float32), weights.astype(np.int32), coded, np.float32([0]))
-        net = integral(Deployed("relu", (layer,), inputs))
+        net = integral(Deployed("relu", (layer,), inputs, {"scheme": "w8a8"}))
         codes = input_codes(net, points[:, k : k + 1])
         exact = -answers(net, emulated(net, codes).outputs)[0]
-        told = Deployed("relu", (replace(layer, bias=exact.astype(np.float32)),), inputs)
+        told = Deployed("relu", (replace(layer, bias=exact.astype(np.float32)),), inputs, {"scheme": "w8a8"})
         net = integral(told, Design(extra=20))
         logit = simulated(told, points[:, k : k + 1]).logit[0].numpy()
         found += names(net, points[:, k : k + 1])

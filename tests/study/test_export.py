@@ -17,7 +17,8 @@ from quantstudy.engine.export import BEST, Asked, export
 from quantstudy.engine.pipeline import run_study
 from quantstudy.engine.quantized import prepared
 from quantstudy.engine.recover import recover
-from quantstudy.engine.verify import verify, verify_file
+from quantstudy.engine.verify import verify
+from quantstudy.engine.verify_file import verify_file
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.quantize.recover.names import parse_recipes
 from quantstudy.quantize.scheme import parse_scheme
@@ -125,7 +126,7 @@ def test_classes_and_numbers(tmp_path: Path, target: str, outputs: int) -> None:
     run = run_study(config, tmp_path / "run")
     network = export(run, asked(tmp_path / "net.onnx", activation="silu"))
     assert network.neurons[-1] == outputs
-    (measured, heldout) = verify_file(tmp_path / "net.onnx")
+    _, (measured, heldout) = verify_file(tmp_path / "net.onnx")
     assert sum(measured.found.flips.values()) + sum(heldout.found.flips.values()) <= 2
     text = (tmp_path / "net.onnx.md").read_text()
     assert ("the largest wins: 0, 1, 2" in text) == (target == "digits")
@@ -140,7 +141,10 @@ BAD = [
     (["--seed", "3"], "seed: '3' is not allowed; best, or a whole number from 0 to 2"),
     (["--seed", "-1"], "best, or a whole number from 0 to 2"),
     (["--recipe", "polish"], "recipe: 'polish' is not allowed; of hardgelu at w4a8 this run has plain; quantstudy rec"),
-    (["--out", "/no/such/net.onnx"], "out: '/no/such/net.onnx' is not allowed; /no/such is not a folder"),
+    (
+        ["--out", "/no/such/net.onnx"],
+        "is not allowed; a file in a folder that is there, and /no/such is none",
+    ),
     (["--out", "/"], "out: '/' is not allowed; the path of a file is needed"),
 ]
 
@@ -163,10 +167,10 @@ def test_bad_input_is_one_line(
 def test_nothing_is_written_where_nothing_can_be(tiny: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from quantstudy.engine import export as module
 
-    def full(path: Path, data: bytes) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def full(files: dict[Path, bytes]) -> None:
+        raise OSError(28, "No space left on device", str(next(iter(files))))
 
-    monkeypatch.setattr(module, "write_atomically", full)
+    monkeypatch.setattr(module, "write_together", full)
     with pytest.raises(OSError, match="No space left"):
         export(tiny, asked(tmp_path / "net.onnx"))
     assert not list(tmp_path.iterdir())
@@ -195,12 +199,10 @@ def test_verify_adds_what_engines_compute(verified: tuple[Run, list[str]]) -> No
     table = run.engines()
     assert table is not None
     kinds = table[["scheme", "recipe", "engine", "activation"]].drop_duplicates().astype(str).apply(tuple, axis=1)
-    both = [("w4a4", "plain"), ("w8a8", "plain")]
-    expected = {
-        (*way, engine, name) for way in both for engine in ("onnx", "onnx-int") for name in ("relu", "hardgelu")
-    }
+    both, every = [("w4a4", "plain"), ("w8a8", "plain")], ("onnx", "onnx-int", "c")
+    expected = {(*way, engine, name) for way in both for engine in every for name in ("relu", "hardgelu")}
     expected |= {("w8a8", "plain", "torchao", name) for name in ("relu", "hardgelu")}
-    expected |= {("w4a4", "polish", engine, "hardgelu") for engine in ("onnx", "onnx-int")}
+    expected |= {("w4a4", "polish", engine, "hardgelu") for engine in every}
     assert {kind for kind in kinds if kind[1] == "plain" or kind[0] == "w4a4"} == expected
     assert "torchao is left out at w4a4: torchao has no configuration for w4a4" in notices
     rows = run.verdict()["engines"]["rows"]
@@ -236,14 +238,15 @@ def test_what_verify_adds_stays(
 def test_verify_prints_an_engine_a_sentence(
     verified: tuple[Run, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quantstudy.cli.verify.verify", lambda *_, **__: None)
+    found = [row for row in verified[0].verdict()["engines"]["rows"] if row["scheme"] == "w4a4"]
+    monkeypatch.setattr("quantstudy.cli.verify.verify", lambda *_, **__: found)
     do_verify(verified[0], ["hardgelu"], ["w4a4"], 1, as_json=False)
     out = " ".join(capsys.readouterr().out.split())
     assert "ONNX Runtime (QDQ)" in out
     assert out.endswith("figures and page: " + str(verified[0].folder / "report.html"))
     do_verify(verified[0], ["hardgelu"], ["w4a4"], 1, as_json=True)
     rows = json.loads(capsys.readouterr().out)["engines"]
-    assert {row["engine"] for row in rows} == {"onnx", "onnx-int"}
+    assert {row["engine"] for row in rows} == {"onnx", "onnx-int", "c"}
 
 
 def test_verify_of_a_file_audits_it(tiny: Run, tmp_path: Path) -> None:
@@ -251,7 +254,7 @@ def test_verify_of_a_file_audits_it(tiny: Run, tmp_path: Path) -> None:
     from onnx import numpy_helper
 
     export(tiny, asked(tmp_path / "net.onnx"))
-    assert [one.over for one in verify_file(tmp_path / "net.onnx")] == ["measured", "heldout"]
+    assert [one.over for one in verify_file(tmp_path / "net.onnx")[1]] == ["measured", "heldout"]
     model = onnx.load_model(tmp_path / "net.onnx")
     for one in model.graph.initializer:
         if one.name == "layers.1.bias":
@@ -259,6 +262,124 @@ def test_verify_of_a_file_audits_it(tiny: Run, tmp_path: Path) -> None:
     onnx.save_model(model, tmp_path / "net.onnx")
     with pytest.raises(StudyFailure, match=r"net\.onnx: the bias of layer 1 is not that of its network; export it"):
         verify_file(tmp_path / "net.onnx")
+
+
+def edited(path: Path, **about: Any) -> None:
+    """Let a file tell something else of its network."""
+    import onnx
+
+    from quantstudy.deploy.as_json import network_of, text_of
+
+    model = onnx.load_model(path)
+    (entry,) = (one for one in model.metadata_props if one.key == "quantstudy.network")
+    entry.value = text_of(network_of(entry.value, "it").told(**about))
+    onnx.save_model(model, path)
+
+
+LIES: list[tuple[str, dict[str, Any]]] = [
+    ("what it says of its activation is not so", {"activation": "relu"}),
+    ("what it says of its scheme is not so", {"scheme": "w8a8"}),
+    ("what it says of its scheme is not so", {"scheme": "w4a4"}),
+    ("what it says of its config is not so", {"config": "deadbeef"}),
+    ("what it says of its target is not so", {"target": "spirals"}),
+    ("what it says of its accuracy (0.999, and it is", {"quantized": 0.999}),
+    ("what it says of its accuracy", {"seed": 0}),
+    ("it says nothing of seed that could be", {"seed": "x"}),
+    ("it says nothing of seed that could be", {"seed": None}),
+    ("its format or its seed is none", {"seed": -1}),
+    ("its format or its seed is none", {"format": ""}),
+    ("it says nothing of format that could be", {"format": None}),
+    ("it says nothing of peak that could be", {"task": "regression"}),
+    ("line 1 is not what this version", {"format": "json"}),
+]
+
+
+@pytest.mark.parametrize(("said", "about"), LIES)
+def test_a_file_that_tells_of_another_network(tiny: Run, tmp_path: Path, said: str, about: dict[str, Any]) -> None:
+    export(tiny, asked(tmp_path / "net.onnx", seed="1"))
+    verify_file(tmp_path / "net.onnx")
+    edited(tmp_path / "net.onnx", **about)
+    with pytest.raises(StudyFailure) as caught:
+        verify_file(tmp_path / "net.onnx")
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_with_a_study_that_is_none(tiny: Run, tmp_path: Path) -> None:
+    export(tiny, asked(tmp_path / "net.onnx"))
+    edited(tmp_path / "net.onnx", study="seeds = ")
+    with pytest.raises(BadInput, match=r"^FILE: .* the study in it can't be read"):
+        verify_file(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("form", ["c", "json"])
+def test_c_and_json_hold_what_they_say(tiny: Run, tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"net.{'h' if form == 'c' else form}"
+    network = export(tiny, asked(path, format=form))
+    read, found = verify_file(path)
+    assert read.about["seed"] == network.about["seed"]
+    assert [one.engine for one in found] == ["c", "c"]
+    assert all("unexplained" not in one.found.flips for one in found)
+    text = path.read_text()
+    if form == "c":
+        path.write_text(text.replace("static", "extern", 1))
+    else:
+        told = json.loads(text)
+        told["layers"][1]["bias"][0] += 1.0
+        path.write_text(json.dumps(told, indent=1) + "\n")
+    with pytest.raises(StudyFailure, match=r"is not what this version of quantstudy writes for its network|is damaged"):
+        verify_file(path)
+
+
+def test_json_of_floats_is_audited_alone(tiny: Run, tmp_path: Path) -> None:
+    export(tiny, asked(tmp_path / "net.json", format="json", scheme="w4"))
+    network, found = verify_file(tmp_path / "net.json")
+    assert network.about["scheme"] == "w4"
+    assert found == []
+
+
+def test_files_stay_where_they_must(tiny: Run, copy: Run, tmp_path: Path) -> None:
+    from quantstudy.records.folders import require_place
+
+    (tmp_path / "plain").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "plain")
+    require_place(tmp_path / "plain", "out")
+    for path, said in (
+        (tmp_path / "link", "a link or a device"),
+        (Path("/dev/null"), "a link or a device"),
+        (copy.folder / "net.onnx", "is that of a run"),
+        (copy.folder / "weights/net.onnx", "is that of a run"),
+        (tmp_path, "this is a folder"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            require_place(path, "out")
+    (tmp_path / "net.onnx.md").write_text("my own notes")
+    with pytest.raises(BadInput, match="it would be replaced, and was not exported"):
+        export(tiny, asked(tmp_path / "net.onnx"))
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantstudy.records import files
+
+    (tmp_path / "one").write_bytes(b"old")
+    (tmp_path / "two").mkdir()
+    with pytest.raises(OSError, match="two"):
+        files.write_together({tmp_path / "one": b"new", tmp_path / "two" / "none" / "x": b"new"})
+    assert (tmp_path / "one").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("how", [{"placement": "both"}, {"input_bits": 8}, {"target": "sine"}, {"hidden": (1,)}])
+def test_what_torchao_cannot_do_is_left_out(tmp_path: Path, how: dict[str, Any], monkeypatch) -> None:
+    config = TINY.with_options(**{"steps": 20, "activations": "relu", "seeds": 2, "task": None, **how})
+    run, notices = run_study(config, tmp_path / "run"), list[str]()
+    monkeypatch.setattr("quantstudy.engine.verify.redo", lambda run, **_: None)
+    rows = verify(run, ["relu"], ["w8a8"], 1, notify=notices.append)
+    assert any(line.startswith("torchao is left out at w8a8: torchao") for line in notices)
+    assert {"onnx"} <= {row["engine"] for row in rows} <= {"onnx", "onnx-int", "c"}
+    assert not any("unexplained" in row["by"] for row in rows)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -1,6 +1,7 @@
 """Digits and textures: what scikit-learn and scikit-image ship, against their own ways to it."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -86,8 +87,8 @@ def test_features_are_the_waves_that_their_names_say():
     names = texture.wave_names()
     assert found.shape == (32, 81)
     for name, row in zip(names, found, strict=True):
-        wave, often, along = name.split()
-        at = {"x": x, "y": y, "x+y": x + y, "x-y": x - y}[along]
+        wave, often, along = re.fullmatch(r"(sin|cos)\(([\d.]+) pi (.+)\)", name).groups()
+        at = {"x": x, "y": y, "(x+y)": x + y, "(x-y)": x - y}[along]
         slow = [getattr(math, wave)(math.pi * float(often) * value) for value in at]
         np.testing.assert_allclose(row, slow, atol=1e-7)
 

@@ -2,7 +2,8 @@
 
 import re
 
-from quantstudy.deploy.network import Deployed, network_of, text_of
+from quantstudy.deploy.as_json import network_of, text_of
+from quantstudy.deploy.network import Deployed
 from quantstudy.errors import StudyFailure
 
 BEGIN = "quantstudy network, as numbers:"

@@ -1,9 +1,11 @@
 """The two graphs of a network: one that every tool can read, and one that multiplies integers in so many words."""
 
+from collections.abc import Callable
 from typing import Any
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.deploy.network import Deployed, text_of
+from quantstudy.deploy.as_json import text_of
+from quantstudy.deploy.network import Deployed
 from quantstudy.deploy.onnx.functions import function
 from quantstudy.deploy.onnx.graph import INPUT, OUTPUT, Graph, codes, float_affine, integer_affine, values
 from quantstudy.deploy.steps import INPUTS, after, before, integers_at
@@ -33,6 +35,10 @@ def integer(network: Deployed) -> Any:
         allowed = "no layer multiplies integers by integers so: weights and hidden outputs are both to be quantized"
         raise BadInput("format", "onnx-int", f"{allowed} (w4a8, w8a8), and this is {scheme}; onnx takes it")
     return _model(network, integer=True)
+
+
+MODELS: dict[str, Callable[[Deployed], Any]] = {"onnx": interchange, "onnx-int": integer}
+"""Format → its graph."""
 
 
 def multiplies_integers(network: Deployed, layer: int) -> bool:

@@ -74,7 +74,7 @@ def _requantizes_bias(model: bytes, points: Floats) -> bool:
     (usual,), (without,) = (
         answers(session(model, disabled=disabled), points) for disabled in ((), (REQUANTIZES_BIAS,))
     )
-    return not np.array_equal(usual, without)
+    return not np.array_equal(usual, without, equal_nan=True)
 
 
 def _bias_error(network: Deployed, layer: int) -> Values:

@@ -1,6 +1,7 @@
 """A file of an ONNX graph, read again: its network, its codes on the way, and whether it holds what it says."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from quantstudy.deploy.network import Deployed, network_of
-from quantstudy.deploy.onnx.models import NETWORK, multiplies_integers
+from quantstudy.deploy.as_json import network_of
+from quantstudy.deploy.network import Deployed
+from quantstudy.deploy.onnx.models import MODELS, NETWORK, multiplies_integers
 from quantstudy.deploy.steps import integers_at
 from quantstudy.errors import StudyFailure
 
@@ -25,7 +27,10 @@ def network_in(model: bytes, where: str) -> Deployed:
     Raises:
         StudyFailure: it is damaged, or no file of `quantstudy export`.
     """
-    told = {entry.key: entry.value for entry in _read(model, where).metadata_props}
+    try:
+        told = {entry.key: entry.value for entry in _read(model, where).metadata_props}
+    except ValueError:  # no text
+        raise StudyFailure(f"{where} is damaged: what it says can't be read; export it again") from None
     if NETWORK not in told:
         raise StudyFailure(f"{where} was not written by quantstudy export: it says nothing of its network")
     return network_of(told[NETWORK], where)
@@ -53,23 +58,51 @@ def tapped(model: bytes, network: Deployed) -> tuple[bytes, list[str]]:
 
 
 def audited(model: bytes, network: Deployed, where: str) -> None:
-    """Check that a graph computes with the integers of its network: nothing that is quantized was left in float.
+    """Check that a graph is the one of its network: every integer is there, nothing was left in float or changed.
 
-    Every layer's weights are found by walking back from its product, and so is the quantizer of what enters it.
+    Every layer's weights are found by walking back from its product, and so is the quantizer of what enters it, so that
+    the line names what is wrong with a layer. Then the graph is made again, and each node and each constant compared.
 
     Raises:
-        StudyFailure: a layer is missing, is in float, or holds other numbers; one line that names it.
+        StudyFailure: a layer is missing, is in float, or holds other numbers, or any node is another one.
     """
-    graph = _read(model, where).graph
-    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    read = _read(model, where)
+    try:
+        constants = {one.name: numpy_helper.to_array(one) for one in read.graph.initializer}
+    except (ValueError, TypeError, OSError, onnx.checker.ValidationError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise StudyFailure(f"{where} is damaged: a constant can't be read ({reason}); export it again") from None
+    for fault in _first_faults(network, read.graph, constants):
+        raise StudyFailure(f"{where}: {fault}; export it again")
+    for fault in _differences(read, network):
+        raise StudyFailure(f"{where}: {fault} is not what this version of quantstudy writes; export it again")
+
+
+def _first_faults(network: Deployed, graph: Any, constants: dict[str, NDArray[Any]]) -> list[str]:
     made_by = {output: node for node in graph.node for output in node.output}
     products = [node for node in graph.node if node.op_type in PRODUCTS]
     faults = [f"it multiplies {len(products)} times for the {len(network.layers)} layers of its network"]
     if len(products) == len(network.layers):
         faults = [f for k, node in enumerate(products) for f in _faults(network, k, node, made_by, constants)]
         faults += _other_codes(network, constants)
-    for fault in faults:
-        raise StudyFailure(f"{where}: {fault}; export it again")
+    return faults
+
+
+def _differences(read: Any, network: Deployed) -> Iterator[str]:
+    """Yield what of a model differs from the one that its network gives, but for what is told along the way."""
+    fresh = MODELS[str(network.about.get("format"))](network)
+    for what in ("node", "initializer", "input", "output"):
+        found, expected = (list(getattr(model.graph, what)) for model in (read, fresh))
+        for own, theirs in zip_longest(found, expected):
+            if own is None or theirs is None or own.SerializeToString(True) != theirs.SerializeToString(True):
+                yield f"the {what} {(own or theirs).name or '?'}"
+    if read.ir_version != fresh.ir_version or list(read.opset_import) != list(fresh.opset_import):
+        yield "its version"
+    for what in ("sparse_initializer", "quantization_annotation"):
+        if len(getattr(read.graph, what)):
+            yield f"a {what.replace('_', ' ')}"
+    if len(read.functions) or len(read.training_info):
+        yield "a function in it"
 
 
 def _faults(

@@ -25,14 +25,13 @@ def title(rows: Sequence[Row]) -> str:
     """Return whether engines decide as the simulated networks do."""
     if not rows:
         return "Do real engines compute what was simulated? None has run these networks"
-    flips, points = (sum(row[key] for row in rows) for key in ("flips", "points"))
     engines = listing(list(dict.fromkeys(ENGINES[row["engine"]].partition(" (")[0] for row in rows)))
-    if not flips:
-        return f"Real engines decide as the simulated networks do, at all of {points:,} points: {engines}"
+    if not _flips(rows):
+        return f"Real engines decide as the simulated networks do, at every point of every network: {engines}"
     worst = max(rows, key=lambda row: row["flips"] / row["points"])
     return (
-        f"Real engines decide otherwise than the simulated networks at {flips:,} of {points:,} points, most of them "
-        f"{called(worst)} with {worst['activation']}"
+        f"Real engines decide otherwise than the simulated networks, most often {called(worst)} with "
+        f"{worst['activation']} at {worst['scheme']}: at {worst['flips']:,} of {worst['points']:,} points"
     )
 
 

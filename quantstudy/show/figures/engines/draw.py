@@ -30,6 +30,8 @@ AT_NONE = LEAST / 5
 
 COLOURS = {"free": MUTED, "forced": BEST}
 MARKS = {"free": "s", "forced": "o"}
+HEIGHTS = {"free": 0.36, "forced": 0.64}
+"""Of the marks in a row: where both have the same share each is seen."""
 
 
 @styled
@@ -108,4 +110,6 @@ def _panel(
             codes = row[mode]
             share = codes["differ"] / codes["codes"]
             at = np.clip(share, LEAST, MOST) if share else AT_NONE
-            ax.plot([at], [number + 0.5], MARKS[mode], color=colour_of, markersize=6.0, markeredgecolor="white")
+            ax.plot(
+                [at], [number + HEIGHTS[mode]], MARKS[mode], color=colour_of, markersize=5.0, markeredgecolor="white"
+            )
