@@ -38,6 +38,14 @@ MARKS = (
     "<!-- results/device/table: made by experiments/device_table.py, do not edit -->",
     "<!-- end of results/device/table -->",
 )
+README = ROOT / "README.md"
+README_MARKS = (
+    "<!-- results/device: made by experiments/device_table.py, do not edit -->",
+    "<!-- end of results/device -->",
+)
+BRIEF = {"integers": "", "float": "float32 with FPU", "float without unit": "float32 without"}
+"""What kinds are called in the README; of integers the scheme says it."""
+
 M4 = TARGETS["cortex-m4"]
 CORES = {
     "integers": M4,
@@ -93,7 +101,8 @@ def main(folders: list[Path]) -> None:
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")
     PAGE.write_text(with_block(PAGE.read_text(), MARKS, table(found)))
-    print(f"written to {TO.relative_to(ROOT)} and {PAGE.relative_to(ROOT)}")
+    README.write_text(with_block(README.read_text(), README_MARKS, brief(found)))
+    print(f"written to {TO.relative_to(ROOT)}, {PAGE.relative_to(ROOT)} and README.md")
 
 
 def _emulator() -> str:
@@ -183,6 +192,24 @@ def callgrind(given: NDArray[Any], neurons: tuple[int, int], types: tuple[str, s
         assert found is not None
         counts.append(int(found[1]))
     return (counts[1] - counts[0]) / len(given)
+
+
+def brief(found: dict[str, Any]) -> str:
+    """The table in the README: bytes of flash (-Os) and instructions (-O2) of a Cortex-M4, from what is kept alone."""
+    rows = found["rows"]
+    names = list(dict.fromkeys(row["activation"] for row in rows))
+    kinds = [("integers", scheme) for scheme in SCHEMES] + [(kind, SCHEMES[0]) for kind in BRIEF if kind != "integers"]
+    lines = [
+        f"| flash / instructions | {' | '.join(names)} | RAM |",
+        f"|---|{'---|' * (len(names) + 1)}",
+    ]
+    for kind, scheme in kinds:
+        own = [row for row in rows if (row["kind"], row["scheme"]) == (kind, scheme)]
+        cells = [f"{row['flash-Os']:,} / {row['instructions-O2']:,.0f}" for row in own]
+        memory = sorted({row["ram"] for row in own})
+        ram = str(memory[0]) if len(memory) == 1 else f"{memory[0]} to {memory[-1]}"
+        lines.append(f"| {' | '.join([BRIEF[kind] or scheme, *cells, ram])} |")
+    return "\n".join(lines)
 
 
 def table(found: dict[str, Any]) -> str:

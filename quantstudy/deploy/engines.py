@@ -211,7 +211,7 @@ ENGINES: dict[str, Engine] = {
         _onnx_warning,
     ),
     "c": Engine(
-        "a C compiler",
+        "C99 compiled by",
         _compiler,
         "no C compiler is found: install gcc or clang, or name one in $CC",
         _refuses("c"),

@@ -98,8 +98,9 @@ _RUN_C = """```
 cc -std=c99 -O2 STEM_main.c -o STEM && echo "ZEROS" | ./STEM
 ```
 
-STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out; on a device
-include FILE alone and call what it declares: it needs nothing but `<stdint.h>`."""
+STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out. On a device
+include FILE alone, which needs nothing but `<stdint.h>`: its first lines say by what inputs are multiplied before they
+go in as whole numbers, what to call, and what the outputs are worth."""
 
 _READ_JSON = """Everything is in it: weights, codes, scales and zero points of every layer (`layers`), and the integer
 arithmetic of the C file (`integer`: biases, multipliers, shifts, tables), null where integers alone can't compute the

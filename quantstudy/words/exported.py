@@ -47,7 +47,7 @@ def parity_lines(parity: Mapping[str, Any]) -> list[str]:
     lines = []
     for package, found in parity.items():
         if found is None:
-            lines.append(f"{package} is not installed here, so nothing is known of what it decides")
+            lines.append("what would run it is not installed here, so nothing is known of what it decides")
             continue
         flips, points = found["measured_flips"] + found["heldout_flips"], found["measured"] + found["heldout"]
         what = "as the simulated network does at all" if flips == 0 else f"otherwise than it at {flips} of the"
@@ -73,7 +73,10 @@ def readme(network: Deployed, format: str, name: str) -> str:
         name: the file's.
     """
     about, kind = network.about, FORMATS[format]
-    use = kind.use.replace("FILE", name).replace("INPUTS", str(network.neurons[0]))
+    words = {"FILE": name, "STEM": name.rpartition(".")[0] or name, "ZEROS": " ".join("0" * network.neurons[0])}
+    use = kind.use.replace("INPUTS", str(network.neurons[0]))
+    for word, meant in words.items():
+        use = use.replace(word, meant)
     return "\n".join(
         [
             f"# {name}",

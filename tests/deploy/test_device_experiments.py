@@ -38,6 +38,8 @@ def test_the_table_of_sizes_is_made_from_what_is_kept_and_shows_what_is_said() -
     found = json.loads(device_table.TO.read_text())
     text = device_table.PAGE.read_text()
     assert with_block(text, device_table.MARKS, device_table.table(found)) == text
+    text = device_table.README.read_text()
+    assert with_block(text, device_table.README_MARKS, device_table.brief(found)) == text
     rows = {
         (row["activation"], row["scheme"] if row["kind"] == "integers" else row["kind"]): row for row in found["rows"]
     }

@@ -97,5 +97,5 @@ def _told(net: Integral, name: str) -> list[str]:
         f"  {name}_run(inputs, outputs);",
         f"  the last layer gives outputs[i] * {net.output_scale!r}.",
         "",
-        *comment(network.about),
+        *comment({key: told for key, told in network.about.items() if key != "study"}),  # which is carried below
     ]
