@@ -21,6 +21,7 @@ from quantstudy.deploy.parity import parity
 from quantstudy.engine.export import network_of
 from quantstudy.engine.quantized import prepared
 from quantstudy.engine.verify import points_at
+from quantstudy.records.provenance import commit, processor
 from quantstudy.records.run import Run
 from quantstudy.words.engines import called, differing
 
@@ -48,13 +49,13 @@ def main(folder: Path | None) -> None:
         command = (sys.executable, "-m", "quantstudy", "verify", str(copy), *options)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         run = open_run(copy)
-        manifest, rows = run.manifest(), run.verdict()["engines"]["rows"]
+        rows = run.verdict()["engines"]["rows"]
         found = {
             "seeds": SEEDS,
             "engines": [row for row in rows if row["recipe"] == "plain" and row["scheme"] in SCHEMES],
             "naive": [row for scheme in NAIVE_SCHEMES for row in of_naive_graphs(run, scheme)],
-            "processor": manifest["processor"],
-            "commit": manifest["commit"],
+            "processor": processor(),
+            "commit": commit(),
         }
     TO.parent.mkdir(exist_ok=True)
     TO.write_text(json.dumps(found, indent=1) + "\n")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import default_study, front, repairs
+from experiments import default_study, engines, front, repairs
 from experiments.blocks import with_block
 from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
@@ -55,6 +55,29 @@ def test_the_table_of_repairs_is_made_from_what_is_kept_and_it_shows_what_is_sai
     longest = repairs.RECIPES.rpartition(",")[2]
     assert four[longest]["drop"] <= 0.02
     assert four[longest]["steps"] <= 30_000
+
+
+def test_the_tables_of_engines_are_made_from_what_is_kept_and_they_show_what_is_said():
+    found = json.loads(engines.TO.read_text())
+    text = engines.PAGE.read_text()
+    assert with_block(text, engines.MARKS, engines.tables(found)) == text
+    flips, points = {}, 0
+    for row in found["engines"]:
+        flips[row["engine"]] = flips.get(row["engine"], 0) + row["flips"]
+        points += row["points"] * (row["engine"] == "onnx")
+        assert "unexplained" not in row["by"]
+        assert row["forced"] is None or row["forced"]["lsb"] <= 1
+        assert row["networks"] == found["seeds"] == engines.SEEDS
+        exact = row["activation"] not in ("silu", "gelu")
+        assert row["worst"] <= (2 if row["engine"] != "c" or exact else 16)  # of 32 768 points, 16 384 twice
+    assert len(found["engines"]) == 7 * (3 * 3 + 1)
+    readme = (ROOT / "README.md").read_text()
+    assert f"does at all {points:,} points, and the C file at all but {flips['c']};" in readme
+    assert flips["onnx"] == flips["onnx-int"] == 0
+    naive = {(row["activation"], row["scheme"], row["graph"]): row["by"] for row in found["naive"]}
+    assert naive["relu", "w4a4", "bias inside the Gemm"] == {"re-quantized bias": 2800}
+    assert f"{sum(naive['relu', 'w4a4', 'bias inside the Gemm'].values()):,} of 49,152" in readme
+    assert set(naive["hardgelu", "w4", "MatMul"]) == {"graph optimizer"}
 
 
 def test_reference_results_are_those_of_the_default_study():

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -175,7 +176,8 @@ def redo(
         progress("judge", 1, 1)
     with timed("draw", seconds):
         begun |= drawing.draw_elsewhere(run, drawing.FROM_VERDICT, elsewhere)
-        drawing.draw_all(held, lambda done, total: progress("draw", done, total), begun, changed)
+        report = partial(progress, "draw")
+        drawing.draw_all(held, progress=report, begun=begun, changed=changed)
     manifest = run.manifest()
     durations = seconds | manifest["seconds"]
     if durations != manifest["seconds"]:  # the first durations are kept: judging again changes no record

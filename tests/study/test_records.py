@@ -11,8 +11,8 @@ from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS
 
-OF_ISLANDS = {*RECORDS} - {"labels.npz"}
-"""Two classes of a plane are masks."""
+OF_ISLANDS = {*RECORDS} - {"labels.npz", "parity.parquet"}
+"""Two classes of a plane are masks; engines run networks when `verify` asks them to."""
 
 REPAIRED = {"recover/hardgelu.w4a4.polish.safetensors"}
 """The networks of the best activation at the focus scheme, polished."""
