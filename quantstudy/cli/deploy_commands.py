@@ -36,8 +36,10 @@ def export(
 
     if form not in FORMATS:
         raise BadInput("format", form, choices(form, FORMATS))
-    to = Path(out)
+    to, end = Path(out), FORMATS[form].end
     require_place(to, "out")
+    if not to.name.endswith(end) or to.name == end:
+        raise BadInput("out", out, f"a file whose name ends in {end} is needed for {form}")
     require_weights(Path(folder))
     finished = open_run(Path(folder), "RUN")
     with resumable(this_command):

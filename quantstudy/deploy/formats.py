@@ -31,12 +31,14 @@ class Format:
         what: what the file is, for its README: a sentence.
         use: how it is run, for its README: lines of Markdown.
         needs: modules that must be installed, all of them with the extra `deploy`.
+        end: of the file's name, where another one would not do: a main includes a header by it.
     """
 
     write: Callable[[Deployed, str], Written]
     what: str
     use: str
     needs: tuple[str, ...] = ()
+    end: str = ""
 
 
 def made(name: str, network: Deployed, stem: str = "network") -> Written:
@@ -127,6 +129,7 @@ FORMATS: dict[str, Format] = {
         "A header in C99 that computes the network in integers: packed weights, int32 sums, no float, no memory taken, "
         "no library. The bias has as many extra bits as int32 is proved to hold, every rounding is done once.",
         _RUN_C,
+        end=".h",
     ),
     "json": Format(_json, "A network as JSON, for programs of your own.", _READ_JSON),
 }
