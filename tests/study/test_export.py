@@ -133,6 +133,7 @@ def test_classes_and_numbers(tmp_path: Path, target: str, outputs: int) -> None:
 
 
 BAD = [
+    (["--format", "c"], "a file whose name ends in .h is needed for c"),
     (["--activation", "gelu"], "activation: 'gelu' is not allowed; those of the run: relu, relu@1000000, hardgelu"),
     (["--scheme", "w4a8dyn"], "scheme: 'w4a8dyn' is not allowed; static ranges are needed"),
     (["--scheme", "w9a9"], "integers of at most 8 bits"),
