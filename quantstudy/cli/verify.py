@@ -52,6 +52,6 @@ def do_verify_file(file: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"file": str(file), "network": dict(network.about), "engines": rows}, indent=1))
         return
-    say(f"{file} holds what it says: {named(network.about)}; every number of it is there, and nothing else computes.")
+    say(f"{file} is sound: {named(network.about)}; it computes with the numbers that it carries, as well as it tells.")
     for line in engine_lines(rows) or ["No engine here reads it: it was not run."]:
         say(line)

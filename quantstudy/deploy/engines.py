@@ -1,5 +1,6 @@
 """The engines that a network is run by, one entry each: what it can run, what it gives, in what it differs."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -125,12 +126,14 @@ def _onnx_warning() -> str:
 
 
 def _compiler() -> str:
-    from quantstudy.deploy.c.compiled import compiler, compiler_version
+    from quantstudy.deploy.c.compiled import compiler, compiler_version, works
 
     try:
-        return f"{Path(compiler()[0]).name} {compiler_version().split()[-1]}"
+        command, told = compiler(), compiler_version()
     except StudyFailure:
         return ""
+    number = re.search(r"\d+\.\d+(\.\d+)?", told)
+    return f"{Path(command[0]).name} {number[0] if number else 'of unknown version'}" if works(command) else ""
 
 
 def _run_c(header: bytes, network: Deployed, points: Floats) -> Answered:
@@ -213,7 +216,7 @@ ENGINES: dict[str, Engine] = {
     "c": Engine(
         "C99 compiled by",
         _compiler,
-        "no C compiler is found: install gcc or clang, or name one in $CC",
+        "no C compiler is found that makes programs for this machine: install gcc or clang, or name one in $CC",
         _refuses("c"),
         _run_c,
         _c_exchanges,

@@ -101,12 +101,13 @@ cc -std=c99 -O2 STEM_main.c -o STEM && echo "ZEROS" | ./STEM
 ```
 
 STEM_main.c beside it reads points as lines of text, one number per input, and prints what comes out. On a device
-include FILE alone, which needs nothing but `<stdint.h>`: its first lines say by what inputs are multiplied before they
-go in as whole numbers, what to call, and what the outputs are worth."""
+include FILE alone, which needs nothing but `<stdint.h>`: its first lines say by what inputs are multiplied, how they
+are rounded and clamped before they go in as int16, what to call, and what the outputs are worth."""
 
 _READ_JSON = """Everything is in it: weights, codes, scales and zero points of every layer (`layers`), and the integer
 arithmetic of the C file (`integer`: biases, multipliers, shifts, tables), null where integers alone can't compute the
-network. The schema is `network.schema.json` of quantstudy (JSON Schema, draft 2020-12)."""
+network. The schema is quantstudy/deploy/network.schema.json (JSON Schema, draft 2020-12), the arithmetic is told in
+docs/device.md of quantstudy; `quantstudy verify FILE` checks the file and runs the C file that its numbers make."""
 
 FORMATS: dict[str, Format] = {
     "onnx": Format(

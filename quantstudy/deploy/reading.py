@@ -14,7 +14,7 @@ MOST = 64 * 2**20
 NEEDED: dict[str, type] = {
     **dict.fromkeys(("format", "study", "config", "made_of", "target", "task", "activation", "scheme", "recipe"), str),
     "seed": int,
-    "quantized": float,
+    **dict.fromkeys(("quantized", "quantized_even", "quantized_odd", "float", "largest_input"), float),
 }
 """What a file must say of its network to be run and compared."""
 
@@ -76,9 +76,15 @@ def audit(data: bytes, network: Deployed, where: str, stem: str = "network") -> 
 
         audited(data, network, where)
         return
+    from quantstudy.deploy.c.text import identifier
+
     expected: Any = made(form, network, stem).data
     lines = zip_longest(data.split(b"\n"), expected.split(b"\n"))
     wrong = next((number for number, (own, theirs) in enumerate(lines, start=1) if own != theirs), None)
+    if wrong is not None and form == "c" and f"void {identifier(stem)}_run(".encode() not in data:
+        raise StudyFailure(
+            f"{where} was exported by another name, by which all in it is called; give it that name again"
+        )
     if wrong is not None:
         raise StudyFailure(
             f"{where}: line {wrong} is not what this version of quantstudy writes for its network; export it again"

@@ -28,6 +28,9 @@ from quantstudy.records.run import Run
 from quantstudy.targets.target import Data
 from quantstudy.words.exported import readme
 
+MARK = b"ritten by quantstudy export"
+"""What stands in every file beside an exported one."""
+
 BEST = "best"
 """The `--seed` that has the network chosen by the answers on one half of the held-out points."""
 
@@ -72,20 +75,19 @@ def export(run: Run, asked: Asked) -> Deployed:
     files = {asked.out: written.data, **_beside(asked.out, written)}
     files[notes_beside(asked.out)] = readme(network, asked.format, asked.out.name).encode()
     for path in files:
-        if path != asked.out:
-            _require_ours(path)
+        _require_ours(path, b"quantstudy" if path == asked.out else MARK)
     write_together(files)
     return network
 
 
-def _require_ours(path: Path) -> None:
-    """Check that what is replaced beside an exported file was exported, too.
+def _require_ours(path: Path, mark: bytes) -> None:
+    """Check that what is replaced was exported, too.
 
     Raises:
         BadInput: it was not.
     """
     require_place(path, "out")
-    if path.exists() and b"quantstudy" not in path.read_bytes():
+    if path.exists() and mark not in path.read_bytes():
         raise BadInput("out", str(path), "it would be replaced, and was not exported; choose another name")
 
 
@@ -127,7 +129,7 @@ def network_of(config: StudyConfig, networks: Prepared, place: int) -> Deployed:
         "versions": versions() | engine_versions(),
         **({"peak": float(on.asked.peak[place])} if on.answers is NUMBERS else {}),
         "largest_input": float((on.maps.points[place] if on.maps.points.dim() == 3 else on.maps.points).abs().max()),
-        **_scaling(on.data, place),
+        **scaling(on.data, place),
     }
     return deployed(quantized.stack, quantized.plan, place, about)
 
@@ -140,7 +142,7 @@ def _finite(networks: Quantized, place: int) -> bool:
     return all(bool(part.isfinite().all()) for part in (*own, *scales))
 
 
-def _scaling(data: Data, place: int) -> dict[str, Any]:
+def scaling(data: Data, place: int) -> dict[str, Any]:
     """Return names of inputs and outputs, and by what they are shifted and scaled."""
 
     def own(values: Any) -> list[float] | None:

@@ -46,7 +46,7 @@ class Verified:
         network: what it ran.
         over: one of OVER.
         found: what came out.
-        size: bytes of the file that it read, the provenance left out; 0 for none.
+        size: bytes of the file that it read, with all that it carries along; 0 for none.
     """
 
     engine: str

@@ -1,6 +1,9 @@
 """An exported file against the network that it carries: audited, run by its engine, compared with what it says."""
 
+import json
 from pathlib import Path
+
+import numpy as np
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import study_in
@@ -9,10 +12,11 @@ from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.reading import audit, held
 from quantstudy.deploy.steps import Trace, simulated_trace
+from quantstudy.engine.export import scaling
 from quantstudy.engine.learnt import data_of
 from quantstudy.engine.verify import Verified, run_by
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.measure.answers import TWO_CLASSES, answers_of, wanted
+from quantstudy.measure.answers import TWO_CLASSES, answers_of, in_halves, peak_of, wanted
 from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.plan import points_of
 from quantstudy.quantize.scheme import Scheme, parse_scheme
@@ -43,6 +47,7 @@ def verify_file(path: Path) -> tuple[Deployed, list[Verified]]:
         raise _lies(path, "target")
     points = {"measured": _own(data.measured.inputs), "heldout": _own(data.heldout.inputs)}
     references = {over: simulated_trace(network, where) for over, where in points.items()}
+    _require_own_data(network, data, path)
     _require_own_score(network, data, references["heldout"], path)
     form = str(network.about["format"])
     name = next((name for name, engine in ENGINES.items() if engine.format == form), "c")
@@ -100,6 +105,20 @@ def _is_of(network: Deployed, scheme: Scheme) -> bool:
     return True
 
 
+def _require_own_data(network: Deployed, data: Data, path: Path) -> None:
+    """Check that what a file tells of inputs and outputs is what the data of its study are.
+
+    Raises:
+        StudyFailure: it is not.
+    """
+    told = json.loads(json.dumps({**scaling(data, 0), "largest_input": float(np.abs(data.measured.inputs).max())}))
+    if network.about["task"] == "regression":
+        told["peak"] = float(peak_of(data)[0])
+    for key, value in told.items():
+        if network.about.get(key) != value:
+            raise _lies(path, key)
+
+
 def _require_own_score(network: Deployed, data: Data, reference: Trace, path: Path) -> None:
     """Check that a network is as good at the held-out points as its file tells.
 
@@ -108,6 +127,13 @@ def _require_own_score(network: Deployed, data: Data, reference: Trace, path: Pa
     """
     kind = answers_of(data)
     logit = reference.logit[None] if kind is not TWO_CLASSES else reference.logit.reshape(1, 1, -1)
-    score = float(kind.score(logit, wanted(data, data.heldout))[0])
-    if not abs(score - float(network.about["quantized"])) <= ROUNDING * max(1.0, abs(score)):
-        raise _lies(path, f"{kind.ranked.noun} ({network.about['quantized']}, and it is {score})")
+    plane = data.plane if data.trained is None else None
+    asked = wanted(data, data.heldout, plane)
+    answers = logit.reshape(1, *plane) if plane and kind is TWO_CLASSES else logit
+    halves = in_halves(kind, answers, asked)
+    scores = {"quantized": kind.score(answers, asked)}
+    scores |= {"quantized_even": halves[kind.ranked.even], "quantized_odd": halves[kind.ranked.odd]}
+    for key, found in scores.items():
+        score = float(found[0])
+        if not abs(score - float(network.about[key])) <= ROUNDING * max(1.0, abs(score)):
+            raise _lies(path, f"{kind.ranked.noun} ({network.about[key]}, and it is {score})")

@@ -26,6 +26,7 @@ OPERATIONS = {
     "table": "the activation function is read from a table",
     "activation rounding": "the activation function is rounded to whole numbers",
     "saturation": "integer sums are cut off",
+    "input range": "inputs that 16 bits do not reach become the last value that they do",
     "re-quantized bias": "the engine rounds biases to the step of the integer sum",
     "bias width": "biases have fewer bits",
     "float order": "floats are added and multiplied in another order",

@@ -1,5 +1,7 @@
 """What is told of an exported network: to whoever exports it, and in the README that goes with the file."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,7 +52,11 @@ def parity_lines(parity: Mapping[str, Any]) -> list[str]:
             lines.append("what would run it is not installed here, so nothing is known of what it decides")
             continue
         flips, points = found["measured_flips"] + found["heldout_flips"], found["measured"] + found["heldout"]
-        what = "as the simulated network does at all" if flips == 0 else f"otherwise than it at {flips} of the"
+        what = (
+            "as the simulated network does at all"
+            if flips == 0
+            else f"otherwise than the simulated network at {flips} of the"
+        )
         lines.append(f"{package} {found['version']} decides {what} {points:,} points, measured and held out")
     return lines
 
@@ -73,10 +79,13 @@ def readme(network: Deployed, format: str, name: str) -> str:
         name: the file's.
     """
     about, kind = network.about, FORMATS[format]
-    words = {"FILE": name, "STEM": name.rpartition(".")[0] or name, "ZEROS": " ".join("0" * network.neurons[0])}
-    use = kind.use.replace("INPUTS", str(network.neurons[0]))
-    for word, meant in words.items():
-        use = use.replace(word, meant)
+    words = {
+        "FILE": name,
+        "STEM": shlex.quote(name.rpartition(".")[0] or name),
+        "ZEROS": " ".join("0" * network.neurons[0]),
+    }
+    words["INPUTS"] = str(network.neurons[0])
+    use = re.sub("FILE|STEM|ZEROS|INPUTS", lambda found: words[found[0]], kind.use)
     return "\n".join(
         [
             f"# {name}",
@@ -102,6 +111,8 @@ def readme(network: Deployed, format: str, name: str) -> str:
             "",
             f"Study {about['config']} on {about['target']}; quantstudy {about['quantstudy']}; "
             f"{', '.join(f'{package} {version}' for package, version in about['versions'].items())}.",
+            "",
+            "Written by quantstudy export.",
             "",
         ]
     )
@@ -151,7 +162,9 @@ def _quantized(network: Deployed) -> list[str]:
             if layer.before is not None:
                 rows.append(_row(f"layers.{number}.preactivation", layer.before))
             rows.append(_row(f"layers.{number}.output", layer.after))
-    return [*rows, "", "Biases stay float. A code stands for (code − zero point) · scale."]
+    said = {"c": " In this file biases and inputs are whole numbers, too, so fine that hardly a decision differs."}
+    end = said.get(str(network.about.get("format")), " Biases stay float.")
+    return [*rows, "", f"A code stands for (code − zero point) · scale.{end}"]
 
 
 def _row(name: str, integers: Integers | None) -> str:

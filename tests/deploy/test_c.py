@@ -260,3 +260,24 @@ def test_provenance_cannot_leave_its_comment() -> None:
     assert not any("*/" in line or "/*" in line or "\\" in line or "??" in line for line in lines)
     assert max(map(len, lines)) <= 100
     assert "seed: 3" in lines
+
+
+@needs_compiler
+def test_two_networks_of_one_name_clash(tmp_path: Path) -> None:
+    """A guard that both share would leave the second one out without a word."""
+    for folder, seed in (("one", 0), ("two", 1)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "net.h").write_bytes(written(network("relu", "w4a8", seed=seed), "net")[".h"])
+    text = '#include "one/net.h"\n#include "two/net.h"\nint main(void) { return 0; }\n'
+    (tmp_path / "main.c").write_text(text)
+    command = [*compiler(), "-std=c99", "main.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "redefinition" in done.stderr
+
+
+def test_no_entry_of_a_table_is_multiplied_in_int() -> None:
+    """It has 16 bits on small machines, and entries times 4 do not fit."""
+    text = written(network("silu", "w8a8"))[".h"].decode()
+    assert "* ((int32_t)table[first + 1] - table[first])" in text
+    assert "* (int32_t)table[first] +" in text

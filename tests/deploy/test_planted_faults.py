@@ -13,8 +13,8 @@ from quantstudy.deploy.integer.exchanges import (
     FLOAT_ORDER,
     FUNCTION,
     INPUT,
+    RANGE,
     REQUANTIZATION,
-    SATURATION,
     TABLE,
     exchanges,
 )
@@ -46,8 +46,8 @@ def names(net: Integral, points: Floats = POINTS) -> Counter[str]:
         ("gelu", "w8a8", Design(steps=8), TABLE),
         ("hardswish", "w8a8", Design(inputs=4), INPUT),
         ("leaky_relu", "w4a8", Design(inputs=5), INPUT),
-        ("relu", "w8a8", Design(inputs=16), SATURATION),
-        ("gelu", "w4a4", Design(inputs=16), SATURATION),
+        ("relu", "w8a8", Design(inputs=16), RANGE),
+        ("gelu", "w4a4", Design(inputs=16), RANGE),
     ],
 )
 def test_a_poorer_design_is_named(activation: str, scheme: str, design: Design, name: str) -> None:

@@ -278,6 +278,12 @@ def edited(path: Path, **about: Any) -> None:
 
 
 LIES: list[tuple[str, dict[str, Any]]] = [
+    ("what it says of its classes is not so", {"classes": ["island", "sea"]}),
+    ("what it says of its inputs is not so", {"inputs": ["y", "x"]}),
+    ("what it says of its shift is not so", {"shift": [0.0, 1.0]}),
+    ("what it says of its largest_input is not so", {"largest_input": 9.0}),
+    ("it says nothing of largest_input that could be", {"largest_input": None}),
+    ("what it says of its accuracy (1.0, and it is", {"quantized_odd": 1.0}),
     ("what it says of its activation is not so", {"activation": "relu"}),
     ("what it says of its scheme is not so", {"scheme": "w8a8"}),
     ("what it says of its scheme is not so", {"scheme": "w4a4"}),
@@ -358,6 +364,57 @@ def test_files_stay_where_they_must(tiny: Run, copy: Run, tmp_path: Path) -> Non
     with pytest.raises(BadInput, match="it would be replaced, and was not exported"):
         export(tiny, asked(tmp_path / "net.onnx"))
     assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize(("form", "name"), [("onnx", "n.onnx"), ("onnx-int", "n.x"), ("c", "n.h"), ("json", "n.json")])
+def test_a_file_is_exported_again_and_again_but_over_no_other(tiny: Run, tmp_path: Path, form: str, name: str) -> None:
+    export(tiny, asked(tmp_path / name, format=form))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    export(tiny, asked(tmp_path / name, format=form))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    for path, data in before.items():
+        (tmp_path / path).write_text("my notes on quantst-something")
+        with pytest.raises(BadInput, match="it would be replaced, and was not exported"):
+            export(tiny, asked(tmp_path / name, format=form))
+        (tmp_path / path).write_bytes(data)
+
+
+@pytest.mark.parametrize("stem", ["MY_NAME", "SYSTEM", "NAME", "INPUTS_FILE", "a-b c", "int"])
+def test_c_files_of_any_name_compile_and_say_how(tiny: Run, tmp_path: Path, stem: str) -> None:
+    import subprocess
+
+    export(tiny, asked(tmp_path / f"{stem}.h", format="c"))
+    assert [one.engine for one in verify_file(tmp_path / f"{stem}.h")[1]] == ["c", "c"]
+    text = (tmp_path / f"{stem}.h.md").read_text()
+    line = text.split("## How to run it")[1].split("```")[1].strip()
+    done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.split()) == 2  # the logit and the class
+    assert f"include {stem}.h alone" in text
+    (tmp_path / f"{stem}.h").rename(tmp_path / "other.h")
+    with pytest.raises(StudyFailure, match="was exported by another name, by which all in it is called"):
+        verify_file(tmp_path / "other.h")
+
+
+def test_a_name_that_c_has_itself_is_refused(tiny: Run, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="C has a header of this name"):
+        export(tiny, asked(tmp_path / "stdint.h", format="c"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["false", "'", "./none", "true", "no-such-compiler"])
+def test_a_compiler_that_makes_nothing_is_left_out(
+    copy: Run, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", command)
+    monkeypatch.setattr("quantstudy.engine.verify.redo", lambda run, **_: None)
+    notices: list[str] = []
+    rows = verify(copy, ["relu"], ["w4a4"], 1, notify=notices.append)
+    assert {row["engine"] for row in rows} == {"onnx", "onnx-int"}
+    assert any("no C compiler is found that makes programs for this machine" in line for line in notices)
+    about = export(copy, asked(tmp_path / "net.h", format="c")).about
+    assert about["parity"] == {"C99 compiled by": None}
+    assert "what would run it is not installed here" in (tmp_path / "net.h.md").read_text()
 
 
 def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

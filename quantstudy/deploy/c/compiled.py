@@ -1,6 +1,7 @@
 """The C files compiled and run: what a device would say, and what every layer of it hands on."""
 
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -25,6 +26,9 @@ from quantstudy.errors import StudyFailure
 
 COMPILERS = ("cc", "gcc", "clang")
 """Looked for in this order where $CC names none."""
+
+SECONDS = 120
+"""After which a compiler, or what it made, is given up."""
 
 FLAGS = ("-std=c99", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 
@@ -59,7 +63,9 @@ class Program:
 
     def _run(self, what: str, codes: Whole, rows: int) -> Whole:
         given = np.ascontiguousarray(codes.T.astype(np.int16)).tobytes()
-        done = subprocess.run([*self.run_by, str(self.path), what], input=given, capture_output=True, check=False)
+        done = subprocess.run(
+            [*self.run_by, str(self.path), what], input=given, capture_output=True, check=False, timeout=SECONDS
+        )
         if done.returncode:
             told = done.stderr.decode(errors="replace").strip().splitlines()
             raise StudyFailure(f"the compiled network stopped with {done.returncode}: {' '.join(told[:1])}")
@@ -75,10 +81,14 @@ def compiler() -> tuple[str, ...]:
     Raises:
         StudyFailure: there is none.
     """
-    named = shlex.split(os.environ.get("CC", ""))
+    try:
+        named = shlex.split(os.environ.get("CC", ""))
+    except ValueError:
+        raise StudyFailure("$CC can't be read as a command; name a compiler in it, or nothing") from None
     for command in [named] if named else [[name] for name in COMPILERS]:
-        if shutil.which(command[0]):
-            return tuple(command)
+        found = shutil.which(command[0])
+        if found:
+            return (str(Path(found).resolve() if "/" in command[0] else found), *command[1:])
     looked = named[0] if named else ", ".join(COMPILERS)
     raise StudyFailure(f"no C compiler is found ({looked}); install gcc or clang, or name one in $CC")
 
@@ -89,8 +99,34 @@ def compiler_version() -> str:
     Raises:
         StudyFailure: there is none.
     """
-    done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False)
-    return (done.stdout.splitlines() or ["unknown"])[0]
+    return (_told([*compiler(), "--version"]).stdout.splitlines() or ["unknown"])[0]
+
+
+@functools.cache
+def works(command: tuple[str, ...]) -> bool:
+    """Return whether a compiler makes programs that run on this machine: one for another machine does not."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(StudyFailure, OSError):
+        place = Path(folder)
+        (place / "try.c").write_text("int main(void) { return 7; }\n")
+        made = _told([*command, "-std=c99", "try.c", "-o", "try"], place)
+        return made.returncode == 0 and _told([str(place / "try")], place).returncode == 7
+    return False
+
+
+def _told(command: list[str], place: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a command and return what it says.
+
+    Raises:
+        StudyFailure: it can't be started, or does not end.
+    """
+    try:
+        return subprocess.run(
+            command, cwd=place, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise StudyFailure(f"{command[0]} did not end within {SECONDS} seconds") from None
+    except OSError as error:
+        raise StudyFailure(f"{command[0]} can't be started ({error.strerror}); name another compiler in $CC") from None
 
 
 @contextlib.contextmanager
@@ -110,9 +146,10 @@ def compiled(net: Integral, flags: Sequence[str] = FLAGS, header: bytes | None =
         for suffix, data in (files(net) if header is None else _around(net, header)).items():
             (place / f"network{suffix}").write_bytes(data)
         command = [*compiler(), *flags, "network_main.c", "-o", "network"]
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+        done = _told(command, place)
         if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line] or [f"exit code {done.returncode}"]
+            lines = done.stderr.splitlines()
+            lines = [line for line in lines if "error" in line] or lines or [f"exit code {done.returncode}"]
             raise StudyFailure(f"the C compiler refuses: {lines[0]}")
         yield Program(net, place / "network")
 

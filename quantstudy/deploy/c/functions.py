@@ -69,8 +69,8 @@ TABLE
     }
     first += place >> shift;
     place &= ((int32_t)1 << shift) - 1;
-    d = FINER * (table[first + 1] - table[first]);
-    d = FINER * table[first] + ((d * place + ((int32_t)1 << (shift - 1))) >> shift);
+    d = FINER * ((int32_t)table[first + 1] - table[first]);
+    d = FINER * (int32_t)table[first] + ((d * place + ((int32_t)1 << (shift - 1))) >> shift);
     if (up > 0)
         d = (d + (((int32_t)1 << up) >> 1)) >> up;
     return y - d;
@@ -78,7 +78,7 @@ TABLE
 """
 
 
-def helpers(net: Integral, name: str, layers: str) -> str:
+def helpers(net: Integral, layers: str) -> str:
     """Return the functions that layers call.
 
     Args:
@@ -94,7 +94,7 @@ def helpers(net: Integral, name: str, layers: str) -> str:
         "clamped64": CLAMPED.replace("KIND", "int64_t").replace("BITS", "64"),
         "function": "" if function is None else _function(function),
     }
-    return "\n".join(text for called, text in offered.items() if f"NAME_{called}(" in layers).replace("NAME", name)
+    return "\n".join(text for called, text in offered.items() if f"NAME_{called}(" in layers)
 
 
 def rescaled(value: str, by: Rescale, multiplier: str) -> str:

@@ -1,10 +1,12 @@
 """One header in C99: no floats, no memory from a heap, nothing included but <stdint.h>."""
 
+from quantstudy.deploy.as_json import text_of
 from quantstudy.deploy.c.carried import carried
 from quantstudy.deploy.c.functions import helpers
 from quantstudy.deploy.c.layers import kind, layer, wide_codes
 from quantstudy.deploy.c.text import comment
 from quantstudy.deploy.integer.plan import Integral
+from quantstudy.records.files import sha256
 
 SHIFTS = """\
 /* Negative numbers have to be as almost every compiler has them: in two's complement, and >> rounds down. */
@@ -35,13 +37,15 @@ static inline int NAME_class(const int32_t *outputs)
 def header(net: Integral, name: str) -> str:
     """Return the header of a network, all of whose names begin with `name`."""
     layers = "\n".join(layer(net, k) for k in range(len(net.sums)))
-    neurons, guard = net.network.neurons, f"{name.upper()}_H"
+    neurons = net.network.neurons
+    # two networks of one name must clash where they meet, not one of them be left out in silence
+    guard = f"{name.upper()}_{sha256(text_of(net.network).encode())[:8].upper()}_H"
     told = "\n".join(["/*", *(f" * {line}".rstrip() for line in _told(net, name)), " */\n"])
     parts = [
         f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n",
         f"#define {name.upper()}_INPUTS {neurons[0]}\n#define {name.upper()}_OUTPUTS {neurons[-1]}\n",
         SHIFTS,
-        helpers(net, name, layers),
+        helpers(net, layers),
         layers,
         _run(net),
         *([] if is_regression(net) else [_class(neurons[-1])]),
@@ -92,8 +96,8 @@ def _told(net: Integral, name: str) -> list[str]:
         how = f"inputs[i] = x / {inputs.scale!r}, rounded, halves to even{moved}"
     sizes = "-".join(map(str, network.neurons))
     return [
-        f"A quantized network, {sizes}, {network.activation}: integers only.",
-        f"  {how}, from {inputs.low} to {inputs.high};",
+        f"Written by quantstudy export: a quantized network, {sizes}, {network.activation}, in integers only.",
+        f"  {how}, then clamped from {inputs.low} to {inputs.high};",
         f"  {name}_run(inputs, outputs);",
         f"  the last layer gives outputs[i] * {net.output_scale!r}.",
         "",

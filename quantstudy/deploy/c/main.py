@@ -1,5 +1,7 @@
 """A main around the header: it reads points as text, or codes as bytes, and prints what the network says."""
 
+import re
+
 import numpy as np
 
 from quantstudy.deploy.c.header import is_regression
@@ -8,7 +10,7 @@ from quantstudy.deploy.integer.plan import Integral
 
 MAIN = """\
 /*
- * Reads points from standard input and prints what STEM.h says of them.
+ * Written by quantstudy export. Reads points from standard input and prints what STEM.h says of them.
  *
  *   cc -std=c99 -O2 STEM_main.c -o STEM && echo "POINT" | ./STEM
  *
@@ -156,7 +158,7 @@ def main_file(net: Integral, name: str, stem: str) -> str:
     text = MAIN
     for key in sorted(told, key=len, reverse=True):
         text = text.replace(key, told[key])
-    return text.replace("STEM", stem).replace("NAME", name)
+    return re.sub("STEM|NAME", lambda found: {"STEM": stem, "NAME": name}[found[0]], text)
 
 
 def _code(net: Integral) -> str:

@@ -11,6 +11,9 @@ import numpy as np
 from quantstudy.deploy.integer.numbers import Whole
 from quantstudy.errors import BadInput
 
+OWN = ("stdint", "stdio", "stdlib")
+"""Headers that the files include."""
+
 WIDTH = 100
 """Longest line of an array or a comment."""
 
@@ -27,6 +30,10 @@ def identifier(name: str) -> str:
     found = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
     if not found:
         raise BadInput("out", name, "a file name with a letter is needed, which names in C are made of")
+    if name in OWN:
+        raise BadInput(
+            "out", name, "another name is needed: C has a header of this name, which would not be found then"
+        )
     return found if not found[0].isdigit() else f"n{found}"
 
 

@@ -16,7 +16,7 @@ from quantstudy.deploy.steps import INPUTS, Exchange, Steps, Values, after, befo
 INPUT = "input rounding"
 """Inputs that the study leaves float are rounded to 16 bits."""
 
-SATURATION = "saturation"
+RANGE = "input range"
 """Inputs beyond what 16 bits reach become the last value that they do."""
 
 BIAS = "bias width"
@@ -42,7 +42,7 @@ def exchanges(net: Integral) -> dict[str, Exchange]:
     names.insert(0, TABLE if smooth else FUNCTION)
     names.insert(0, BIAS)
     if net.input_fraction is not None:
-        names[:0] = [INPUT, SATURATION]
+        names[:0] = [INPUT, RANGE]
 
     def exchange(name: str) -> Exchange:
         return lambda steps: _with(net, _exchanged(steps) | {name}, len(names))
@@ -126,7 +126,7 @@ def _affine(net: Integral, simulated: Steps, exchanged: frozenset[str], layer: i
     if layer == 0 and net.input_fraction is not None:
         if INPUT in exchanged:
             values = _input_codes(net, values, clipped=False) * net.inputs.scale
-        if SATURATION in exchanged:
+        if RANGE in exchanged:
             values = np.clip(values, net.inputs.low * net.inputs.scale, net.inputs.high * net.inputs.scale)
     simple = FLOAT_ORDER not in exchanged
     z = simulated.affine(layer, values).astype(np.float64) if simple else _exact(net, layer, values)
