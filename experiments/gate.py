@@ -17,7 +17,7 @@ from scipy.special import bdtr, ndtr, ndtri
 
 from experiments.blocks import with_block
 from quantstudy.config.gate import KINDS
-from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED, Counts, holds, points_outcomes, share_outcome
+from quantstudy.deploy.gate.outcome import FAIL, PASS, UNDECIDED, Counts, holds, points_outcomes, share_outcome
 from quantstudy.judge.rules import ANYTIME, PERMUTATION, Rule
 from quantstudy.judge.statistics.bootstrap import ERROR, Floats
 from quantstudy.judge.statistics.points import chance_at_most

@@ -47,8 +47,8 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
             "quantstudy.config", "quantstudy.records", "quantstudy.cost.counts", "quantstudy.judge",
             "quantstudy.words", "quantstudy.show", "quantstudy.claims",
             *(f"quantstudy.deploy.{name}" for name in (
-                "as_json", "decisions", "formats", "gate", "gate_files", "gate_table", "gated", "network", "onnx.graph",
-                "onnx.runtime")),
+                "as_json", "decisions", "formats", "gate.files", "gate.networks", "gate.outcome", "gate.table",
+                "network", "onnx.graph", "onnx.runtime")),
             *(f"quantstudy.engine.{name}" for name in (
                 "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks", "multiverse",
                 "notices", "pipeline", "portability", "recover", "recovered", "repairs", "simulated_only",

@@ -120,7 +120,7 @@ def gate(
         **{"recipe": recipe, "network": network, "baseline": baseline, "junit": junit, "markdown": markdown},
     }
     asked = gate_of(None if config is None else Path(config), given)
-    from quantstudy.deploy.gate_files import require_places
+    from quantstudy.deploy.gate.files import require_places
     from quantstudy.engine.gate import require_fits
 
     require_fits(run, asked)

@@ -4,8 +4,8 @@ import json
 
 from quantstudy.cli.layout import say
 from quantstudy.config.gate import GateConfig
-from quantstudy.deploy import gate_files
-from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED
+from quantstudy.deploy.gate import files
+from quantstudy.deploy.gate.outcome import FAIL, PASS, UNDECIDED
 from quantstudy.engine.gate import gate
 from quantstudy.words.gate import HEADINGS, cases, gate_lines, rows, title
 
@@ -28,9 +28,9 @@ def do_gate(target: str, asked: GateConfig, *, as_json: bool) -> int:
     found = gate(target, asked)
     lines = gate_lines(found)
     if asked.junit:
-        gate_files.write(asked.junit, gate_files.junit(cases(found)))
+        files.write(asked.junit, files.junit(cases(found)))
     if asked.markdown:
-        gate_files.write(asked.markdown, gate_files.markdown(title(found), lines, HEADINGS, rows(found)))
+        files.write(asked.markdown, files.markdown(title(found), lines, HEADINGS, rows(found)))
     if as_json:
         print(json.dumps({**found, "summary": lines}, indent=1, allow_nan=False))
     else:

@@ -3,9 +3,9 @@
 import torch
 
 from quantstudy.deploy.decisions import classes
-from quantstudy.deploy.gate import Counts
-from quantstudy.deploy.gate_table import counted
-from quantstudy.deploy.gated import Gated
+from quantstudy.deploy.gate.networks import Gated
+from quantstudy.deploy.gate.outcome import Counts
+from quantstudy.deploy.gate.table import counted
 from quantstudy.engine.quantized import prepared
 from quantstudy.errors import BadInput
 from quantstudy.quantize.fake_quant import quantized_logits

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from quantstudy.config.gate import GateConfig, option_of
-from quantstudy.deploy.gate import points_gate, share_gate
-from quantstudy.deploy.gate_table import counts_in, is_table
-from quantstudy.deploy.gated import Gated, gated_of, require_limits, require_paired, values_of, worse_than
+from quantstudy.deploy.gate.networks import Gated, gated_of, require_limits, require_paired, values_of, worse_than
+from quantstudy.deploy.gate.outcome import points_gate, share_gate
+from quantstudy.deploy.gate.table import counts_in, is_table
 from quantstudy.errors import BadInput
 from quantstudy.judge.rules import rule_of
 from quantstudy.records.origins import require_same_data, require_same_functions
@@ -21,14 +21,14 @@ def gate(target: str, asked: GateConfig) -> dict[str, Any]:
     """Return what a gate finds.
 
     Args:
-        target: the folder of a finished run, or a table of answers (`deploy.gate_table`).
+        target: the folder of a finished run, or a table of answers (`deploy.gate.table`).
         asked: the limits, and of what.
 
     Returns:
         `{"gate": target, "of": "networks", "network" or "table", "activation", "scheme", "recipe", "chosen_of",
         "network": its seed, "baseline", "learned": whether the activation has, "backends_differ", "lattice": whether
         the points are one, "next": how to go on with more seeds}`, null where it does not apply, and all of
-        `deploy.gate.share_gate` or `points_gate`.
+        `deploy.gate.outcome.share_gate` or `points_gate`.
 
     Raises:
         BadInput: there is no such run or table, or it has not what is asked for.

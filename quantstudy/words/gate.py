@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from quantstudy.deploy.gate import FAIL, MOST_NETWORKS, PASS, UNDECIDED
-from quantstudy.deploy.gate_files import Case
+from quantstudy.deploy.gate.files import Case
+from quantstudy.deploy.gate.outcome import FAIL, MOST_NETWORKS, PASS, UNDECIDED
 from quantstudy.words.numbers import MINUS, listing, plural
 from quantstudy.words.units import UNITS
 

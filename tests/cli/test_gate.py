@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED
+from quantstudy.deploy.gate.outcome import FAIL, PASS, UNDECIDED
 from quantstudy.records.files import file_sha256
 from tests.cli.test_compare import contents, make
 
@@ -378,7 +378,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
     def refuse(path: Path, data: bytes) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("quantstudy.deploy.gate_files.write_atomically", refuse)
+    monkeypatch.setattr("quantstudy.deploy.gate.files.write_atomically", refuse)
     assert command("gate", "run", "--max-flip-rate", "0.1", "--junit", "gate.xml") == 1
     told = capfd.readouterr()
     assert told.err == "quantstudy: gate.xml can't be written (Permission denied); choose another path\n"

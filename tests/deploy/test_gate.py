@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quantstudy.config.gate import KINDS
-from quantstudy.deploy.gate import (
+from quantstudy.deploy.gate.outcome import (
     FAIL,
     MOST_NETWORKS,
     PASS,

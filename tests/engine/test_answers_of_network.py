@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from quantstudy.config.study import StudyConfig
-from quantstudy.deploy.gate import Counts
-from quantstudy.deploy.gated import Gated
+from quantstudy.deploy.gate.networks import Gated
+from quantstudy.deploy.gate.outcome import Counts
 from quantstudy.engine import answers_of_network, quantized
 from quantstudy.engine.answers_of_network import network_counts
 from quantstudy.engine.pipeline import run_study

@@ -10,7 +10,7 @@ import scipy.stats
 
 from experiments import gate as experiment
 from experiments.blocks import with_block
-from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED
+from quantstudy.deploy.gate.outcome import FAIL, PASS, UNDECIDED
 from quantstudy.judge.rules import PERMUTATION
 from quantstudy.judge.statistics.bootstrap import ERROR
 

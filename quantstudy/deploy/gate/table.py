@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.deploy.gate import Counts
+from quantstudy.deploy.gate.outcome import Counts
 from quantstudy.errors import BadInput, choices
 from quantstudy.targets import delimited, parquet
 from quantstudy.targets.columns import MISSING, Columns

@@ -9,7 +9,7 @@ import pytest
 
 from quantstudy.config.gate import KINDS, GateConfig, gate_of
 from quantstudy.config.study import StudyConfig
-from quantstudy.deploy.gated import Gated, gated_of, require_limits, values_of, worse_than
+from quantstudy.deploy.gate.networks import Gated, gated_of, require_limits, values_of, worse_than
 from quantstudy.errors import BadInput
 from quantstudy.records.run import Run
 

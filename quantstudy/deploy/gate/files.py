@@ -6,7 +6,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from quantstudy.config.gate import GateConfig
-from quantstudy.deploy.gate import FAIL, PASS, UNDECIDED
+from quantstudy.deploy.gate.outcome import FAIL, PASS, UNDECIDED
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import write_atomically
 from quantstudy.records.folders import require_place
