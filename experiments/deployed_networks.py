@@ -7,21 +7,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load
 
 from quantstudy import open_run
-from quantstudy.activations.catalogue import parse_activation
 from quantstudy.deploy.network import Deployed
-from quantstudy.deploy.stacks import deployed
-from quantstudy.measure.evaluation import measured
-from quantstudy.measure.variation import plan_of
-from quantstudy.networks.stack import from_arrays
-from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.records.folders import weights_file
+from quantstudy.engine.export import network_of
+from quantstudy.engine.quantized import points_at, prepared
 
 
 @contextlib.contextmanager
@@ -60,19 +53,9 @@ class Exported:
 def networks(folder: Path, schemes: Sequence[str], seeds: int) -> Iterator[Exported]:
     """Yield the first networks of every activation of a run, quantized by every scheme."""
     run = open_run(folder)
-    config: Any = run.config
-    chosen = list(range(seeds))
-    data = config.entry.make(chosen, grid=config.grid, frequency=config.frequency)
-    for name in config.activations:
-        arrays = load((run.folder / weights_file(name)).read_bytes())
-        stack = from_arrays(parse_activation(name), arrays).select(slice(0, seeds))
-        on = measured(stack, chosen, data)
+    for name in run.config.activations:
         for scheme in schemes:
-            plan = plan_of(stack, on.calibration, config, parse_scheme(scheme))
-            for seed in chosen:
-                points = on.maps.points if on.maps.points.dim() == 2 else on.maps.points[seed]
-                about = {"target": config.target, "task": config.task, "scheme": scheme, "seed": seed}
-                about |= {"largest_input": float(points.abs().max())}
-                if config.task == "regression":
-                    about |= {"peak": float(on.asked.peak[seed])}
-                yield Exported(name, scheme, seed, deployed(stack, plan, seed, about), points.numpy())
+            found = prepared(run, name, scheme, seeds=range(seeds))
+            for seed in range(seeds):
+                points = points_at(found, seed)["measured"]
+                yield Exported(name, scheme, seed, network_of(run.config, found, seed), points)

@@ -6,21 +6,19 @@ scratch folder; keeps results/engines/engines.json and its tables in docs/engine
 """
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from experiments.blocks import with_block
 from experiments.naive_graphs import NAIVE, naive
+from experiments.scratch import scratch_run
 from quantstudy import open_run
 from quantstudy.deploy.engines import ENGINES
 from quantstudy.deploy.parity import parity
 from quantstudy.engine.export import network_of
-from quantstudy.engine.quantized import prepared
-from quantstudy.engine.verify import points_at
+from quantstudy.engine.quantized import points_at, prepared
 from quantstudy.records.provenance import commit, processor
 from quantstudy.records.run import Run
 from quantstudy.words.engines import called, differing
@@ -39,12 +37,7 @@ MARKS = (
 
 def main(folder: Path | None) -> None:
     """Run the engines on a run's networks and keep what came out."""
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "run"
-        if folder is None:
-            subprocess.run([sys.executable, "-m", "quantstudy", "run", "--bits", "4", "--out", str(copy)], check=True)
-        else:
-            shutil.copytree(folder, copy)
+    with scratch_run(folder) as copy:
         options = ("--schemes", ",".join(SCHEMES), "--seeds", str(SEEDS))
         command = (sys.executable, "-m", "quantstudy", "verify", str(copy), *options)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -72,7 +65,7 @@ def of_naive_graphs(run: Run, scheme: str) -> list[dict[str, Any]]:
             by: dict[str, int] = {}
             points = 0
             for place in range(SEEDS):
-                network, where = network_of(run.config, networks, place), points_at(networks.on, place)["measured"]
+                network, where = network_of(run.config, networks, place), points_at(networks, place)["measured"]
                 found = parity(ENGINES["onnx"], naive(network, change), network, where)
                 points += found.points
                 for operation, count in found.flips.items():

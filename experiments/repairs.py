@@ -6,14 +6,13 @@ root of a checkout: `python -m experiments.repairs`, or `python -m experiments.r
 """
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from experiments.blocks import with_block
+from experiments.scratch import scratch_run
 from quantstudy import open_run
 from quantstudy.words.deployable import passes
 
@@ -31,12 +30,7 @@ MARKS = (
 
 def main(folder: Path | None) -> None:
     """Repair the networks of a run and keep what came out."""
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / "run"
-        if folder is None:
-            subprocess.run([sys.executable, "-m", "quantstudy", "run", "--bits", "4", "--out", str(copy)], check=True)
-        else:
-            shutil.copytree(folder, copy)
+    with scratch_run(folder) as copy:
         options = ("--activations", ACTIVATION, "--recipes", RECIPES)
         for scheme in SCHEMES:
             command = ("quantstudy", "recover", str(copy), "--scheme", scheme, *options)

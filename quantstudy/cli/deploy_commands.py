@@ -87,7 +87,7 @@ def verify(
     with resumable(this_command):
         from quantstudy.cli.verify import do_verify
 
-        do_verify(finished, names, parsed, min(number, config.seeds), as_json=as_json)
+        do_verify(finished, names, parsed, number, as_json=as_json)
 
 
 @commands.command()

@@ -21,7 +21,10 @@ Seed = Annotated[
         "Which of its networks; best: picked on half of the held-out points, judged on the rest. Default best.", "N"
     ),
 ]
-Format = Annotated[str, option("What is written: onnx (QDQ) or onnx-int (integer products).", "NAME", "--format")]
+Format = Annotated[
+    str,
+    option("What is written: onnx (QDQ), onnx-int (integer products), c (C99) or json.", "NAME", "--format"),
+]
 Out = Annotated[str, option("The file. Its README goes beside it, as FILE.md.", "FILE", "--out")]
 RunOrFile = Annotated[
     str, typer.Argument(metavar="RUN|FILE", help="The folder of a finished run, or a file that export has written.")

@@ -121,7 +121,7 @@ def text_of(network: Deployed) -> str:
     return json.dumps(to_json(network), separators=(",", ":"), allow_nan=False)
 
 
-def network_of(text: str, where: str) -> Deployed:
+def network_of(text: str | bytes, where: str) -> Deployed:
     """Return the network whose `text_of` this is.
 
     Raises:

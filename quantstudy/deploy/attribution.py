@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from quantstudy.deploy.decisions import differ
+from quantstudy.deploy.decisions import differ, one_logit
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.steps import Exchange, Values, replay, simulated_steps
 
@@ -52,7 +52,7 @@ def attributed(
     if plain is not None:
         names[flips & ~differ(network, reference, plain)] = REST
     left = flips.copy()
-    alone, near = _one_logit(network), CLOSE * np.max(np.abs(reference), initial=0.0, where=np.isfinite(reference))
+    alone, near = one_logit(network), CLOSE * np.max(np.abs(reference), initial=0.0, where=np.isfinite(reference))
     nothing = (answers[0] == 0) & alone  # decided as if it were below 0, by no more than being written as >
 
     def makes(found: Values) -> NDArray[np.bool_]:
@@ -79,8 +79,3 @@ def attributed(
         names[now] = name
         left &= ~now
     return names
-
-
-def _one_logit(network: Deployed) -> bool:
-    """Whether one number decides between two classes."""
-    return len(network.layers[-1].bias) == 1 and network.about.get("task") != "regression"

@@ -26,3 +26,8 @@ def classes(answers: NDArray[Any]) -> NDArray[np.int64]:
     finite = np.isfinite(answers).all(axis=0)
     chosen = answers[0] > 0 if len(answers) == 1 else np.where(finite, answers, 0).argmax(axis=0)
     return np.where(finite, chosen, -1).astype(np.int64)
+
+
+def one_logit(network: Deployed) -> bool:
+    """Whether one number decides between two classes."""
+    return len(network.layers[-1].bias) == 1 and network.about.get("task") != "regression"

@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from quantstudy.deploy.formats import FORMATS, made
+from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Codes, Deployed, Floats
 from quantstudy.deploy.stacks import stack_of
 from quantstudy.deploy.steps import Exchange, Values
@@ -41,7 +43,8 @@ class Engine:
         name: what it is called where it is asked for.
         version: returns its version, "" where it is not there.
         missing: how to get it, a sentence without its stop.
-        refuses: returns why it can't run a network, "" if it can.
+        file: returns the file of a network that it reads, empty if it needs none; raises BadInput where it can't run
+            the network.
         run: takes a file's bytes, its network and points [in, points]; returns what comes out.
         exchanges: takes the same; returns the operations in which it differs from the simulated path, in the order in
             which `attribution` looks at them.
@@ -55,7 +58,7 @@ class Engine:
     name: str
     version: Callable[[], str]
     missing: str
-    refuses: Callable[[Deployed], str]
+    file: Callable[[Deployed], bytes]
     run: Callable[[bytes, Deployed, Floats], Answered]
     exchanges: Callable[[bytes, Deployed, Floats], Mapping[str, Exchange]]
     settings: Callable[[], str]
@@ -74,15 +77,8 @@ def _installed(package: str) -> Callable[[], str]:
     return found
 
 
-def _refuses(name: str) -> Callable[[Deployed], str]:
-    def reason(network: Deployed) -> str:
-        try:
-            made(name, network)
-        except BadInput as error:
-            return error.allowed
-        return ""
-
-    return reason
+def _file(form: str) -> Callable[[Deployed], bytes]:
+    return lambda network: made(form, network).data
 
 
 def _run_onnx(model: bytes, network: Deployed, points: Floats) -> Answered:
@@ -155,15 +151,15 @@ def _c_settings() -> str:
     return f"compiled with {' '.join(FLAGS)}"
 
 
-def _torchao_refuses(network: Deployed) -> str:
+def _torchao_file(network: Deployed) -> bytes:
     scheme = parse_scheme(str(network.about["scheme"]))
     if not scheme.in_torchao:
-        return f"torchao has no configuration for {scheme}"
+        raise BadInput("scheme", str(scheme), f"torchao has no configuration for {scheme}")
     if network.inputs is not None or any(layer.before is not None for layer in network.layers):
-        return "torchao quantizes the outputs of hidden layers and nothing else"
+        raise BadInput("placement", "", "torchao quantizes the outputs of hidden layers and nothing else")
     if 1 in network.neurons[:-1]:
-        return "torchao can't quantize layers of 1 input or 1 neuron"
-    return ""
+        raise BadInput("hidden", network.neurons, "torchao can't quantize layers of 1 input or 1 neuron")
+    return b""
 
 
 def _run_torchao(_: bytes, network: Deployed, points: Floats) -> Answered:
@@ -184,7 +180,7 @@ ENGINES: dict[str, Engine] = {
         "torchao",
         _installed("torchao"),
         "torchao is not installed: pip install torchao",
-        _torchao_refuses,
+        _torchao_file,
         _run_torchao,
         _torchao_exchanges,
         lambda: f"PyTorch {torch.__version__} on the CPU",
@@ -193,7 +189,7 @@ ENGINES: dict[str, Engine] = {
         "onnxruntime",
         _installed("onnxruntime"),
         "onnxruntime is not installed: pip install 'quantstudy[deploy]'",
-        _refuses("onnx"),
+        _file("onnx"),
         _run_onnx,
         _onnx_exchanges,
         _onnx_settings,
@@ -205,7 +201,7 @@ ENGINES: dict[str, Engine] = {
         "onnxruntime",
         _installed("onnxruntime"),
         "onnxruntime is not installed: pip install 'quantstudy[deploy]'",
-        _refuses("onnx-int"),
+        _file("onnx-int"),
         _run_onnx,
         _onnx_exchanges,
         _onnx_settings,
@@ -217,7 +213,7 @@ ENGINES: dict[str, Engine] = {
         "C99 compiled by",
         _compiler,
         "no C compiler is found that makes programs for this machine: install gcc or clang, or name one in $CC",
-        _refuses("c"),
+        _file("c"),
         _run_c,
         _c_exchanges,
         _c_settings,
@@ -226,4 +222,16 @@ ENGINES: dict[str, Engine] = {
 }
 """Every engine by the name that records have."""
 
-assert {engine.format for engine in ENGINES.values()} - {""} <= set(FORMATS)
+
+def answered_at(engine: Engine, file: bytes, network: Deployed, points: Mapping[str, Floats]) -> dict[str, Answered]:
+    """Return what an engine gives at several kinds of points, by their names, of one run: a C file is compiled for it.
+
+    Args:
+        engine: one that is there.
+        file: what it reads.
+        network: what that holds.
+        points: [in, points] each.
+    """
+    given = engine.run(file, network, np.concatenate(list(points.values()), axis=1))
+    ends = np.cumsum([0, *(where.shape[1] for where in points.values())]).tolist()
+    return {over: given.at(slice(*between)) for over, between in zip(points, pairwise(ends), strict=True)}

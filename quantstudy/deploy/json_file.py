@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from quantstudy.deploy.as_json import from_json, to_json
+from quantstudy.deploy.as_json import network_of, to_json
 from quantstudy.deploy.integer.numbers import Coded, Rescale
 from quantstudy.deploy.integer.plan import Hidden, Integral, integral
 from quantstudy.deploy.integer.sums import Sums
 from quantstudy.deploy.network import Deployed
-from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.errors import BadInput
 
 SCHEMA = "network.schema.json"
 
 
 def written(network: Deployed) -> bytes:
-    """Return the file of a network: what `network.to_json` says of it, and its integer arithmetic beside it.
+    """Return the file of a network: what `as_json.to_json` says of it, and its integer arithmetic beside it.
 
     `integer` is null where weights or activations stay float, so that integers alone can't compute it.
     """
@@ -42,13 +42,7 @@ def read(data: bytes, where: str) -> Deployed:
     Raises:
         StudyFailure: it is no such file, or damaged.
     """
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError):
-        raise StudyFailure(f"{where} is no JSON; export it again") from None
-    if not isinstance(told, dict):
-        raise StudyFailure(f"{where} has no network in it; export it again")
-    return from_json(told, where)
+    return network_of(data, where)
 
 
 def schema() -> dict[str, Any]:

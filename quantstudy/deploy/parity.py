@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantstudy.deploy.attribution import attributed
-from quantstudy.deploy.decisions import differ
+from quantstudy.deploy.decisions import differ, one_logit
 from quantstudy.deploy.engines import Answered, Engine
 from quantstudy.deploy.network import Codes, Deployed, Floats
 from quantstudy.deploy.steps import (
@@ -84,8 +84,7 @@ def parity(
     expected, logit = _forced(network, found, points) if found.codes else ({}, None)
     forced = {place: _histogram(found.codes[place] - codes) for place, codes in expected.items()}
     forced_flips = np.nan if logit is None else float(differ(network, logit, found.logit).sum())
-    alone = len(network.layers[-1].bias) == 1 and network.about.get("task") != "regression"
-    ties = int((found.logit == 0).sum()) if alone else 0
+    ties = int((found.logit == 0).sum()) if one_logit(network) else 0
     return Parity(
         points.shape[1], flips, ties, forced_flips, _apart(reference.logit, found.logit), {FREE: free, FORCED: forced}
     )

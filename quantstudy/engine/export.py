@@ -10,11 +10,11 @@ import torch
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.deploy.decisions import differ
-from quantstudy.deploy.engines import ENGINES
+from quantstudy.deploy.engines import ENGINES, answered_at
 from quantstudy.deploy.formats import Written, made
 from quantstudy.deploy.network import Deployed
 from quantstudy.deploy.stacks import deployed, simulated
-from quantstudy.engine.quantized import Prepared, prepared
+from quantstudy.engine.quantized import Prepared, points_at, prepared
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.measure.answers import NUMBERS, in_halves
 from quantstudy.quantize.fake_quant import quantized_logits
@@ -193,9 +193,7 @@ def _chosen(networks: Prepared, scores: Mapping[str, Any], seed: str) -> tuple[i
 
 def _parity(format: str, network: Deployed, networks: Prepared, place: int, stem: str) -> dict[str, Any]:
     """Return, by engine, where it decides otherwise than the simulated path; None of one that is not installed."""
-    on = networks.on
-    assert on.heldout is not None
-    found: dict[str, Any] = {}
+    points, found = points_at(networks, place), dict[str, Any]()
     for engine in ENGINES.values():
         if engine.format != format:
             continue
@@ -204,10 +202,9 @@ def _parity(format: str, network: Deployed, networks: Prepared, place: int, stem
             continue
         flips: dict[str, int] = {}
         file = made(format, network, stem).data
-        for over, points in (("measured", on.maps.points), ("heldout", on.heldout.points)):
-            own = (points[place] if points.dim() == 3 else points).numpy()
-            answers = engine.run(file, network, own).logit
-            reference = simulated(network, own).logit[0].numpy()
-            flips |= {over: own.shape[1], f"{over}_flips": int(differ(network, reference, answers).sum())}
+        for over, given in answered_at(engine, file, network, points).items():
+            reference = simulated(network, points[over]).logit[0].numpy()
+            other = differ(network, reference, given.logit)
+            flips |= {over: len(other), f"{over}_flips": int(other.sum())}
         found[engine.name] = {"version": engine.version(), "settings": engine.settings(), **flips}
     return found

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from quantstudy.activations.catalogue import parse_activation
+from quantstudy.deploy.network import Floats
 from quantstudy.engine.learnt import data_of
 from quantstudy.errors import BadInput
 from quantstudy.measure.evaluation import Subject, measured
@@ -79,13 +82,21 @@ def prepared(
     require_recipe(run, activation, wanted, recipe)
     chosen = list(range(config.seeds) if seeds is None else seeds)
 
-    def some(name: str) -> dict[str, object]:
+    def some(name: str) -> dict[str, NDArray[Any]]:
         return {key: array[chosen] for key, array in load((run.folder / name).read_bytes()).items()}
 
-    stack = from_arrays(function, some(weights_file(activation)))  # type: ignore[arg-type]
+    stack = from_arrays(function, some(weights_file(activation)))
     on = measured(stack, chosen, data_of(config, chosen))
     plan = plan_of(on.stack, on.calibration, config, wanted)
     if recipe == PLAIN:
         return Prepared(on, Quantized(on.stack, plan), recipe)
     arrays = some(repaired_file(activation, scheme, recipe))
-    return Prepared(on, from_saved(function, arrays, plan), recipe)  # type: ignore[arg-type]
+    return Prepared(on, from_saved(function, arrays, plan), recipe)
+
+
+def points_at(networks: Prepared, place: int) -> dict[str, Floats]:
+    """Return the points of one network at which engines are compared, [in, points] each: `measured` and `heldout`."""
+    on = networks.on
+    assert on.heldout is not None
+    both = {"measured": on.maps.points, "heldout": on.heldout.points}
+    return {over: (points[place] if points.dim() == 3 else points).numpy() for over, points in both.items()}

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from quantstudy.deploy.engines import ENGINES, Engine
-from quantstudy.deploy.formats import made
+from quantstudy.deploy.engines import ENGINES, Engine, answered_at
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.parity import Parity, parity
 from quantstudy.deploy.reading import audit
@@ -18,9 +17,8 @@ from quantstudy.engine.collect import read_table
 from quantstudy.engine.export import network_of
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress, redo
-from quantstudy.engine.quantized import Prepared, prepared, repaired
-from quantstudy.errors import StudyFailure
-from quantstudy.measure.evaluation import Subject
+from quantstudy.engine.quantized import Prepared, points_at, prepared, repaired
+from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.files import locked
@@ -34,8 +32,6 @@ TABLE = "parity.parquet"
 KEY = ("activation", "scheme", "recipe", "engine", "seed")
 """What rows replace: all of these that stood there."""
 
-OVER = ("measured", "heldout")
-
 
 @dataclass(frozen=True)
 class Verified:
@@ -44,7 +40,7 @@ class Verified:
     Attributes:
         engine: its key in `ENGINES`.
         network: what it ran.
-        over: one of OVER.
+        over: key of `quantized.points_at`.
         found: what came out.
         size: bytes of the file that it read, with all that it carries along; 0 for none.
     """
@@ -127,38 +123,28 @@ def _verified(
     except StudyFailure as error:
         notify(f"{error}; it is left out")
         return
-    points = points_at(networks.on, place)
+    points = points_at(networks, place)
     references = {over: simulated_trace(network, where) for over, where in points.items()}
     for name, engine in engines.items():
-        why = engine.refuses(network)
-        if why:
-            notify(f"{name} is left out at {network.about['scheme']}: {why}")
-            continue
         own = network.told(format=engine.format)
-        file = made(engine.format, own).data if engine.format else b""
+        try:
+            file = engine.file(own)
+        except BadInput as error:
+            notify(f"{name} is left out at {network.about['scheme']}: {error.allowed}")
+            continue
         if file:
             audit(file, own, f"the {name} file of seed {own.about['seed']}")
         yield from run_by(name, file, own, points, references)
-
-
-def points_at(on: Subject, place: int) -> dict[str, Floats]:
-    """Return the points of one network at which engines are compared, [in, points] each, by OVER."""
-    both = {"measured": on.maps.points, "heldout": None if on.heldout is None else on.heldout.points}
-    given = {over: points for over, points in both.items() if points is not None}
-    return {over: (points[place] if points.dim() == 3 else points).numpy() for over, points in given.items()}
 
 
 def run_by(
     name: str, file: bytes, network: Deployed, points: dict[str, Floats], references: dict[str, Trace]
 ) -> Iterator[Verified]:
     """Yield what an engine makes of a network at several kinds of points, where the simulated path's are known."""
-    engine, first = ENGINES[name], 0
-    given = engine.run(file, network, np.concatenate(list(points.values()), axis=1))
-    for over, where in points.items():
-        last = first + where.shape[1]
-        found = parity(engine, file, network, where, references[over], given.at(slice(first, last)))
+    engine = ENGINES[name]
+    for over, given in answered_at(engine, file, network, points).items():
+        found = parity(engine, file, network, points[over], references[over], given)
         yield Verified(name, network, over, found, len(file))
-        first = last
 
 
 def _summed(tables: list[pa.Table], activations: Sequence[str], focus: str) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ import numpy as np
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import study_in
 from quantstudy.deploy.engines import ENGINES
-from quantstudy.deploy.formats import made
 from quantstudy.deploy.network import Deployed, Floats
 from quantstudy.deploy.reading import audit, held
 from quantstudy.deploy.steps import Trace, simulated_trace
@@ -53,10 +52,11 @@ def verify_file(path: Path) -> tuple[Deployed, list[Verified]]:
     name = next((name for name, engine in ENGINES.items() if engine.format == form), "c")
     engine = ENGINES[name]
     if form == "json":
-        if engine.refuses(network):
-            return network, []
         network = network.told(format="c")
-        file = made("c", network).data
+        try:
+            file = engine.file(network)
+        except BadInput:
+            return network, []
     if not engine.version():
         raise StudyFailure(f"{path} can't be run: {engine.missing}")
     return network, list(run_by(name, file, network, points, references))

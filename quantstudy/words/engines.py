@@ -31,7 +31,7 @@ OPERATIONS = {
     "bias width": "biases have fewer bits",
     "float order": "floats are added and multiplied in another order",
     "graph optimizer": "the engine fuses operations into others that round otherwise",
-    "tie": "the answer is exactly 0, where the side says nothing",
+    "tie": "one answer is exactly 0 and the other within rounding of it, where the side says nothing",
     "unexplained": "no operation explains it, a fault of quantstudy: please report it",
 }
 """What each named operation does where it makes a decision flip."""

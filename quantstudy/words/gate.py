@@ -26,7 +26,7 @@ def gate_lines(found: Mapping[str, Any]) -> list[str]:
     """Return what a gate found in sentences, the reason first, then each limit, what to heed, what to do.
 
     Args:
-        found: `engine.gate.gated`.
+        found: what `engine.gate.gate` returns.
     """
     of_one = found["of"] != "networks"
     first = _of_one(found) if of_one else _of_many(found)

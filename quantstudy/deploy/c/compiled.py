@@ -40,12 +40,10 @@ class Program:
     Attributes:
         net: what it computes.
         path: the program.
-        run_by: what has to stand before it on a command line: an emulator, say.
     """
 
     net: Integral
     path: Path
-    run_by: tuple[str, ...] = ()
 
     def outputs(self, codes: Whole) -> Whole:
         """Return what it gives for codes of inputs [in, points]: [outputs, points]."""
@@ -63,9 +61,7 @@ class Program:
 
     def _run(self, what: str, codes: Whole, rows: int) -> Whole:
         given = np.ascontiguousarray(codes.T.astype(np.int16)).tobytes()
-        done = subprocess.run(
-            [*self.run_by, str(self.path), what], input=given, capture_output=True, check=False, timeout=SECONDS
-        )
+        done = subprocess.run([str(self.path), what], input=given, capture_output=True, check=False, timeout=SECONDS)
         if done.returncode:
             told = done.stderr.decode(errors="replace").strip().splitlines()
             raise StudyFailure(f"the compiled network stopped with {done.returncode}: {' '.join(told[:1])}")

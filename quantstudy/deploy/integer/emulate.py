@@ -47,13 +47,18 @@ def leaving(net: Integral, layer: int, codes: Whole) -> Whole:
     """Return the codes that leave a hidden layer, given those that enter it."""
     hidden = net.hidden[layer]
     scaled = hidden.scaled(net.sums[layer](codes))
-    if hidden.table is not None:
-        assert hidden.codes is not None
-        rows = np.arange(len(scaled))[:, None] % len(hidden.table)
-        return hidden.table[rows, _clamped(scaled, hidden.codes) - hidden.codes.low]
-    assert hidden.function is not None
+    if hidden.function is None:
+        return looked_up(hidden, scaled)
     _within(scaled)
     return rounded(hidden, hidden.function(scaled))
+
+
+def looked_up(hidden: Hidden, scaled: Whole) -> Whole:
+    """Return what leaves where a coded pre-activation is looked up."""
+    assert hidden.codes is not None
+    assert hidden.table is not None
+    rows = np.arange(len(scaled))[:, None] % len(hidden.table)
+    return hidden.table[rows, _clamped(scaled, hidden.codes) - hidden.codes.low]
 
 
 def rounded(hidden: Hidden, y: Whole) -> Whole:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantstudy.deploy.integer.emulate import rounded
+from quantstudy.deploy.integer.emulate import looked_up, rounded
 from quantstudy.deploy.integer.numbers import Coded, Reals, Rescale, Whole
 from quantstudy.deploy.integer.plan import Hidden, Integral
 from quantstudy.deploy.steps import INPUTS, Exchange, Steps, Values, after, before, codes_of, simulated_steps
@@ -100,18 +100,9 @@ def _integers(
 
     def function(layer: int, z: Values) -> Values:
         hidden = net.hidden[layer]
-        if hidden.function is not None:
-            return hidden.function(z)
-        return _found(hidden, z)
+        return looked_up(hidden, z) if hidden.function is None else hidden.function(z)
 
     return rounded_, affine, function
-
-
-def _found(hidden: Hidden, scaled: Whole) -> Whole:
-    assert hidden.table is not None
-    assert hidden.codes is not None
-    codes = np.clip(scaled + hidden.codes.zero_point, hidden.codes.low, hidden.codes.high)
-    return hidden.table[np.arange(len(codes))[:, None] % len(hidden.table), codes - hidden.codes.low]
 
 
 def _input_codes(net: Integral, values: Values, clipped: bool) -> Whole:
