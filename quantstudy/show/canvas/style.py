@@ -12,53 +12,53 @@ import matplotlib.style
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from quantstudy.show.canvas.theme import LESS_MORE, LIGHT
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 P = ParamSpec("P")
 
-ISLAND = "#F46D43"
+ISLAND = LIGHT["island"]
 """Islands (class 1)."""
-SEA = "#08306b"
+SEA = LIGHT["sea"]
 """Sea (class 0); contrast with ISLAND is 4.3."""
-BECAME_ISLAND = "#FFE38F"
+BECAME_ISLAND = LIGHT["became-island"]
 """Pixels that turn from sea to island: sand."""
-BECAME_SEA = "#8FD3F4"
+BECAME_SEA = LIGHT["became-sea"]
 """Pixels that turn from island to sea: shallow water."""
-FLOAT_LINE = "#000000"
+FLOAT_LINE = LIGHT["float-line"]
 """Decision boundary of the float network."""
-QUANTIZED_LINE = "#FFFFFF"
+QUANTIZED_LINE = LIGHT["quantized-line"]
 """Decision boundary of the quantized network."""
 
-INK = "#1a1a1a"
+INK = LIGHT["ink"]
 """Text, means and intervals."""
-MUTED = "#595959"
+MUTED = LIGHT["muted"]
 """Secondary text (contrast 7 on white)."""
-SEED_DOT = "#8c8c8c"
+SEED_DOT = LIGHT["seed-dot"]
 """One seed."""
-RULE = "#d0d0d0"
+RULE = LIGHT["rule"]
 """Hairlines and frames."""
-BEST = "#0072B2"
+BEST = LIGHT["best"]
 """The best and what is tied with it."""
-TIED_BAND = "#DDEAF6"
+TIED_BAND = LIGHT["tied-band"]
 """Background of rows that are tied with the best."""
-DEPLOYABLE = "#00694B"
+DEPLOYABLE = LIGHT["deployable"]
 """Deployable: within the allowed drop."""
-ALLOWED = "#D3EDE3"
+ALLOWED = LIGHT["allowed"]
 """Zone of accuracies within the allowed drop."""
-BARS = "#6BAED6"
+BARS = LIGHT["bars"]
 """Histogram bars."""
-BARS_BEHIND = "#CFE0EF"
+BARS_BEHIND = LIGHT["bars-behind"]
 """Histogram bars of what others have, behind `BARS`."""
-LEVELS = "#B3360B"
+LEVELS = LIGHT["levels"]
 """Levels of a quantizer."""
-MISSING = "#e9e9e9"
+MISSING = LIGHT["missing"]
 """Cells without a value; they are hatched and say n/a."""
 
-DIVERGING: Colormap = LinearSegmentedColormap.from_list(
-    "less_more", ["#2166AC", "#67A9CF", "#D1E5F0", "#F7F7F7", "#FDDBC7", "#EF8A62", "#B2440A"]
-)
+DIVERGING: Colormap = LinearSegmentedColormap.from_list("less_more", LESS_MORE)
 """Less (blue) and more (orange) than a reference; safe for the colour-blind."""
 SEQUENTIAL = "cividis"
 """Amounts, dark to bright."""
