@@ -210,7 +210,8 @@ def recover(
     The same command goes on where it was stopped; what is there already is not done again.
     """
     from quantstudy.engine.repairs import activations_of
-    from quantstudy.records.run import open_run, require_weights
+    from quantstudy.records.folders import require_weights
+    from quantstudy.records.run import open_run
 
     asked = parse_recipes(recover_options.RECIPES if recipes is None else recipes)
     named = None if scheme is None else parse_scheme(scheme)

@@ -31,8 +31,8 @@ def export(
     Weights, scales and zero points are those of the simulated path, which decided what is deployable.
     """
     from quantstudy.deploy.formats import FORMATS
-    from quantstudy.records.folders import require_place
-    from quantstudy.records.run import open_run, require_weights
+    from quantstudy.records.folders import require_place, require_weights
+    from quantstudy.records.run import open_run
 
     if form not in FORMATS:
         raise BadInput("format", form, choices(form, FORMATS))
@@ -75,7 +75,8 @@ def verify(
         do_verify_file(path, as_json=as_json)
         return
     from quantstudy.engine.repairs import activations_of
-    from quantstudy.records.run import open_run, require_weights
+    from quantstudy.records.folders import require_weights
+    from quantstudy.records.run import open_run
 
     require_weights(path, "RUN|FILE")
     finished = open_run(path, "RUN|FILE")

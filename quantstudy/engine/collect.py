@@ -22,7 +22,7 @@ from quantstudy.records.files import file_sha256, opened_atomically
 from quantstudy.records.folders import weights_file
 from quantstudy.records.frames import frame
 from quantstudy.records.run import Run
-from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, VARIATION_TABLES, parquet_file, to_parquet
+from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, RANGES, VARIATION_TABLES, parquet_file, to_parquet
 from quantstudy.records.store import npz, write_records
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def gather(run: Run) -> dict[str, str]:
     config = run.config
     digests = _joined(run, "measure", {"metrics": METRICS, "plans": PLANS})
     if not config.quick:
-        digests |= _joined(run, "vary", VARIATION_TABLES)
+        digests |= _joined(run, "vary", VARIATION_TABLES | {"ranges": RANGES})
     histograms = [
         read_table(cell_files(run, unit)["histograms.parquet"]) for unit in cells("measure", config, run.looks)
     ]

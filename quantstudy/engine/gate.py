@@ -13,8 +13,9 @@ from quantstudy.deploy.gate.outcome import points_gate, share_gate
 from quantstudy.deploy.gate.table import counts_in, is_table
 from quantstudy.errors import BadInput
 from quantstudy.judge.rules import rule_of
+from quantstudy.records.folders import require_weights
 from quantstudy.records.origins import require_same_data, require_same_functions
-from quantstudy.records.run import Run, open_run, require_weights
+from quantstudy.records.run import Run, open_run
 
 
 def gate(target: str, asked: GateConfig) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from quantstudy.measure.maps import pictures
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.parity import plan_rows
 from quantstudy.measure.placement import placement_rows
+from quantstudy.measure.ranges import range_rows
 from quantstudy.measure.recover import bench_of, recover_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.variation import plan_of
@@ -45,7 +46,16 @@ from quantstudy.quantize.scheme import IntFormat, Scheme, parse_scheme, schemes_
 from quantstudy.quantize.torchao_backend import RealResult, run_torchao
 from quantstudy.records.cells import load_cell, store_cell
 from quantstudy.records.folders import weights_file
-from quantstudy.records.schemas import HISTOGRAMS, METRICS, MULTIVERSE, PLANS, RECOVER, VARIATION_TABLES, to_parquet
+from quantstudy.records.schemas import (
+    HISTOGRAMS,
+    METRICS,
+    MULTIVERSE,
+    PLANS,
+    RANGES,
+    RECOVER,
+    VARIATION_TABLES,
+    to_parquet,
+)
 from quantstudy.records.store import npz
 from quantstudy.targets.target import Data
 
@@ -108,10 +118,10 @@ def vary_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify
     """
     on = _subject(folder, config, unit, device)
     wanted = VARIATIONS if unit.activation in config.activations else {"cause": VARIATIONS["cause"]}
-    return {
-        f"{name}.parquet": to_parquet([analysis(on, config)], VARIATION_TABLES[name])
-        for name, analysis in wanted.items()
-    }
+    tables = {name: (analysis(on, config), VARIATION_TABLES[name]) for name, analysis in wanted.items()}
+    if unit.activation in config.activations:
+        tables["ranges"] = range_rows(on, config), RANGES
+    return {f"{name}.parquet": to_parquet([table], schema) for name, (table, schema) in tables.items()}
 
 
 def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:

@@ -11,7 +11,7 @@ from quantstudy.config.questions import QUESTIONS
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records.files import file_sha256
+from quantstudy.records.files import file_sha256, resume_command
 
 FORMAT = 7
 """Version of the run folder's layout; a folder of another version is refused."""
@@ -22,8 +22,7 @@ VARIATIONS = tuple(question.name for question in QUESTIONS)
 RECORDS = (
     *("masks.npz", "labels.npz", "metrics.parquet", "histograms.parquet", "plans.parquet", "maps.npz"),
     *(f"{name}.parquet" for name in VARIATIONS),
-    "recover.parquet",
-    "parity.parquet",
+    *("ranges.parquet", "recover.parquet", "parity.parquet"),
 )
 """Files that figures and verdicts are made from; the manifest holds their digests."""
 
@@ -121,6 +120,19 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
             "it was edited after the run began; run the edited study into another folder, or --fresh to empty this one",
         )
     return folder / "study.toml"
+
+
+def require_weights(folder: Path, field: str = "RUN") -> None:
+    """Check that a run's folder holds the float weights of all of its activations, if it is one.
+
+    Raises:
+        BadInput: some are missing.
+    """
+    config = held_study(folder, field) if (folder / "manifest.json").is_file() else None
+    for name in config.activations if config else ():
+        if not (folder / weights_file(name)).is_file():
+            allowed = f"a run with its float weights is needed, and {weights_file(name)} is missing"
+            raise BadInput(field, str(folder), f"{allowed}; make it again with {resume_command(folder)}")
 
 
 def require_same_study(folder: Path, config: StudyConfig) -> None:

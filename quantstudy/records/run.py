@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from quantstudy.config.study import StudyConfig
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.files import file_sha256, resume_command
-from quantstudy.records.folders import held_study, weights_file
+from quantstudy.records.folders import held_study
 from quantstudy.records.frames import frame, is_in
 from quantstudy.records.html import run_html
 
@@ -188,6 +188,11 @@ class Run:
         return self._table(f"{name}.parquet")
 
     @_kept
+    def ranges(self) -> "pd.DataFrame | None":
+        """Return ranges.parquet, None in a quick run and in one that was made before there was such a record."""
+        return self._table("ranges.parquet") if (self.folder / "ranges.parquet").exists() else None
+
+    @_kept
     def recovered(self) -> "pd.DataFrame | None":
         """Return recover.parquet, None if no network of the run was repaired."""
         return self._table("recover.parquet") if (self.folder / "recover.parquet").exists() else None
@@ -270,19 +275,6 @@ def open_run(folder: Path, field: str = "DIR") -> Run:
     if damaged:
         raise StudyFailure(f"{folder / damaged[0]} is missing or damaged; make it again with {resume_command(folder)}")
     return run
-
-
-def require_weights(folder: Path, field: str = "RUN") -> None:
-    """Check that a run's folder holds the float weights of all of its activations, if it is one.
-
-    Raises:
-        BadInput: some are missing.
-    """
-    config = held_study(folder, field) if (folder / "manifest.json").is_file() else None
-    for name in config.activations if config else ():
-        if not (folder / weights_file(name)).is_file():
-            allowed = f"a run with its float weights is needed, and {weights_file(name)} is missing"
-            raise BadInput(field, str(folder), f"{allowed}; make it again with {resume_command(folder)}")
 
 
 def as_it_was_run(run: Run) -> Run:

@@ -135,6 +135,14 @@ CLAIM = pa.schema(
 )
 """Columns of a claim's table: `case` is the setting, `x` a position on an axis (step, distance, width) or null."""
 
+RANGES = pa.schema(
+    [
+        *(("activation", _TEXT), ("seed", pa.int32()), ("observer", _TEXT), ("format", _TEXT), ("tensor", _TEXT)),
+        *(("scale", pa.float64()), ("zero_point", pa.int32())),
+    ]
+)
+"""Columns of ranges.parquet: which static quantizer an observer chooses for a tensor of plans.parquet."""
+
 VARIATION_TABLES = {"sensitivity": SENSITIVITY, "placement": PLACEMENT, "cliff": CLIFF, "cause": CAUSE}
 """Tables of the analyses beyond the schemes, each in a file of its own."""
 

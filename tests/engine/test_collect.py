@@ -23,6 +23,7 @@ from quantstudy.records.schemas import (
     HISTOGRAMS,
     METRICS,
     PLANS,
+    RANGES,
     VARIATION_TABLES,
     metric_rows,
     rows,
@@ -134,6 +135,7 @@ def test_what_was_varied_is_joined_too_where_a_cell_has_it(run: Run, tmp_path: P
             weights = {"weights.safetensors": save({"layers.0.weight": np.zeros((len(unit.seeds), 1), np.float32)})}
             store_cell(run.folder, unit.key, weights if stage == "train" else measured(unit, RATES["gelu"]))
     expected: dict[str, list[Any]] = {name: [] for name in VARIATION_TABLES}
+    ranges: list[Any] = []
     for unit in cells("vary", full.config):
         own = VARIATION_TABLES if unit.activation in names else {"cause": VARIATION_TABLES["cause"]}
         files = {}
@@ -142,8 +144,15 @@ def test_what_was_varied_is_joined_too_where_a_cell_has_it(run: Run, tmp_path: P
             table = variant_rows(schema, unit.activation, list(unit.seeds), variants)
             expected[name] += table.to_pylist()
             files[f"{name}.parquet"] = to_parquet([table], schema)
+        if unit.activation in names:
+            own_ranges = rows(RANGES, 1, activation=unit.activation, seed=unit.seeds[0], scale=0.5)
+            ranges += own_ranges.to_pylist()
+            files["ranges.parquet"] = to_parquet([own_ranges], RANGES)
         store_cell(run.folder, unit.key, files)
     digests = gather(full)
+    assert pq.read_table(run.folder / "ranges.parquet").to_pylist() == ranges
+    assert len(ranges) == 2
+    assert digests["ranges.parquet"] == file_sha256(run.folder / "ranges.parquet")
     for name, rows_of_it in expected.items():
         assert pq.read_table(run.folder / f"{name}.parquet").to_pylist() == rows_of_it
         assert len(rows_of_it) == 5 * (4 if name == "cause" else 2)  # gelu@3 and the uncapped one beside the two

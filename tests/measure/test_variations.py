@@ -19,6 +19,7 @@ from quantstudy.measure.cliff import CLIFF_BITS, cliff_rows
 from quantstudy.measure.evaluation import subject
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.placement import placement_rows
+from quantstudy.measure.ranges import range_rows
 from quantstudy.measure.sensitivity import sensitivity_rows
 from quantstudy.measure.variation import effects_of, plan_of
 from quantstudy.quantize.fake_quant import accumulated, quantized_stack
@@ -26,7 +27,7 @@ from quantstudy.quantize.observers import OBSERVERS as FUNCTIONS
 from quantstudy.quantize.plan import GRANULARITIES, build_plan
 from quantstudy.quantize.quantizer import range_quantizer
 from quantstudy.quantize.scheme import IntFormat, parse_scheme
-from quantstudy.records.schemas import CAUSE, CLIFF, PLACEMENT, SENSITIVITY
+from quantstudy.records.schemas import CAUSE, CLIFF, PLACEMENT, RANGES, SENSITIVITY
 
 MEASURES = ["accuracy_drop", "accuracy_quantized", "delta_logit_over_margin", "flip_rate"]
 HELDOUT = ["heldout_accuracy_drop", "heldout_accuracy_quantized"]  # their values: test_heldout.py
@@ -302,3 +303,22 @@ def test_dead_networks(dead):
         assert (flips == 0).all(), name
         over = frame[frame["metric"] == "delta_logit_over_margin"]["value"]
         assert over.isna().all(), name  # a margin of 0: undefined, not 0
+
+
+def test_the_ranges_are_those_of_the_plans(on):
+    table = range_rows(on, STUDY)
+    assert table.schema == RANGES
+    frame = table.to_pandas()
+    assert len(frame) == 2 * 2 * 4 * 2  # observers, widths, tensors, seeds
+    seen = set()
+    for observer, bits in product(("percentile", "mse"), (3, 8)):
+        plan = build_plan(on.stack, on.maps, parse_scheme(f"a{bits}"), placement="both", observer=observer)
+        chosen = frame[(frame["observer"] == observer) & (frame["format"] == f"int{bits}")]
+        for layer, name in product(range(2), ("output", "preactivation")):
+            part = chosen[chosen["tensor"] == f"layers.{layer}.{name}"]
+            quantizer = (plan.outputs if name == "output" else plan.preactivations)[layer]
+            assert part["seed"].tolist() == [0, 1]
+            assert part["scale"].tolist() == quantizer.scale.flatten().tolist()
+            assert part["zero_point"].tolist() == quantizer.zero_point.flatten().tolist()
+            seen |= set(part["scale"])
+    assert len(seen) > 20

@@ -25,7 +25,8 @@ from quantstudy.quantize.recover.names import parse_recipes
 from quantstudy.quantize.recover.saved import from_saved
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records import store
-from quantstudy.records.run import Run, open_run, require_weights
+from quantstudy.records.folders import require_weights
+from quantstudy.records.run import Run, open_run
 from quantstudy.targets.islands import heldout_masks, heldout_plane, plane
 
 W4A4 = parse_scheme("w4a4")
