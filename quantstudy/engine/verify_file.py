@@ -15,7 +15,7 @@ from quantstudy.engine.export import scaling
 from quantstudy.engine.learnt import data_of
 from quantstudy.engine.verify import Verified, run_by
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.measure.answers import TWO_CLASSES, answers_of, in_halves, peak_of, wanted
+from quantstudy.measure.answers import TWO_CLASSES, answers_of, in_halves, wanted
 from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.plan import points_of
 from quantstudy.quantize.scheme import Scheme, parse_scheme
@@ -113,7 +113,7 @@ def _require_own_data(network: Deployed, data: Data, path: Path) -> None:
     """
     told = json.loads(json.dumps({**scaling(data, 0), "largest_input": float(np.abs(data.measured.inputs).max())}))
     if network.about["task"] == "regression":
-        told["peak"] = float(peak_of(data)[0])
+        told["peak"] = float(data.peak[0])
     for key, value in told.items():
         if network.about.get(key) != value:
             raise _lies(path, key)

@@ -103,18 +103,10 @@ def wanted(data: Data, examples: Examples, plane: tuple[int, int] | None = None)
     """
     labels = examples.labels
     if labels.ndim == 3:
-        return Wanted(labels, peak_of(data))
+        return Wanted(labels, data.peak)
     if data.outputs == 1:
         labels = labels.reshape(len(labels), *(plane or (1, labels.shape[1])))
     return Wanted(labels, np.full(len(labels), np.nan))
-
-
-def peak_of(data: Data) -> Floats:
-    """Return the range of the labels, [seeds]: what the data say, else that of the training labels."""
-    if data.ends is not None:
-        return np.full(len(data.measured.labels), data.ends[1] - data.ends[0])
-    learnt = data.training.labels.reshape(len(data.measured.labels), -1).astype(np.float64)
-    return np.asarray(learnt.max(axis=1) - learnt.min(axis=1))
 
 
 def trivial_score(data: Data) -> Floats:
@@ -125,7 +117,7 @@ def trivial_score(data: Data) -> Floats:
     learnt, asked = data.training.labels, data.heldout.labels
     if learnt.ndim == 3:
         constant = learnt.astype(np.float64).mean(axis=2, keepdims=True)
-        return numbers.psnr_db(np.broadcast_to(constant, asked.shape), asked, peak_of(data))
+        return numbers.psnr_db(np.broadcast_to(constant, asked.shape), asked, data.peak)
     number = max(2, data.outputs)
     counts = (learnt[..., None] == np.arange(number)).sum(axis=1)
     return np.asarray((asked == counts.argmax(axis=1)[:, None]).mean(axis=1))

@@ -85,6 +85,16 @@ class Data:
         return self.plane if rows == columns and self.inputs == ("x", "y") else None
 
     @property
+    def peak(self) -> "NDArray[np.float64]":
+        """The range of the labels, [seeds]: what is known of it, else that of the training labels."""
+        import numpy as np
+
+        if self.ends is not None:
+            return np.full(len(self.measured.labels), self.ends[1] - self.ends[0])
+        learnt = self.training.labels.reshape(len(self.measured.labels), -1).astype(np.float64)
+        return np.asarray(learnt.max(axis=1) - learnt.min(axis=1))
+
+    @property
     def training(self) -> Examples:
         """The examples that networks are trained on and calibrated with."""
         return self.measured if self.trained is None else self.measured.at(self.trained)

@@ -10,7 +10,7 @@ import torch
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.engine.worker import quantize
-from quantstudy.measure.answers import MORE_CLASSES, NUMBERS, TWO_CLASSES, Wanted, answers_of, in_halves, peak_of
+from quantstudy.measure.answers import MORE_CLASSES, NUMBERS, TWO_CLASSES, Wanted, answers_of, in_halves
 from quantstudy.measure.answers import trivial_score as trivial
 from quantstudy.measure.evaluation import measured
 from quantstudy.measure.maps import pictures
@@ -47,8 +47,8 @@ def test_of_numbers_it_is_the_mean_of_each_output():
 def test_the_range_is_that_of_the_labels_trained_on_unless_it_is_known():
     labels = np.array([[[0.0, 4.0, 2.0, 9.0]]] * 2, np.float32)
     data = made(labels, labels, trained=TRAINED)
-    assert peak_of(data).tolist() == [4.0, 7.0]
-    assert peak_of(replace(data, ends=(-1.0, 1.0))).tolist() == [2.0, 2.0]
+    assert data.peak.tolist() == [4.0, 7.0]
+    assert replace(data, ends=(-1.0, 1.0)).peak.tolist() == [2.0, 2.0]
 
 
 def test_halves_are_every_other_point_and_the_first_is_even():
