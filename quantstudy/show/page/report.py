@@ -1,20 +1,24 @@
-"""report.html: one self-contained page with the verdict in words, the figures, tables, settings and definitions."""
+"""report.html: one self-contained page: the verdict in words, a live quantizer, what was found, tables, definitions."""
 
 import base64
 from dataclasses import asdict
 from functools import cache
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jinja2
+from markupsafe import Markup
 from PIL import Image
 
 from quantstudy.drift import catalogue
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
+from quantstudy.show.canvas.theme import DARK, LESS_MORE, LIGHT, variables
 from quantstudy.show.names import figure_files
+from quantstudy.show.page.live.data import live_of_run
+from quantstudy.show.page.payload import payload
+from quantstudy.show.page.script import PAGE, SERVED, digest, script, style
 from quantstudy.words import page as words
 from quantstudy.words.deployable import share
 from quantstudy.words.engines import notes as engine_notes
@@ -25,7 +29,18 @@ from quantstudy.words.tables import tables
 from quantstudy.words.things import unit_of
 
 if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
     from quantstudy.records.run import Run
+
+LOCKED = "base-uri 'none'; form-action 'none'"
+
+DIVERGENT = {f"less-more-{place}": colour for place, colour in enumerate(LESS_MORE)}
+
+LIVE = ("maps", "folds", "ranges")
+"""Figures of what the live quantizer shows of every seed."""
+
+VIEWS: dict[str, str] = {}
+"""Figures that the page draws itself → the view of what was found that shows it."""
 
 
 def write_report(run: "Run") -> Path:
@@ -35,15 +50,26 @@ def write_report(run: "Run") -> Path:
         OSError: disk full, read-only folder.
     """
     path = run.folder / "report.html"
-    write_atomically(path, report(run).encode("utf-8", "backslashreplace"))  # its folder's name may be no text
+    write_atomically(path, page_text(run).encode("utf-8", "backslashreplace"))  # its folder's name may be no text
     return path
 
 
-def report(run: "Run") -> str:
-    """Return the page as HTML: no script, nothing fetched from anywhere, every text escaped."""
+def page_text(run: "Run", *, served: bool = False) -> str:
+    """Return the page of a finished run as HTML: one script of its own, nothing fetched, every text escaped.
+
+    Args:
+        run: the run, judged.
+        served: it comes from `quantstudy show`, and asks there whether there is something new.
+    """
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
     judged, undefined, unit = verdict["schemes"], run.undefined(), unit_of(config)
-    return _template().render(
+    live, left_out = live_of_run(run, verdict)
+    best = judged[config.focus_scheme]["best"] if config.focus_scheme in judged else None
+    data = payload(config, live, best=best)
+    return render(
+        "report.html.j2",
+        data,
+        served=served,
         name=config.name,
         folder=run.folder.name,
         headline=headline(config, verdict),
@@ -54,7 +80,9 @@ def report(run: "Run") -> str:
         floor=words.floor(config.min_accuracy),
         schemes=[words.scheme_text(scheme, judged, unit) for scheme in config.all_schemes if str(scheme) in judged],
         summary=verdict["summary"],
-        figures=[_figure(path, words.question(path.stem, config)) for path in figure_files(run) if path.exists()],
+        live=live is not None,
+        left_out=left_out,
+        figures=[_figure(path, config, live is not None) for path in figure_files(run) if path.exists()],
         tables=tables(config, verdict, manifest.get("recover_seconds")),
         notes={"recover": notes(config, verdict), "engines": engine_notes(verdict)},
         parity=words.parity_rows(run.plans(), measured_points(config, manifest)),
@@ -66,17 +94,48 @@ def report(run: "Run") -> str:
     )
 
 
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def render(template: str, data: str, *, served: bool, **texts: Any) -> str:
+    """Return a page: a template filled in, the data, the script and the policy that lets this script run alone.
+
+    Args:
+        template: its file.
+        data: of `payload`.
+        served: see `page_text`.
+        texts: what the template asks for.
+    """
+    code = script(SERVED if served else PAGE)
+    allowed = [f"script-src '{digest(code)}'", "style-src 'unsafe-inline'", "img-src data: blob:"]
+    policy = "; ".join(["default-src 'none'", *allowed, *(["connect-src 'self'"] if served else []), LOCKED])
+    return _template(template).render(
+        policy=Markup(policy),
+        light=Markup(variables(LIGHT | DIVERGENT)),
+        dark=Markup(variables(DARK | DIVERGENT)),
+        style=Markup(style()),
+        data=Markup(data),
+        script=Markup(code),
+        **texts,
     )
-    return environment.from_string(files("quantstudy.show.page").joinpath("report.html.j2").read_text("utf-8"))
 
 
-def _figure(path: Path, question: str) -> words.Row:
+@cache
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("quantstudy.show.page", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def _figure(path: Path, config: "StudyConfig", live: bool) -> words.Row:
+    """Return a figure's question; and what it shows, where the page does not draw that itself."""
+    question = words.question(path.stem, config)
+    found = {"name": path.stem, "question": question, "view": VIEWS.get(path.stem), "data": None}
+    if path.stem in VIEWS or (live and path.stem in LIVE):
+        return found
     data = path.read_bytes()
     with Image.open(BytesIO(data)) as picture:  # `page.png` put a description into it, for whoever cannot see it
         said, size = picture.info.get("Description"), picture.size
-    encoded = base64.b64encode(data).decode("ascii")
-    return {"name": path.stem, "question": question, "alt": said or question, "data": encoded, "size": size}
+    return found | {"alt": said or question, "data": base64.b64encode(data).decode("ascii"), "size": size}

@@ -17,6 +17,7 @@ def points_of(data: Data) -> dict[str, Any]:
     own = data.trained is None
     return {
         "plane": None if data.plane is None else list(data.plane),
+        "names": list(data.inputs),
         "outputs": data.outputs,
         "measured": _part(data.measured, data.plane),
         "heldout": _part(data.heldout, data.plane) if own else None,

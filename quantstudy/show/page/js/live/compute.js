@@ -1,0 +1,95 @@
+/* What the networks do under the reader's settings: maps in float and quantized, and how far they are apart. */
+
+import { chainOfFolds } from "../numbers/chain.js";
+import { decisionDrift, regressionDrift } from "../numbers/drift.js";
+import { floatMaps, quantizedMaps } from "../numbers/forward.js";
+import { islandChanges } from "../numbers/islands.js";
+import { chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap } from "../numbers/networks.js";
+import { bits } from "../numbers/decode.js";
+import { buildPlan, isOffered } from "../numbers/plan.js";
+import { isRepairedScheme } from "./repaired.js";
+
+/** A calculator for the networks of `live`: it keeps what depends on a network alone, and the buffers of its maps. */
+export function createCalculator(live) {
+  const measured = inputsOf(live.measured, live.plane);
+  const heldout = live.heldout === null ? null : inputsOf(live.heldout, live.plane);
+  const points = measured[0].length;
+  const trained = live.trained === null ? null : bits(live.trained, live.seeds.length * points);
+  const kept = new Map();
+
+  /** The float network of a slot ("one" or "other"): its maps, its chain, its labels; computed when it changes. */
+  function floatOf(slot, activation, index, cap) {
+    const key = `${activation} ${index} ${cap}`;
+    const before = kept.get(slot);
+    if (before?.key === key) return before;
+    const network = withCap(networkAt(live, activation, index), cap);
+    const maps = floatMaps(network, measured, before?.maps);
+    const [rows, columns] = live.plane ?? [1, points];
+    const found = {
+      key,
+      network,
+      maps,
+      activation,
+      index,
+      heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
+      labels: labelsOf(live.measured, index, points),
+      heldoutLabels: heldout && labelsOf(live.heldout, index, heldout[0].length),
+      calibration: trained && trained.subarray(index * points, (index + 1) * points),
+      peak: live.peak?.[index] ?? null,
+      chain: chainOfFolds(network, maps.post, rows, columns),
+      quantized: before?.quantized ?? null,
+      heldoutQuantized: before?.heldoutQuantized ?? null,
+    };
+    kept.set(slot, found);
+    return found;
+  }
+
+  /** The network of a slot, quantized: {float, plan, network, maps, drift, islands}, or null where it can't be here. */
+  function quantized(slot, choice) {
+    const float = floatOf(slot, choice.activation, choice.index, choice.cap);
+    const repaired = choice.repaired ? repairedAt(live, choice.activation, choice.index) : null;
+    const network = repaired ? withCap(repaired.network, choice.cap) : float.network;
+    const chosen = chosenAt(live, choice.activation, choice.index);
+    const context = { inputs: measured, calibration: float.calibration };
+    const plan = repaired ? repaired.plan : buildPlan(network, float.maps, choice.settings, chosen, context);
+    if (plan === null) return null;
+    float.quantized = quantizedMaps(network, plan, measured, float.quantized);
+    const drift = driftOf(float, float.maps.logit, float.quantized.logit, float.labels);
+    const [x, y] = [float.maps.logit, float.quantized.logit];
+    const islands = live.classes && live.plane ? islandChanges(x, y, ...live.plane) : null;
+    return { float, plan, network, maps: float.quantized, drift, islands };
+  }
+
+  function driftOf(float, x, y, labels) {
+    return live.classes ? decisionDrift(x, y, labels) : regressionDrift(x, y, labels, float.peak);
+  }
+
+  /** How good a result's network is at the held-out points: drift there. */
+  function heldoutDrift({ float, network, plan, maps }) {
+    if (heldout === null) {
+      const rest = (values) => picked(values, float.calibration, points);
+      return driftOf(float, rest(float.maps.logit), rest(maps.logit), rest(float.labels));
+    }
+    float.heldoutQuantized = quantizedMaps(network, plan, heldout, float.heldoutQuantized);
+    return driftOf(float, float.heldoutMaps.logit, float.heldoutQuantized.logit, float.heldoutLabels);
+  }
+
+  return { quantized, heldoutDrift, isOffered: (choice) => isOfferedHere(live, choice) };
+}
+
+function isOfferedHere(live, choice) {
+  if (choice.repaired && isRepairedScheme(live, choice)) return true;
+  return isOffered(chosenAt(live, choice.activation, choice.index), choice.settings);
+}
+
+/** The values of rows [rows · points] at the points that are not marked. */
+export function picked(values, marked, points) {
+  const places = [];
+  for (let p = 0; p < points; p++) if (!marked[p]) places.push(p);
+  const rows = values.length / points;
+  const found = new values.constructor(rows * places.length);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < places.length; i++) found[row * places.length + i] = values[row * points + places[i]];
+  }
+  return found;
+}

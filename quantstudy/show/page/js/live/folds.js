@@ -1,0 +1,118 @@
+/* The fold maps of every neuron, layer by layer; the chosen neuron and its chain stand out. */
+
+import { element, fill } from "../page/elements.js";
+import { drawCurve } from "./curves.js";
+import { chainFrom } from "./chains.js";
+import { differenceColour, paint, valueColour } from "./paint.js";
+import { chosenNeuron } from "./settings.js";
+
+const MOST = 64; // neurons of a layer that are shown
+
+/** The folds: {root, update(result)}; choose(layer, neuron) is called with the neuron that is looked at. */
+export function createFolds({ data, state, theme }, choose) {
+  const { live, texts } = data;
+  const tiles = live.neurons.slice(1, -1).map((number, layer) =>
+    Array.from({ length: Math.min(number, MOST) }, (_, neuron) => tileOf(layer, neuron, texts)),
+  );
+  const rows = tiles.map((own, layer) => {
+    const beyond = live.neurons[layer + 1] - own.length;
+    const name = fill(texts.layer, { layer: layer + 1 }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
+    const grid = element("div", { className: "folds", role: "group", "aria-label": name }, ...own.map(({ button }) => button));
+    return element("div", {}, element("p", { className: "layer", textContent: name }), grid);
+  });
+  const told = element("p", { className: "muted" });
+  const root = element("div", { className: "layers" }, element("h4", { textContent: texts.folds }), told, ...rows);
+  let result = null;
+  let looked = null;
+
+  const flat = tiles.flat();
+  flat.forEach((tile, at) => {
+    const look = (where) => {
+      looked = where;
+      mark();
+    };
+    tile.button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && look(tile));
+    tile.button.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && look(null));
+    tile.button.addEventListener("focus", () => look(tile));
+    tile.button.addEventListener("blur", () => look(null));
+    tile.button.addEventListener("click", () => state.set({ neuron: `${tile.layer + 1}.${tile.neuron + 1}` }));
+    tile.button.addEventListener("keydown", (event) => move(event, at));
+  });
+
+  function move(event, at) {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step === undefined || !flat[at + step]) return;
+    event.preventDefault();
+    flat[at + step].button.focus();
+  }
+
+  function mark() {
+    if (result === null) return;
+    const pinned = chosenNeuron(state) ?? [result.float.chain[0]?.layer ?? 0, result.float.chain[0]?.neuron ?? 0];
+    const [layer, neuron] = looked ? [looked.layer, looked.neuron] : pinned;
+    const chain = chainFrom(result, layer, neuron);
+    for (const tile of flat) {
+      const inChain = chain.some((step) => step.layer === tile.layer && step.neuron === tile.neuron);
+      const chosen = tile.layer === pinned[0] && tile.neuron === pinned[1];
+      tile.button.classList.toggle("in-chain", inChain);
+      tile.button.setAttribute("aria-pressed", String(chosen));
+      tile.button.tabIndex = chosen ? 0 : -1;
+    }
+    choose(layer, neuron);
+  }
+
+  function update(next) {
+    result = next;
+    const view = state.get("fold");
+    const most = tiles.map((own, layer) => (view === "difference" ? mostOf(next, layer) : 0));
+    for (const tile of flat) drawFold(tile, next, { view, most: most[tile.layer], live, theme: theme() });
+    told.textContent = texts.fold_views[view];
+    mark();
+  }
+  return { root, update };
+}
+
+function tileOf(layer, neuron, texts) {
+  const canvas = element("canvas", { className: "map", "aria-hidden": "true" });
+  const label = fill(texts.neuron, { layer: layer + 1, neuron: neuron + 1 });
+  return { layer, neuron, canvas, button: element("button", { type: "button", className: "fold", "aria-label": label }, canvas) };
+}
+
+/** Draw a neuron's fold: how says {view, most, live, theme}. */
+export function drawFold({ canvas, layer, neuron }, { float, maps }, { view, most, live, theme }) {
+  const [x, y] = [float.maps.post[layer], maps.post[layer]];
+  const points = x.length / live.neurons[layer + 1];
+  const from = neuron * points;
+  if (live.plane === null) {
+    drawCurve(canvas, x.subarray(from, from + points), y.subarray(from, from + points), view);
+    return;
+  }
+  if (view === "difference") {
+    paint(canvas, ...live.plane, differenceColour(x, y, from, most, theme.diverging, theme.missing));
+    return;
+  }
+  const [low, high] = rangeOfRow(x, from, points);
+  const values = view === "float" ? x : y;
+  paint(canvas, ...live.plane, valueColour(values, from, low, high, theme.sequential, theme.missing));
+}
+
+/** The ends of one row of a map. */
+export function rangeOfRow(values, from, points) {
+  let [low, high] = [values[from], values[from]];
+  for (let p = from; p < from + points; p++) {
+    if (values[p] < low) low = values[p];
+    if (values[p] > high) high = values[p];
+  }
+  return [low, high];
+}
+
+/** The largest difference between the float and the quantized folds of a layer. */
+export function mostOf({ float, maps }, layer) {
+  const [x, y] = [float.maps.post[layer], maps.post[layer]];
+  let most = 0;
+  for (let p = 0; p < x.length; p++) {
+    const d = Math.abs(y[p] - x[p]);
+    if (d > most) most = d;
+  }
+  return most;
+}

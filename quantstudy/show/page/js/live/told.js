@@ -1,0 +1,53 @@
+/* What a reader is told of a quantized network, in numbers and in a sentence; the words come with the data. */
+
+import { fill, shown } from "../page/elements.js";
+
+const percent = (share, digits = 1) => `${shown(100 * share, digits)} %`;
+
+/** The sentence above the maps. choice: {activation, seed, scheme, repaired}; heldout: drift at the held-out points. */
+export function toldSentence({ texts, study, live }, choice, { drift }, heldout) {
+  const of = { ...choice, repaired: choice.repaired ? texts.told_repaired : "" };
+  if (live.classes) {
+    const lost = heldout.accuracyFloat - heldout.accuracyQuantized;
+    return fill(texts.told, {
+      ...of,
+      rate: percent(drift.flipRate),
+      float: percent(heldout.accuracyFloat),
+      quantized: percent(heldout.accuracyQuantized),
+      drop: shown(100 * lost),
+      allowed: shown(100 * study.allowed),
+      verdict: lost <= study.allowed ? texts.told_within : texts.told_beyond,
+    });
+  }
+  const lost = heldout.psnrFloat - heldout.psnrQuantized;
+  return fill(texts.told, {
+    ...of,
+    float: shown(heldout.psnrFloat),
+    quantized: shown(heldout.psnrQuantized),
+    drop: shown(lost),
+    allowed: shown(study.allowed),
+    verdict: lost <= study.allowed ? texts.told_within : texts.told_beyond,
+  });
+}
+
+/** The rows of the table of statistics: [label, value]. */
+export function statisticRows({ texts, live }, { drift, islands }, heldout) {
+  const labels = texts.statistics_rows;
+  const fromTo = (before, after, show) => `${show(before)} → ${show(after)}`;
+  if (!live.classes) {
+    return [
+      [labels.psnr, fromTo(drift.psnrFloat, drift.psnrQuantized, shown)],
+      [labels.heldout_psnr, fromTo(heldout.psnrFloat, heldout.psnrQuantized, shown)],
+      [labels.sqnr, shown(drift.sqnrDb)],
+    ];
+  }
+  const rows = [
+    [labels.flips, `${percent(drift.flipRate, 2)} (${drift.flips.toLocaleString("en")})`],
+    [labels.sides, `${percent(drift.seaToIsland, 2)}, ${percent(drift.islandToSea, 2)}`],
+    [labels.accuracy, fromTo(drift.accuracyFloat, drift.accuracyQuantized, percent)],
+    [labels.heldout, fromTo(heldout.accuracyFloat, heldout.accuracyQuantized, percent)],
+    [labels.sqnr, shown(drift.sqnrDb)],
+  ];
+  if (islands) rows.push([labels.islands, ["lost", "born", "merged", "split"].map((key) => islands[key]).join(" / ")]);
+  return rows;
+}

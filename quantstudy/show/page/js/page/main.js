@@ -1,0 +1,5 @@
+/* Where the script of a page begins. */
+
+import { start } from "./start.js";
+
+start();

@@ -1,0 +1,55 @@
+"""The data that the page's script reads: one JSON text."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.colors import Colormap
+
+from quantstudy.show.canvas.style import DIVERGING, SEQUENTIAL
+from quantstudy.show.page.live.packed import packed
+from quantstudy.words.page_live import live_texts
+
+if TYPE_CHECKING:
+    from quantstudy.config.study import StudyConfig
+
+
+def payload(config: "StudyConfig", live: Mapping[str, Any] | None, **rest: Any) -> str:
+    """Return the data as JSON that may stand in a script element: no `<` in it.
+
+    Args:
+        config: the study.
+        live: what the page quantizes itself, None for nothing.
+        rest: further entries, such as `findings`.
+    """
+    data = {"study": study_of(config), "live": live, "texts": live_texts(config), "colours": colour_maps(), **rest}
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def study_of(config: "StudyConfig") -> dict[str, Any]:
+    """Return what the script asks of a study."""
+    data = config.entry
+    return {
+        "name": config.name,
+        "target": data.name,
+        "activations": list(config.activations),
+        "seeds": config.seeds,
+        "focus": config.focus_scheme,
+        "placement": config.placement,
+        "observer": config.observer,
+        "weight_observer": config.weight_observer,
+        "input_bits": config.input_bits,
+        "input_rounding": config.input_rounding,
+        "allowed": config.allowed_drop if config.task == "classes" else config.allowed_psnr_drop,
+    }
+
+
+def colour_maps() -> dict[str, str]:
+    """Return the figures' colour maps, 256 times red, green, blue."""
+
+    def bytes_of(colours: Colormap) -> str:
+        return packed(np.rint(255 * colours(np.linspace(0, 1, 256))[:, :3]), "u1")
+
+    return {"sequential": bytes_of(matplotlib.colormaps[SEQUENTIAL]), "diverging": bytes_of(DIVERGING)}
