@@ -106,8 +106,8 @@ def _of_classes(points: str) -> dict[str, Any]:
             ["became-sea", "became sea"],
         ],
         "told": f"{{activation}}, seed {{seed}}, {{scheme}}{{repaired}}: {{rate}} of the {points} change class. At "
-        "points it was not trained on this network gets {float} right in float and {quantized} quantized: it loses {drop} "
-        "points, {verdict} the {allowed} allowed.",
+        "points it was not trained on this network gets {float} right in float and {quantized} quantized: it loses "
+        "{drop} points, {verdict} the {allowed} allowed.",
         "statistics_rows": {
             "flips": f"Flip rate (lower is better; {points})",
             "sides": "Sea → island, island → sea",
@@ -127,7 +127,8 @@ def _of_numbers() -> dict[str, Any]:
         "curves": "Labels, float and quantized outputs",
         "curves_key": "Grey: what was to be learnt; black: the network in float; dashed: quantized.",
         "told": "{activation}, seed {seed}, {scheme}{repaired}: at points it was not trained on this network has a "
-        "PSNR of {float} dB in float and {quantized} dB quantized: it loses {drop} dB, {verdict} the {allowed} allowed.",
+        "PSNR of {float} dB in float and {quantized} dB quantized: it loses {drop} dB, "
+        "{verdict} the {allowed} allowed.",
         "statistics_rows": {
             "psnr": "PSNR where it was measured, dB (higher is better)",
             "heldout_psnr": "PSNR at held-out points, dB (this one decides)",
