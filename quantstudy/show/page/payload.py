@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
 
 
-def payload(config: "StudyConfig", live: Mapping[str, Any] | None, **rest: Any) -> str:
+def payload(config: "StudyConfig", live: Mapping[str, Any] | None, best: str | None = None, **rest: Any) -> str:
     """Return the data as JSON that may stand in a script element: no `<` in it.
 
     Args:
         config: the study.
         live: what the page quantizes itself, None for nothing.
+        best: the activation that is shown first.
         rest: further entries, such as `findings`.
     """
-    data = {"study": study_of(config), "live": live, "texts": live_texts(config), "colours": colour_maps(), **rest}
+    data = {"study": {**study_of(config), "best": best}, "live": live, "texts": live_texts(config), "colours": colour_maps(), **rest}
     return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

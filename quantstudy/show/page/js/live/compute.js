@@ -4,17 +4,14 @@ import { chainOfFolds } from "../numbers/chain.js";
 import { decisionDrift, regressionDrift } from "../numbers/drift.js";
 import { floatMaps, quantizedMaps } from "../numbers/forward.js";
 import { islandChanges } from "../numbers/islands.js";
-import { chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap } from "../numbers/networks.js";
-import { bits } from "../numbers/decode.js";
+import { calibrationOf, chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap } from "../numbers/networks.js";
 import { buildPlan, isOffered } from "../numbers/plan.js";
-import { isRepairedScheme } from "./repaired.js";
 
 /** A calculator for the networks of `live`: it keeps what depends on a network alone, and the buffers of its maps. */
 export function createCalculator(live) {
   const measured = inputsOf(live.measured, live.plane);
   const heldout = live.heldout === null ? null : inputsOf(live.heldout, live.plane);
   const points = measured[0].length;
-  const trained = live.trained === null ? null : bits(live.trained, live.seeds.length * points);
   const kept = new Map();
 
   /** The float network of a slot ("one" or "other"): its maps, its chain, its labels; computed when it changes. */
@@ -34,8 +31,9 @@ export function createCalculator(live) {
       heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
       labels: labelsOf(live.measured, index, points),
       heldoutLabels: heldout && labelsOf(live.heldout, index, heldout[0].length),
-      calibration: trained && trained.subarray(index * points, (index + 1) * points),
+      calibration: calibrationOf(live, index, points),
       peak: live.peak?.[index] ?? null,
+      chosen: chosenAt(live, activation, index),
       chain: chainOfFolds(network, maps.post, rows, columns),
       quantized: before?.quantized ?? null,
       heldoutQuantized: before?.heldoutQuantized ?? null,
@@ -49,9 +47,8 @@ export function createCalculator(live) {
     const float = floatOf(slot, choice.activation, choice.index, choice.cap);
     const repaired = choice.repaired ? repairedAt(live, choice.activation, choice.index) : null;
     const network = repaired ? withCap(repaired.network, choice.cap) : float.network;
-    const chosen = chosenAt(live, choice.activation, choice.index);
     const context = { inputs: measured, calibration: float.calibration };
-    const plan = repaired ? repaired.plan : buildPlan(network, float.maps, choice.settings, chosen, context);
+    const plan = repaired ? repaired.plan : buildPlan(network, float.maps, choice.settings, float.chosen, context);
     if (plan === null) return null;
     float.quantized = quantizedMaps(network, plan, measured, float.quantized);
     const drift = driftOf(float, float.maps.logit, float.quantized.logit, float.labels);
@@ -67,23 +64,21 @@ export function createCalculator(live) {
   /** How good a result's network is at the held-out points: drift there. */
   function heldoutDrift({ float, network, plan, maps }) {
     if (heldout === null) {
-      const rest = (values) => picked(values, float.calibration, points);
+      const rest = (values) => untrainedPoints(values, float.calibration, points);
       return driftOf(float, rest(float.maps.logit), rest(maps.logit), rest(float.labels));
     }
     float.heldoutQuantized = quantizedMaps(network, plan, heldout, float.heldoutQuantized);
     return driftOf(float, float.heldoutMaps.logit, float.heldoutQuantized.logit, float.heldoutLabels);
   }
 
-  return { quantized, heldoutDrift, isOffered: (choice) => isOfferedHere(live, choice) };
-}
+  /** Whether the first slot's network can be quantized by settings that were not chosen yet. */
+  const isOfferedHere = (settings) => isOffered(kept.get("one").chosen, settings);
 
-function isOfferedHere(live, choice) {
-  if (choice.repaired && isRepairedScheme(live, choice)) return true;
-  return isOffered(chosenAt(live, choice.activation, choice.index), choice.settings);
+  return { quantized, heldoutDrift, isOffered: isOfferedHere };
 }
 
 /** The values of rows [rows · points] at the points that are not marked. */
-export function picked(values, marked, points) {
+export function untrainedPoints(values, marked, points) {
   const places = [];
   for (let p = 0; p < points; p++) if (!marked[p]) places.push(p);
   const rows = values.length / points;

@@ -1,9 +1,9 @@
 /* Networks of one input: what they give, and every fold, as curves over a line. */
 
+import { extremes } from "../numbers/quantizer.js";
 import { drawn, element } from "../page/elements.js";
-import { endsOf } from "./pictures.js";
 
-const [WIDTH, HEIGHT] = [600, 220];
+const [CURVE_WIDTH, CURVE_HEIGHT] = [600, 220];
 
 /** A polyline's points: values over a box of width × height, the lowest value at the bottom. */
 export function polyline(values, low, high, width, height) {
@@ -19,10 +19,10 @@ export function drawCurves(root, { float, maps }, live, texts) {
   const drawings = Array.from({ length: live.outputs }, (_, row) => {
     const part = (values) => values.subarray(row * points, (row + 1) * points);
     const lines = [part(float.labels), part(float.maps.logit), part(maps.logit)];
-    const [low, high] = lines.map(endsOf).reduce(([a, b], [c, d]) => [Math.min(a, c), Math.max(b, d)]);
-    const box = { viewBox: `0 -4 ${WIDTH} ${HEIGHT + 8}`, role: "img", "aria-label": texts.curves, class: "curve" };
+    const [low, high] = lines.map(extremes).reduce(([a, b], [c, d]) => [Math.min(a, c), Math.max(b, d)]);
+    const box = { viewBox: `0 -4 ${CURVE_WIDTH} ${CURVE_HEIGHT + 8}`, role: "img", "aria-label": texts.curves, class: "curve" };
     const styles = ["var(--seed-dot)", "var(--ink)", "var(--levels)"];
-    return drawn("svg", box, ...lines.map((values, i) => line(polyline(values, low, high, WIDTH, HEIGHT), styles[i], i)));
+    return drawn("svg", box, ...lines.map((values, i) => line(polyline(values, low, high, CURVE_WIDTH, CURVE_HEIGHT), styles[i], i)));
   });
   const key = element("p", { className: "muted", textContent: texts.curves_key });
   root.replaceChildren(...drawings, key);
@@ -40,7 +40,7 @@ export function drawCurve(canvas, x, y, view) {
   const context = canvas.getContext("2d");
   const style = getComputedStyle(canvas);
   const values = view === "difference" ? y.map((value, p) => value - x[p]) : view === "float" ? x : y;
-  const [low, high] = endsOf(view === "difference" ? values : x);
+  const [low, high] = extremes(view === "difference" ? values : x);
   context.strokeStyle = style.getPropertyValue(view === "float" ? "--ink" : "--levels");
   context.lineWidth = 2;
   context.beginPath();

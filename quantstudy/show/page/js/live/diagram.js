@@ -2,14 +2,14 @@
 
 import { drawn } from "../page/elements.js";
 
-const MOST = 16; // neurons of a layer that are dots
+const MOST_DOTS = 16; // neurons of a layer that are dots
 const [ACROSS, DOWN, RADIUS] = [64, 18, 6];
 
 /** The drawing of a network: {root, update(chain)}; wide ones have none. live: the page's. */
 export function createDiagram(live) {
   const { neurons } = live;
   const root = drawn("svg", { class: "diagram", "aria-hidden": "true" });
-  if (Math.max(...neurons) > MOST) return { root, update: () => {} };
+  if (Math.max(...neurons) > MOST_DOTS) return { root, update: () => {} };
   const tall = Math.max(...neurons) * DOWN;
   root.setAttribute("viewBox", `0 0 ${(neurons.length - 1) * ACROSS + 4 * RADIUS} ${tall}`);
   const place = (layer, neuron) => [2 * RADIUS + layer * ACROSS, tall / 2 + (neuron - (neurons[layer] - 1) / 2) * DOWN];

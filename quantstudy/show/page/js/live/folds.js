@@ -1,18 +1,19 @@
 /* The fold maps of every neuron, layer by layer; the chosen neuron and its chain stand out. */
 
+import { extremes } from "../numbers/quantizer.js";
 import { element, fill } from "../page/elements.js";
 import { drawCurve } from "./curves.js";
 import { chainFrom } from "./chains.js";
 import { differenceColour, paint, valueColour } from "./paint.js";
 import { chosenNeuron } from "./settings.js";
 
-const MOST = 64; // neurons of a layer that are shown
+const MOST_TILES = 64; // neurons of a layer that are shown
 
 /** The folds: {root, update(result)}; choose(layer, neuron) is called with the neuron that is looked at. */
 export function createFolds({ data, state, theme }, choose) {
   const { live, texts } = data;
   const tiles = live.neurons.slice(1, -1).map((number, layer) =>
-    Array.from({ length: Math.min(number, MOST) }, (_, neuron) => tileOf(layer, neuron, texts)),
+    Array.from({ length: Math.min(number, MOST_TILES) }, (_, neuron) => tileOf(layer, neuron, texts)),
   );
   const rows = tiles.map((own, layer) => {
     const beyond = live.neurons[layer + 1] - own.length;
@@ -91,19 +92,9 @@ export function drawFold({ canvas, layer, neuron }, { float, maps }, { view, mos
     paint(canvas, ...live.plane, differenceColour(x, y, from, most, theme.diverging, theme.missing));
     return;
   }
-  const [low, high] = rangeOfRow(x, from, points);
+  const [low, high] = extremes(x.subarray(from, from + points));
   const values = view === "float" ? x : y;
   paint(canvas, ...live.plane, valueColour(values, from, low, high, theme.sequential, theme.missing));
-}
-
-/** The ends of one row of a map. */
-export function rangeOfRow(values, from, points) {
-  let [low, high] = [values[from], values[from]];
-  for (let p = from; p < from + points; p++) {
-    if (values[p] < low) low = values[p];
-    if (values[p] > high) high = values[p];
-  }
-  return [low, high];
 }
 
 /** The largest difference between the float and the quantized folds of a layer. */

@@ -1,10 +1,10 @@
 /* How often each layer gives which value, and the values that its quantizer leaves. */
 
 import { gridValues } from "../numbers/grid.js";
+import { extremes } from "../numbers/quantizer.js";
 import { drawn, element, fill, shown } from "../page/elements.js";
-import { endsOf } from "./pictures.js";
 
-const [WIDTH, HEIGHT, BINS, MOST_LEVELS] = [320, 110, 64, 64];
+const [BARS_WIDTH, BARS_HEIGHT, BINS, MOST_LEVELS] = [320, 110, 64, 64];
 
 /** Counts of values in equal bins from low to high. */
 export function counted(values, low, high, bins) {
@@ -48,7 +48,7 @@ function drawingOf(layer, texts) {
   const bars = drawn("path", { fill: "var(--bars)" });
   const levels = drawn("path", { stroke: "var(--levels)", "stroke-width": 1.2, fill: "none" });
   const name = fill(texts.layer, { layer: layer + 1 });
-  const box = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${texts.histograms}: ${name}` };
+  const box = { viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`, role: "img", "aria-label": `${texts.histograms}: ${name}` };
   const svg = drawn("svg", { ...box, preserveAspectRatio: "none" }, bars, levels);
   const ends = element("p", { className: "ends" }, element("span"), element("span", { textContent: name }), element("span"));
   const told = element("p", { className: "muted" });
@@ -60,8 +60,8 @@ function drawHistogram(drawing, { float, plan }, layer, before, texts) {
   const key = `${float.key} ${before}`;
   if (drawing.key !== key) {
     drawing.key = key;
-    drawing.range = endsOf(values);
-    drawing.bars.setAttribute("d", barsPath(counted(values, ...drawing.range, BINS), WIDTH, HEIGHT));
+    drawing.range = extremes(values);
+    drawing.bars.setAttribute("d", barsPath(counted(values, ...drawing.range, BINS), BARS_WIDTH, BARS_HEIGHT));
     const [first, , last] = drawing.ends.children;
     [first.textContent, last.textContent] = drawing.range.map((end) => shown(end, 2));
   }
@@ -69,7 +69,7 @@ function drawHistogram(drawing, { float, plan }, layer, before, texts) {
   const quantizer = (before ? plan.pre : plan.post)[layer];
   const grid = quantizer ? gridValues(quantizer, low, high) : [];
   const drawable = grid !== null && grid.length <= MOST_LEVELS && high > low;
-  const lines = drawable ? Array.from(grid, (value) => `M${(((value - low) / (high - low)) * WIDTH).toFixed(1)} 0V${HEIGHT}`) : [];
+  const lines = drawable ? Array.from(grid, (value) => `M${(((value - low) / (high - low)) * BARS_WIDTH).toFixed(1)} 0V${BARS_HEIGHT}`) : [];
   drawing.levels.setAttribute("d", lines.join(""));
   drawing.told.textContent = levelsText(quantizer, grid, texts);
 }

@@ -18,10 +18,7 @@ export function showLive(root, data, state, fields) {
   const context = { data, state, fields, calculator, theme: () => theme };
   const choiceOf = (activation) => choose(data, state, activation);
   const controls = createControls(context, createPlayer(state, texts), {
-    offered: (observer) => {
-      const choice = choiceOf(state.get("activation"));
-      return calculator.isOffered({ ...choice, repaired: false, settings: { ...choice.settings, observer } });
-    },
+    offered: (observer) => calculator.isOffered({ ...planSettings(state, data.study), observer }),
     repair: () => repairChoice(data, choiceOf(state.get("activation"))),
   });
   const panels = ["one", "other"].map((slot) => createPanel(slot, context));
@@ -30,14 +27,16 @@ export function showLive(root, data, state, fields) {
 
   let waiting = false;
   function redraw() {
+    const start = performance.now();
     waiting = false;
-    controls.sync();
     const names = [state.get("activation"), state.get("beside")];
     const two = names[1] !== "none" && names[1] !== names[0];
     panels[1].root.hidden = !two;
     side.classList.toggle("two", two);
     panels[0].update(choiceOf(names[0]));
     if (two) panels[1].update(choiceOf(names[1]));
+    controls.sync();
+    performance.measure("redraw", { start });
   }
   state.subscribe((changed) => {
     if (waiting || ![...changed].some((name) => Object.hasOwn(fields, name))) return;

@@ -1,5 +1,6 @@
 /* What the network decides: in float, quantized, and where the two differ; on a plane as maps, on a line as curves. */
 
+import { extremes } from "../numbers/quantizer.js";
 import { saveCanvas } from "../page/download.js";
 import { element, fill } from "../page/elements.js";
 import { drawCurves } from "./curves.js";
@@ -46,7 +47,7 @@ function paintMaps([one, two, three], { float, maps, drift }, live, theme) {
     return;
   }
   const points = rows * columns;
-  const [low, high] = live.ends ?? endsOf(float.labels);
+  const [low, high] = live.ends ?? extremes(float.labels);
   paint(one, rows, columns, pictureColour(x, points, live.outputs, low, high));
   paint(two, rows, columns, pictureColour(y, points, live.outputs, low, high));
   const worst = worstOf(x, y, points, live.outputs);
@@ -64,16 +65,6 @@ function worstOf(x, y, points, outputs) {
     }
   }
   return worst;
-}
-
-/** The smallest and the largest of some values. */
-export function endsOf(values) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
 }
 
 function saveMaps(canvases, choice, texts) {

@@ -34,8 +34,8 @@ export function readTheme(colours) {
   return {
     island,
     sea,
-    faintIsland: mixed(island, named("paper"), 0.35),
-    faintSea: mixed(sea, named("paper"), 0.35),
+    faintIsland: mixed(island, named("paper"), 0.25),
+    faintSea: mixed(sea, named("paper"), 0.25),
     becameIsland: named("became-island"),
     becameSea: named("became-sea"),
     missing: named("missing"),
