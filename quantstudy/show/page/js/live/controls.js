@@ -44,7 +44,7 @@ export function createControls({ data, state, fields }, player, { offered, repai
     createSlider(state, "activations", ACTIVATIONS, texts),
   ];
   const repaired = createRepair(state, texts, repair);
-  const first = element("div", { className: "first" }, activation.root, seed.root, ...sliders.map(({ root }) => root), player.root);
+  const first = element("div", { className: "first" }, activation.root, seed.root, player.root, ...sliders.map(({ root }) => root));
   const more = [beside, inputs, placement, observer, cap, fold].map(({ root }) => root);
   const summary = element("summary", { textContent: texts.more });
   const rest = element("details", { className: "more" }, summary, element("div", { className: "rest" }, ...more, repaired.root));

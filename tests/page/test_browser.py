@@ -1,0 +1,204 @@
+"""The page in a real browser: what it says, what it asks for, who can use it."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantstudy.quantize.scheme import parse_scheme
+from quantstudy.records.run import Run
+
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+Open = Callable[..., Any]
+
+TOLD = ".panel:not([hidden]) .told"
+
+
+def told(page: Any) -> str:
+    """Return the sentence of the first panel once what was chosen has been drawn: two frames and a task later."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+    return str(page.locator(TOLD).first.text_content())
+
+
+def flips(page: Any) -> int:
+    cell = page.locator(".panel .statistics td").first.text_content()
+    return int(re.search(r"\(([\d,]+)\)", cell).group(1).replace(",", ""))
+
+
+def settings_of(scheme: str) -> str:
+    parsed = parse_scheme(scheme)
+    dynamic = "8dyn" if parsed.dynamic else None
+    parts = {"weights": parsed.weights, "activations": parsed.activations}
+    named = {name: "float" if form is None else form.in_scheme for name, form in parts.items()}
+    return f"weights={named['weights']}&activations={dynamic or named['activations']}"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_opens_from_disk_and_says_asks_and_scrolls_nothing(
+    small_page: Path, opened: Open, width: int, scheme: str
+) -> None:
+    page = opened(small_page, width=width, color_scheme=scheme)
+    assert "pixels change class" in told(page)
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 24, 29)")
+    assert page.said == []
+    if width == 390:
+        small = page.locator("button, select, summary, input").evaluate_all(
+            "all => all.filter((one) => one.checkVisibility()).map((one) => [one.outerHTML.slice(0, 90),"
+            " ...(({width, height}) => [width, height])((one.closest('label') ?? one).getBoundingClientRect())])"
+            ".filter(([, width, height]) => Math.min(width, height) < 43.5)"
+        )
+        assert small == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make tests/page/node_modules/.installed")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing(small_page: Path, opened: Open, width: int, scheme: str) -> None:
+    page = opened(small_page, "#beside=relu", width=width, color_scheme=scheme)
+    told(page)
+    page.locator("details").evaluate_all("all => all.forEach((one) => { one.open = true; })")
+    page.evaluate(AXE.read_text("utf-8"))
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice", "wcag2aaa"]}
+    options["rules"] = {"color-contrast-enhanced": {"enabled": False}}  # AAA's 7:1 is more than readable text needs
+    found = page.evaluate("options => axe.run(document, options)", options)
+    said = [(one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]]) for one in found["violations"]]
+    assert said == []
+    assert len(found["passes"]) > 20
+
+
+def test_every_network_flips_as_many_pixels_as_the_records_say(small_run: Run, small_page: Path, opened: Open) -> None:
+    page = opened(small_page)
+    table = small_run.metrics()
+    chosen = (table["metric"] == "flip_rate") & (table["backend"] == "simulated") & (table["scope"] == "network")
+    rates = table[chosen].set_index(["activation", "seed", "scheme"])["value"]
+    assert len(rates) == 7 * 2 * 11
+    points = small_run.config.grid**2
+    wrong = {}
+    for (activation, seed, scheme), rate in rates.items():
+        fragment = f"#activation={activation}&seed={seed}&{settings_of(scheme)}"
+        page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        text = told(page)
+        assert text.startswith(f"{activation}, seed {seed}, {scheme}:")
+        if flips(page) != round(rate * points):
+            wrong[activation, seed, scheme] = flips(page), round(rate * points)
+    assert wrong == {}
+    assert rates.max() > 0.1
+
+
+def test_a_link_is_a_finding_and_garbage_is_told(small_page: Path, opened: Open) -> None:
+    page = opened(small_page, "#activation=gelu&seed=1&weights=3&activations=f8&placement=both&fold=difference")
+    assert told(page).startswith("gelu, seed 1, w3af8:")
+    assert page.locator("#control-placement").input_value() == "both"
+    page.locator("#control-weights").press("ArrowRight")
+    assert told(page).startswith("gelu, seed 1, w4af8:")
+    again = opened(small_page, page.evaluate("location.hash"))
+    assert told(again) == told(page)
+    assert again.evaluate("location.hash") == page.evaluate("location.hash")
+    bad = opened(small_page, "#activation=<b>&seed=2&weights=17&colour=red&neuron=4.1")
+    assert told(bad).startswith(
+        f"{page.evaluate('JSON.parse(document.getElementById(`data`).textContent).study.best')}"
+    )
+    said = bad.locator("#problems p").all_text_contents()
+    assert len(said) == 5
+    assert "<b>" in said[0]
+    assert "from 1.1 to 3.8" in said[4]
+    assert bad.said == page.said == []
+
+
+def test_the_keyboard_reaches_and_moves_everything(small_page: Path, opened: Open) -> None:
+    page = opened(small_page)
+    page.locator("#control-activation").focus()
+    reached = []
+    for _ in range(40):
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.slice(0, 20)"))
+        page.keyboard.press("Tab")
+    assert {"control-seed", "control-weights", "control-activations"} <= set(reached)
+    page.locator(".more > summary").press("Enter")
+    for name in ("beside", "inputs", "placement", "observer", "cap", "fold", "repaired"):
+        page.locator(f"#control-{name}").focus()
+        assert page.evaluate("document.activeElement.id") == f"control-{name}"
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    fold = page.locator(".fold[tabindex='0']").first
+    fold.focus()
+    before = page.locator(".neuron h4").first.text_content()
+    page.keyboard.press("ArrowLeft")
+    after = page.locator(".neuron h4").first.text_content()
+    assert before != after
+    page.keyboard.press("Enter")
+    told(page)
+    layer, neuron = re.findall(r"\d+", after)
+    assert f"neuron={layer}.{neuron}" in page.evaluate("location.hash")
+    assert page.locator(".fold[aria-pressed='true']").count() == 1
+
+
+def test_play_goes_down_bit_by_bit_and_stops(small_page: Path, opened: Open) -> None:
+    page = opened(small_page, "#weights=float")
+    page.clock.install()
+    page.get_by_role("button", name="16 → 2 bits").click()
+    seen = [page.locator("#control-activations").get_attribute("aria-valuetext")]
+    for _ in range(20):
+        page.clock.run_for(900)
+        seen.append(page.locator("#control-activations").get_attribute("aria-valuetext"))
+    assert seen[:3] == ["16 bits", "15 bits", "14 bits"]
+    assert seen[-1] == "2 bits"
+    assert page.locator("#control-weights").get_attribute("aria-valuetext") == "float"
+    assert page.get_by_role("button", name="16 → 2 bits").count() == 1
+
+
+def test_ranges_that_are_not_known_are_greyed_out(small_page: Path, opened: Open) -> None:
+    page = opened(small_page, "#weights=4&activations=4")
+    told(page)
+    observers = page.locator("#control-observer option")
+    disabled = "all => all.filter((one) => one.disabled).map((one) => one.value)"
+    assert observers.evaluate_all(disabled) == []
+    page.locator("#control-activations").press("ArrowRight")
+    told(page)
+    assert observers.evaluate_all(disabled) == ["percentile", "mse"]
+    page.evaluate("location.hash = '#observer=mse&activations=5'")
+    assert "searched for" in told(page)
+    assert not page.locator(".panel .decisions").first.is_visible()
+    page.evaluate("location.hash = '#observer=mse&activations=8'")
+    assert "change class" in told(page)
+    assert page.said == []
+
+
+def test_repaired_networks_are_those_of_their_scheme(small_run: Run, small_page: Path, opened: Open) -> None:
+    data = json.loads(re.search(r'id="data">(.*?)</script>', small_page.read_text("utf-8")).group(1))
+    (name,) = data["live"]["repaired"]
+    table = small_run.recovered()
+    chosen = (table["activation"] == name) & (table["recipe"] == "polish") & (table["scheme"] == "w4a4")
+    own = table[chosen & (table["metric"] == "heldout_accuracy_quantized")].set_index("seed")["value"]
+    for seed in (0, 1):
+        page = opened(small_page, f"#activation={name}&seed={seed}&weights=7")
+        page.locator(".more > summary").click()
+        page.locator("#control-repaired").check()
+        text = told(page)
+        assert f"{name}, seed {seed}, w4a4, repaired" in text
+        assert f"and {100 * own[seed]:.1f} % quantized" in text
+        page.locator("#control-weights").press("ArrowRight")
+        assert "repaired" not in told(page)
+        assert not page.locator("#control-repaired").is_checked()
+
+
+def test_maps_are_saved_as_a_picture(small_page: Path, opened: Open, tmp_path: Path) -> None:
+    page = opened(small_page, "#activation=silu&seed=1")
+    told(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save these maps").first.click()
+    assert download.value.suggested_filename == "silu-w4a4-seed1.png"
+    download.value.save_as(tmp_path / "maps.png")
+    from PIL import Image
+
+    with Image.open(tmp_path / "maps.png") as picture:
+        assert picture.size == (3 * 4 * 24 + 64, 4 * 24 + 96)
+        assert len(picture.convert("RGB").getcolors(100_000)) > 4
