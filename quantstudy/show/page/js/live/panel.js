@@ -19,7 +19,7 @@ export function createPanel(slot, context) {
   const neuron = createNeuron(context);
   const folds = createFolds(context, (layer, at) => shown && neuron.show(shown, layer, at));
   const histograms = createHistograms(context);
-  const body = element("div", {}, pictures.root, table, folds.root, neuron.root, histograms.root);
+  const body = element("div", { className: "body" }, pictures.root, table, folds.root, neuron.root, histograms.root);
   const root = element("section", { className: "panel" }, heading, told, body);
   let shown = null;
   let choice = null;

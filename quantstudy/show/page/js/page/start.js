@@ -19,6 +19,7 @@ export function start() {
   if (data.live !== null) showLive(document.getElementById("live"), data, state, own);
   if (data.findings) showFindings(document.getElementById("explore-root"), data, state, (chosen) => open(chosen, data, state));
   tell();
+  if (location.hash.includes("=")) document.getElementById("touch").scrollIntoView(); // a link to a finding
 }
 
 function problemText({ name, text, allowed, unknown }, texts) {
