@@ -21,8 +21,8 @@ def no_plane() -> str:
 
 def no_kernel(names: Sequence[str]) -> str:
     """Activations that the page's script does not know."""
-    have = "has" if len(names) == 1 else "have"
-    return f"{listed_names(names)} {have} no formula in this page, so only the tables show what becomes of them."
+    have, it = ("has", "it") if len(names) == 1 else ("have", "them")
+    return f"{listed_names(names)} {have} no formula in this page, so only the tables show what becomes of {it}."
 
 
 def no_data(target: str) -> str:
@@ -46,7 +46,7 @@ def too_much_work(work: int, most: int) -> str:
 def too_wide(each: int, most: int) -> str:
     """Not even one seed fits."""
     return (
-        f"The networks of one seed take {each / 1e6:.1f} MB and the page has room for {most / 1e6:.1f} MB: there are "
+        f"The networks and the data of one seed take {each / 1e6:.1f} MB and the page has room for {most / 1e6:.1f} MB: there are "
         "none in it."
     )
 

@@ -25,7 +25,8 @@ def payload(config: "StudyConfig", live: Mapping[str, Any] | None, best: str | N
         best: the activation that is shown first.
         rest: further entries, such as `findings`.
     """
-    data = {"study": {**study_of(config), "best": best}, "live": live, "texts": live_texts(config), "colours": colour_maps(), **rest}
+    study = {**study_of(config), "best": best}
+    data = {"study": study, "live": live, "texts": live_texts(config), "colours": colour_maps(), **rest}
     return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 

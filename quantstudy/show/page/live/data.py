@@ -12,7 +12,7 @@ from quantstudy.records.folders import weights_file
 from quantstudy.show.page.live import networks
 from quantstudy.show.page.live.networks import Arrays, layers_of
 from quantstudy.show.page.live.packed import text_of
-from quantstudy.show.page.live.points import bytes_a_seed, points_of
+from quantstudy.show.page.live.points import bytes_a_seed, bytes_of_inputs, points_of
 from quantstudy.targets.target import Data
 from quantstudy.words import page_left_out as words
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
     from quantstudy.records.run import Run
 
-MOST_TEXT = 800_000
+MOST_TEXT = 1_200_000
 """Characters that networks and data may take: of 2 MB for a page that can be sent to someone."""
 
 MOST_WORK = 60_000_000
@@ -104,11 +104,11 @@ def _seeds_that_fit(
     """Return the seeds whose networks and labels fit: from 0 on, and the one that is shown first."""
     each = sum(text_of(4 * networks.parameters(arrays[name], [0]).size) for name in names)
     each += len(names) * text_of(4 * 2 * 8 * layers_of(arrays[names[0]])) + bytes_a_seed(data)
-    fit = min(trained, MOST_TEXT // each)
+    fit = min(trained, max(0, MOST_TEXT - bytes_of_inputs(data)) // each)
     if fit == trained:
         return list(range(trained)), []
     if fit == 0:
-        return [], [words.too_wide(each, MOST_TEXT)]
+        return [], [words.too_wide(each + bytes_of_inputs(data), MOST_TEXT)]
     seeds = list(range(fit)) if first < fit else [*range(fit - 1), first]
     return seeds, [words.fewer_seeds(fit, trained, MOST_TEXT)]
 

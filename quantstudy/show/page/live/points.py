@@ -29,8 +29,16 @@ def points_of(data: Data) -> dict[str, Any]:
 
 def bytes_a_seed(data: Data) -> int:
     """Return how much text every further seed takes at most."""
-    found = sum(_size(part.labels[0]) for part in (data.measured, data.heldout) if part.labels.size)
-    return found + (0 if data.trained is None else text_of(data.measured.labels.shape[-1] // 8 + 1))
+    parts = (data.measured,) if data.trained is not None else (data.measured, data.heldout)
+    return sum(_size(part.labels[0]) for part in parts) + (
+        0 if data.trained is None else text_of(data.measured.labels.shape[-1] // 8 + 1)
+    )
+
+
+def bytes_of_inputs(data: Data) -> int:
+    """Return how much text the inputs take, whatever the number of seeds."""
+    parts = (data.measured,) if data.trained is not None else (data.measured, data.heldout)
+    return sum(len(_input(values, data.plane)["values"]) for part in parts for values in part.inputs[0])
 
 
 def _size(labels: Array) -> int:
