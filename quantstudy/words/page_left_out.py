@@ -46,8 +46,8 @@ def too_much_work(work: int, most: int) -> str:
 def too_wide(each: int, most: int) -> str:
     """Not even one seed fits."""
     return (
-        f"The networks and the data of one seed take {each / 1e6:.1f} MB and the page has room for {most / 1e6:.1f} MB: there are "
-        "none in it."
+        f"The networks and the data of one seed take {each / 1e6:.1f} MB and the page has room "
+        f"for {most / 1e6:.1f} MB: there are none in it."
     )
 
 
