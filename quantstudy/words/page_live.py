@@ -92,7 +92,7 @@ def live_texts(config: "StudyConfig") -> dict[str, Any]:
     """Return the texts of the live part of a study's page."""
     things = things_of(config)
     kind = _of_classes(things.points) if config.task == "classes" else _of_numbers()
-    return COMMON | kind | {"fold_views": _fold_views(things.over)}
+    return COMMON | kind | {"fold_views": _fold_views(things.over, config.has_curve)}
 
 
 def _of_classes(points: str) -> dict[str, Any]:
@@ -137,11 +137,13 @@ def _of_numbers() -> dict[str, Any]:
     }
 
 
-def _fold_views(over: str) -> dict[str, str]:
-    what = f"What a neuron puts out {over}, dark to bright from its smallest to its largest value in float"
+def _fold_views(over: str, curve: bool) -> dict[str, str]:
+    scale = "" if curve else ", dark to bright from its smallest to its largest value in float"
+    what = f"What a neuron puts out {over}{scale}"
+    adds = "adds or takes" if curve else "adds (orange) or takes (blue), on one scale per layer"
     bold = "Framed: the chosen neuron's chain, back to the inputs."
     return {
         "float": f"{what}. {bold}",
         "quantized": f"{what}, after quantization. {bold}",
-        "difference": f"What quantization adds (orange) or takes (blue), on one scale per layer. {bold}",
+        "difference": f"What quantization {adds}. {bold}",
     }

@@ -3,13 +3,17 @@
 import json
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quantstudy.config.study import StudyConfig
+from quantstudy.engine.pipeline import run_study
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.run import Run
+from quantstudy.show.page.report import page_text
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 Open = Callable[..., Any]
@@ -188,6 +192,29 @@ def test_repaired_networks_are_those_of_their_scheme(small_run: Run, small_page:
         page.locator("#control-weights").press("ArrowRight")
         assert "repaired" not in told(page)
         assert not page.locator("#control-repaired").is_checked()
+
+
+@pytest.mark.parametrize("target", ["sine", "texture"])
+def test_numbers_are_as_good_as_the_records_say(tmp_path: Path, opened: Open, target: str) -> None:
+    config = StudyConfig().with_options(
+        target=target, activations=("relu", "silu"), seeds=2, steps=30, grid=12, hidden=(6, 6), quick=True
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("quantstudy.engine.drawing.draw_all", lambda *_, **__: None)
+        run = run_study(config, tmp_path / "run")
+    (tmp_path / "page.html").write_text(page_text(run), "utf-8")
+    page, table = opened(tmp_path / "page.html"), run.metrics()
+    chosen = (table["backend"] == "simulated") & (table["scope"] == "network")
+    table = table[chosen].set_index(["metric", "activation", "seed", "scheme"])["value"]
+    for activation, seed, scheme in product(config.activations, (0, 1), ("w4", "a4", "w4a4", "w8a8")):
+        fragment = f"#activation={activation}&seed={seed}&{settings_of(scheme)}"
+        page.evaluate("fragment => { location.hash = fragment; }", fragment)
+        assert told(page).startswith(f"{activation}, seed {seed}, {scheme}:")
+        cells = [text.split(" → ") for text in page.locator(".panel .statistics td").all_text_contents()]
+        for (_, after), metric in zip(cells[:2], ("psnr_quantized", "heldout_psnr_quantized"), strict=True):
+            assert float(after.replace("−", "-")) == pytest.approx(table[metric, activation, seed, scheme], abs=0.051)
+    assert page.said == []
+    assert page.locator("svg.curve" if target == "sine" else ".decisions canvas").first.is_visible()
 
 
 def test_maps_are_saved_as_a_picture(small_page: Path, opened: Open, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ export function createCalculator(live) {
       activation,
       index,
       heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
-      labels: labelsOf(live.measured, index, points),
-      heldoutLabels: heldout && labelsOf(live.heldout, index, heldout[0].length),
+      labels: labelsOf(live.measured, index, rowsOf(live) * points),
+      heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
       calibration: calibrationOf(live, index, points),
       peak: live.peak?.[index] ?? null,
       chosen: chosenAt(live, activation, index),
@@ -75,6 +75,11 @@ export function createCalculator(live) {
   const isOfferedHere = (settings) => isOffered(kept.get("one").chosen, settings);
 
   return { quantized, heldoutDrift, isOffered: isOfferedHere };
+}
+
+/** Rows of labels: one for classes, one per number that is predicted. */
+function rowsOf(live) {
+  return live.classes ? 1 : live.outputs;
 }
 
 /** The values of rows [rows · points] at the points that are not marked. */

@@ -34,13 +34,18 @@ function line(points, stroke, place) {
   return drawn("polyline", dashes ? { ...attributes, "stroke-dasharray": dashes } : attributes);
 }
 
+function bothExtremes(x, y) {
+  const [[a, b], [c, d]] = [extremes(x), extremes(y)];
+  return [Math.min(a, c), Math.max(b, d)];
+}
+
 /** Draw a fold over a line on a small canvas: float, quantized, or their difference. */
 export function drawCurve(canvas, x, y, view) {
   [canvas.width, canvas.height] = [128, 96];
   const context = canvas.getContext("2d");
   const style = getComputedStyle(canvas);
   const values = view === "difference" ? y.map((value, p) => value - x[p]) : view === "float" ? x : y;
-  const [low, high] = extremes(view === "difference" ? values : x);
+  const [low, high] = view === "difference" ? extremes(values) : bothExtremes(x, y);
   context.strokeStyle = style.getPropertyValue(view === "float" ? "--ink" : "--levels");
   context.lineWidth = 2;
   context.beginPath();
