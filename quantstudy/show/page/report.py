@@ -39,6 +39,11 @@ def write_report(run: "Run") -> Path:
     return path
 
 
+def page_text(run: "Run", *, served: bool) -> str:
+    """Return the page as HTML, for `quantstudy show` if it is served."""
+    return report(run)
+
+
 def report(run: "Run") -> str:
     """Return the page as HTML: no script, nothing fetched from anywhere, every text escaped."""
     verdict, manifest, config = run.verdict(), run.manifest(), run.config
