@@ -94,7 +94,7 @@ def _later(run: Run, measured: bool) -> Iterator[Stage]:
     config = run.config
     made = _cells_in(run)
     repairs, pictures = (sum(name.startswith(f"{stage}-") for name in made) for stage in ("recover", "picture"))
-    if repairs and not measured:
+    if repairs:
         one = repair_cells(config, config.activations[0], config.focus_scheme, "plain", config.looks)
         yield Stage("recover", repairs, max(repairs, REPAIRS * len(list(one))))
     shown = len(config.activations)

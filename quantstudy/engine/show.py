@@ -62,9 +62,9 @@ def site_of(folder: Path) -> Site:
     one_at_a_time = threading.Lock()
 
     def page() -> Page:
-        look = look_at(folder)
-        key = (look.version, look.progress and look.progress.stages)
         with one_at_a_time:
+            look = look_at(folder)
+            key = (look.version, look.progress and look.progress.stages)
             if key not in made:
                 new = page_of(look)
                 made.clear()
@@ -92,7 +92,8 @@ def look_at(folder: Path) -> Look:
     manifest = manifest_of(folder)
     measured = manifest.get("state") == "complete"
     run = as_it_was_run(Run(folder, config)) if measured else Run(folder, config)
-    if measured and (drawn := _drawn(run)):
+    drawn = _stamp(folder / "report.html")  # written last, whenever it is judged and drawn (again)
+    if measured and drawn and (folder / "verdict.json").is_file():
         return Look(run, _digest(manifest["study"], drawn), None)
     progress = progress_of(run, measured=measured)
     return Look(run, _digest(manifest["study"], progress.trained, progress.seeds), progress)
@@ -128,20 +129,6 @@ def _file(folder: Path, name: str) -> Path | None:
     if path is None or not path.is_file():
         return None
     return path if os.path.realpath(path) == os.path.join(os.path.realpath(folder), "figures", path.name) else None
-
-
-def _drawn(run: Run) -> list[tuple[int, ...]]:
-    """Return what changes whenever a finished run is judged and drawn again; empty while that is done first.
-
-    The page is written last, so that it alone tells; without it all figures must be there.
-    """
-    if not (run.folder / "verdict.json").is_file():
-        return []
-    page = _stamp(run.folder / "report.html")
-    if page:
-        return [page]
-    stamps = [_stamp(path) for path in (run.folder / "verdict.json", *figure_files(run))]
-    return stamps if all(stamps) else []
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
