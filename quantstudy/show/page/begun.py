@@ -33,7 +33,7 @@ def begun_text(run: "Run", progress: Progress, trained: "Mapping[str, Mapping[st
     reload = files("quantstudy.show.page").joinpath("js/served/reload.js").read_text("utf-8")
     script = reload.replace("\nexport ", "\n") + WATCH
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{digest}'; connect-src 'self'; base-uri 'none'"
+    policy = f"default-src 'none'; script-src 'sha256-{digest}'; connect-src 'self'; img-src data:; base-uri 'none'"
     name = escape(run.config.name)
     stages = "".join(f"<li>{stage.name}: {stage.done} of {stage.total}</li>" for stage in progress.stages)
     shown = ", ".join(map(escape, trained)) or "none yet"
