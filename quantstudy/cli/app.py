@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from quantstudy.cli import claim_options, recover_options
+from quantstudy.cli import claim_options, deploy_commands, look_commands, recover_options
 from quantstudy.cli import run_options as options
-from quantstudy.cli.deploy_commands import commands
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
 from quantstudy.cli.streams import notify
@@ -93,23 +92,6 @@ def run(
         do_run(config, folder, processes, fresh=fresh, as_json=as_json)
 
 
-@app.command()
-def report(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
-    jobs: Annotated[str | None, option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
-) -> None:
-    """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is."""
-    from quantstudy.engine.executors import available_cores
-    from quantstudy.records.run import open_run
-
-    processes = whole("jobs", jobs, min(available_cores(), 2), MOST_JOBS)
-    finished = open_run(Path(folder))
-    from quantstudy.cli.run import do_report
-
-    do_report(finished, processes, as_json=as_json)
-
-
 @app.command("activations")
 def list_activations() -> None:
     """List every activation with its traits."""
@@ -149,19 +131,6 @@ def measure_cost(
     from quantstudy.cli.cost import do_cost
 
     do_cost(asked, finished, as_json=as_json)
-
-
-@app.command()
-def compare(
-    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The folder of a finished run.")],
-    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another, with the same islands; B − A is shown.")],
-    out: Annotated[str | None, option("Folder. Default results/compare-XXXXXXXX-XXXXXXXX.", "DIR")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else.")] = False,
-) -> None:
-    """Compare two finished runs, paired by seed: what differs in them, and which differences are real."""
-    from quantstudy.cli.compare import do_compare
-
-    do_compare(Path(run_a), Path(run_b), folder_of(out), as_json=as_json)
 
 
 @app.command()
@@ -277,7 +246,8 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app.add_typer(commands)
+app.add_typer(look_commands.commands)
+app.add_typer(deploy_commands.commands)
 
 
 @app.callback()

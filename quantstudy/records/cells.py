@@ -35,6 +35,11 @@ def load_cell(folder: Path, key: str) -> dict[str, bytes] | None:
     return files if all(sha256(data) == digests[name] for name, data in files.items()) else None
 
 
+def has_cell(folder: Path, key: str) -> bool:
+    """Whether a cell is there; its files may be damaged, which reading them would show."""
+    return (folder / "cells" / key / "digests.json").is_file()
+
+
 def drop_cells(folder: Path) -> None:
     """Remove the cells of a finished run: its records hold all of their content."""
     shutil.rmtree(folder / "cells", ignore_errors=True)

@@ -83,7 +83,6 @@ COMMON: dict[str, Any] = {
     "repair": "({recipe}, {scheme})",
     "unknown_field": "The address names «{name}», which this page does not know; it knows {allowed}.",
     "bad_field": "The address asks for {name} «{text}»; allowed: {allowed}. The default is shown instead.",
-    "gone": "The server of this page has stopped: what you see may be old. Start it again with quantstudy show.",
 }
 """What is the same in every study."""
 

@@ -366,6 +366,7 @@ except SystemExit as left:
         (["run", "--activations", "relu@-3"], 2),
         (["run", "--out", "."], 2),
         (["report", "absent"], 2),
+        (["show", "absent"], 2),
         (["run", "x.toml"], 2),
     ],
 )

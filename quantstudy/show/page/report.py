@@ -2,23 +2,19 @@
 
 import base64
 from dataclasses import asdict
-from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jinja2
-from markupsafe import Markup
 from PIL import Image
 
 from quantstudy.drift import catalogue
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
-from quantstudy.show.canvas.theme import DARK, LESS_MORE, LIGHT, variables
 from quantstudy.show.names import figure_files
 from quantstudy.show.page.live.data import live_of_run
 from quantstudy.show.page.payload import payload
-from quantstudy.show.page.script import PAGE, SERVED, digest, script, style
+from quantstudy.show.page.rendering import render
 from quantstudy.words import page as words
 from quantstudy.words.deployable import share
 from quantstudy.words.engines import notes as engine_notes
@@ -31,10 +27,6 @@ from quantstudy.words.things import unit_of
 if TYPE_CHECKING:
     from quantstudy.config.study import StudyConfig
     from quantstudy.records.run import Run
-
-LOCKED = "base-uri 'none'; form-action 'none'"
-
-DIVERGENT = {f"less-more-{place}": colour for place, colour in enumerate(LESS_MORE)}
 
 LIVE = ("maps", "folds", "ranges")
 """Figures of what the live quantizer shows of every seed."""
@@ -92,41 +84,6 @@ def page_text(run: "Run", *, served: bool = False) -> str:
         groups=words.groups(config, set(map(str, undefined["metric"]))),
         views=list(catalogue.VIEWS.values()),
     )
-
-
-def render(template: str, data: str, *, served: bool, **texts: Any) -> str:
-    """Return a page: a template filled in, the data, the script and the policy that lets this script run alone.
-
-    Args:
-        template: its file.
-        data: of `payload`.
-        served: see `page_text`.
-        texts: what the template asks for.
-    """
-    code = script(SERVED if served else PAGE)
-    allowed = [f"script-src '{digest(code)}'", "style-src 'unsafe-inline'", "img-src data: blob:"]
-    policy = "; ".join(["default-src 'none'", *allowed, *(["connect-src 'self'"] if served else []), LOCKED])
-    return _template(template).render(
-        policy=Markup(policy),
-        light=Markup(variables(LIGHT | DIVERGENT)),
-        dark=Markup(variables(DARK | DIVERGENT)),
-        style=Markup(style()),
-        data=Markup(data),
-        script=Markup(code),
-        **texts,
-    )
-
-
-@cache
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("quantstudy.show.page", ""),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
 
 
 def _figure(path: Path, config: "StudyConfig", live: bool) -> words.Row:
