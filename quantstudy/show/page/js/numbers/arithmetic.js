@@ -13,17 +13,41 @@ const OVERFLOW_TIE = 2 ** 128 - 2 ** 103; // midway between the largest float32 
 /** a · b + c of float32 numbers, rounded once to float32.
  *
  * The product is exact in float64. The sum is rounded twice, which matters only where the first rounding ends midway
- * between two float32 neighbours. */
+ * between two float32 neighbours. f32() around what is rare lets the compiler keep the result in a register. */
 export function fma(a, b, c) {
   const product = a * b;
   const sum = product + c;
   const near = f32(sum);
   const other = sum + (sum - near); // the neighbour on the other side, if the sum lies midway
-  return f32(other) === other && other !== near ? midway(product, c, sum, near, other) : near;
+  return f32(other) === other && other !== near ? f32(midway(product, c, sum, near, other)) : near;
+}
+
+/** The polynomial c0 x⁴ + … + c4 by Horner's rule, every step an `fma`: all four are looked at together.
+ *
+ * A digit that is left of a float32 `other` is 0 where the sum may lie midway; so the product of the four is. */
+export function horner4(x, c0, c1, c2, c3, c4) {
+  const sum1 = x * c0 + c1;
+  const near1 = f32(sum1);
+  const other1 = sum1 + (sum1 - near1);
+  const sum2 = x * near1 + c2;
+  const near2 = f32(sum2);
+  const other2 = sum2 + (sum2 - near2);
+  const sum3 = x * near2 + c3;
+  const near3 = f32(sum3);
+  const other3 = sum3 + (sum3 - near3);
+  const sum4 = x * near3 + c4;
+  const near4 = f32(sum4);
+  const other4 = sum4 + (sum4 - near4);
+  const digits = (f32(other1) - other1) * (f32(other2) - other2) * (f32(other3) - other3) * (f32(other4) - other4);
+  return digits !== 0 ? near4 : f32(oneByOne(x, c0, c1, c2, c3, c4));
+}
+
+function oneByOne(x, c0, c1, c2, c3, c4) {
+  return fma(x, fma(x, fma(x, fma(x, c0, c1), c2), c3), c4);
 }
 
 /** The float32 number nearest to product + c, where `sum`, its float64, lies midway between `near` and `other`. */
-export function midway(product, c, sum, near, other) {
+function midway(product, c, sum, near, other) {
   const part = sum - product;
   const rest = product - (sum - part) + (c - part); // what the float64 left out, exact (Knuth's TwoSum)
   if (!Number.isFinite(near)) {

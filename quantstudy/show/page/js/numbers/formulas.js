@@ -1,7 +1,7 @@
 /* The activation functions, uncapped, as quantstudy_kernels/cpu/formulas.py has them: float32 → float32, every
  * operation rounded as it is written, `fma` once. A formula is right where it gives the same bits. */
 
-import { f32, fma, powerOfTwo } from "./arithmetic.js";
+import { f32, fma, horner4, powerOfTwo } from "./arithmetic.js";
 
 /** Slope of leaky_relu below 0. */
 export const LEAKY_SLOPE = f32(0.01);
@@ -22,7 +22,7 @@ function logistic(x) {
   u = u > GATE_END ? GATE_END : u;
   const s = f32(u * u);
   const p = fma(s, fma(s, fma(s, P0, P1), P2), P3);
-  const q = fma(s, fma(s, fma(s, fma(s, Q0, Q1), Q2), Q3), 1);
+  const q = horner4(s, Q0, Q1, Q2, Q3, 1);
   return f32(f32(f32(u * p) / q) + 0.5);
 }
 
@@ -57,14 +57,14 @@ export function gelu(x) {
   const s = f32(x * x);
   let density = 0;
   if (s < BELL_END) {
-    density = fma(s, fma(s, fma(s, fma(s, E0, E1), E2), E3), E4);
+    density = horner4(s, E0, E1, E2, E3, E4);
     density = f32(density * density);
     density = f32(density * density);
     density = f32(density * density);
     density = f32(density * density);
   }
   const t = f32(1 / fma(Math.abs(x), T_RATE, 1));
-  const tail = f32(fma(t, fma(t, fma(t, fma(t, T0, T1), T2), T3), T4) * f32(t * density));
+  const tail = f32(horner4(t, T0, T1, T2, T3, T4) * f32(t * density));
   return f32(x * (x < 0 ? tail : f32(1 - tail)));
 }
 
@@ -99,7 +99,7 @@ function expOfNegative(x) {
   if (!(x > LEAST_EXPONENT)) return 0;
   const n = f32(fma(x, LOG2_E, ROUNDER) - ROUNDER);
   const r = fma(n, LN2_LOW, fma(n, LN2_HIGH, x));
-  const p = fma(r, fma(r, fma(r, fma(r, X0, X1), X2), X3), 0.5);
+  const p = horner4(r, X0, X1, X2, X3, 0.5);
   return f32(fma(p, f32(r * r), f32(r + 1)) * powerOfTwo(n));
 }
 
