@@ -156,7 +156,7 @@ def with_cap(stack: Stack, cap: str) -> Stack:
     """The stack with another upper bound of its activation: `own`, `none`, or a number."""
     if cap == "own":
         return stack
-    uncapped = parse_activation(stack.activation.name.partition("@")[0].replace("hardgelu", "hardgelu_uncapped"))
+    uncapped = parse_activation(str(stack.activation.kernel))
     return stack.with_activation(uncapped if cap == "none" else capped(uncapped, float(cap)))
 
 
