@@ -15,8 +15,17 @@ from quantstudy.activations.catalogue import capped, parse_activation
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import accumulated
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan, float_maps
+from quantstudy.quantize.recover.recipe import Quantized
+from quantstudy.quantize.recover.saved import arrays_of
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.show.page.packed import packed, packed_bits, packed_networks, packed_ranges
+from quantstudy.show.page.packed import (
+    packed,
+    packed_bits,
+    packed_codes,
+    packed_networks,
+    packed_ranges,
+    packed_scales,
+)
 from quantstudy.targets.islands import plane
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +48,7 @@ class Look:
     input_bits: int = 0
     input_rounding: str = "nearest"
     cap: str = "own"
+    repaired: bool = False
 
     @property
     def how(self) -> dict[str, Any]:
@@ -61,7 +71,8 @@ class Look:
             "weightObserver": self.weight_observer,
             "inputRounding": self.input_rounding,
         }
-        return {"activation": self.activation, "index": self.index, "cap": self.cap, "settings": settings, "peak": peak}
+        names = ("activation", "index", "cap", "repaired")
+        return {"settings": settings, "peak": peak, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,7 @@ class Case:
         looks: what is quantized how.
         plane: (rows, columns), None where the points are no plane.
         trained: where ranges are taken from, bool [models, points]; None: everywhere.
+        repaired: repaired networks by the activation's name; their plans have one scale per output and layer.
     """
 
     stacks: dict[str, Stack]
@@ -83,21 +95,26 @@ class Case:
     looks: Sequence[Look]
     plane: tuple[int, int] | None = None
     trained: NDArray[np.bool_] | None = None
-    _maps: dict[tuple[str, str], FloatMaps] = field(default_factory=dict, compare=False)
+    repaired: dict[str, Quantized] = field(default_factory=dict)
+    _maps: dict[tuple[str, str, bool], FloatMaps] = field(default_factory=dict, compare=False)
 
     def stack(self, look: Look) -> Stack:
         """The float networks that a look is at."""
+        if look.repaired:
+            return self.repaired[look.activation].stack
         return with_cap(self.stacks[look.activation], look.cap)
 
     def maps(self, look: Look) -> FloatMaps:
         """Their maps at all points."""
-        key = look.activation, look.cap
+        key = look.activation, look.cap, look.repaired
         if key not in self._maps:
             self._maps[key] = float_maps(self.stack(look), torch.from_numpy(self.inputs))
         return self._maps[key]
 
     def plan(self, look: Look) -> Plan:
         """Python's plan of all models."""
+        if look.repaired:
+            return self.repaired[look.activation].plan
         maps = self.maps(look)
         if self.trained is None:
             return build_plan(self.stack(look), maps, parse_scheme(look.scheme), **look.how)
@@ -117,6 +134,7 @@ class Case:
             "classes": self.labels.dtype.kind != "f",
             "networks": {name: network_of(stack) for name, stack in self.stacks.items()},
             "chosen": self._chosen(),
+            "repaired": {name: repaired_of(networks) for name, networks in self.repaired.items()},
             "measured": {
                 "inputs": inputs_of(self.inputs, self.plane),
                 "labels": {
@@ -166,6 +184,18 @@ def network_of(stack: Stack) -> dict[str, Any]:
     bounds = {"cap": activation.cap, "floor": activation.floor, "ceiling": activation.ceiling}
     finite = {name: value if np.isfinite(value) else None for name, value in bounds.items()}
     return {"kernel": activation.kernel, **finite, "values": packed_networks(stack.arrays())}
+
+
+def repaired_of(networks: Quantized) -> dict[str, Any]:
+    """An entry of `live.repaired`."""
+    found, arrays = {"scheme": str(networks.plan.scheme), "recipe": "polish"}, arrays_of(networks)
+    if networks.plan.weights[0] is not None:
+        found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
+    outputs = [f"layers.{layer}.output" for layer in range(networks.stack.hidden)]
+    if f"{outputs[0]}.scale" in arrays:
+        parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
+        found["outputs"] = packed_ranges(*parts)
+    return {**found, "values": packed_networks(arrays)}
 
 
 def inputs_of(inputs: Floats, plane: tuple[int, int] | None) -> list[dict[str, str]]:
