@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { f32, fma, horner4, powerBelow, powerOfTwo, rint } from "../../../quantstudy/show/page/js/numbers/arithmetic.js";
+import {
+  f32, fma, horner4, powerBelow, powerOfTwo, rint,
+} from "../../../quantstudy/show/page/js/numbers/arithmetic.js";
 import { exactFma, ofBits, randomBits } from "./exact.mjs";
 
 const MOST = ofBits(0x7f7fffff);
@@ -32,7 +34,8 @@ test("fma of any finite numbers, subnormal ones and overflow among them", () => 
     return Number.isFinite(found) ? found : 0;
   };
   for (let i = 0; i < 30_000; i++) check(any(), any(), any());
-  for (let i = 0; i < 10_000; i++) check(drawn(next, 24, -80, -60), drawn(next, 24, -80, -60), drawn(next, 20, -149, -126));
+  const small = () => drawn(next, 24, -80, -60);
+  for (let i = 0; i < 10_000; i++) check(small(), small(), drawn(next, 20, -149, -126));
 });
 
 test("fma where the rounding of float64 ends midway between two float32 numbers", () => {
@@ -60,9 +63,7 @@ test("fma midway between subnormal numbers, and where float32 ends", () => {
     }
   }
   for (const sign of [1, -1]) {
-    for (const [a, b] of [[2 ** 52, 2 ** 51], [f32(2 ** 52 * up), f32(2 ** 51 * down)], [2 ** 52, f32(2 ** 51 * down)]]) {
-      check(sign * a, b, sign * MOST);
-    }
+    for (const [a, b] of [[1, 1], [up, down], [1, down]]) check(sign * 2 ** 52 * a, 2 ** 51 * b, sign * MOST);
     corrected += check(sign * f32(2 ** 52 * f32(1 + 2 ** -20)), f32(2 ** 51 * f32(1 - 2 ** -20)), sign * MOST);
   }
   assert.ok(corrected > 0);
@@ -89,7 +90,8 @@ test("horner4 is four fma, also where one of them is midway", () => {
   const [x, tie] = [f32(1 - d), f32(2 ** -24 * (1 + d))]; // x · tie is 2^-24 · (1 − d²)
   for (const c0 of [f32(1 + 2 ** -23), f32(1.5 + 2 ** -23)]) {
     for (let at = 1; at <= 4; at++) {
-      const c = [0, 1, 2, 3, 4].map((i) => (i < at - 1 ? f32(0.3 * 2 ** -60) : i > at ? f32(-0.3 * 2 ** -10) : i < at ? tie : c0));
+      const other = (i) => f32(i < at ? 0.3 * 2 ** -60 : -0.3 * 2 ** -10);
+      const c = [0, 1, 2, 3, 4].map((i) => (i === at ? c0 : i === at - 1 ? tie : other(i)));
       const plain = c.slice(1, at + 1).reduce((total, each) => f32(x * total + each), c[0]);
       assert.notEqual(plain, steps(x, c.slice(0, at + 1)), "step `at` is to be one that float64 rounds in another way");
       assert.equal(horner4(x, ...c), steps(x, c));
@@ -98,8 +100,8 @@ test("horner4 is four fma, also where one of them is midway", () => {
 });
 
 test("rint rounds ties to even, whatever their sign", () => {
-  const wanted = [[-2.5, -2], [-1.5, -2], [-0.5, 0], [0.5, 0], [1.5, 2], [2.5, 2], [-3.5, -4], [3.49, 3], [8388607.5, 8388608]];
-  for (const [x, whole] of wanted) assert.equal(rint(x) + 0, whole);
+  const ties = [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 8388607.5, 3.49];
+  assert.deepEqual(ties.map((x) => rint(x) + 0), [-4, -2, -2, 0, 0, 2, 2, 8388608, 3]);
   assert.ok(rint(MOST) > 1e38 && rint(Infinity) === Infinity && Number.isNaN(rint(NaN)));
 });
 

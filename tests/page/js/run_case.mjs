@@ -1,7 +1,7 @@
 /* What the page's own code makes of networks and settings: node run_case.mjs JS-FOLDER CASES.json ARRAYS.bin
  *
- * CASES.json: [{live, looks: [{activation, index, cap, repaired, settings}]}]. For every look the arrays that follow one
- * another in ARRAYS.bin, float32: codes of the weights (quantized layers), pre and post per hidden layer, logit.
+ * CASES.json: [{live, looks: [{activation, index, cap, repaired, settings, peak}]}]. ARRAYS.bin gets for every look, in
+ * float32: codes of the weights (of quantized layers), pre and post per hidden layer, logit.
  * Printed: a JSON list of what is no array, null where a look is not offered. */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -30,11 +30,11 @@ function codes(network, plan) {
   });
 }
 
-function drift(live, look, before, after) {
+function drift(live, wanted, before, after) {
   const count = before.logit.length;
   const points = count / live.outputs;
-  const labels = labelsOf(live.measured, look.index, live.classes ? points : count);
-  if (!live.classes) return regressionDrift(before.logit, after.logit, labels, look.peak);
+  const labels = labelsOf(live.measured, wanted.index, live.classes ? points : count);
+  if (!live.classes) return regressionDrift(before.logit, after.logit, labels, wanted.peak);
   const { changed, ...found } = decisionDrift(before.logit, after.logit, labels);
   const kinds = [1, 2].map((kind) => changed.filter((each) => each === kind).length);
   return { ...found, becameIsland: kinds[0], becameSea: kinds[1] };
@@ -64,6 +64,7 @@ const written = [];
 const found = JSON.parse(readFileSync(cases, "utf8")).map(({ live, looks }) =>
   looks.map((wanted) => look(live, wanted, written)),
 );
-writeFileSync(arrays, Buffer.concat(written.map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength))));
+const raw = (array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+writeFileSync(arrays, Buffer.concat(written.map(raw)));
 const told = (_, value) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value);
 console.log(JSON.stringify(found, told));

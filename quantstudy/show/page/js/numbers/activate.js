@@ -1,27 +1,17 @@
 /* Activation functions over whole rows: a loop for each, so that the compiler can put its formula inside. */
 
 import { f32 } from "./arithmetic.js";
-import { LEAKY_SLOPE, gelu, geluTanh, hardgelu, hardswish, quickGelu, silu } from "./formulas.js";
-
-const HARDGELU_CAP = 3;
+import { gated, gelu, geluTanh, ramped } from "./formulas.js";
 
 /** Write min(f(x), cap) of a layer, float32.
  *
- * network: its kernel, cap (null: none) and slopes (of prelu, per hidden layer) are looked at; layer: which;
- * from, to: Float32Array [neurons · points], neuron after neuron; they may be the same. */
+ * network: its kernel, cap and slopes are looked at; from, to: Float32Array [neurons · points], maybe the same. */
 export function activateLayer(network, layer, from, to, points) {
-  const activate = LOOPS[network.kernel];
-  const cap = capOf(network);
-  for (let start = 0, neuron = 0; start < from.length; start += points, neuron++) {
-    const slope = network.slopes === null ? LEAKY_SLOPE : network.slopes[layer][neuron];
-    activate(from, to, start, start + points, cap, slope);
-  }
-}
-
-/** The upper bound of a network's activation function, Infinity where there is none. */
-export function capOf(network) {
+  const [row, rate] = LOOPS[network.kernel];
   const cap = network.cap === null ? Infinity : f32(network.cap);
-  return network.kernel === "hardgelu" ? Math.min(cap, HARDGELU_CAP) : cap;
+  for (let start = 0, neuron = 0; start < from.length; start += points, neuron++) {
+    row(from, to, start, start + points, cap, network.slopes === null ? rate : network.slopes[layer][neuron]);
+  }
 }
 
 function reluRow(from, to, start, stop, cap) {
@@ -39,9 +29,16 @@ function slopedRow(from, to, start, stop, cap, slope) {
   }
 }
 
-function siluRow(from, to, start, stop, cap) {
+function gatedRow(from, to, start, stop, cap, rate) {
   for (let i = start; i < stop; i++) {
-    const y = silu(from[i]);
+    const y = gated(from[i], rate);
+    to[i] = y > cap ? cap : y;
+  }
+}
+
+function rampedRow(from, to, start, stop, cap, rate) {
+  for (let i = start; i < stop; i++) {
+    const y = ramped(from[i], rate);
     to[i] = y > cap ? cap : y;
   }
 }
@@ -60,36 +57,14 @@ function geluTanhRow(from, to, start, stop, cap) {
   }
 }
 
-function quickGeluRow(from, to, start, stop, cap) {
-  for (let i = start; i < stop; i++) {
-    const y = quickGelu(from[i]);
-    to[i] = y > cap ? cap : y;
-  }
-}
-
-function hardswishRow(from, to, start, stop, cap) {
-  for (let i = start; i < stop; i++) {
-    const y = hardswish(from[i]);
-    to[i] = y > cap ? cap : y;
-  }
-}
-
-function hardgeluRow(from, to, start, stop, cap) {
-  for (let i = start; i < stop; i++) {
-    const y = hardgelu(from[i]);
-    to[i] = y > cap ? cap : y;
-  }
-}
-
 const LOOPS = {
-  relu: reluRow,
-  leaky_relu: slopedRow,
-  prelu: slopedRow,
-  silu: siluRow,
-  gelu: geluRow,
-  hardswish: hardswishRow,
-  hardgelu: hardgeluRow,
-  hardgelu_uncapped: hardgeluRow,
-  gelu_tanh: geluTanhRow,
-  quick_gelu: quickGeluRow,
+  relu: [reluRow, 0],
+  leaky_relu: [slopedRow, f32(0.01)],
+  prelu: [slopedRow, 0], // each neuron has its own
+  silu: [gatedRow, 1],
+  gelu: [geluRow, 0],
+  hardswish: [rampedRow, f32(1 / 6)],
+  hardgelu_uncapped: [rampedRow, f32(1 / 3)],
+  gelu_tanh: [geluTanhRow, 0],
+  quick_gelu: [gatedRow, f32(1.702)],
 };

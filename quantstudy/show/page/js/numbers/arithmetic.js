@@ -1,7 +1,5 @@
-/* float32 arithmetic to the last bit, by the rules of quantstudy_kernels/cpu/lanes.py.
- *
- * JavaScript computes in float64. The sum, product or quotient of two float32 numbers, rounded to float64 and then by
- * Math.fround to float32, is what float32 hardware gives. Only a fused multiply-add needs a look at the rest. */
+/* float32 arithmetic to the last bit, as quantstudy_kernels/cpu/lanes.py has it. The sum, product or quotient of two
+ * float32 numbers in float64, rounded to float32, is that of float32; a fused multiply-add needs a look at the rest. */
 
 /** x rounded to float32. */
 export const f32 = Math.fround;
@@ -22,9 +20,9 @@ export function fma(a, b, c) {
   return f32(other) === other && other !== near ? f32(midway(product, c, sum, near, other)) : near;
 }
 
-/** The polynomial c0 x⁴ + … + c4 by Horner's rule, every step an `fma`: all four are looked at together.
+/** The polynomial c0 x⁴ + … + c4 by Horner's rule, every step an `fma`, all four looked at together.
  *
- * A digit that is left of a float32 `other` is 0 where the sum may lie midway; so the product of the four is. */
+ * Where a sum may lie midway, `other` has no digits beyond float32, so that the product of what is left is 0. */
 export function horner4(x, c0, c1, c2, c3, c4) {
   const sum1 = x * c0 + c1;
   const near1 = f32(sum1);

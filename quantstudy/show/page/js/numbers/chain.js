@@ -5,10 +5,10 @@ import { extremes } from "./quantizer.js";
 
 const LEVELS = 9;
 
-/** Steps {layer, neuron, share} from the last hidden layer backwards; [] where every neuron there is dead.
+/** Steps {layer, neuron, share} from the last hidden layer's most complex fold backwards; [] where all there are dead.
  *
- * It starts at the fold of the largest complexity and goes back by argmax |weight| · std(fold); share is that over its
- * sum, NaN of the first step. It ends early where nothing reaches a neuron.
+ * Each step goes to the largest |weight| · std(fold); share is that over its sum, NaN of the first step. Where nothing
+ * reaches a neuron they end.
  *
  * post: float maps [neurons · points] per hidden layer; rows, columns: of the plane (one row where there is none). */
 export function chainOfFolds(network, post, rows, columns) {

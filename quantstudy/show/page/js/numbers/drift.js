@@ -1,7 +1,7 @@
-/* What quantization does to answers and folds: quantstudy/drift/{decision,classes,numbers,folds}.py. Counts are exact;
- * decibels may differ in the last digits, as the order of the sums is another. What is not finite has no value: NaN. */
+/* What quantization does to answers and folds, as quantstudy/drift has it: counts exactly, decibels up to the order of
+ * sums. What is not finite has no value: NaN. */
 
-/** How decisions change: {flips, flipRate, seaToIsland, islandToSea, accuracyFloat, accuracyQuantized, sqnrDb, changed}.
+/** How decisions change.
  *
  * x, y: float and quantized logits, Float32Array [outputs · points]; labels: [points], the right class. One output
  * decides for class 1, island, where it is above 0; of more the largest does, of equals the first. Rates are shares of
@@ -23,8 +23,8 @@ export function decisionDrift(x, y, labels) {
     if (now[p] === labels[p]) count.still++;
   }
   const [before, after] = [isWhole(x), isWhole(y)];
-  const share = (number, defined) => (defined ? number / points : NaN);
   const both = before && after;
+  const share = (number, defined) => (defined ? number / points : NaN);
   return {
     flips: both ? count.flips : NaN,
     flipRate: share(count.flips, both),

@@ -1,13 +1,13 @@
-/* Floating-point numbers of 8 bits, as quantstudy_kernels/float8.py has them: rounded to the nearest, ties to even,
- * saturating. Their codes are whole numbers in the order of what they stand for, from −high to high. */
+/* Floating-point numbers of 8 bits, as quantstudy_kernels/float8.py has them: to the nearest, ties to even, saturating.
+ * Their codes are whole numbers in the order of what they stand for, from −high to high. */
 
 import { f32, powerBelow, rint } from "./arithmetic.js";
 
-/** E4M3: 4 bits of exponent, 3 of mantissa. largest, smallest: the greatest finite, the least normal value. */
-export const E4M3 = { name: "E4M3", mantissa: 3, lowestPower: -6, smallest: 2 ** -6, largest: 448, high: 126 };
+/** 4 bits of exponent, 3 of mantissa; smallest: the least normal value. */
+export const E4M3 = { name: "E4M3", mantissa: 3, smallest: 2 ** -6, largest: 448, high: 126 };
 
-/** E5M2: 5 bits of exponent, 2 of mantissa. */
-export const E5M2 = { name: "E5M2", mantissa: 2, lowestPower: -14, smallest: 2 ** -14, largest: 57344, high: 123 };
+/** 5 bits of exponent, 2 of mantissa. */
+export const E5M2 = { name: "E5M2", mantissa: 2, smallest: 2 ** -14, largest: 57344, high: 123 };
 
 /** The number of a format that is nearest to a float32 x; what is rounded to 0 keeps its sign. */
 export function roundedFloat8(x, form) {

@@ -8,8 +8,7 @@ export const DYNAMIC_BITS = 8;
 /** The setting of such activations. */
 export const DYNAMIC = "8dyn";
 
-/** {bits, low, high, float8} of a format: its codes go from low to high; float8 is null for integers.
- * null where the name is none, or "float". */
+/** {bits, low, high, float8} of a format, codes from low to high, float8 null for integers; null of "float". */
 export function formatOf(name) {
   if (name === "f8") return { bits: 8, low: -E4M3.high, high: E4M3.high, float8: E4M3 };
   if (name === "f8e5m2") return { bits: 8, low: -E5M2.high, high: E5M2.high, float8: E5M2 };
@@ -24,8 +23,8 @@ export function integers(bits) {
 const NUMBER = "f8e5m2|f8|[2-9]|1[0-6]";
 const SCHEME = new RegExp(`^(?:w(${NUMBER}))?(?:a(${NUMBER})(dyn)?)?$`);
 
-/** {weights, activations} of a scheme's name, "w4a8dyn", say, each the name of a format, "float" or (activations)
- * "8dyn". null where there is no such scheme, or where it quantizes the last layer in another way. */
+/** {weights, activations} of a scheme's name, "w4a8dyn", say: names of formats, "float" or (activations) "8dyn". null
+ * where there is no such scheme, or where it quantizes the last layer in another way. */
 export function schemeSettings(scheme) {
   const found = SCHEME.exec(scheme);
   if (found === null || scheme === "") return null;

@@ -3,9 +3,6 @@
 
 import { f32, fma, horner4, powerOfTwo } from "./arithmetic.js";
 
-/** Slope of leaky_relu below 0. */
-export const LEAKY_SLOPE = f32(0.01);
-
 const GATE_END = f32(15.65065); // from this |x| on the rational function is 1/2 to the last bit
 const P0 = f32(4.3669342e-8);
 const P1 = f32(4.571478e-5);
@@ -26,16 +23,9 @@ function logistic(x) {
   return f32(f32(f32(u * p) / q) + 0.5);
 }
 
-/** x · logistic(x). */
-export function silu(x) {
-  return f32(x * logistic(x));
-}
-
-const QUICK_RATE = f32(1.702);
-
-/** x · logistic(1.702 x). */
-export function quickGelu(x) {
-  return f32(x * logistic(f32(x * QUICK_RATE)));
+/** x · logistic(rate · x): silu at 1, quick_gelu at 1.702. */
+export function gated(x, rate) {
+  return f32(x * logistic(f32(x * rate)));
 }
 
 const BELL_END = 30; // from this x² on the density counts as 0
@@ -103,20 +93,8 @@ function expOfNegative(x) {
   return f32(fma(p, f32(r * r), f32(r + 1)) * powerOfTwo(n));
 }
 
-const SIXTH = f32(1 / 6);
-const THIRD = f32(1 / 3);
-
-function ramp(x, rate) {
+/** x · clamp(rate · x + 1/2, 0, 1): hardswish at 1/6, hardgelu at 1/3. */
+export function ramped(x, rate) {
   const gate = fma(x, rate, 0.5);
-  return gate < 0 ? 0 : gate > 1 ? 1 : gate;
-}
-
-/** x · clamp(x + 3, 0, 6) / 6. */
-export function hardswish(x) {
-  return f32(x * ramp(x, SIXTH));
-}
-
-/** x · clamp(x + 1.5, 0, 3) / 3. */
-export function hardgelu(x) {
-  return f32(x * ramp(x, THIRD));
+  return f32(x * (gate < 0 ? 0 : gate > 1 ? 1 : gate));
 }

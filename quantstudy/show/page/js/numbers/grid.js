@@ -23,8 +23,8 @@ export function valueOf(q, code, row = 0) {
   return f32((q.float8 !== null ? float8OfCode(code, q.float8) : code - q.zero[at]) * q.scale[at]);
 }
 
-/** The values from lo to hi that (the first row of) a quantizer can give, ascending, as an array of numbers; null where
- * there are more than 512 of them, and where a scale is chosen at every point, or is not finite. */
+/** The values from lo to hi that (the first row of) a quantizer can give, ascending; null where there are more than 512
+ * of them, or a scale is chosen at every point or not finite. */
 export function gridValues(q, lo, hi) {
   if (q === null || q.kind === "point" || Number.isNaN(valueOf(q, 0))) return null;
   const first = codeOf(q, lo) - 1;

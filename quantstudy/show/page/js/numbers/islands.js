@@ -3,10 +3,8 @@
 const SMALLEST_ISLAND = 4;
 const OVERLAP_PART = 10; // partners share at least a tenth of the smaller one
 
-/** Regions of the points of a map [rows · columns] that are above a level.
- *
- * {labels: Int32Array, 0 outside, else the region's number from 1 on in the order of first points; sizes: points of
- * each, sizes[0] those outside}. */
+/** Regions of a map [rows · columns] above a level: {labels: Int32Array, 0 outside, else the region's number from 1 on;
+ * sizes: points of each, sizes[0] those outside}. */
 export function regionsAbove(map, level, rows, columns) {
   const labels = new Int32Array(rows * columns);
   const sizes = [0];
@@ -40,8 +38,8 @@ export function regionsAbove(map, level, rows, columns) {
 
 /** Islands lost, born, merged and split between float and quantized logits x and y [rows · columns]: counts.
  *
- * Islands (logit > 0) under 4 points are ignored. Two are partners where they share a tenth of the smaller one's points:
- * lost have no partner among the quantized ones, born none among the float ones, split and merged at least two. */
+ * Islands (logit > 0) under 4 points are ignored. Partners share a tenth of the smaller one's points. Lost ones
+ * have no partner, split ones several among the quantized; born and merged ones none, several among the float. */
 export function islandChanges(x, y, rows, columns) {
   const [one, two] = [regionsAbove(x, 0, rows, columns), regionsAbove(y, 0, rows, columns)];
   const shared = new Map();

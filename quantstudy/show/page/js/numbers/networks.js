@@ -5,18 +5,17 @@ import { DYNAMIC, DYNAMIC_BITS, formatOf, schemeSettings } from "./formats.js";
 import { pointQuantizer } from "./plan.js";
 import { fixedQuantizer } from "./quantizer.js";
 
-/** The network of an activation with the index-th seed: {kernel, cap, floor, ceiling, neurons, weights: [Float32Array
- * out · in], biases: [out], slopes: [out] per hidden layer or null}. */
+/** The network of an activation with the index-th seed: {kernel, cap, floor, ceiling (null: none), neurons, weights:
+ * [Float32Array out · in], biases: [out], slopes: [out] per hidden layer of prelu, else null}. */
 export function networkAt(live, activation, index) {
-  const { kernel, cap, floor, ceiling, values } = live.networks[activation];
-  const { neurons } = live;
-  return { kernel, cap, floor, ceiling, neurons, ...parametersAt(floats(values), kernel, neurons, index) };
+  const { values, ...traits } = live.networks[activation];
+  return { ...traits, neurons: live.neurons, ...parametersAt(floats(values), traits.kernel, live.neurons, index) };
 }
 
 function parametersAt(values, kernel, neurons, index) {
   const hidden = neurons.slice(1, -1);
   const slopes = kernel === "prelu";
-  const each = parameters(neurons) + (slopes ? sum(hidden) : 0);
+  const each = sum(neurons.slice(1).map((out, layer) => out * (neurons[layer] + 1))) + (slopes ? sum(hidden) : 0);
   let at = index * each;
   const next = (count) => values.subarray(at, (at += count));
   const [weights, biases] = [[], []];
@@ -27,10 +26,6 @@ function parametersAt(values, kernel, neurons, index) {
   return { weights, biases, slopes: slopes ? hidden.map(next) : null };
 }
 
-function parameters(neurons) {
-  return sum(neurons.slice(1).map((out, layer) => out * (neurons[layer] + 1)));
-}
-
 function sum(numbers) {
   return numbers.reduce((total, each) => total + each, 0);
 }
@@ -39,13 +34,14 @@ function sum(numbers) {
 export function repairedAt(live, activation, index) {
   const repaired = live.repaired?.[activation];
   if (repaired === undefined) return null;
-  const { neurons } = live;
   const settings = schemeSettings(repaired.scheme);
-  const parts = parametersAt(floats(repaired.values), live.networks[activation].kernel, neurons, index);
-  const network = { ...networkAt(live, activation, index), ...parts };
+  const { values } = repaired;
+  const networks = { [activation]: { ...live.networks[activation], values } };
+  const network = networkAt({ ...live, networks }, activation, index);
   const nothing = network.biases.slice(0, -1).map(() => null);
-  const plan = { weights: weightsAt(repaired, settings, network, index, live.seeds.length), pre: nothing };
-  return { network, plan: { ...plan, post: outputsAt(repaired, settings, nothing, index), inputs: null } };
+  const weights = weightsAt(repaired, settings, network, index, live.seeds.length);
+  const post = outputsAt(repaired, settings, nothing, index);
+  return { network, plan: { weights, pre: nothing, post, inputs: null } };
 }
 
 function weightsAt(repaired, settings, network, index, seeds) {
@@ -87,14 +83,12 @@ export function chosenAt(live, activation, index) {
 
 /** The network with another upper bound of its activation function: "own", "3" or "none". */
 export function withCap(network, cap) {
-  if (cap === "own") return network;
-  const kernel = network.kernel === "hardgelu" ? "hardgelu_uncapped" : network.kernel; // the first has its own cap
   const bound = cap === "none" ? null : Number(cap);
-  return { ...network, kernel, cap: bound, ceiling: bound };
+  return cap === "own" ? network : { ...network, cap: bound, ceiling: bound };
 }
 
 /** The inputs of a part of the data (live.measured, live.heldout): a Float32Array [points] each. Those "along" x or y
- * of a plane [rows, columns] have one value per column or row. */
+ * of a plane have one value per column or row. */
 export function inputsOf(part, plane) {
   return part.inputs.map(({ along, values }) => {
     const found = floats(values);

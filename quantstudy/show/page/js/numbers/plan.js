@@ -12,9 +12,9 @@ export function placementsOf(settings) {
   return settings.placement === "both" ? ["pre", "post"] : [settings.placement];
 }
 
-/** Whether settings can be computed here: percentile and mse ranges are known only where Python has left them.
+/** Whether settings can be computed: percentile and mse ranges are known only where Python has left them.
  *
- * chosen: {mse, percentile} → {"4", "8"} → {pre, post} → {scale, zero} of one network (`chosenAt`), or null. */
+ * chosen: {mse, percentile} → {"4", "8"} → {pre, post} → {scale, zero} of a network (`chosenAt`), or null. */
 export function isOffered(chosen, settings) {
   const { activations, observer, inputBits } = settings;
   if (observer === "minmax" || observer === "fixed" || activations === "float" || activations === DYNAMIC) return true;

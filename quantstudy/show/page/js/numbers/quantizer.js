@@ -1,12 +1,8 @@
-/* Quantizers of rows of float32 numbers, and their rounding, as quantstudy/quantize/quantizer.py and
- * quantstudy_kernels/cpu/forward_block.py have them.
- *
- * A quantizer q is one of
- *   {kind: "fixed", scale: Float32Array, zero: Float32Array, low, high, float8, codes}: value = (code − zero) · scale
- *     with code = clamp(round(x · (1/scale)) + zero, low, high); with float8 the number of that format nearest to
- *     x / scale, times scale. Scale and zero have one entry, or one per row. codes: of weights whose codes were chosen
- *     in another way; else null.
- *   {kind: "point", low, high, symmetric, least}: scale and zero point are chosen at every point from all its rows.
+/* Quantizers of rows of float32 numbers, as quantstudy/quantize/quantizer.py and cpu/forward_block.py have them: one of
+ *   {kind: "fixed", scale, zero, low, high, float8, codes}: value = (code − zero) · scale with
+ *     code = clamp(round(x · (1/scale)) + zero, low, high), or float8's number nearest to x / scale, times scale. Scale
+ *     and zero, Float32Array, have one entry, or one per row. codes: of weights, chosen in another way; else null.
+ *   {kind: "point", low, high, symmetric, least}: scale and zero are chosen at every point from all its rows.
  *   {kind: "truncate", high, steps}: inputs in [−1, 1], x · steps cut off towards 0. */
 
 import { f32, rint } from "./arithmetic.js";
