@@ -1,4 +1,4 @@
-"""The rules of the page's scripts: Python joins them into one module, stripped of `import` and `export` by their form."""
+"""The rules of the page's scripts: they are joined into one, stripped of `import` and `export`, whose form is fixed."""
 
 import re
 from collections.abc import Iterator
@@ -57,7 +57,9 @@ def of_one(name: str, text: str) -> Iterator[str]:
 def effects(name: str, text: str) -> Iterator[str]:
     """Statements at the top of a file that are no declarations."""
     for line in without_comments(IMPORT.sub("", text)).splitlines():
-        if re.match(r"[^\s})\]]", line) and not re.match(r"(?:export )?(?:async )?(?:function|const|let|class)\b", line):
+        if re.match(r"[^\s})\]]", line) and not re.match(
+            r"(?:export )?(?:async )?(?:function|const|let|class)\b", line
+        ):
             yield f"{name}: {line!r} is a statement at the top"
 
 
@@ -116,7 +118,10 @@ def test_there_are_scripts_and_they_are_small() -> None:
         assert size <= 1024 * most, parts
 
 
-GOOD = {"numbers/a.js": "/** One. */\nexport const one = 1;\n", "live/b.js": 'import { one } from "../numbers/a.js";\n\nfunction two() {\n  return one;\n}\n'}  # fmt: skip
+GOOD = {
+    "numbers/a.js": "/** One. */\nexport const one = 1;\n",
+    "live/b.js": 'import { one } from "../numbers/a.js";\n\nfunction two() {\n  return one;\n}\n',
+}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_a_breach_is_noticed(name: str, text: str) -> None:
 
 
 def test_a_circle_is_noticed() -> None:
-    one = '{}/** {}. */\nexport const {} = {};\n'
+    one = "{}/** {}. */\nexport const {} = {};\n"
     circle = {
         "live/a.js": one.format('import { b } from "./b.js";\n', "A", "a", "() => b"),
         "live/b.js": one.format('import { a } from "./a.js";\n', "B", "b", "() => a"),
