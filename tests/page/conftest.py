@@ -20,6 +20,18 @@ OPTIONS = (
 EIGHT_BIT_FLOATS = ("wf8", "af8", "wf8af8")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def these_tensors_are_tiny(one_thread: None) -> None:
+    """More threads than free cores would only make them slow."""
+
+
+@pytest.fixture(scope="session")
+def node() -> None:
+    """Skip where JavaScript cannot be run."""
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed: the page's scripts cannot be run here")
+
+
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All activations, two seeds, a plane of 24 × 24, at 4 and 8 bits and 8-bit floats, with repaired networks."""

@@ -1,4 +1,4 @@
-"""A page from its template, with its style, its data, its one script, and the policy that lets that script alone run."""
+"""A page from its template, with its style, its data, its one script, and the policy that lets it alone run."""
 
 from functools import cache
 from typing import Any

@@ -1,0 +1,61 @@
+"""Arrays as the page holds them come back as they were."""
+
+import base64
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from quantstudy.show.page.packed import (
+    packed,
+    packed_bits,
+    packed_codes,
+    packed_networks,
+    packed_ranges,
+    packed_scales,
+)
+from tests.page.cases import random_stack
+
+
+def unpacked(text: str, kind: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<i4", ">i2", "i1"])
+def test_numbers_are_little_endian_whatever_they_were(kind: str) -> None:
+    numbers = np.array([[1, -2, 3], [100, 5, -6]], kind)
+    found = unpacked(packed(numbers), np.dtype(kind).newbyteorder("<").str)
+    assert found.tolist() == numbers.ravel().tolist()
+    assert packed(numbers.T) == packed(np.ascontiguousarray(numbers.T))
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 5), st.integers(1, 11))))
+def test_bits_follow_one_another_without_gaps(mask: np.ndarray) -> None:
+    found = np.unpackbits(unpacked(packed_bits(mask), "u1"), bitorder="little")
+    assert found[: mask.size].tolist() == mask.ravel().tolist()
+    assert len(found) == -(-mask.size // 8) * 8
+
+
+def test_networks_are_one_behind_the_other() -> None:
+    stack = random_stack("prelu", (2, 3, 4, 1), models=2, seed=0)
+    found = unpacked(packed_networks(stack.arrays()), "<f4").reshape(2, -1)
+    parts = [part for w, b in zip(stack.weights, stack.biases, strict=True) for part in (w[1], b[1])]
+    slopes = [slope[1] for slope in stack.slopes if slope is not None]
+    assert found[1].tolist() == np.concatenate([part.numpy().ravel() for part in [*parts, *slopes]]).tolist()
+
+
+def test_codes_scales_and_ranges_have_the_seed_first() -> None:
+    codes = [np.arange(12, dtype=np.int16).reshape(2, 3, 2), -np.arange(6, dtype=np.int16).reshape(2, 1, 3)]
+    scales = [np.arange(6, dtype=np.float32).reshape(2, 3), np.float32([[7], [8]])]
+    layers = {f"layers.{k}.weight.codes": part for k, part in enumerate(codes)}
+    layers |= {f"layers.{k}.weight.scale": part for k, part in enumerate(scales)}
+    layers |= {f"layers.{k}.weight": part.astype(np.float32) for k, part in enumerate(codes)}
+    assert unpacked(packed_codes(layers), "<i2").tolist() == [*range(6), 0, -1, -2, *range(6, 12), -3, -4, -5]
+    assert unpacked(packed_scales(layers), "<f4").tolist() == [0, 1, 2, 7, 3, 4, 5, 8]
+    one = {**layers, "layers.0.weight.scale": np.float32([[5], [6]])}
+    assert unpacked(packed_scales(one), "<f4").tolist() == [5, 5, 5, 7, 6, 6, 6, 8]
+    ranges = packed_ranges([np.float32([[[1]], [[2]]]), np.float32([3, 4])], [np.array([5, 6]), np.array([7, 8])])
+    assert unpacked(ranges["scale"], "<f4").tolist() == [1, 3, 2, 4]
+    assert unpacked(ranges["zero"], "<i4").tolist() == [5, 7, 6, 8]
