@@ -161,7 +161,7 @@ def _counts(
         "ends": [short(max(shown, default=0.0))] * len(heads),
         "less": "",
         "more": measures.OTHERWISE.name,
-        "whole": True,
+        "places": 0,
     }
     reading = words.reading(view, run.config, "")
     return Block(view, scheme, ("", measures.OTHERWISE.name), "cells", heading, reading, labels, heads, rows, more)
@@ -190,7 +190,7 @@ def cost(run: "Run") -> list[Block]:
                     names,
                     [""],
                     rows,
-                    {"line": 0, "names": names},
+                    {"bars": True, "places": 1},
                 )
             )
     return blocks
@@ -230,6 +230,6 @@ def multiverse(run: "Run") -> list[Block]:
         for name in names
     ]
     first, *rest = found["summary"] or [measure.name]
-    more = {"names": names, "reason": " ".join(rest)}
+    more = {"bars": True, "reason": " ".join(rest)}
     heading, reading = marked(first, run.verdict()["not_learned"]), words.reading("multiverse", run.config, "")
     return [Block("multiverse", ("", ""), ("", measure.name), "rows", heading, reading, names, [""], rows, more)]

@@ -36,7 +36,7 @@ def findings(run: "Run") -> dict[str, Any]:
 
     Returns:
         `views` (name and title of those that the run has), `blocks` (the charts: `Block.document`), `table`
-        (`table.table_of`: the rows of all charts), `seeds`, `activations`, `claims` and `left_out` (sentences, the
+        (`table.table_of`: the rows of all charts), `name` of the run's folder, `seeds`, `activations`, `claims` and `left_out` (sentences, the
         latter empty where nothing is). No NaN and no infinity: null instead.
     """
     blocks = [block for view in VIEWS if view in MAKERS for block in MAKERS[view](run)]
@@ -50,6 +50,7 @@ def findings(run: "Run") -> dict[str, Any]:
         "views": [[name, title] for name, title in VIEWS.items() if name in shown],
         "blocks": documents,
         "table": table_of(kept),
+        "name": run.folder.name,
         "seeds": run.config.seeds,
         "activations": list(run.config.activations),
         "claims": CLAIMS,

@@ -127,7 +127,7 @@ def _compared(run: "Run", metric: str, measure: measures.Measure, shown: tuple[s
         "beside": apart.name,
         "base": names.index(base),
         "ends": [short(measure.scale * column.end) for column in columns],
-        "notes": [] if backend == SIMULATED else [backend] * len(names),
+        "marks": _marks(run, columns) if backend == SIMULATED else {},
         "less": decision.ends(base)[0],
         "more": decision.ends(base)[1],
     }
@@ -137,3 +137,18 @@ def _compared(run: "Run", metric: str, measure: measures.Measure, shown: tuple[s
     undefined = sum(int(np.isnan(column.values).sum()) for column in columns)
     reading += f" {words.undefined(undefined)}" if undefined else ""
     return Block("compare", ("", ""), (key, title), "cells", heading, reading, names, heads, rows, more)
+
+
+def _marks(run: "Run", columns: Sequence[Column]) -> dict[str, list[int]]:
+    """Return the cells of what is deployable and of what is tied with the best of its scheme."""
+    judged, names = run.verdict()["schemes"], run.config.activations
+    told = [judged.get(column.scheme, {"deployable": [], "tied_with": [], "seeds": 1}) for column in columns]
+    return {
+        mark: [
+            row * len(columns) + at
+            for row, name in enumerate(names)
+            for at, scheme in enumerate(told)
+            if name in of_scheme(scheme)
+        ]
+        for mark, of_scheme in (("deployable", lambda one: one["deployable"]), ("tied", words.tied_of))
+    }

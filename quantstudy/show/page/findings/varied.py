@@ -134,7 +134,7 @@ def _lost(run: "Run", table: Table) -> Block:
     heading = finding if scheme == config.focus_scheme else f"{scheme}: {measure.name}"
     reading = words.reading("placement", config, "")
     of = ("regret", words.REGRET)
-    return Block("placement", (scheme, scheme), of, "rows", heading, reading, names, [""], rows, {"names": names})
+    return Block("placement", (scheme, scheme), of, "rows", heading, reading, names, [""], rows, {"bars": True})
 
 
 REGRET_ENDS = ("regret_low", "regret_high")

@@ -1,0 +1,48 @@
+import { ledgerCell, ledgerThree } from "../findings/ledger.js";
+import { chartNumber } from "../findings/scales.js";
+
+/** The numbers of a row of the table as they are read: "83.7 % (95 % CI 82.5 to 84.9)". */
+export function spokenNumbers(table, row, places) {
+  const [value, low, high] = ledgerThree(table, row);
+  const unit = ledgerCell(table, row, "unit");
+  if (value === null) return "no value";
+  const ends = low === null || high === null ? "" : ` (95 % CI ${chartNumber(low, places)} to ${chartNumber(high, places)})`;
+  return `${chartNumber(value, places)} ${unit}${ends}`;
+}
+
+/** The numbers beside a mark: "83.7 [82.5, 84.9]". */
+export function besideText(three, places, sign = false) {
+  const [value, low, high] = three;
+  if (value === null) return "n/a";
+  const text = (sign && value > 0 && Number(value.toFixed(places)) !== 0 ? "+" : "") + chartNumber(value, places);
+  return low === null || high === null ? text : `${text} [${chartNumber(low, places)}, ${chartNumber(high, places)}]`;
+}
+
+/** What is read of the mark of a label and a column. */
+export function markText(block, table, row, column) {
+  const at = block.at + row * block.columns.length + column;
+  const where = [block.labels[row], block.columns[column], block.scheme[1]].filter(Boolean).join(", ");
+  const said = [`${where}: ${block.measure} ${spokenNumbers(table, at, block.places)}`];
+  if (block.beside) {
+    const second = at + block.labels.length * block.columns.length;
+    said.push(`${block.beside} ${spokenNumbers(table, second, block.places)}`);
+  }
+  if (block.notes?.[row]) said.push(block.notes[row]);
+  const place = row * block.columns.length + column;
+  for (const [mark, places] of Object.entries(block.marks ?? {})) if (places.includes(place)) said.push(mark);
+  return said.join("; ").replace(/\.?$/, ".");
+}
+
+/** What is read of the dot of a seed. */
+export function dotText(block, row, seed) {
+  const value = block.dots[row][seed];
+  const where = [block.labels[row], block.scheme[1]].filter(Boolean).join(", ");
+  return `${where}, seed ${seed}: ${block.measure} ${chartNumber(value, block.places)} ${block.unit}. Enter or a click opens it.`;
+}
+
+/** What stands at an axis: the measure, its unit, which way is better. */
+export function axisText(block) {
+  const unit = block.unit && block.unit !== block.measure ? `, ${block.unit}` : "";
+  const better = { higher: " · higher is better →", lower: " · ← lower is better" }[block.better] ?? "";
+  return `${block.measure}${unit}${better}`;
+}
