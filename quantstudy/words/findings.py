@@ -48,8 +48,8 @@ LAYER_VIEWS = {
 """What is shown per layer, by the names of verdict.json; the first adds up to the total (Shapley value)."""
 
 ALL_LAYERS = "all layers"
-UNDOES, DAMAGE, BEHIND = "undoes damage of others", "more damage", "further behind"
-"""What stands at the ends of colour scales."""
+UNDOES, NONE, DAMAGE, BEHIND = "undoes damage of others", "none", "more damage", "further behind"
+"""What stands at the ends and in the middle of colour scales."""
 
 AXIS_BITS = "bits"
 REGRET, SETTINGS, WIDTHS = "loss against the best", "every setting", "other widths"
@@ -57,7 +57,7 @@ REGRET, SETTINGS, WIDTHS = "loss against the best", "every setting", "other widt
 ALLOWED = "allowed loss"
 BACKENDS = "What torchao's real quantized tensors decide otherwise than the simulated networks"
 
-SETTING = "study's own setting"
+SETTING = "own setting"
 
 
 def remark(entry: Mapping[str, Any], judged: Mapping[str, Any]) -> str:
@@ -107,10 +107,10 @@ def from_bits(found: Mapping[str, Any], widest: int) -> str:
 
 def setting_of(one: Mapping[str, Any], factors: Mapping[str, Factor]) -> str:
     """Return a way to quantize in a few words: the levels of its factors."""
-    named = [(key, factors[key].levels[one[key]].head) for key in factors]
-    said = [f"{head} inputs" if key == "coordinates" else head for key, head in named if key != "coordinates"]
+    said = [factors[key].levels[one[key]].head for key in factors if key != "coordinates"]
     said += ["inputs too"] if one["coordinates"] else []
-    return " · ".join([*said, SETTING] if one["default"] else said)
+    named = " · ".join(said)
+    return f"{SETTING}: {named}" if one["default"] else named
 
 
 def pair_of(row: Mapping[str, Any]) -> str:
@@ -149,7 +149,8 @@ def reading(view: str, config: "StudyConfig", base: str) -> str:
         "forest": f"A dot per seed; {mean}. A dot opens its network in the live quantizer.",
         "compare": f"Each cell: the value, and below it the difference to {base}, paired by seed ({mean}). Colour: "
         "that difference, on one scale per scheme.",
-        "cliff": f"All layers quantized to so many bits; {mean}. Green: within both limits of what may change.",
+        "cliff": f"All layers quantized to so many bits; {mean}. Green: within the limits of what may "
+        "change, light: within the looser one.",
         "layers": "Of every layer how much of the damage it does: the shares are exact Shapley values and add up to "
         f"that of all layers ({mean}). Blue: it undoes damage of others.",
         "placement": f"Held-out {noun} lost against the best of each way to quantize ({mean}); less is better.",
@@ -256,3 +257,12 @@ def cost_heading(what: str) -> str:
     'Bytes kept for backward, per element'
     """
     return f"{what[0].upper()}{what[1:]}, per element"
+
+
+def same(base: str) -> str:
+    """Return what the middle of a colour scale is.
+
+    >>> same("relu")
+    'as relu'
+    """
+    return f"as {base}"

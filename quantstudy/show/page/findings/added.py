@@ -80,7 +80,7 @@ def _widths(run: "Run", scheme: str, cliff: Mapping[str, Any]) -> Block:
     more = {
         "x": [point["bits"] for point in points],
         "axis": words.AXIS_BITS,
-        "linear": short(measure.scale * allowed / 4.0),
+        "linear": short(10.0 ** math.floor(math.log10(measure.scale * allowed / 2.0))) if allowed else 1,
         "limits": [[short(measure.scale * allowed), words.ALLOWED]],
         "notes": [],
     }

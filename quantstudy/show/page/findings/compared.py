@@ -128,6 +128,7 @@ def _compared(run: "Run", metric: str, measure: measures.Measure, shown: tuple[s
         "base": names.index(base),
         "ends": [short(measure.scale * column.end) for column in columns],
         "marks": _marks(run, columns) if backend == SIMULATED else {},
+        "same": words.same(base),
         "less": decision.ends(base)[0],
         "more": decision.ends(base)[1],
     }

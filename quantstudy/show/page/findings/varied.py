@@ -96,12 +96,21 @@ def _damage(run: "Run", scheme: str, section: Mapping[str, Any], view: str) -> B
     heading = words.headed(words.LAYER_VIEWS[view], scheme)
     if view == VIEWS[0] and scheme == config.focus_scheme:
         heading = marked(layer_words.finding(config, section), run.verdict()["not_learned"])
-    finite = np.abs(values[:, :, 0][np.isfinite(values[:, :, 0])])
-    end = short(measure.scale * float(finite.max(initial=0.0)))
-    more = {"ends": [end] * len(columns), "less": words.UNDOES, "more": words.DAMAGE}
+    ends = [_largest(values[:, :depth, 0])] * depth + [_largest(values[:, depth:, 0])]
+    more = {
+        "ends": [short(measure.scale * end) for end in ends],
+        "less": words.UNDOES,
+        "same": words.NONE,
+        "more": words.DAMAGE,
+    }
     of = (view, words.LAYER_VIEWS[view])
     reading = words.reading("layers", config, "")
     return Block("layers", (scheme, scheme), of, "cells", heading, reading, names, columns, rows, more)
+
+
+def _largest(values: Floats) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return float(finite.max(initial=0.0))
 
 
 def placement(run: "Run") -> list[Block]:

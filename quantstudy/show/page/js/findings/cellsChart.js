@@ -1,5 +1,5 @@
 import { ledgerThree } from "../findings/ledger.js";
-import { besideText, markText } from "../findings/readout.js";
+import { axisText, besideText, markText } from "../findings/readout.js";
 import { chartNumber, shadeIndex } from "../findings/scales.js";
 import { CHART_SMALL, CHART_TEXT, boxShape, fitText, legendShapes, shapeOf, textShape } from "../findings/shapes.js";
 
@@ -116,7 +116,7 @@ function cellShade(block, table, at, column) {
 function cellsLegend(block) {
   const swatch = (shade) => (x, y) => [boxShape(x - 10, y - 7, 20, 14, `var(--less-more-${shade})`)];
   const items = block.less ? [{ text: block.less, swatch: swatch(1) }] : [];
-  if (block.less) items.push({ text: "the same", swatch: swatch(3) });
+  if (block.same) items.push({ text: block.same, swatch: swatch(3) });
   items.push({ text: block.more, swatch: swatch(5) });
   const marks = block.marks ?? {};
   const frame = (more) => (x, y) => [
@@ -127,7 +127,7 @@ function cellsLegend(block) {
   if (marks.deployable?.length) {
     items.push({ text: "deployable", swatch: (x, y) => [textShape(x, y + 5, "✓", { "text-anchor": "middle" })] });
   }
-  items.push({ text: `${block.measure}, ${block.unit}`, swatch: () => [] });
+  items.push({ text: axisText(block).replace(/← | →/g, ""), swatch: null });
   return items;
 }
 

@@ -42,7 +42,8 @@ export function makeChart(table, opened) {
     read(null);
   };
   listen(node, svg, chart, read, opened);
-  new ResizeObserver(() => node.clientWidth !== chart.width && redraw()).observe(node);
+  const resized = () => node.clientWidth !== chart.width && redraw();
+  new ResizeObserver(() => requestAnimationFrame(resized)).observe(node);
   const show = (block) => {
     chart.block = block;
     node.setAttribute("aria-label", `Chart: ${block.heading}. Arrow keys read its marks one by one.`);

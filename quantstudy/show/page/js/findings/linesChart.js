@@ -74,7 +74,7 @@ function linesBack(block, place, measure) {
     const y = place.y(limit);
     const opacity = block.limits.length > 1 && at === 0 ? 0.45 : 1;
     shapes.push(boxShape(left, y, right - left, bottom - y, "var(--allowed)", { opacity }));
-    shapes.push(textShape(right - 4, y + 13, text, { "text-anchor": "end", "font-size": CHART_SMALL, fill: "var(--deployable)" }));
+    shapes.push(textShape(left + 6, y + 14, text, { "font-size": CHART_SMALL, fill: "var(--deployable)" }));
   });
   for (const tick of symlogTicks(block.linear, place.high * 1.15, block.limits.map(([limit]) => limit))) {
     shapes.push(lineShape(left, place.y(tick), right, place.y(tick), { opacity: 0.7 }));

@@ -1,8 +1,9 @@
 import { ledgerThree } from "../findings/ledger.js";
 import { axisText, besideText, dotText, markText } from "../findings/readout.js";
 import { chartEnds, chartNumber, chartTicks, linearScale, tickPlaces } from "../findings/scales.js";
-import { CHART_SMALL, CHART_TEXT, boxShape, diamondShape, fitText, legendShapes, lineShape, shapeOf, textShape }
-  from "../findings/shapes.js";
+import {
+  CHART_SMALL, CHART_TEXT, boxShape, diamondShape, fitText, legendShapes, lineShape, shapeOf, textShape, wrapText,
+} from "../findings/shapes.js";
 
 const STATES = { better: "var(--best)", worse: "var(--levels)", "": "var(--muted)" };
 
@@ -20,13 +21,13 @@ export function layRows(block, table, width, measure) {
       y += 26;
       shapes.push(textShape(0, y - 8, block.groups[row], { "font-weight": "bold" }));
     }
-    y += place.height;
-    return y - (place.narrow ? 15 : place.height / 2);
+    y += place.heights[row];
+    return y - (place.narrow ? 16 : place.heights[row] / 2);
   });
   const x = linearScale(place.ends, [place.left + 8, place.right - 8]);
   const behind = backShapes(block, place, x, middles, [top, y]);
   block.labels.forEach((_, row) => {
-    shapes.push(...rowTexts(block, table, place, row, middles[row], measure));
+    shapes.push(...rowTexts(block, place, row, middles[row]));
     const made = rowMarks(block, table, { ...place, x }, row, middles[row]);
     shapes.push(...made.shapes);
     marks.push(...made.marks);
@@ -38,11 +39,14 @@ export function layRows(block, table, width, measure) {
 function rowsPlace(block, table, width, measure) {
   const narrow = width < 640;
   const numbers = block.labels.map((_, row) => besideText(ledgerThree(table, block.at + row), block.places));
-  const names = Math.max(...block.labels.map((text) => measure(text, CHART_TEXT, true))) + 22;
+  const named = block.labels.map((text, row) => (block.deployable?.includes(row) ? `✓ ${text}` : text));
+  const wide = Math.max(...named.map((text) => measure(text, CHART_TEXT, true))) + 8;
   const beside = Math.max(...numbers.map((text) => measure(text, CHART_TEXT)));
-  const left = narrow ? 0 : Math.min(names, 0.38 * width);
-  return { narrow, numbers, left, right: narrow ? width : width - beside - 12, width,
-    names: narrow ? width - beside - 12 : left - 8, height: narrow ? 50 : 34, ends: rowsEnds(block, table) };
+  const left = narrow ? 0 : Math.min(wide, 0.34 * width);
+  const names = narrow ? width - beside - 12 : left - 8;
+  const lines = named.map((text) => wrapText(text, names, measure, CHART_TEXT, true).map((line) => fitText(line, names, measure, true)));
+  const heights = lines.map((some) => (narrow ? 34 : 18) + 16 * some.length);
+  return { narrow, numbers, left, right: narrow ? width : width - beside - 12, width, lines, heights, ends: rowsEnds(block, table) };
 }
 
 function rowsEnds(block, table) {
@@ -65,32 +69,37 @@ function floatZone(block, table, row) {
 
 function backShapes(block, place, x, middles, [top, bottom]) {
   const shapes = [];
-  const half = place.narrow ? 15 : place.height / 2;
   for (const row of block.tied ?? []) {
-    const up = place.narrow ? 35 : half;
-    shapes.push(boxShape(0, middles[row] - up, place.width, up + half, "var(--tied-band)"));
+    const [down, high] = [place.narrow ? 16 : place.heights[row] / 2, place.heights[row]];
+    shapes.push(boxShape(0, middles[row] + down - high, place.width, high, "var(--tied-band)"));
   }
   if (block.allowed !== undefined && !block.beside) {
     shapes.push(boxShape(place.left, top, x(block.allowed) - place.left, bottom - top, "var(--allowed)", { opacity: 0.7 }));
   }
   for (const tick of chartTicks(...place.ends, place.right - place.left > 400 ? 8 : 5)) {
-    shapes.push(lineShape(x(tick), top, x(tick), bottom));
+    shapes.push(...uprights(place, x(tick), middles, [top, bottom]));
   }
   if (block.line !== undefined) {
-    shapes.push(lineShape(x(block.line), top, x(block.line), bottom, { stroke: "var(--ink)", "stroke-dasharray": "4 3" }));
+    const dashed = { stroke: "var(--ink)", "stroke-dasharray": "4 3" };
+    shapes.push(...uprights(place, x(block.line), middles, [top, bottom], dashed));
   }
   return shapes;
 }
 
-function rowTexts(block, table, place, row, middle, measure) {
-  const good = block.deployable?.includes(row);
-  const named = `${good ? "✓ " : ""}${block.labels[row]}`;
-  const text = fitText(named, place.names, measure, true);
-  const y = place.narrow ? middle - 20 : middle + 5;
-  const look = good ? { fill: "var(--deployable)", "font-weight": "bold" } : {};
-  const shapes = [textShape(0, y, text, look)];
+/** A line upwards through all rows; where texts stand above the marks, through the marks of each row alone. */
+function uprights(place, x, middles, [top, bottom], look = {}) {
+  if (!place.narrow) return [lineShape(x, top, x, bottom, look)];
+  return middles.map((middle) => lineShape(x, middle - 14, x, middle + 14, look));
+}
+
+function rowTexts(block, place, row, middle) {
+  const [lines, high] = [place.lines[row], place.heights[row]];
+  const look = block.deployable?.includes(row) ? { fill: "var(--deployable)", "font-weight": "bold" } : {};
+  const first = place.narrow ? middle - 20 - 16 * (lines.length - 1) : middle + 5 - 8 * (lines.length - 1);
+  const shapes = lines.map((text, at) => textShape(0, first + 16 * at, text, look));
+  const y = place.narrow ? first : middle + 5;
   shapes.push(textShape(place.width, y, place.numbers[row], { "text-anchor": "end" }));
-  if (row && !place.narrow) shapes.push(lineShape(0, middle - 17, place.width, middle - 17, { opacity: 0.5 }));
+  if (row && !place.narrow) shapes.push(lineShape(0, middle - high / 2, place.width, middle - high / 2, { opacity: 0.5 }));
   return shapes;
 }
 

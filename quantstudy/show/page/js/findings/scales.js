@@ -47,10 +47,11 @@ export function symlog(value, linear) {
   return Math.sign(value) * (size <= 1 ? size : 1 + Math.log10(size));
 }
 
-/** Ticks of a symlog axis from 0 to `high`: 0, powers of ten from `linear` on, and `more`; too near ones left out. */
+/** Ticks of a symlog axis from 0 to `high`: 0, powers of ten from `linear` on, some above the last, and `more`; too near ones left out. */
 export function symlogTicks(linear, high, more) {
   const decades = [];
   for (let tick = linear; tick <= high; tick *= 10) decades.push(Number(tick.toPrecision(6)));
+  decades.push(...[2, 5].map((times) => Number((times * decades.at(-1)).toPrecision(6))));
   const apart = (tick, others) => others.every((one) => Math.abs(symlog(tick, linear) - symlog(one, linear)) > 0.25);
   const kept = [0, ...more];
   for (const tick of decades) if (apart(tick, kept)) kept.push(tick);

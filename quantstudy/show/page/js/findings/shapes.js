@@ -49,17 +49,18 @@ export function wrapText(text, width, measure, size = CHART_TEXT, bold = false) 
   return lines;
 }
 
-/** A legend that flows over lines: its shapes and how high it is. `items` are {swatch(x, y) → shapes, text}. */
+/** A legend that flows over lines: its shapes and how high it is. `items` are {swatch(x, y) → shapes or null, text}. */
 export function legendShapes(items, width, top, measure) {
   const shapes = [];
   let [x, y] = [0, top];
   for (const { swatch, text } of items) {
-    const wide = 24 + measure(text, CHART_SMALL) + 16;
+    const indent = swatch ? 26 : 0;
+    const wide = indent + measure(text, CHART_SMALL) + 16;
     if (x > 0 && x + wide - 16 > width) [x, y] = [0, y + 20];
-    shapes.push(...swatch(x + 10, y + 9));
-    wrapText(text, width - 24, measure, CHART_SMALL).forEach((line, at) => {
+    if (swatch) shapes.push(...swatch(x + 10, y + 9));
+    wrapText(text, width - indent, measure, CHART_SMALL).forEach((line, at) => {
       if (at) y += 16;
-      shapes.push(textShape(x + 24, y + 13, line, { "font-size": CHART_SMALL, fill: "var(--muted)" }));
+      shapes.push(textShape(x + indent, y + 13, line, { "font-size": CHART_SMALL, fill: "var(--muted)" }));
     });
     x += wide;
   }
