@@ -127,6 +127,7 @@ def _compared(run: "Run", metric: str, measure: measures.Measure, shown: tuple[s
         "beside": apart.name,
         "base": names.index(base),
         "ends": [short(measure.scale * column.end) for column in columns],
+        "finer": [decimals(measure.scale * value for value in column.rate.mean) for column in columns],
         "marks": _marks(run, columns) if backend == SIMULATED else {},
         "same": words.same(base),
         "less": decision.ends(base)[0],

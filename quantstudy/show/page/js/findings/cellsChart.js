@@ -1,5 +1,5 @@
 import { ledgerThree } from "../findings/ledger.js";
-import { axisText, besideText, markText } from "../findings/readout.js";
+import { axisText, besideText, markText, placesOf } from "../findings/readout.js";
 import { chartNumber, shadeIndex } from "../findings/scales.js";
 import { CHART_SMALL, CHART_TEXT, boxShape, fitText, legendShapes, shapeOf, textShape } from "../findings/shapes.js";
 
@@ -66,12 +66,13 @@ function tierTexts(block, table) {
 
 function cellLines(block, table, at, tier) {
   const [value] = ledgerThree(table, block.at + at);
+  const places = placesOf(block, at % block.columns.length);
   const good = block.marks?.deployable?.includes(at) ? "✓ " : "";
-  const first = `${good}${chartNumber(value, block.places)}`;
+  const first = `${good}${chartNumber(value, places)}`;
   if (value === null || tier === 2 || !block.beside) return [first];
   if (Math.floor(at / block.columns.length) === block.base) return [first, tier ? "ref." : "reference"];
   const three = ledgerThree(table, block.at + block.labels.length * block.columns.length + at);
-  return [first, besideText(tier ? [three[0], null, null] : three, block.places, true)];
+  return [first, besideText(tier ? [three[0], null, null] : three, places, true)];
 }
 
 function headShapes(columns, place, top, measure) {

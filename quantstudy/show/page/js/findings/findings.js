@@ -69,7 +69,7 @@ function findingsParts(data, state, open, chart) {
   }
   const [heading, reading, reason] = [element("h3"), element("p", { className: "findings-reading" }), element("p")];
   const current = () => chosenBlock(data.blocks, state.get("view"), state.get("scheme2"), state.get("of2"));
-  const saves = element("div", { className: "findings-choices" },
+  const saves = element("div", { className: "findings-choices findings-saves" },
     pressed("Download SVG", () => chart.exported((svg) => saveChart(data, current(), svg))),
     pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(chartName(data, current(), "png"), svg))));
   const seeds = openForm(data, current, open);

@@ -16,9 +16,9 @@ export function layLines(block, table, width, measure) {
   const lines = block.labels.map((_, row) => block.x.map((_, column) => linePoint(block, table, place, row, column)));
   lines.forEach((points, row) => {
     const known = points.filter((point) => point.y !== null);
+    const look = { fill: "none", "stroke-width": 1.8, ...dashOf(row) };
     const colour = `var(${LINE_COLOURS[row % LINE_COLOURS.length]})`;
-    const path = known.map((point) => `${point.x},${point.y}`).join(" ");
-    shapes.push(shapeOf("polyline", { points: path, fill: "none", stroke: colour, "stroke-width": 1.8, ...dashOf(row) }));
+    for (const path of linePaths(points)) shapes.push(shapeOf("polyline", { points: path, stroke: colour, ...look }));
     for (const point of known) {
       shapes.push(...markerShapes(row, point.x, point.y));
       marks.push({ row, order: point.column, x: point.x, y: point.y, seed: null, text: markText(block, table, row, point.column) });
@@ -48,6 +48,16 @@ function linePoint(block, table, place, row, column) {
   const three = ledgerThree(table, block.at + row * block.x.length + column);
   const [y, low, high] = three.map((value) => (value === null ? null : place.y(value)));
   return { x: place.x(place.along[column]), y, low, high, column };
+}
+
+/** The stretches of a line between points that have no value, as points of SVG. */
+function linePaths(points) {
+  const stretches = [[]];
+  for (const point of points) {
+    if (point.y === null) stretches.push([]);
+    else stretches.at(-1).push(`${point.x},${point.y}`);
+  }
+  return stretches.filter((some) => some.length > 1).map((some) => some.join(" "));
 }
 
 function dashOf(row) {
@@ -97,13 +107,10 @@ function lineNames(block, place, lines, measure) {
   const last = lines.map((points) => points.filter((point) => point.y !== null).at(-1)?.y ?? place.bottom);
   const placed = spreadLabels(last, 16, [place.top + 8, place.bottom - 4]);
   return block.labels.flatMap((text, row) => {
-    const y = placed[row];
-    const x = place.right + 12;
-    return [
-      lineShape(place.right - 4, last[row], place.right + 4, y, { stroke: "var(--control)", opacity: 0.6 }),
-      ...markerShapes(row, x, y),
-      textShape(x + 10, y + 4.5, fitText(text, place.width - x - 12, measure)),
-    ];
+    const [x, y, some] = [place.right + 12, placed[row], lines[row].some((point) => point.y !== null)];
+    const named = fitText(some ? text : `${text}: n/a`, place.width - x - 12, measure);
+    const leader = lineShape(place.right - 4, last[row], place.right + 4, y, { stroke: "var(--control)", opacity: 0.6 });
+    return [...(some ? [leader] : []), ...markerShapes(row, x, y), textShape(x + 10, y + 4.5, named)];
   });
 }
 
@@ -113,10 +120,10 @@ export function overLines(block, table, mark, layout) {
   const banded = points.filter((point) => point.low !== null && point.high !== null);
   const colour = `var(${LINE_COLOURS[mark.row % LINE_COLOURS.length]})`;
   const band = [...banded.map((point) => `${point.x},${point.high}`), ...banded.reverse().map((point) => `${point.x},${point.low}`)];
-  const path = points.map((point) => `${point.x},${point.y}`).join(" ");
+  const look = { fill: "none", stroke: colour, "stroke-width": 4 };
   return [
     shapeOf("polygon", { points: band.join(" "), fill: colour, opacity: 0.25 }),
-    shapeOf("polyline", { points: path, fill: "none", stroke: colour, "stroke-width": 4 }),
+    ...linePaths(layout.lines[mark.row]).map((path) => shapeOf("polyline", { points: path, ...look })),
     shapeOf("circle", { cx: mark.x, cy: mark.y, r: 9, fill: "none", stroke: "var(--ink)", "stroke-width": 2.5 }),
   ];
 }

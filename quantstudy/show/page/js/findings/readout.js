@@ -18,18 +18,26 @@ export function besideText(three, places, sign = false) {
   return low === null || high === null ? text : `${text} [${chartNumber(low, places)}, ${chartNumber(high, places)}]`;
 }
 
+/** How many decimals the numbers of a column have. */
+export function placesOf(block, column) {
+  return block.finer?.[column] ?? block.places;
+}
+
+const MARK_TEXTS = { best: "the best", tied: "tied with the best", deployable: "deployable" };
+
 /** What is read of the mark of a label and a column. */
 export function markText(block, table, row, column) {
   const at = block.at + row * block.columns.length + column;
   const where = [block.labels[row], block.columns[column], block.scheme[1]].filter(Boolean).join(", ");
-  const said = [`${where}: ${block.measure} ${spokenNumbers(table, at, block.places)}`];
+  const places = placesOf(block, column);
+  const said = [`${where}: ${block.measure} ${spokenNumbers(table, at, places)}`];
   if (block.beside) {
     const second = at + block.labels.length * block.columns.length;
-    said.push(`${block.beside} ${spokenNumbers(table, second, block.places)}`);
+    said.push(`${block.beside} ${spokenNumbers(table, second, places)}`);
   }
   if (block.notes?.[row]) said.push(block.notes[row]);
   const place = row * block.columns.length + column;
-  for (const [mark, places] of Object.entries(block.marks ?? {})) if (places.includes(place)) said.push(mark);
+  for (const [mark, cells] of Object.entries(block.marks ?? {})) if (cells.includes(place)) said.push(MARK_TEXTS[mark]);
   return said.join("; ").replace(/\.?$/, ".");
 }
 
@@ -42,7 +50,7 @@ export function dotText(block, row, seed) {
 
 /** What stands at an axis: the measure, its unit, which way is better. */
 export function axisText(block) {
-  const unit = block.unit && block.unit !== block.measure ? `, ${block.unit}` : "";
+  const unit = block.measure.startsWith(block.unit) ? "" : `, ${block.unit}`;
   const better = { higher: " · higher is better →", lower: " · ← lower is better" }[block.better] ?? "";
   return `${block.measure}${unit}${better}`;
 }

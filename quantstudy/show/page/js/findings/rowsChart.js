@@ -13,7 +13,7 @@ const STATES = { better: "var(--best)", worse: "var(--levels)", "": "var(--muted
  */
 export function layRows(block, table, width, measure) {
   const place = rowsPlace(block, table, width, measure);
-  const legend = legendShapes(rowsLegend(block), width, 0, measure);
+  const legend = legendShapes(rowsLegend(block, table), width, 0, measure);
   const [top, shapes, marks] = [legend.bottom + 4, [...legend.shapes], []];
   let y = top;
   const middles = block.labels.map((_, row) => {
@@ -121,13 +121,13 @@ function rowMarks(block, table, { x, left }, row, middle) {
     marks.push({ row, order: seed, x: x(value), y, seed, text: dotText(block, row, seed) });
   });
   if (mean === null) {
-    marks.push({ row, order: -1, x: left + 12, y: middle, seed: null, text: markText(block, table, row, 0) });
+    marks.unshift({ row, order: -1, x: left + 12, y: middle, seed: null, text: markText(block, table, row, 0) });
     return { shapes, marks };
   }
   const colour = block.states ? STATES[block.states[row]] : "var(--ink)";
   if (low !== null && high !== null) shapes.push(lineShape(x(low), middle, x(high), middle, { stroke: colour, "stroke-width": 3 }));
   shapes.push(diamondShape(x(mean), middle, 7, colour));
-  marks.push({ row, order: -1, x: x(mean), y: middle, seed: null, text: markText(block, table, row, 0) });
+  marks.unshift({ row, order: -1, x: x(mean), y: middle, seed: null, text: markText(block, table, row, 0) });
   return { shapes, marks };
 }
 
@@ -148,7 +148,7 @@ function axisShapes(block, place, x, bottom, width, measure) {
   return shapes;
 }
 
-function rowsLegend(block) {
+function rowsLegend(block, table) {
   const items = [];
   const add = (text, swatch) => items.push({ text, swatch });
   if (block.dots) add("one seed", (x, y) => [shapeOf("circle", { cx: x, cy: y, r: 3.5, fill: "var(--seed-dot)" })]);
@@ -158,8 +158,9 @@ function rowsLegend(block) {
       if (block.states.includes(state)) add(named[state], (x, y) => [diamondShape(x, y, 7, STATES[state])]);
     }
   } else {
-    const line = (x, y) => [lineShape(x - 10, y, x + 10, y, { stroke: "var(--ink)", "stroke-width": 3 })];
-    add("mean, 95 % interval", (x, y) => [...line(x, y), diamondShape(x, y, 6, "var(--ink)")]);
+    const known = block.labels.some((_, row) => table.columns.low[block.at + row] !== null);
+    const line = (x, y) => (known ? [lineShape(x - 10, y, x + 10, y, { stroke: "var(--ink)", "stroke-width": 3 })] : []);
+    add(known ? "mean, 95 % interval" : "value", (x, y) => [...line(x, y), diamondShape(x, y, 6, "var(--ink)")]);
   }
   if (block.beside) {
     add("in float", (x, y) => [shapeOf("circle", { cx: x, cy: y, r: 5, fill: "var(--paper)", stroke: "var(--ink)" })]);
