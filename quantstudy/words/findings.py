@@ -55,7 +55,7 @@ AXIS_BITS = "bits"
 REGRET, SETTINGS, WIDTHS = "loss against the best", "every setting", "other widths"
 """What is chosen among."""
 ALLOWED = "allowed loss"
-BACKENDS = "What torchao's real quantized tensors decide otherwise than the simulated networks"
+BACKENDS = "Where torchao's real quantized tensors differ from the simulated networks"
 
 SETTING = "own setting"
 
@@ -159,9 +159,9 @@ def reading(view: str, config: "StudyConfig", base: str) -> str:
         "cause": f"Held-out {noun} of the network named first minus that of the second, paired by seed ({mean}). Right "
         "of 0 the first is better.",
         "multiverse": f"Lost against the best of each of other reasonable ways to train and quantize ({mean}).",
-        "backends": "Points that real quantized tensors (torchao) decide otherwise than fake quantization, of all "
-        "networks together.",
-        "engines": "Points that an engine decides otherwise than the simulated networks, of all that it ran.",
+        "backends": "Points at which real quantized tensors (torchao) differ from fake quantization, of all networks "
+        "together.",
+        "engines": "Points at which an engine differs from the simulated networks, of all that it ran.",
         "cost": "Counted per element, by instruction and byte; it takes no part in the ranking.",
         "claims": CLAIMS,
     }

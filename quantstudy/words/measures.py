@@ -102,16 +102,16 @@ def smallest(config: "StudyConfig", limit: float | None = None) -> Measure:
     """Return the fewest bits with which damage stays within a limit; None: with which it is deployable.
 
     >>> from quantstudy.config.study import StudyConfig
-    >>> smallest(StudyConfig(), 0.05).name.replace(" ", " ")
-    'fewest bits with flip rate ≤ 5 %'
+    >>> smallest(StudyConfig())[:2], smallest(StudyConfig(), 0.05).name.startswith("fewest bits with flip rate ≤ 5")
+    (('fewest bits that are deployable', 'bits'), True)
     """
     if limit is None:
         return Measure("fewest bits that are deployable", "bits", "lower")
     return Measure(f"fewest bits with {changed(config).name} ≤ {unit_of(config).brief(limit)}", "bits", "lower")
 
 
-OTHERWISE = Measure("points decided otherwise", "points", "lower")
-"""Of a backend or an engine against the simulated path; here points are places, not hundredths of accuracy."""
+OTHERWISE = Measure("points that differ", "points", "lower")
+"""Of a backend or an engine from the simulated path; here points are places, not hundredths of accuracy."""
 
 CODES = Measure("codes that differ, errors added up", "%", "lower", 100.0)
 """Of the hidden outputs in an engine against those in the simulated path."""

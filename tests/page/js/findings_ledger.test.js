@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  LEDGER_COLUMNS, csvField, filterLedger, ledgerCell, ledgerCsv, ledgerThree, naturalRanks, nextSort, sortLedger, sortOf,
+  LEDGER_COLUMNS, csvField, filterLedger, ledgerCell, ledgerCsv, ledgerThree, naturalRanks, nextSort, sortLedger,
+  sortOf,
 } from "../../../quantstudy/show/page/js/findings/ledger.js";
 
 const ROWS = [

@@ -44,7 +44,8 @@ function cellsPlace(block, table, width, measure) {
   let tier = wides.findIndex((wide) => wide <= all);
   if (tier < 0) tier = wides.length - 1;
   const least = Math.max(wides[tier], 44);
-  const columns = Math.max(1, Math.min(block.columns.length, Math.floor((width - left) / Math.min(least, width - left))));
+  const fit = Math.floor((width - left) / Math.min(least, width - left));
+  const columns = Math.max(1, Math.min(block.columns.length, fit));
   const wide = Math.min(WIDEST, (width - left) / columns);
   const heads = Math.max(...block.columns.map((text) => measure(text, CHART_SMALL, true)));
   const turned = heads > wide - 4;
@@ -101,8 +102,8 @@ function cellShapes(block, table, place, [row, column], [x, y]) {
   const lines = cellLines(block, table, at, place.tier);
   lines.forEach((text, line) => {
     const middle = y + high / 2 + 4.5 + (line - (lines.length - 1) / 2) * 16;
-    const look = { "text-anchor": "middle", "font-size": CHART_SMALL, fill: ink, ...(line ? {} : { "font-weight": "bold" }) };
-    shapes.push(textShape(x + place.wide / 2, middle, text, look));
+    const look = { "text-anchor": "middle", "font-size": CHART_SMALL, fill: ink };
+    shapes.push(textShape(x + place.wide / 2, middle, text, line ? look : { ...look, "font-weight": "bold" }));
   });
   const mark = { order: column, x: x + place.wide / 2, y: y + high / 2, seed: null, box: [x, y, place.wide, high],
     text: markText(block, table, row, column), label: row };

@@ -48,7 +48,8 @@ export function showFindings(root, data, state, open) {
   const parts = findingsParts(data, state, open, makeChart(data.table, opened));
   const ledger = makeLedger(data, state);
   const title = element("h3", { textContent: "Every number" });
-  root.append(...parts.nodes, title, ...(data.left_out ? [element("p", { textContent: data.left_out })] : []), ledger.node);
+  const left = data.left_out ? [element("p", { textContent: data.left_out })] : [];
+  root.append(...parts.nodes, title, ...left, ledger.node);
   let key = null;
   const update = () => {
     const now = JSON.stringify(["view", "scheme2", "of2"].map(state.get));

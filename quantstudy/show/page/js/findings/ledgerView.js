@@ -1,5 +1,7 @@
 import { element, fillSelect, labelled, pressed } from "../findings/elements.js";
-import { LEDGER_COLUMNS, filterLedger, ledgerCell, ledgerCsv, nextSort, sortLedger, sortOf } from "../findings/ledger.js";
+import {
+  LEDGER_COLUMNS, filterLedger, ledgerCell, ledgerCsv, nextSort, sortLedger, sortOf,
+} from "../findings/ledger.js";
 import { plainNumber } from "../findings/scales.js";
 import { saveText } from "../page/download.js";
 
@@ -24,12 +26,14 @@ export function makeLedger(data, state) {
     view.shown += 4 * LEDGER_STEP;
     fill();
   });
-  const csv = pressed("Download CSV", () => saveText(`${data.name}-findings.csv`, "text/csv", ledgerCsv(table, view.rows)));
+  const save = () => saveText(`${data.name}-findings.csv`, "text/csv", ledgerCsv(table, view.rows));
+  const csv = pressed("Download CSV", save);
   const fill = () => {
     const shown = view.rows.slice(0, view.shown);
     body.replaceChildren(...shown.map((row) => ledgerRow(table, row)));
     const all = table.count === view.rows.length ? "" : `, chosen from ${table.count.toLocaleString("en")}`;
-    count.textContent = `Rows ${shown.length ? 1 : 0} to ${shown.length} of ${view.rows.length.toLocaleString("en")}${all}.`;
+    const found = view.rows.length.toLocaleString("en");
+    count.textContent = `Rows ${shown.length ? 1 : 0} to ${shown.length} of ${found}${all}.`;
     more.hidden = shown.length === view.rows.length;
   };
   const update = () => {

@@ -21,7 +21,8 @@ export function layLines(block, table, width, measure) {
     for (const path of linePaths(points)) shapes.push(shapeOf("polyline", { points: path, stroke: colour, ...look }));
     for (const point of known) {
       shapes.push(...markerShapes(row, point.x, point.y));
-      marks.push({ row, order: point.column, x: point.x, y: point.y, seed: null, text: markText(block, table, row, point.column) });
+      const text = markText(block, table, row, point.column);
+      marks.push({ row, order: point.column, x: point.x, y: point.y, seed: null, text });
     }
   });
   shapes.push(...lineNames(block, place, lines, measure));
@@ -40,8 +41,9 @@ function linesPlace(block, table, width, measure) {
   const along = bits.map((_, at) => bits.slice(0, at + 1).reduce((a, b) => a + b, 0));
   const ends = [symlog(low, block.linear) - 0.12, symlog(high * 1.15, block.linear)];
   const scale = linearScale(ends, [height - 56, 28]);
-  return { height, left, right, width, bottom: height - 56, top: 28, high,
-    x: linearScale([-0.3, (along.at(-1) || 1) + 0.3], [left, right]), along, y: (value) => scale(symlog(value, block.linear)) };
+  const x = linearScale([-0.3, (along.at(-1) || 1) + 0.3], [left, right]);
+  const y = (value) => scale(symlog(value, block.linear));
+  return { height, left, right, width, bottom: height - 56, top: 28, high, x, y, along };
 }
 
 function linePoint(block, table, place, row, column) {
@@ -67,12 +69,16 @@ function dashOf(row) {
 function markerShapes(row, x, y) {
   const colour = `var(${LINE_COLOURS[row % LINE_COLOURS.length]})`;
   const line = { stroke: "var(--paper)", "stroke-width": 1 };
+  const triangle = (up) => {
+    const points = `${x - 5.5},${y + 4.5 * up} ${x + 5.5},${y + 4.5 * up} ${x},${y - 5.5 * up}`;
+    return shapeOf("polygon", { points, fill: colour, ...line });
+  };
   const kinds = [
     () => shapeOf("circle", { cx: x, cy: y, r: 4.5, fill: colour, ...line }),
     () => boxShape(x - 4.5, y - 4.5, 9, 9, colour, line),
     () => diamondShape(x, y, 6, colour),
-    () => shapeOf("polygon", { points: `${x - 5.5},${y + 4.5} ${x + 5.5},${y + 4.5} ${x},${y - 5.5}`, fill: colour, ...line }),
-    () => shapeOf("polygon", { points: `${x - 5.5},${y - 4.5} ${x + 5.5},${y - 4.5} ${x},${y + 5.5}`, fill: colour, ...line }),
+    () => triangle(1),
+    () => triangle(-1),
   ];
   return [kinds[row % kinds.length]()];
 }
@@ -97,7 +103,8 @@ function linesBack(block, place, measure) {
     shapes.push(textShape(x, bottom + 19, String(bits), { "text-anchor": "middle", "font-size": CHART_SMALL }));
   });
   shapes.push(lineShape(left, bottom, right, bottom, { stroke: "var(--control)" }));
-  shapes.push(textShape((left + right) / 2, bottom + 40, block.axis, { "text-anchor": "middle", fill: "var(--muted)" }));
+  const look = { "text-anchor": "middle", fill: "var(--muted)" };
+  shapes.push(textShape((left + right) / 2, bottom + 40, block.axis, look));
   const axis = fitText(axisText(block).replace("← ", "").replace(" →", ""), width, measure);
   shapes.push(textShape(0, 14, axis, { fill: "var(--muted)" }));
   return shapes;
@@ -109,7 +116,8 @@ function lineNames(block, place, lines, measure) {
   return block.labels.flatMap((text, row) => {
     const [x, y, some] = [place.right + 12, placed[row], lines[row].some((point) => point.y !== null)];
     const named = fitText(some ? text : `${text}: n/a`, place.width - x - 12, measure);
-    const leader = lineShape(place.right - 4, last[row], place.right + 4, y, { stroke: "var(--control)", opacity: 0.6 });
+    const look = { stroke: "var(--control)", opacity: 0.6 };
+    const leader = lineShape(place.right - 4, last[row], place.right + 4, y, look);
     return [...(some ? [leader] : []), ...markerShapes(row, x, y), textShape(x + 10, y + 4.5, named)];
   });
 }
@@ -119,7 +127,8 @@ export function overLines(block, table, mark, layout) {
   const points = layout.lines[mark.row].filter((point) => point.y !== null);
   const banded = points.filter((point) => point.low !== null && point.high !== null);
   const colour = `var(${LINE_COLOURS[mark.row % LINE_COLOURS.length]})`;
-  const band = [...banded.map((point) => `${point.x},${point.high}`), ...banded.reverse().map((point) => `${point.x},${point.low}`)];
+  const above = banded.map((point) => `${point.x},${point.high}`);
+  const band = [...above, ...banded.reverse().map((point) => `${point.x},${point.low}`)];
   const look = { fill: "none", stroke: colour, "stroke-width": 4 };
   return [
     shapeOf("polygon", { points: band.join(" "), fill: colour, opacity: 0.25 }),

@@ -6,7 +6,8 @@ export function spokenNumbers(table, row, places) {
   const [value, low, high] = ledgerThree(table, row);
   const unit = ledgerCell(table, row, "unit");
   if (value === null) return "no value";
-  const ends = low === null || high === null ? "" : ` (95 % CI ${chartNumber(low, places)} to ${chartNumber(high, places)})`;
+  const [first, last] = [low, high].map((end) => chartNumber(end, places));
+  const ends = low === null || high === null ? "" : ` (95 % CI ${first} to ${last})`;
   return `${chartNumber(value, places)} ${unit}${ends}`;
 }
 
@@ -45,7 +46,8 @@ export function markText(block, table, row, column) {
 export function dotText(block, row, seed) {
   const value = block.dots[row][seed];
   const where = [block.labels[row], block.scheme[1]].filter(Boolean).join(", ");
-  return `${where}, seed ${seed}: ${block.measure} ${chartNumber(value, block.places)} ${block.unit}. Enter or a click opens it.`;
+  const said = `${block.measure} ${chartNumber(value, block.places)} ${block.unit}`;
+  return `${where}, seed ${seed}: ${said}. Enter or a click opens it.`;
 }
 
 /** What stands at an axis: the measure, its unit, which way is better. */

@@ -44,9 +44,11 @@ function rowsPlace(block, table, width, measure) {
   const beside = Math.max(...numbers.map((text) => measure(text, CHART_TEXT)));
   const left = narrow ? 0 : Math.min(wide, 0.34 * width);
   const names = narrow ? width - beside - 12 : left - 8;
-  const lines = named.map((text) => wrapText(text, names, measure, CHART_TEXT, true).map((line) => fitText(line, names, measure, true)));
+  const fitted = (line) => fitText(line, names, measure, true);
+  const lines = named.map((text) => wrapText(text, names, measure, CHART_TEXT, true).map(fitted));
   const heights = lines.map((some) => (narrow ? 34 : 18) + 16 * some.length);
-  return { narrow, numbers, left, right: narrow ? width : width - beside - 12, width, lines, heights, ends: rowsEnds(block, table) };
+  const [right, ends] = [narrow ? width : width - beside - 12, rowsEnds(block, table)];
+  return { narrow, numbers, left, right, width, lines, heights, ends };
 }
 
 function rowsEnds(block, table) {
@@ -74,7 +76,8 @@ function backShapes(block, place, x, middles, [top, bottom]) {
     shapes.push(boxShape(0, middles[row] + down - high, place.width, high, "var(--tied-band)"));
   }
   if (block.allowed !== undefined && !block.beside) {
-    shapes.push(boxShape(place.left, top, x(block.allowed) - place.left, bottom - top, "var(--allowed)", { opacity: 0.7 }));
+    const wide = x(block.allowed) - place.left;
+    shapes.push(boxShape(place.left, top, wide, bottom - top, "var(--allowed)", { opacity: 0.7 }));
   }
   for (const tick of chartTicks(...place.ends, place.right - place.left > 400 ? 8 : 5)) {
     shapes.push(...uprights(place, x(tick), middles, [top, bottom]));
@@ -99,7 +102,8 @@ function rowTexts(block, place, row, middle) {
   const shapes = lines.map((text, at) => textShape(0, first + 16 * at, text, look));
   const y = place.narrow ? first : middle + 5;
   shapes.push(textShape(place.width, y, place.numbers[row], { "text-anchor": "end" }));
-  if (row && !place.narrow) shapes.push(lineShape(0, middle - high / 2, place.width, middle - high / 2, { opacity: 0.5 }));
+  const above = middle - high / 2;
+  if (row && !place.narrow) shapes.push(lineShape(0, above, place.width, above, { opacity: 0.5 }));
   return shapes;
 }
 
@@ -113,7 +117,10 @@ function rowMarks(block, table, { x, left }, row, middle) {
       shapes.push(shapeOf("circle", { cx: x(full), cy: middle, r: 5, fill: "var(--paper)", stroke: "var(--ink)" }));
     }
   }
-  if (block.bars && mean !== null) shapes.push(boxShape(Math.min(x(0), x(mean)), middle - 7, Math.abs(x(mean) - x(0)), 14, "var(--bars)"));
+  if (block.bars && mean !== null) {
+    const [from, to] = [x(0), x(mean)].sort((a, b) => a - b);
+    shapes.push(boxShape(from, middle - 7, to - from, 14, "var(--bars)"));
+  }
   (block.dots?.[row] ?? []).forEach((value, seed) => {
     if (value === null) return;
     const y = middle + 16 * (((seed * 0.618034) % 1) - 0.5);
@@ -125,7 +132,9 @@ function rowMarks(block, table, { x, left }, row, middle) {
     return { shapes, marks };
   }
   const colour = block.states ? STATES[block.states[row]] : "var(--ink)";
-  if (low !== null && high !== null) shapes.push(lineShape(x(low), middle, x(high), middle, { stroke: colour, "stroke-width": 3 }));
+  if (low !== null && high !== null) {
+    shapes.push(lineShape(x(low), middle, x(high), middle, { stroke: colour, "stroke-width": 3 }));
+  }
   shapes.push(diamondShape(x(mean), middle, 7, colour));
   marks.unshift({ row, order: -1, x: x(mean), y: middle, seed: null, text: markText(block, table, row, 0) });
   return { shapes, marks };
@@ -159,7 +168,8 @@ function rowsLegend(block, table) {
     }
   } else {
     const known = block.labels.some((_, row) => table.columns.low[block.at + row] !== null);
-    const line = (x, y) => (known ? [lineShape(x - 10, y, x + 10, y, { stroke: "var(--ink)", "stroke-width": 3 })] : []);
+    const thick = { stroke: "var(--ink)", "stroke-width": 3 };
+    const line = (x, y) => (known ? [lineShape(x - 10, y, x + 10, y, thick)] : []);
     add(known ? "mean, 95 % interval" : "value", (x, y) => [...line(x, y), diamondShape(x, y, 6, "var(--ink)")]);
   }
   if (block.beside) {

@@ -47,7 +47,10 @@ export function symlog(value, linear) {
   return Math.sign(value) * (size <= 1 ? size : 1 + Math.log10(size));
 }
 
-/** Ticks of a symlog axis from 0 to `high`: 0, powers of ten from `linear` on, some above the last, and `more`; too near ones left out. */
+/**
+ * Ticks of a symlog axis from 0 to `high`: 0, `more`, and ten times `linear` and so on, some above the last of these;
+ * what is too near to another one is left out.
+ */
 export function symlogTicks(linear, high, more) {
   const decades = [];
   for (let tick = linear; tick <= high; tick *= 10) decades.push(Number(tick.toPrecision(6)));
@@ -91,7 +94,8 @@ export function nextMark(marks, mark, key) {
   }
   const row = rows[rows.indexOf(mark.row) + (key === "ArrowUp" ? -1 : 1)];
   const there = marks.filter((one) => one.row === row);
-  const away = (one) => Math.abs(one.x - mark.x) + (Boolean(one.seed === null) === Boolean(mark.seed === null) ? 0 : 1e6);
+  const alike = (one) => (one.seed === null) === (mark.seed === null);
+  const away = (one) => Math.abs(one.x - mark.x) + (alike(one) ? 0 : 1e6);
   return there.reduce((best, one) => (best === null || away(one) < away(best) ? one : best), null) ?? mark;
 }
 

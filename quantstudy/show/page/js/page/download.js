@@ -1,4 +1,6 @@
-const SVG_PROPERTIES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-weight", "text-anchor"];
+const SVG_PROPERTIES = [
+  "fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-weight", "text-anchor",
+];
 
 /** A name that every file system takes. */
 export function fileName(name) {
@@ -39,7 +41,9 @@ export function svgText(svg) {
   const [from, into] = [[svg, ...svg.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
   from.forEach((node, at) => {
     const style = getComputedStyle(node);
-    for (const name of SVG_PROPERTIES) if (node.hasAttribute(name)) into[at].setAttribute(name, style.getPropertyValue(name));
+    for (const name of SVG_PROPERTIES) {
+      if (node.hasAttribute(name)) into[at].setAttribute(name, style.getPropertyValue(name));
+    }
     into[at].removeAttribute("class");
   });
   const [, , width, height] = svg.getAttribute("viewBox").split(" ");
