@@ -246,10 +246,18 @@ def test_causes_are_those_of_the_verdict() -> None:
         assert len(shown) == len(entries) == len(block["labels"])
         for entry in entries:
             same(shown[entry["sentence"]], [100.0 * _real(entry[key]) for key in ("mean", "low", "high")])
-        states = dict(zip(block["notes"], block["states"], strict=True))
-        for entry in entries:
-            better = "better" if entry["mean"] > 0 else "worse"
-            assert states[entry["sentence"]] == (better if entry["differs"] else "")
+
+
+def test_what_is_told_apart_is_better_or_worse() -> None:
+    run = run_of("default")
+    judged = json.loads(json.dumps(run.judged))
+    entries = judged["cause"]["w4a4"]
+    told = {1: ("better", True, 0.02), 3: ("worse", True, -0.02), 4: ("", False, 0.02)}
+    for place, (_, differs, mean) in told.items():
+        entries[place] |= {"differs": differs, "mean": mean}
+    block = chart(findings(replace(run, judged=judged)), "cause", "w4a4")  # type: ignore[arg-type]
+    states = dict(zip(block["notes"], block["states"], strict=True))
+    assert {place: states[entries[place]["sentence"]] for place in told} == {1: "better", 3: "worse", 4: ""}
 
 
 def test_backends_count_the_points_that_differ() -> None:

@@ -22,11 +22,8 @@ export function pressed(text, act) {
   return button;
 }
 
-/** Give a select its options as [value, text] and choose one; nothing is touched that is as it should be. */
+/** Give a select its options as [value, text] and choose one. */
 export function fillSelect(select, options, chosen) {
-  const now = [...select.options].map((option) => [option.value, option.textContent]);
-  if (JSON.stringify(now) !== JSON.stringify(options)) {
-    select.replaceChildren(...options.map(([value, text]) => element("option", { value, textContent: text })));
-  }
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value, textContent: text })));
   select.value = chosen;
 }

@@ -2,7 +2,7 @@ import { makeChart } from "../findings/chart.js";
 import { element, fillSelect, labelled, pressed } from "../findings/elements.js";
 import { LEDGER_COLUMNS } from "../findings/ledger.js";
 import { makeLedger } from "../findings/ledgerView.js";
-import { saveBlob, saveSvgAsPng, svgText } from "../page/download.js";
+import { saveSvgAsPng, saveText, svgText } from "../page/download.js";
 
 /** The fields of the address that the findings have: name → {default, values} or {default, test}. */
 export function findingsFields(data) {
@@ -71,7 +71,7 @@ function findingsParts(data, state, open, chart) {
   const [heading, reading, reason] = [element("h3"), element("p", { className: "findings-reading" }), element("p")];
   const current = () => chosenBlock(data.blocks, state.get("view"), state.get("scheme2"), state.get("of2"));
   const saves = element("div", { className: "findings-choices findings-saves" },
-    pressed("Download SVG", () => chart.exported((svg) => saveChart(data, current(), svg))),
+    pressed("Download SVG", () => chart.exported((svg) => saveText(chartName(data, current(), "svg"), "image/svg+xml", svgText(svg)))),
     pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(chartName(data, current(), "png"), svg))));
   const seeds = openForm(data, current, open);
   const figure = element("div", { className: "findings-figure" }, chart.node, chart.readout, seeds.node, saves, reason);
@@ -118,8 +118,4 @@ function openForm(data, current, open) {
 
 function chartName(data, block, ending) {
   return `${[data.name, block.view, block.of[0], block.scheme[0]].filter(Boolean).join("-")}.${ending}`;
-}
-
-function saveChart(data, block, svg) {
-  saveBlob(chartName(data, block, "svg"), new Blob([svgText(svg)], { type: "image/svg+xml" }));
 }
