@@ -70,9 +70,10 @@ function findingsParts(data, state, open, chart) {
   }
   const [heading, reading, reason] = [element("h3"), element("p", { className: "findings-reading" }), element("p")];
   const current = () => chosenBlock(data.blocks, state.get("view"), state.get("scheme2"), state.get("of2"));
+  const named = (ending) => chartName(data, current(), ending);
   const saves = element("div", { className: "findings-choices findings-saves" },
-    pressed("Download SVG", () => chart.exported((svg) => saveText(chartName(data, current(), "svg"), "image/svg+xml", svgText(svg)))),
-    pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(chartName(data, current(), "png"), svg))));
+    pressed("Download SVG", () => chart.exported((svg) => saveText(named("svg"), "image/svg+xml", svgText(svg)))),
+    pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(named("png"), svg))));
   const seeds = openForm(data, current, open);
   const figure = element("div", { className: "findings-figure" }, chart.node, chart.readout, seeds.node, saves, reason);
   const update = () => {

@@ -60,14 +60,15 @@ export function svgText(svg) {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(copy)}\n`;
 }
 
-/** Save an SVG in the page as a PNG of twice its size. */
-export async function saveSvgAsPng(name, svg) {
+/** Save an SVG in the page as a PNG of twice its size; resolves once the file is handed over. */
+export function saveSvgAsPng(name, svg) {
+  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg))}`;
-  await image.decode();
-  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [2 * width, 2 * height];
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  await saveCanvas(name, canvas);
+  return image.decode().then(() => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [2 * width, 2 * height];
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return saveCanvas(name, canvas);
+  });
 }
