@@ -49,7 +49,7 @@ function cellsPlace(block, table, width, measure) {
   const wide = Math.min(WIDEST, (width - left) / columns);
   const heads = Math.max(...block.columns.map((text) => measure(text, CHART_SMALL, true)));
   const turned = heads > wide - 4;
-  const cell = tier < 2 && block.beside ? 42 : 30;
+  const cell = block.beside ? [58, 42, 30][tier] : 30;
   const over = above ? 22 : 0;
   return { above, left, tier, columns, wide, cell, over, height: cell + over + (above ? 6 : 2), turned,
     head: turned ? Math.min(150, heads) + 12 : 24 };
@@ -73,7 +73,9 @@ function cellLines(block, table, at, tier) {
   if (value === null || tier === 2 || !block.beside) return [first];
   if (Math.floor(at / block.columns.length) === block.base) return [first, tier ? "ref." : "reference"];
   const three = ledgerThree(table, block.at + block.labels.length * block.columns.length + at);
-  return [first, besideText(tier ? [three[0], null, null] : three, places, true)];
+  const apart = besideText([three[0], null, null], places, true);
+  const interval = besideText(three, places).split(" ").slice(1).join(" ");
+  return tier || !interval ? [first, apart] : [first, apart, interval];
 }
 
 function headShapes(columns, place, top, measure) {
