@@ -50,10 +50,11 @@ class Parts:
 def parts(config: "StudyConfig", section: Mapping[str, Any]) -> list[Parts]:
     """Return wB, aB and wBaB of the first width asked for, all-NaN where the section lacks one."""
     schemes = [str(scheme) for scheme in schemes_for(config.focus_bits)[:3]]
-    return [_parts(scheme, section.get(scheme, {}), config.activations, len(config.hidden) + 1) for scheme in schemes]
+    return [parts_of(scheme, section.get(scheme, {}), config.activations, len(config.hidden) + 1) for scheme in schemes]
 
 
-def _parts(scheme: str, found: Mapping[str, Any], names: Sequence[str], layers: int) -> Parts:
+def parts_of(scheme: str, found: Mapping[str, Any], names: Sequence[str], layers: int) -> Parts:
+    """Return one scheme of the section, `found`, for some activations; the last of the layers is the output."""
     total = np.full((len(names), 3), np.nan)
     views = {view: np.full((len(names), layers, 3), np.nan) for view in VIEWS}
     rank = np.full((len(names), layers), np.nan)

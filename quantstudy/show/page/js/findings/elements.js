@@ -1,0 +1,29 @@
+/** An element with properties, attributes (names with a dash, or `role`) and children. */
+export function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role" || name === "for") node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children);
+  return node;
+}
+
+/** A label with its control below it. */
+export function labelled(text, control, id) {
+  control.id = id;
+  return element("div", { className: "findings-field" }, element("label", { for: id, textContent: text }), control);
+}
+
+/** A button that does something when it is pressed. */
+export function pressed(text, act) {
+  const button = element("button", { type: "button", textContent: text });
+  button.addEventListener("click", act);
+  return button;
+}
+
+/** Give a select its options as [value, text] and choose one. */
+export function fillSelect(select, options, chosen) {
+  select.replaceChildren(...options.map(([value, text]) => element("option", { value, textContent: text })));
+  select.value = chosen;
+}
