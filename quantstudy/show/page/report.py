@@ -12,6 +12,7 @@ from quantstudy.drift import catalogue
 from quantstudy.judge.parity import measured_points
 from quantstudy.records.files import write_atomically
 from quantstudy.show.names import figure_files
+from quantstudy.show.page.findings.assemble import findings
 from quantstudy.show.page.live.data import live_of_run
 from quantstudy.show.page.payload import payload
 from quantstudy.show.page.rendering import render
@@ -31,7 +32,16 @@ if TYPE_CHECKING:
 LIVE = ("maps", "folds", "ranges")
 """Figures of what the live quantizer shows of every seed."""
 
-VIEWS: dict[str, str] = {}
+VIEWS = {
+    "verdict": "forest",
+    "heatmap_decision": "compare",
+    "bit_cliff": "cliff",
+    "recover": "recover",
+    "engines": "engines",
+    "placement": "placement",
+    "sensitivity": "layers",
+    "cause": "cause",
+}
 """Figures that the page draws itself → the view of what was found that shows it."""
 
 
@@ -57,7 +67,7 @@ def page_text(run: "Run", *, served: bool = False) -> str:
     judged, undefined, unit = verdict["schemes"], run.undefined(), unit_of(config)
     live, left_out = live_of_run(run, verdict)
     best = judged[config.focus_scheme]["best"] if config.focus_scheme in judged else None
-    data = payload(config, live, best=best)
+    data = payload(config, live, best=best, findings=findings(run))
     return render(
         "report.html.j2",
         data,

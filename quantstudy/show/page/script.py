@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from posixpath import join, normpath
 
-IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]+)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\}\s+from "(\.[^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?function |const |class )", re.MULTILINE)
 
 PAGE, SERVED = "page/main.js", "served/main.js"

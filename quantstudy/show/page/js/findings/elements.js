@@ -1,13 +1,6 @@
-/** An element with properties, attributes (names with a dash, or `role`) and children. */
-export function element(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.includes("-") || name === "role" || name === "for") node.setAttribute(name, value);
-    else node[name] = value;
-  }
-  node.append(...children);
-  return node;
-}
+/* The controls of the charts and the table. */
+
+import { element } from "../page/elements.js";
 
 /** A label with its control below it. */
 export function labelled(text, control, id) {

@@ -1,5 +1,6 @@
 import { makeChart } from "../findings/chart.js";
-import { element, fillSelect, labelled, pressed } from "../findings/elements.js";
+import { element } from "../page/elements.js";
+import { fillSelect, labelled, pressed } from "./elements.js";
 import { LEDGER_COLUMNS } from "../findings/ledger.js";
 import { makeLedger } from "../findings/ledgerView.js";
 import { saveSvgAsPng, saveText, svgText } from "../page/download.js";

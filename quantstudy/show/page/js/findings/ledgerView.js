@@ -1,4 +1,5 @@
-import { element, fillSelect, labelled, pressed } from "../findings/elements.js";
+import { element } from "../page/elements.js";
+import { fillSelect, labelled, pressed } from "./elements.js";
 import {
   LEDGER_COLUMNS, filterLedger, ledgerCell, ledgerCsv, nextSort, sortLedger, sortOf,
 } from "../findings/ledger.js";

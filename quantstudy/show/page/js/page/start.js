@@ -11,13 +11,13 @@ import { createState } from "./state.js";
 export function start() {
   const data = JSON.parse(document.getElementById("data").textContent);
   const own = liveFields(data);
-  const fields = { ...own, ...(data.findings ? findingsFields(data) : {}) };
+  const fields = { ...own, ...(data.findings ? findingsFields(data.findings) : {}) };
   const state = createState(fields, window);
   const problems = document.getElementById("problems");
   const tell = () => problems.replaceChildren(...state.problems().map((one) => problemText(one, data.texts)));
   state.subscribe(tell);
   if (data.live !== null) showLive(document.getElementById("live"), data, state, own);
-  if (data.findings) showFindings(document.getElementById("explore-root"), data, state, (chosen) => open(chosen, data, state));
+  if (data.findings) showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) => open(chosen, data, state));
   tell();
   if (location.hash.includes("=")) document.getElementById("touch").scrollIntoView(); // a link to a finding
 }
