@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  f32, fma, horner4, powerBelow, powerOfTwo, rint,
+  f32,
+  fma,
+  horner4,
+  powerBelow,
+  powerOfTwo,
+  rint,
 } from "../../../quantstudy/show/page/js/numbers/arithmetic.js";
 import { exactFma, ofBits, randomBits } from "./exact.mjs";
 
@@ -63,7 +68,12 @@ test("fma midway between subnormal numbers, and where float32 ends", () => {
     }
   }
   for (const sign of [1, -1]) {
-    for (const [a, b] of [[1, 1], [up, down], [1, down]]) check(sign * 2 ** 52 * a, 2 ** 51 * b, sign * MOST);
+    for (const [a, b] of [
+      [1, 1],
+      [up, down],
+      [1, down],
+    ])
+      check(sign * 2 ** 52 * a, 2 ** 51 * b, sign * MOST);
     corrected += check(sign * f32(2 ** 52 * f32(1 + 2 ** -20)), f32(2 ** 51 * f32(1 - 2 ** -20)), sign * MOST);
   }
   assert.ok(corrected > 0);
@@ -101,7 +111,10 @@ test("horner4 is four fma, also where one of them is midway", () => {
 
 test("rint rounds ties to even, whatever their sign", () => {
   const ties = [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 8388607.5, 3.49];
-  assert.deepEqual(ties.map((x) => rint(x) + 0), [-4, -2, -2, 0, 0, 2, 2, 8388608, 3]);
+  assert.deepEqual(
+    ties.map((x) => rint(x) + 0),
+    [-4, -2, -2, 0, 0, 2, 2, 8388608, 3],
+  );
   assert.ok(rint(MOST) > 1e38 && rint(Infinity) === Infinity && Number.isNaN(rint(NaN)));
 });
 

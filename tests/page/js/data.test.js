@@ -4,7 +4,13 @@ import test from "node:test";
 import { bits, bytes, codesOf, floats, ints } from "../../../quantstudy/show/page/js/numbers/decode.js";
 import { floatMaps, quantizedMaps, weightsOf } from "../../../quantstudy/show/page/js/numbers/forward.js";
 import {
-  calibrationOf, chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap,
+  calibrationOf,
+  chosenAt,
+  inputsOf,
+  labelsOf,
+  networkAt,
+  repairedAt,
+  withCap,
 } from "../../../quantstudy/show/page/js/numbers/networks.js";
 import { buildPlan } from "../../../quantstudy/show/page/js/numbers/plan.js";
 
@@ -65,8 +71,17 @@ test("a repaired network has its own codes, scales and ranges", () => {
   const { network, plan } = repairedAt(live(), "prelu", 1);
   assert.deepEqual(network.biases[2], Float32Array.of(-(EACH + 19) / 8));
   const codes = Float32Array.from({ length: 6 }, (_, i) => ((14 + i) % 16) - 8);
-  assert.deepEqual(weightsOf(network, plan, 0), codes.map((code, i) => code * 2 ** -(6 + Math.floor(i / 2))));
-  assert.deepEqual(plan.post.map(({ scale, zero }) => [scale[0], zero[0]]), [[2, 2], [4, 3]]);
+  assert.deepEqual(
+    weightsOf(network, plan, 0),
+    codes.map((code, i) => code * 2 ** -(6 + Math.floor(i / 2))),
+  );
+  assert.deepEqual(
+    plan.post.map(({ scale, zero }) => [scale[0], zero[0]]),
+    [
+      [2, 2],
+      [4, 3],
+    ],
+  );
   assert.deepEqual([plan.inputs, plan.pre, plan.post[0].low], [null, [null, null], -128]);
   assert.equal(repairedAt(live(), "relu", 0), null);
 });
@@ -79,7 +94,12 @@ test("ranges that Python has left are those of the seed", () => {
 
 test("points and labels", () => {
   const [x, y] = [packed(Float32Array.of(1, 2, 3)), packed(Float32Array.of(8, 9))];
-  const part = { inputs: [{ along: "x", values: x }, { along: "y", values: y }] };
+  const part = {
+    inputs: [
+      { along: "x", values: x },
+      { along: "y", values: y },
+    ],
+  };
   assert.deepEqual(inputsOf(part, [2, 3]), [Float32Array.of(1, 2, 3, 1, 2, 3), Float32Array.of(8, 8, 8, 9, 9, 9)]);
   assert.deepEqual(inputsOf({ inputs: [{ along: "all", values: x }] }, null), [Float32Array.of(1, 2, 3)]);
   const labels = (kind, perSeed, values) => ({ labels: { kind, per_seed: perSeed, values } });
@@ -100,7 +120,15 @@ test("maps that are written over are the same as new ones", () => {
   const maps = floatMaps(network, inputs);
   const plan = buildPlan(network, maps, settings, null, { inputs, calibration: null });
   const fresh = quantizedMaps(network, plan, inputs);
-  const again = quantizedMaps(network, plan, inputs, floatMaps(network, inputs.map((row) => row.map((x) => x + 1))));
+  const again = quantizedMaps(
+    network,
+    plan,
+    inputs,
+    floatMaps(
+      network,
+      inputs.map((row) => row.map((x) => x + 1)),
+    ),
+  );
   assert.deepEqual(again, fresh);
   assert.notDeepEqual(fresh.logit, maps.logit);
 });

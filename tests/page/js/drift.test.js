@@ -51,7 +51,13 @@ test("islands lost, born, merged and split", () => {
 
 test("regions do not go round the edge", () => {
   const { labels, sizes } = regionsAbove(drawn("#..#", "#..#"), 0, 2, 4);
-  assert.deepEqual([[...labels], sizes], [[1, 0, 0, 2, 1, 0, 0, 2], [4, 2, 2]]);
+  assert.deepEqual(
+    [[...labels], sizes],
+    [
+      [1, 0, 0, 2, 1, 0, 0, 2],
+      [4, 2, 2],
+    ],
+  );
 });
 
 test("regions are those of a flood of single points", () => {
@@ -77,13 +83,19 @@ test("regions are those of a flood of single points", () => {
 });
 
 test("the chain starts at the most complex fold, and ends where nothing reaches a neuron", () => {
-  const [ramp, flat] = [[0, 1, 2, 3, 4, 5, 6, 7], [3, 3, 3, 3, 3, 3, 3, 3]];
+  const [ramp, flat] = [
+    [0, 1, 2, 3, 4, 5, 6, 7],
+    [3, 3, 3, 3, 3, 3, 3, 3],
+  ];
   assert.equal(complexity(f(...ramp), 1, 8), 1);
   assert.equal(complexity(f(...flat), 1, 8), 0);
   const post = [f(...ramp, ...ramp.map((x) => -x)), f(...flat, ...ramp)];
   const network = { weights: [f(1, 1), f(9, 9, 3, -1)], biases: [f(0, 0), f(0, 0)] };
   const steps = chainOfFolds(network, post, 1, 8);
-  assert.deepEqual(steps, [{ layer: 1, neuron: 1, share: NaN }, { layer: 0, neuron: 0, share: 0.75 }]);
+  assert.deepEqual(steps, [
+    { layer: 1, neuron: 1, share: NaN },
+    { layer: 0, neuron: 0, share: 0.75 },
+  ]);
   assert.equal(chainOfFolds({ ...network, weights: [f(1, 1), f(9, 9, 0, 0)] }, post, 1, 8).length, 1);
   assert.deepEqual(chainOfFolds(network, [post[0], f(...flat, ...flat)], 1, 8), []);
 });

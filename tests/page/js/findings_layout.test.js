@@ -26,8 +26,21 @@ function numbers(count, scale = 1) {
 }
 
 function block(labels, columns, more = {}) {
-  return { view: "forest", scheme: ["w4a4", "w4a4"], of: ["score", "accuracy"], labels, columns, at: 0, places: 1,
-    measure: "held-out accuracy", unit: "%", better: "higher", heading: "w4a4", names: labels, ...more };
+  return {
+    view: "forest",
+    scheme: ["w4a4", "w4a4"],
+    of: ["score", "accuracy"],
+    labels,
+    columns,
+    at: 0,
+    places: 1,
+    measure: "held-out accuracy",
+    unit: "%",
+    better: "higher",
+    heading: "w4a4",
+    names: labels,
+    ...more,
+  };
 }
 
 function forest(labels, seeds) {
@@ -46,18 +59,30 @@ function cells(labels, columns) {
 
 function lines(labels) {
   const x = [2, 3, 4, 5, 6, 7, 8, 16];
-  const limits = [[1, "≤ 1 %"], [5, "≤ 5 %"]];
+  const limits = [
+    [1, "≤ 1 %"],
+    [5, "≤ 5 %"],
+  ];
   const rows = labels.flatMap((_, row) => x.map((bits) => [60 * 0.5 ** bits + row * 0.01, 0.001, 61]));
-  return [block(labels, x.map((bits) => `${bits} bits`), { x, axis: "bits", linear: 0.1, limits }), tableOf(rows)];
+  return [
+    block(
+      labels,
+      x.map((bits) => `${bits} bits`),
+      { x, axis: "bits", linear: 0.1, limits },
+    ),
+    tableOf(rows),
+  ];
 }
 
 /** The box of every text of a layout that is not turned: [left, top, right, bottom, text]. */
 function textBoxes({ shapes }) {
-  return shapes.filter(([tag, at]) => tag === "text" && !at.transform).map(([, at, text]) => {
-    const wide = measure(text, at["font-size"], at["font-weight"] === "bold");
-    const left = at.x - { middle: wide / 2, end: wide }[at["text-anchor"]] || at.x;
-    return [left, at.y - 0.75 * at["font-size"], left + wide, at.y + 0.2 * at["font-size"], text];
-  });
+  return shapes
+    .filter(([tag, at]) => tag === "text" && !at.transform)
+    .map(([, at, text]) => {
+      const wide = measure(text, at["font-size"], at["font-weight"] === "bold");
+      const left = at.x - { middle: wide / 2, end: wide }[at["text-anchor"]] || at.x;
+      return [left, at.y - 0.75 * at["font-size"], left + wide, at.y + 0.2 * at["font-size"], text];
+    });
 }
 
 function assertReadable(layout, width, where) {
@@ -66,11 +91,13 @@ function assertReadable(layout, width, where) {
     assert.ok(left >= -0.5 && right <= width + 0.5, `«${text}» is cut off, ${where}`);
     assert.ok(top >= -0.5 && bottom <= layout.height + 0.5, `«${text}» is above or below, ${where}`);
   }
-  boxes.forEach((one, at) => boxes.slice(at + 1).forEach((other) => {
-    const wide = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
-    const high = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
-    assert.ok(wide <= 1 || high <= 1, `«${one[4]}» lies on «${other[4]}», ${where}`);
-  }));
+  boxes.forEach((one, at) =>
+    boxes.slice(at + 1).forEach((other) => {
+      const wide = Math.min(one[2], other[2]) - Math.max(one[0], other[0]);
+      const high = Math.min(one[3], other[3]) - Math.max(one[1], other[1]);
+      assert.ok(wide <= 1 || high <= 1, `«${one[4]}» lies on «${other[4]}», ${where}`);
+    }),
+  );
   for (const [tag, at] of layout.shapes) {
     if (tag === "text") assert.ok(at["font-size"] >= 12, where);
     const numbers = Object.values(at).filter((value) => typeof value !== "string");
@@ -93,7 +120,11 @@ test("nothing is cut off and no text lies on another one, at every width", () =>
 test("values that are missing are told and break nothing", () => {
   const nothing = (rows) => tableOf(rows.map(() => [null, null, null]));
   for (const width of WIDTHS) {
-    const charts = [[layRows, forest(SEVEN, 3)], [layCells, cells(SEVEN, ["w4", "a4"])], [layLines, lines(SEVEN)]];
+    const charts = [
+      [layRows, forest(SEVEN, 3)],
+      [layCells, cells(SEVEN, ["w4", "a4"])],
+      [layLines, lines(SEVEN)],
+    ];
     for (const [lay, [one, table]] of charts) {
       const empty = { ...one, dots: one.dots?.map((row) => row.map(() => null)) };
       const layout = lay(empty, nothing(table.columns.value), width, measure);
@@ -112,7 +143,10 @@ test("a row has a mark for its mean and one for every seed that has a value", ()
   assert.ok(!marks.some((mark) => mark.row === 2 && mark.seed === 3));
   const dots = marks.filter((mark) => mark.row === 1 && mark.seed !== null).sort((a, b) => a.x - b.x);
   const values = dots.map((mark) => one.dots[1][mark.seed]);
-  assert.deepEqual(values, [...values].sort((a, b) => a - b));
+  assert.deepEqual(
+    values,
+    [...values].sort((a, b) => a - b),
+  );
 });
 
 test("cells keep their place where columns stand in bands, and the wide ones have intervals", () => {
@@ -122,7 +156,10 @@ test("cells keep their place where columns stand in bands, and the wide ones hav
     assert.equal(marks.length, 56);
     assert.equal(new Set(marks.map((mark) => `${Math.round(mark.x)} ${Math.round(mark.y)}`)).size, 56);
     for (const mark of marks) assert.ok(mark.box[2] >= 40, `${mark.box[2]} pixels at ${width}`);
-    assert.equal(shapes.some(([, , text]) => /\[/.test(text)), width > 1000);
+    assert.equal(
+      shapes.some(([, , text]) => /\[/.test(text)),
+      width > 1000,
+    );
   }
 });
 
@@ -159,7 +196,11 @@ test("texts are wrapped and shortened to a width", () => {
 });
 
 const DATA = {
-  views: [["forest", "Ranking"], ["layers", "Layers"], ["claims", "Claims"]],
+  views: [
+    ["forest", "Ranking"],
+    ["layers", "Layers"],
+    ["claims", "Claims"],
+  ],
   blocks: [
     { view: "forest", scheme: ["w4", "w4"], of: ["score", "accuracy"] },
     { view: "forest", scheme: ["a4", "a4"], of: ["score", "accuracy"] },
@@ -174,7 +215,15 @@ test("a link chooses a chart; what a view does not have gives its first", () => 
   assert.equal(chosenBlock(DATA.blocks, "layers", "a4", "loss"), DATA.blocks[3]);
   assert.equal(chosenBlock(DATA.blocks, "claims", "a4", "loss"), null);
   assert.deepEqual(blockChoices(DATA.blocks, DATA.blocks[1]), {
-    of: [["score", "accuracy"], ["loss", "loss"]], scheme: [["w4", "w4"], ["a4", "a4"]] });
+    of: [
+      ["score", "accuracy"],
+      ["loss", "loss"],
+    ],
+    scheme: [
+      ["w4", "w4"],
+      ["a4", "a4"],
+    ],
+  });
 });
 
 test("the fields of the address know every value and its default", () => {

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  LEDGER_COLUMNS, csvField, filterLedger, ledgerCell, ledgerCsv, ledgerThree, naturalRanks, nextSort, sortLedger,
+  LEDGER_COLUMNS,
+  csvField,
+  filterLedger,
+  ledgerCell,
+  ledgerCsv,
+  ledgerThree,
+  naturalRanks,
+  nextSort,
+  sortLedger,
   sortOf,
 } from "../../../quantstudy/show/page/js/findings/ledger.js";
 

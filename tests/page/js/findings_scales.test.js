@@ -2,23 +2,44 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  chartEnds, chartNumber, chartTicks, linearScale, nearestMark, nextMark, plainNumber, shadeIndex, spreadLabels, symlog,
-  symlogTicks, tickPlaces,
+  chartEnds,
+  chartNumber,
+  chartTicks,
+  linearScale,
+  nearestMark,
+  nextMark,
+  plainNumber,
+  shadeIndex,
+  spreadLabels,
+  symlog,
+  symlogTicks,
+  tickPlaces,
 } from "../../../quantstudy/show/page/js/findings/scales.js";
 import { fileName } from "../../../quantstudy/show/page/js/page/download.js";
 
 test("numbers have a real minus sign, none at zero", () => {
-  assert.deepEqual([1.25, -1.25, -0.001, null].map((one) => chartNumber(one, 1)), ["1.3", "−1.3", "0.0", "n/a"]);
+  assert.deepEqual(
+    [1.25, -1.25, -0.001, null].map((one) => chartNumber(one, 1)),
+    ["1.3", "−1.3", "0.0", "n/a"],
+  );
   assert.deepEqual([-2.5, 3, null].map(plainNumber), ["−2.5", "3", "n/a"]);
 });
 
 test("ticks are round, within the ends, and about as many as asked for", () => {
   assert.deepEqual(chartTicks(71.3, 99.2, 6), [75, 80, 85, 90, 95]);
   assert.deepEqual(chartTicks(-0.4, 0.41, 4), [-0.4, -0.2, 0, 0.2, 0.4]);
-  for (const [low, high, count] of [[0, 1, 5], [-1e-4, 3e-4, 8], [12, 12345, 4], [99.97, 99.99, 5]]) {
+  for (const [low, high, count] of [
+    [0, 1, 5],
+    [-1e-4, 3e-4, 8],
+    [12, 12345, 4],
+    [99.97, 99.99, 5],
+  ]) {
     const ticks = chartTicks(low, high, count);
     assert.ok(ticks.length >= count / 2.6 && ticks.length <= 1.5 * count + 1, `${ticks}`);
-    assert.ok(ticks.every((tick) => tick >= low - 1e-12 && tick <= high + 1e-12), `${ticks}`);
+    assert.ok(
+      ticks.every((tick) => tick >= low - 1e-12 && tick <= high + 1e-12),
+      `${ticks}`,
+    );
     const texts = ticks.map((tick) => tick.toFixed(tickPlaces(ticks)));
     assert.equal(new Set(texts).size, ticks.length);
     texts.forEach((text, at) => assert.ok(Math.abs(Number(text) - ticks[at]) < 1e-9, `${text} is not ${ticks[at]}`));
@@ -34,14 +55,20 @@ test("axes hold all that is finite", () => {
 });
 
 test("the axis is linear below, logarithmic above, without a step between", () => {
-  assert.deepEqual([0, 0.05, 0.1, 1, 10, -1].map((one) => symlog(one, 0.1)), [0, 0.5, 1, 2, 3, -2]);
+  assert.deepEqual(
+    [0, 0.05, 0.1, 1, 10, -1].map((one) => symlog(one, 0.1)),
+    [0, 0.5, 1, 2, 3, -2],
+  );
   assert.deepEqual(symlogTicks(0.1, 60, [1, 5]), [0, 0.1, 1, 5, 10, 20, 50]);
   const places = symlogTicks(1, 30, [2]).map((tick) => symlog(tick, 1));
   places.slice(1).forEach((place, at) => assert.ok(place - places[at] > 0.25));
 });
 
 test("seven colours, the middle one at no difference", () => {
-  assert.deepEqual([-2, -1, -0.1, 0, 0.5, 1, 9].map((one) => shadeIndex(one, 1)), [0, 0, 3, 3, 5, 6, 6]);
+  assert.deepEqual(
+    [-2, -1, -0.1, 0, 0.5, 1, 9].map((one) => shadeIndex(one, 1)),
+    [0, 0, 3, 3, 5, 6, 6],
+  );
   assert.equal(shadeIndex(null, 1), null);
   assert.equal(shadeIndex(0, 0), 3);
 });

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  E4M3, E5M2, codeOfFloat8, float8OfCode, roundedFloat8,
+  E4M3,
+  E5M2,
+  codeOfFloat8,
+  float8OfCode,
+  roundedFloat8,
 } from "../../../quantstudy/show/page/js/numbers/float8.js";
 import { formatOf, integers, schemeSettings } from "../../../quantstudy/show/page/js/numbers/formats.js";
 import { codeOf, gridValues, valueOf } from "../../../quantstudy/show/page/js/numbers/grid.js";
@@ -25,9 +29,15 @@ test("the grid of a quantizer is all that it can give", () => {
     const grid = gridValues(q, given[0], given[given.length - 1]);
     const seen = new Set(given);
     const gap = (2 * 5.25) / 40_000; // points that were tried lie half of this apart: nearer values may be missed
-    assert.deepEqual(given.filter((value) => !grid.includes(value)), []);
+    assert.deepEqual(
+      given.filter((value) => !grid.includes(value)),
+      [],
+    );
     const alone = (value, i) => value - (grid[i - 1] ?? -9) > gap && (grid[i + 1] ?? 9) - value > gap;
-    assert.deepEqual(grid.filter((value, i) => !seen.has(value) && alone(value, i)), []);
+    assert.deepEqual(
+      grid.filter((value, i) => !seen.has(value) && alone(value, i)),
+      [],
+    );
     for (const value of grid) assert.equal(valueOf(q, codeOf(q, value)) + 0, value);
   }
 });
@@ -58,7 +68,10 @@ test("every code of a float of 8 bits stands for a value that has it", () => {
 
 test("ties of floats of 8 bits go to the even one", () => {
   const ties = [1.0625, 1.1875, -1.0625, 2 ** -10, 3 * 2 ** -10];
-  assert.deepEqual(ties.map((x) => roundedFloat8(x, E4M3)), [1, 1.25, -1, 0, 2 ** -8]);
+  assert.deepEqual(
+    ties.map((x) => roundedFloat8(x, E4M3)),
+    [1, 1.25, -1, 0, 2 ** -8],
+  );
 });
 
 test("names of schemes", () => {

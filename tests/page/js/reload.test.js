@@ -56,7 +56,10 @@ test("it asks at once, then after each pause", async () => {
   assert.equal(asked.length, 2);
   assert.equal(asked[0][0], "/state");
   assert.equal(asked[0][1].cache, "no-store");
-  assert.deepEqual(seen.map((each) => each.progress[0].done), [0, 1]);
+  assert.deepEqual(
+    seen.map((each) => each.progress[0].done),
+    [0, 1],
+  );
   assert.equal(loads, 0);
 });
 
@@ -85,7 +88,10 @@ test("the first answer counts where it does not", async () => {
 
 test("a server that is gone is told, asked again, and forgiven", async () => {
   await watch(state("a"), new TypeError("fetch failed"), "no JSON", state("a"));
-  assert.deepEqual(seen.map((each) => each.state), ["running", "gone", "gone", "running"]);
+  assert.deepEqual(
+    seen.map((each) => each.state),
+    ["running", "gone", "gone", "running"],
+  );
   assert.equal(seen[1].sentence, RUN_GONE);
   assert.deepEqual(seen[1].progress, []);
   assert.equal(loads, 0);
@@ -99,6 +105,9 @@ test("after it was gone another version loads the page anew", async () => {
 test("what is unavailable for now is no new version", async () => {
   const unavailable = { state: "unavailable", sentence: "There is no run to show now.", progress: [] };
   await watch(unavailable, state("a"), unavailable, state("a"));
-  assert.deepEqual(seen.map((each) => each.state), ["unavailable", "running", "unavailable", "running"]);
+  assert.deepEqual(
+    seen.map((each) => each.state),
+    ["unavailable", "running", "unavailable", "running"],
+  );
   assert.equal(loads, 0);
 });

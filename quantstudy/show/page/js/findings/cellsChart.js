@@ -51,8 +51,18 @@ function cellsPlace(block, table, width, measure) {
   const turned = heads > wide - 4;
   const cell = block.beside ? [58, 42, 30][tier] : 30;
   const over = above ? 22 : 0;
-  return { above, left, tier, columns, wide, cell, over, height: cell + over + (above ? 6 : 2), turned,
-    head: turned ? Math.min(150, heads) + 12 : 24 };
+  return {
+    above,
+    left,
+    tier,
+    columns,
+    wide,
+    cell,
+    over,
+    height: cell + over + (above ? 6 : 2),
+    turned,
+    head: turned ? Math.min(150, heads) + 12 : 24,
+  };
 }
 
 /** Every text of the cells, for three tiers: with intervals, without, and the value alone. */
@@ -107,8 +117,15 @@ function cellShapes(block, table, place, [row, column], [x, y]) {
     const look = { "text-anchor": "middle", "font-size": CHART_SMALL, fill: ink };
     shapes.push(textShape(x + place.wide / 2, middle, text, line ? look : { ...look, "font-weight": "bold" }));
   });
-  const mark = { order: column, x: x + place.wide / 2, y: y + high / 2, seed: null, box: [x, y, place.wide, high],
-    text: markText(block, table, row, column), label: row };
+  const mark = {
+    order: column,
+    x: x + place.wide / 2,
+    y: y + high / 2,
+    seed: null,
+    box: [x, y, place.wide, high],
+    text: markText(block, table, row, column),
+    label: row,
+  };
   return { shapes, mark };
 }
 

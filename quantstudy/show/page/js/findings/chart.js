@@ -93,7 +93,10 @@ function withExport(node, block, table, use) {
   const inner = svgNode("g");
   inner.setAttribute("transform", `translate(${pad} ${pad})`);
   const bold = { "font-size": 17, "font-weight": "bold" };
-  drawShapes(inner, lines.map((line, at) => textShape(0, 17 + 24 * at, line, bold)));
+  drawShapes(
+    inner,
+    lines.map((line, at) => textShape(0, 17 + 24 * at, line, bold)),
+  );
   const body = svgNode("g");
   body.setAttribute("transform", `translate(0 ${top})`);
   drawShapes(body, layout.shapes);

@@ -35,7 +35,13 @@ export function chosenBlock(blocks, view, scheme, kind) {
 export function blockChoices(blocks, chosen) {
   const own = blocks.filter((block) => block.view === chosen.view);
   const of = (some, key) => [...new Map(some.map((block) => block[key])).entries()];
-  return { of: of(own, "of"), scheme: of(own.filter((block) => block.of[0] === chosen.of[0]), "scheme") };
+  return {
+    of: of(own, "of"),
+    scheme: of(
+      own.filter((block) => block.of[0] === chosen.of[0]),
+      "scheme",
+    ),
+  };
 }
 
 /**
@@ -44,8 +50,7 @@ export function blockChoices(blocks, chosen) {
  * @param open called with {activation, seed, scheme} when the dot of a seed is opened.
  */
 export function showFindings(root, data, state, open) {
-  const opened = (mark, block) =>
-    open({ activation: block.names[mark.row], seed: mark.seed, scheme: block.scheme[0] });
+  const opened = (mark, block) => open({ activation: block.names[mark.row], seed: mark.seed, scheme: block.scheme[0] });
   const parts = findingsParts(data, state, open, makeChart(data.table, opened));
   const ledger = makeLedger(data, state);
   const title = element("h3", { textContent: "Every number" });
@@ -64,17 +69,27 @@ export function showFindings(root, data, state, open) {
 
 function findingsParts(data, state, open, chart) {
   const [view, scheme, kind] = [element("select"), element("select"), element("select")];
-  const fields = [labelled("Question", view, "findings-view"), labelled("Measure", kind, "findings-of"),
-    labelled("Quantized", scheme, "findings-scheme")];
-  for (const [select, name] of [[view, "view"], [kind, "of2"], [scheme, "scheme2"]]) {
+  const fields = [
+    labelled("Question", view, "findings-view"),
+    labelled("Measure", kind, "findings-of"),
+    labelled("Quantized", scheme, "findings-scheme"),
+  ];
+  for (const [select, name] of [
+    [view, "view"],
+    [kind, "of2"],
+    [scheme, "scheme2"],
+  ]) {
     select.addEventListener("change", () => state.set({ [name]: select.value }));
   }
   const [heading, reading, reason] = [element("h3"), element("p", { className: "findings-reading" }), element("p")];
   const current = () => chosenBlock(data.blocks, state.get("view"), state.get("scheme2"), state.get("of2"));
   const named = (ending) => chartName(data, current(), ending);
-  const saves = element("div", { className: "findings-choices findings-saves" },
+  const saves = element(
+    "div",
+    { className: "findings-choices findings-saves" },
     pressed("Download SVG", () => chart.exported((svg) => saveText(named("svg"), "image/svg+xml", svgText(svg)))),
-    pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(named("png"), svg))));
+    pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(named("png"), svg))),
+  );
   const seeds = openForm(data, current, open);
   const figure = element("div", { className: "findings-figure" }, chart.node, chart.readout, seeds.node, saves, reason);
   const update = () => {
@@ -104,14 +119,24 @@ function findingsParts(data, state, open, chart) {
 function openForm(data, current, open) {
   const [who, seed] = [element("select"), element("select")];
   const go = pressed("Open this network", () =>
-    open({ activation: who.value, seed: Number(seed.value), scheme: current().scheme[0] }));
-  const node = element("div", { className: "findings-choices" },
-    labelled("Activation", who, "findings-activation"), labelled("Seed", seed, "findings-seed"), go);
+    open({ activation: who.value, seed: Number(seed.value), scheme: current().scheme[0] }),
+  );
+  const node = element(
+    "div",
+    { className: "findings-choices" },
+    labelled("Activation", who, "findings-activation"),
+    labelled("Seed", seed, "findings-seed"),
+    go,
+  );
   const update = (block) => {
     node.hidden = !block.dots;
     if (!block.dots) return;
     const names = [...new Set(block.names)];
-    fillSelect(who, names.map((name) => [name, name]), names.includes(who.value) ? who.value : names[0]);
+    fillSelect(
+      who,
+      names.map((name) => [name, name]),
+      names.includes(who.value) ? who.value : names[0],
+    );
     const all = Array.from({ length: data.seeds }, (_, at) => [String(at), String(at)]);
     fillSelect(seed, all, seed.value || "0");
   };

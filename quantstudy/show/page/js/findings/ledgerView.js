@@ -1,7 +1,13 @@
 import { element } from "../page/elements.js";
 import { fillSelect, labelled, pressed } from "./elements.js";
 import {
-  LEDGER_COLUMNS, filterLedger, ledgerCell, ledgerCsv, nextSort, sortLedger, sortOf,
+  LEDGER_COLUMNS,
+  filterLedger,
+  ledgerCell,
+  ledgerCsv,
+  nextSort,
+  sortLedger,
+  sortOf,
 } from "../findings/ledger.js";
 import { plainNumber } from "../findings/scales.js";
 import { saveText } from "../page/download.js";
@@ -21,8 +27,11 @@ export function makeLedger(data, state) {
   const body = element("tbody");
   const heads = LEDGER_COLUMNS.map((column) => sortHead(column, state));
   const grid = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
-  const region = element("div", { className: "findings-table", tabIndex: 0, role: "region",
-    "aria-label": "Table of all numbers" }, grid);
+  const region = element(
+    "div",
+    { className: "findings-table", tabIndex: 0, role: "region", "aria-label": "Table of all numbers" },
+    grid,
+  );
   const more = pressed("Show more", () => {
     view.shown += 4 * LEDGER_STEP;
     fill();
@@ -54,8 +63,13 @@ export function makeLedger(data, state) {
   };
   find.addEventListener("input", () => state.set({ find2: find.value }));
   within.addEventListener("change", () => state.set({ in2: within.value }));
-  const choices = element("div", { className: "findings-choices" },
-    labelled("Rows with", find, "findings-find"), labelled("Of the view", within, "findings-within"), csv);
+  const choices = element(
+    "div",
+    { className: "findings-choices" },
+    labelled("Rows with", find, "findings-find"),
+    labelled("Of the view", within, "findings-within"),
+    csv,
+  );
   return { node: element("div", {}, choices, count, region, more), update };
 }
 
@@ -73,10 +87,14 @@ function showOrder(head, name, order) {
 }
 
 function ledgerRow(table, row) {
-  return element("tr", {}, ...LEDGER_COLUMNS.map(({ name, kind }) => {
-    const cell = ledgerCell(table, row, name);
-    if (kind === "text") return element("td", { textContent: cell });
-    const text = cell === null && name !== "value" ? "" : plainNumber(cell);
-    return element("td", { className: "number", textContent: text });
-  }));
+  return element(
+    "tr",
+    {},
+    ...LEDGER_COLUMNS.map(({ name, kind }) => {
+      const cell = ledgerCell(table, row, name);
+      if (kind === "text") return element("td", { textContent: cell });
+      const text = cell === null && name !== "value" ? "" : plainNumber(cell);
+      return element("td", { className: "number", textContent: text });
+    }),
+  );
 }

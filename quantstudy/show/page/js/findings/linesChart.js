@@ -1,8 +1,16 @@
 import { ledgerThree } from "../findings/ledger.js";
 import { axisText, markText } from "../findings/readout.js";
 import { chartNumber, linearScale, spreadLabels, symlog, symlogTicks } from "../findings/scales.js";
-import { CHART_SMALL, CHART_TEXT, boxShape, diamondShape, fitText, lineShape, shapeOf, textShape }
-  from "../findings/shapes.js";
+import {
+  CHART_SMALL,
+  CHART_TEXT,
+  boxShape,
+  diamondShape,
+  fitText,
+  lineShape,
+  shapeOf,
+  textShape,
+} from "../findings/shapes.js";
 
 const LINE_COLOURS = ["--best", "--levels", "--deployable", "--ink", "--bars", "--island", "--muted"];
 
@@ -30,8 +38,9 @@ export function layLines(block, table, width, measure) {
 }
 
 function linesPlace(block, table, width, measure) {
-  const values = block.labels.flatMap((_, row) => block.x.flatMap((_, column) =>
-    ledgerThree(table, block.at + row * block.x.length + column)));
+  const values = block.labels.flatMap((_, row) =>
+    block.x.flatMap((_, column) => ledgerThree(table, block.at + row * block.x.length + column)),
+  );
   const high = Math.max(...values.filter((one) => one !== null), ...block.limits.map(([at]) => 1.6 * at));
   const low = Math.min(0, ...values.filter((one) => one !== null));
   const height = Math.max(width < 640 ? 340 : 420, 17 * block.labels.length + 80);
@@ -86,13 +95,20 @@ function markerShapes(row, x, y) {
 function linesBack(block, place, measure) {
   const { left, right, top, bottom, width } = place;
   const shapes = [];
-  block.limits.slice().reverse().forEach(([limit, text], at) => {
-    const y = place.y(limit);
-    const opacity = block.limits.length > 1 && at === 0 ? 0.45 : 1;
-    shapes.push(boxShape(left, y, right - left, bottom - y, "var(--allowed)", { opacity }));
-    shapes.push(textShape(left + 6, y + 14, text, { "font-size": CHART_SMALL, fill: "var(--deployable)" }));
-  });
-  for (const tick of symlogTicks(block.linear, place.high * 1.15, block.limits.map(([limit]) => limit))) {
+  block.limits
+    .slice()
+    .reverse()
+    .forEach(([limit, text], at) => {
+      const y = place.y(limit);
+      const opacity = block.limits.length > 1 && at === 0 ? 0.45 : 1;
+      shapes.push(boxShape(left, y, right - left, bottom - y, "var(--allowed)", { opacity }));
+      shapes.push(textShape(left + 6, y + 14, text, { "font-size": CHART_SMALL, fill: "var(--deployable)" }));
+    });
+  for (const tick of symlogTicks(
+    block.linear,
+    place.high * 1.15,
+    block.limits.map(([limit]) => limit),
+  )) {
     shapes.push(lineShape(left, place.y(tick), right, place.y(tick), { opacity: 0.7 }));
     const text = chartNumber(tick, tick < 0.1 && tick ? 2 : tick < 1 && tick ? 1 : 0);
     shapes.push(textShape(left - 8, place.y(tick) + 4, text, { "text-anchor": "end", "font-size": CHART_SMALL }));

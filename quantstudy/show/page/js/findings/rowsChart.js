@@ -2,7 +2,16 @@ import { ledgerThree } from "../findings/ledger.js";
 import { axisText, besideText, dotText, markText } from "../findings/readout.js";
 import { chartEnds, chartNumber, chartTicks, linearScale, tickPlaces } from "../findings/scales.js";
 import {
-  CHART_SMALL, CHART_TEXT, boxShape, diamondShape, fitText, legendShapes, lineShape, shapeOf, textShape, wrapText,
+  CHART_SMALL,
+  CHART_TEXT,
+  boxShape,
+  diamondShape,
+  fitText,
+  legendShapes,
+  lineShape,
+  shapeOf,
+  textShape,
+  wrapText,
 } from "../findings/shapes.js";
 
 const STATES = { better: "var(--best)", worse: "var(--levels)", "": "var(--muted)" };

@@ -44,10 +44,22 @@ export function createControls({ data, state, fields }, player, { offered, repai
     createSlider(state, "activations", ACTIVATIONS, texts),
   ];
   const repaired = createRepair(state, texts, repair);
-  const first = element("div", { className: "first" }, activation.root, seed.root, player.root, ...sliders.map(({ root }) => root));
+  const first = element(
+    "div",
+    { className: "first" },
+    activation.root,
+    seed.root,
+    player.root,
+    ...sliders.map(({ root }) => root),
+  );
   const more = [beside, inputs, placement, observer, cap, fold].map(({ root }) => root);
   const summary = element("summary", { textContent: texts.more });
-  const rest = element("details", { className: "more" }, summary, element("div", { className: "rest" }, ...more, repaired.root));
+  const rest = element(
+    "details",
+    { className: "more" },
+    summary,
+    element("div", { className: "rest" }, ...more, repaired.root),
+  );
   const root = element("div", { className: "controls", role: "group", "aria-label": texts.controls }, first, rest);
 
   function sync() {
@@ -63,7 +75,9 @@ function createRepair(state, texts, repair) {
   const box = element("input", { type: "checkbox", id: "control-repaired" });
   const note = element("span");
   const label = element("label", { for: box.id }, box, " ", note);
-  box.addEventListener("change", () => state.set({ repaired: box.checked ? "yes" : "no", ...(box.checked ? repair().settings : {}) }));
+  box.addEventListener("change", () =>
+    state.set({ repaired: box.checked ? "yes" : "no", ...(box.checked ? repair().settings : {}) }),
+  );
   const sync = () => {
     const { there, active, text } = repair();
     box.disabled = !there;

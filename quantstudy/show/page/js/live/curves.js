@@ -20,9 +20,18 @@ export function drawCurves(root, { float, maps }, live, texts) {
     const part = (values) => values.subarray(row * points, (row + 1) * points);
     const lines = [part(float.labels), part(float.maps.logit), part(maps.logit)];
     const [low, high] = lines.map(extremes).reduce(([a, b], [c, d]) => [Math.min(a, c), Math.max(b, d)]);
-    const box = { viewBox: `0 -4 ${CURVE_WIDTH} ${CURVE_HEIGHT + 8}`, role: "img", "aria-label": texts.curves, class: "curve" };
+    const box = {
+      viewBox: `0 -4 ${CURVE_WIDTH} ${CURVE_HEIGHT + 8}`,
+      role: "img",
+      "aria-label": texts.curves,
+      class: "curve",
+    };
     const styles = ["var(--seed-dot)", "var(--ink)", "var(--levels)"];
-    return drawn("svg", box, ...lines.map((values, i) => line(polyline(values, low, high, CURVE_WIDTH, CURVE_HEIGHT), styles[i], i)));
+    return drawn(
+      "svg",
+      box,
+      ...lines.map((values, i) => line(polyline(values, low, high, CURVE_WIDTH, CURVE_HEIGHT), styles[i], i)),
+    );
   });
   const key = element("p", { className: "muted", textContent: texts.curves_key });
   root.replaceChildren(...drawings, key);

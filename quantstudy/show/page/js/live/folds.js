@@ -12,13 +12,19 @@ const MOST_TILES = 64; // neurons of a layer that are shown
 /** The folds: {root, update(result)}; choose(layer, neuron) is called with the neuron that is looked at. */
 export function createFolds({ data, state, theme }, choose) {
   const { live, texts } = data;
-  const tiles = live.neurons.slice(1, -1).map((number, layer) =>
-    Array.from({ length: Math.min(number, MOST_TILES) }, (_, neuron) => tileOf(layer, neuron, texts)),
-  );
+  const tiles = live.neurons
+    .slice(1, -1)
+    .map((number, layer) =>
+      Array.from({ length: Math.min(number, MOST_TILES) }, (_, neuron) => tileOf(layer, neuron, texts)),
+    );
   const rows = tiles.map((own, layer) => {
     const beyond = live.neurons[layer + 1] - own.length;
     const name = fill(texts.layer, { layer: layer + 1 }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
-    const grid = element("div", { className: "folds", role: "group", "aria-label": name }, ...own.map(({ button }) => button));
+    const grid = element(
+      "div",
+      { className: "folds", role: "group", "aria-label": name },
+      ...own.map(({ button }) => button),
+    );
     return element("div", {}, element("p", { className: "layer", textContent: name }), grid);
   });
   const told = element("p", { className: "muted" });
@@ -76,7 +82,12 @@ export function createFolds({ data, state, theme }, choose) {
 function tileOf(layer, neuron, texts) {
   const canvas = element("canvas", { className: "map", "aria-hidden": "true" });
   const label = fill(texts.neuron, { layer: layer + 1, neuron: neuron + 1 });
-  return { layer, neuron, canvas, button: element("button", { type: "button", className: "fold", "aria-label": label }, canvas) };
+  return {
+    layer,
+    neuron,
+    canvas,
+    button: element("button", { type: "button", className: "fold", "aria-label": label }, canvas),
+  };
 }
 
 /** Draw a neuron's fold: how says {view, most, live, theme}. */

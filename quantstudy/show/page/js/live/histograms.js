@@ -48,9 +48,19 @@ function drawingOf(layer, texts) {
   const bars = drawn("path", { fill: "var(--bars)" });
   const levels = drawn("path", { stroke: "var(--levels)", "stroke-width": 1.2, fill: "none" });
   const name = fill(texts.layer, { layer: layer + 1 });
-  const box = { viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`, role: "img", "aria-label": `${texts.histograms}: ${name}` };
+  const box = {
+    viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`,
+    role: "img",
+    "aria-label": `${texts.histograms}: ${name}`,
+  };
   const svg = drawn("svg", { ...box, preserveAspectRatio: "none" }, bars, levels);
-  const ends = element("p", { className: "ends" }, element("span"), element("span", { textContent: name }), element("span"));
+  const ends = element(
+    "p",
+    { className: "ends" },
+    element("span"),
+    element("span", { textContent: name }),
+    element("span"),
+  );
   const told = element("p", { className: "muted" });
   return { root: element("div", {}, svg, ends, told), bars, levels, ends, told, key: null };
 }
@@ -69,7 +79,9 @@ function drawHistogram(drawing, { float, plan }, layer, before, texts) {
   const quantizer = (before ? plan.pre : plan.post)[layer];
   const grid = quantizer ? gridValues(quantizer, low, high) : [];
   const drawable = grid !== null && grid.length <= MOST_LEVELS && high > low;
-  const lines = drawable ? Array.from(grid, (value) => `M${(((value - low) / (high - low)) * BARS_WIDTH).toFixed(1)} 0V${BARS_HEIGHT}`) : [];
+  const lines = drawable
+    ? Array.from(grid, (value) => `M${(((value - low) / (high - low)) * BARS_WIDTH).toFixed(1)} 0V${BARS_HEIGHT}`)
+    : [];
   drawing.levels.setAttribute("d", lines.join(""));
   drawing.told.textContent = levelsText(quantizer, grid, texts);
 }

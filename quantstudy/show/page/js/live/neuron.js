@@ -20,7 +20,13 @@ export function createNeuron({ data, theme }) {
   const rows = element("tbody");
   const heads = texts.weights_head.map((head) => element("th", { scope: "col", textContent: head }));
   const caption = element("caption", { textContent: texts.weights_caption });
-  const table = element("table", { className: "weights" }, caption, element("thead", {}, element("tr", {}, ...heads)), rows);
+  const table = element(
+    "table",
+    { className: "weights" },
+    caption,
+    element("thead", {}, element("tr", {}, ...heads)),
+    rows,
+  );
   const told = element("p", { className: "chain" });
   const diagram = createDiagram(live);
   const around = element("div", { className: "around" }, table, element("div", {}, told, diagram.root));
@@ -30,7 +36,8 @@ export function createNeuron({ data, theme }) {
   function show(result, layer, neuron) {
     heading.textContent = fill(texts.neuron_heading, { layer: layer + 1, neuron: neuron + 1 });
     const most = mostOf(result, layer);
-    for (const { view, canvas } of tiles) drawFold({ canvas, layer, neuron }, result, { view, most, live, theme: theme() });
+    for (const { view, canvas } of tiles)
+      drawFold({ canvas, layer, neuron }, result, { view, most, live, theme: theme() });
     const chain = chainFrom(result, layer, neuron);
     told.textContent = chainText(chain, texts);
     diagram.update(chain);
@@ -61,6 +68,14 @@ function weightRows({ float, network, plan }, layer, neuron, { texts, live }) {
 }
 
 function rowOf(name, before, after) {
-  const cell = (value) => element("td", { className: "number", textContent: Number.isNaN(value) ? "" : shown(value, 3) });
-  return element("tr", {}, element("th", { scope: "row", textContent: name }), cell(before), cell(after), cell(after - before));
+  const cell = (value) =>
+    element("td", { className: "number", textContent: Number.isNaN(value) ? "" : shown(value, 3) });
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row", textContent: name }),
+    cell(before),
+    cell(after),
+    cell(after - before),
+  );
 }

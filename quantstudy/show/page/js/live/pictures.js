@@ -14,7 +14,9 @@ const SAVED = 4; // screen pixels for each of the map's in a saved picture
 export function createPictures({ data, theme }) {
   const { live, texts } = data;
   const curve = live.plane === null;
-  const canvases = SHOWN.map((name) => element("canvas", { role: "img", className: "map", "aria-label": texts.maps[name] }));
+  const canvases = SHOWN.map((name) =>
+    element("canvas", { role: "img", className: "map", "aria-label": texts.maps[name] }),
+  );
   const figures = SHOWN.map((name, i) =>
     element("figure", {}, canvases[i], element("figcaption", { textContent: texts.maps[name] })),
   );

@@ -31,8 +31,8 @@ export function isOffered(chosen, settings) {
 export function buildPlan(network, maps, settings, chosen, { inputs, calibration }) {
   if (!isOffered(chosen, settings)) return null;
   const form = formatOf(settings.weights);
-  const weights = network.weights.map((values, layer) =>
-    form && weightQuantizer(values, network.biases[layer].length, form, settings.weightObserver),
+  const weights = network.weights.map(
+    (values, layer) => form && weightQuantizer(values, network.biases[layer].length, form, settings.weightObserver),
   );
   const fixed = settings.observer === "fixed";
   const ends = fixed ? [network.floor, network.ceiling] : NO_ENDS;

@@ -1,10 +1,22 @@
 const SVG_PROPERTIES = [
-  "fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-size", "font-weight", "text-anchor",
+  "fill",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "opacity",
+  "font-size",
+  "font-weight",
+  "text-anchor",
 ];
 
 /** A name that every file system takes. */
 export function fileName(name) {
-  return name.replace(/[^\w.-]+/g, "_").replace(/^[._]+/, "").slice(0, 120) || "quantstudy";
+  return (
+    name
+      .replace(/[^\w.-]+/g, "_")
+      .replace(/^[._]+/, "")
+      .slice(0, 120) || "quantstudy"
+  );
 }
 
 /** Save a Blob as a file; the address is given back once the browser has had time to read it. */
@@ -38,7 +50,10 @@ export function saveCanvas(name, canvas) {
 /** An SVG in the page as the text of a file of its own: variables become colours, the paper gets its colour. */
 export function svgText(svg) {
   const copy = svg.cloneNode(true);
-  const [from, into] = [[svg, ...svg.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
+  const [from, into] = [
+    [svg, ...svg.querySelectorAll("*")],
+    [copy, ...copy.querySelectorAll("*")],
+  ];
   from.forEach((node, at) => {
     const style = getComputedStyle(node);
     for (const name of SVG_PROPERTIES) {

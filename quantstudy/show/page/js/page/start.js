@@ -17,7 +17,8 @@ export function start() {
   const tell = () => problems.replaceChildren(...state.problems().map((one) => problemText(one, data.texts)));
   state.subscribe(tell);
   if (data.live !== null) showLive(document.getElementById("live"), data, state, own);
-  if (data.findings) showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) => open(chosen, data, state));
+  if (data.findings)
+    showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) => open(chosen, data, state));
   tell();
   if (location.hash.includes("=")) document.getElementById("touch").scrollIntoView(); // a link to a finding
 }

@@ -10,7 +10,8 @@ export function readHash(hash, fields) {
   for (const [name, field] of Object.entries(fields)) values[name] = field.default;
   if (!hash.includes("=")) return { values, problems };
   for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
-    if (!Object.hasOwn(fields, name)) problems.push({ name, text, allowed: Object.keys(fields).join(", "), unknown: true });
+    if (!Object.hasOwn(fields, name))
+      problems.push({ name, text, allowed: Object.keys(fields).join(", "), unknown: true });
     else if (isAllowed(fields[name], text)) values[name] = text;
     else problems.push({ name, text, allowed: allowedText(fields[name]), unknown: false });
   }
