@@ -73,7 +73,7 @@ def test_what_is_told_is_what_python_measures(usual: Any) -> None:
     cases, _, told = usual
     kept: dict[Any, Any] = {}
     for case, found in zip(cases, told, strict=True):
-        for number, look in enumerate(case.looks):
+        for number, look in list(enumerate(case.looks))[:: 1 if len(case.looks) < 100 else 4]:
             before, after = by_python(case, number, kept)
             check_drift(case, look, before, after, found[number])
             check_folds(case, look, before, after, found[number])
