@@ -44,9 +44,11 @@ def changed(case: Case, change: Callable[[Stack], Stack]) -> Case:
 
 
 def dead(stack: Stack) -> Stack:
-    """Networks whose second hidden layer and a row of the others are nothing, whatever goes in."""
+    """Networks whose second hidden layer is nothing, whatever goes in; else a row of zeros, and rows of one sign."""
     weights = [weight.clone() for weight in stack.weights]
     weights[0][:, 0] = 0
+    weights[0][:, 1].abs_()
+    weights[0][:, 2].abs_().neg_()
     weights[1].zero_()
     biases = [torch.zeros_like(bias) for bias in stack.biases]
     return replace(stack, weights=tuple(weights), biases=tuple(biases))
@@ -62,10 +64,11 @@ def not_finite(stack: Stack) -> Stack:
 
 
 def tiny(stack: Stack) -> Stack:
-    """Networks whose numbers are below the normal ones."""
+    """Networks whose numbers are below the normal ones, and whose weights are so small that the least scale shows."""
+    sizes = (1e-39, 1e-9, 1e-20, 1)
     return replace(
         stack,
-        weights=tuple(weight * (1e-39 if layer == 0 else 1) for layer, weight in enumerate(stack.weights)),
+        weights=tuple(weight * size for weight, size in zip(stack.weights, sizes, strict=True)),
         biases=tuple(bias * 1e-40 for bias in stack.biases),
     )
 

@@ -48,6 +48,7 @@ def usual_cases() -> list[Case]:
     plain = on_plane(ACTIVATIONS, [*looks, *(look for name in ACTIVATIONS for look in every_way(name))])
     learnt = [Look(name, i, s) for name in LEARNT for i in range(3) for s in ("w8a8", "w4a4", "wf8af8")]
     few = [Look(name, 0, s, "both") for name in ("relu", "silu") for s in ("w4a4", "w4a8dyn", "wf8af8", "w8a8dyn")]
+    few += [Look("silu", 1, "w4", weight_observer=kind) for kind in ("no_clipping", "restricted")]
     return [
         plain,
         trained(LEARNT, range(3), learnt),
@@ -73,7 +74,7 @@ def test_what_is_told_is_what_python_measures(usual: Any) -> None:
     cases, _, told = usual
     kept: dict[Any, Any] = {}
     for case, found in zip(cases, told, strict=True):
-        for number, look in enumerate(case.looks):
+        for number, look in list(enumerate(case.looks))[:: 1 if len(case.looks) < 100 else 4]:
             before, after = by_python(case, number, kept)
             check_drift(case, look, before, after, found[number])
             check_folds(case, look, before, after, found[number])

@@ -6,7 +6,12 @@ import { buildPlan } from "../../../quantstudy/show/page/js/numbers/plan.js";
 const SIDE = 128;
 const NEURONS = [2, 8, 8, 8, 1];
 const SETTINGS = {
-  weights: "4", activations: "4", inputBits: 0, placement: "post", observer: "minmax", weightObserver: "symmetric",
+  weights: "4",
+  activations: "4",
+  inputBits: 0,
+  placement: "post",
+  observer: "minmax",
+  weightObserver: "symmetric",
 };
 
 function random(length, size) {
@@ -16,7 +21,11 @@ function random(length, size) {
 function network(kernel) {
   const layers = NEURONS.slice(1);
   return {
-    kernel, cap: null, floor: null, ceiling: null, neurons: NEURONS,
+    kernel,
+    cap: null,
+    floor: null,
+    ceiling: null,
+    neurons: NEURONS,
     weights: layers.map((out, layer) => random(out * NEURONS[layer], 2 * Math.sqrt(2 / NEURONS[layer]))),
     biases: layers.map((out) => random(out, 1)),
     slopes: kernel === "prelu" ? layers.slice(0, -1).map((out) => random(out, 1)) : null,
@@ -45,7 +54,9 @@ for (const kernel of kernels.length > 0 ? kernels : ["relu", "gelu"]) {
     times.push(performance.now());
     after = quantizedMaps(one, plan, inputs, after);
     times.push(performance.now());
-    Object.keys(taken).slice(0, 3).forEach((name, i) => taken[name].push(times[i + 1] - times[i]));
+    Object.keys(taken)
+      .slice(0, 3)
+      .forEach((name, i) => taken[name].push(times[i + 1] - times[i]));
     taken.all.push(times[3] - times[0]);
   }
   const told = Object.entries(taken).map(([name, times]) => `${name} ${median(times.slice(20)).toFixed(1)} ms`);

@@ -6,7 +6,7 @@ import {
   E5M2,
   codeOfFloat8,
   float8OfCode,
-  roundedFloat8,
+  roundToFloat8,
 } from "../../../quantstudy/show/page/js/numbers/float8.js";
 import { formatOf, integers, schemeSettings } from "../../../quantstudy/show/page/js/numbers/formats.js";
 import { codeOf, gridValues, valueOf } from "../../../quantstudy/show/page/js/numbers/grid.js";
@@ -14,6 +14,12 @@ import { isOffered } from "../../../quantstudy/show/page/js/numbers/plan.js";
 import { rangeQuantizer, roundRows } from "../../../quantstudy/show/page/js/numbers/quantizer.js";
 
 const TRUNCATE = { kind: "truncate", high: 7, steps: 7.5 };
+
+function roundedFloat8(x, form) {
+  const found = Float32Array.of(x);
+  roundToFloat8(form, found);
+  return found[0];
+}
 
 function roundedAll(q, lo, hi) {
   const xs = Float32Array.from({ length: 40_001 }, (_, i) => lo + ((hi - lo) * i) / 40_000);

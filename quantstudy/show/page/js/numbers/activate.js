@@ -1,4 +1,4 @@
-/* Activation functions over whole rows: a loop for each, so that the compiler can put its formula inside. */
+/* Activation functions over rows: a loop each, so that the compiler can put its formula inside. */
 
 import { f32 } from "./arithmetic.js";
 import { gated, gelu, geluTanh, ramped } from "./formulas.js";

@@ -69,10 +69,3 @@ export function powerOfTwo(n) {
   BITS[0] = (n + 127) << 23;
   return WORD[0];
 }
-
-/** The greatest power of two that is at most |x|; 0 where x is 0 or below the normal float32 numbers, else finite. */
-export function powerBelow(x) {
-  WORD[0] = x;
-  BITS[0] &= 0x7f800000;
-  return WORD[0];
-}

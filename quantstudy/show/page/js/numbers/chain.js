@@ -49,14 +49,15 @@ function foldOf(maps, neuron, points) {
 export function complexity(fold, rows, columns) {
   const [low, high] = extremes(fold);
   if (low === high) return 0;
-  const z = Float64Array.from(fold, (value) => (value - low) / (high - low));
-  if (!z.every(Number.isFinite)) return NaN;
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return NaN;
+  const z = new Float64Array(fold.length);
+  for (let p = 0; p < z.length; p++) z[p] = (fold[p] - low) / (high - low);
   let [alongX, alongY, parts] = [0, 0, 0];
   for (let p = 0; p < z.length; p++) {
     if ((p + 1) % columns !== 0) alongX += Math.abs(z[p + 1] - z[p]);
     if (p + columns < z.length) alongY += Math.abs(z[p + columns] - z[p]);
   }
-  for (let k = 1; k <= LEVELS; k++) parts += regionsAbove(z, k / (LEVELS + 1), rows, columns).sizes.length - 1;
+  for (let k = 1; k <= LEVELS; k++) parts += regionsAbove(z, k / (LEVELS + 1), columns).count;
   return (alongX / rows + alongY / columns) * (parts / LEVELS);
 }
 

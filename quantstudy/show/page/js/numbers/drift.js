@@ -5,33 +5,32 @@
  *
  * x, y: float and quantized logits, Float32Array [outputs · points]; labels: [points], the right class. One output
  * decides for class 1, island, where it is above 0; of more the largest does, of equals the first. Rates are shares of
- * all points; seaToIsland and islandToSea are NaN for more outputs. changed: Uint8Array [points], 0 the same, 1 became
- * island (or any other class), 2 became sea. */
+ * all points, seaToIsland and islandToSea NaN for more outputs. changed: Uint8Array [points], 0 none, 1 became island
+ * (or any other class), 2 became sea. */
 export function decisionDrift(x, y, labels) {
   const points = labels.length;
   const [was, now] = [classes(x, points), classes(y, points)];
   const changed = new Uint8Array(points);
-  const count = { flips: 0, born: 0, right: 0, still: 0 };
   const two = x.length === points;
+  const kinds = [0, 0, 0];
+  let [right, still] = [0, 0];
   for (let p = 0; p < points; p++) {
-    if (was[p] !== now[p]) {
-      count.flips++;
-      changed[p] = two && now[p] === 0 ? 2 : 1;
-      if (changed[p] === 1) count.born++;
-    }
-    if (was[p] === labels[p]) count.right++;
-    if (now[p] === labels[p]) count.still++;
+    if (was[p] !== now[p]) changed[p] = two && now[p] === 0 ? 2 : 1;
+    kinds[changed[p]]++;
+    if (was[p] === labels[p]) right++;
+    if (now[p] === labels[p]) still++;
   }
+  const flips = kinds[1] + kinds[2];
   const [before, after] = [isWhole(x), isWhole(y)];
   const both = before && after;
   const share = (number, defined) => (defined ? number / points : NaN);
   return {
-    flips: both ? count.flips : NaN,
-    flipRate: share(count.flips, both),
-    seaToIsland: share(count.born, both && two),
-    islandToSea: share(count.flips - count.born, both && two),
-    accuracyFloat: share(count.right, before),
-    accuracyQuantized: share(count.still, after),
+    flips: both ? flips : NaN,
+    flipRate: share(flips, both),
+    seaToIsland: share(kinds[1], both && two),
+    islandToSea: share(kinds[2], both && two),
+    accuracyFloat: share(right, before),
+    accuracyQuantized: share(still, after),
     sqnrDb: both ? sqnr(x, y) : NaN,
     changed,
   };

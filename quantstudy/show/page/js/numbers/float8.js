@@ -1,7 +1,7 @@
 /* Floating-point numbers of 8 bits, as quantstudy_kernels/float8.py has them: to the nearest, ties to even, saturating.
  * Their codes are whole numbers in the order of what they stand for, from −high to high. */
 
-import { f32, powerBelow, rint } from "./arithmetic.js";
+import { f32 } from "./arithmetic.js";
 
 /** 4 bits of exponent, 3 of mantissa; smallest: the least normal value. */
 export const E4M3 = { name: "E4M3", mantissa: 3, smallest: 2 ** -6, largest: 448, high: 126 };
@@ -9,23 +9,34 @@ export const E4M3 = { name: "E4M3", mantissa: 3, smallest: 2 ** -6, largest: 448
 /** 5 bits of exponent, 2 of mantissa. */
 export const E5M2 = { name: "E5M2", mantissa: 2, smallest: 2 ** -14, largest: 57344, high: 123 };
 
-/** The number of a format that is nearest to a float32 x; what is rounded to 0 keeps its sign. */
-export function roundedFloat8(x, form) {
-  const within = x < -form.largest ? -form.largest : x > form.largest ? form.largest : x;
-  const power = powerBelow(within);
-  const away = (power < form.smallest ? form.smallest : power) * (1.5 * 2 ** (23 - form.mantissa));
-  const rounded = f32(f32(within + away) - away);
-  return rounded === 0 ? within * 0 : rounded;
+/** Replace float32 numbers by the nearest of a format; what is rounded to 0 keeps its sign.
+ *
+ * Normal numbers are rounded as whole ones, by their bits: an overflow of the mantissa raises the exponent. */
+export function roundToFloat8(form, values) {
+  const { largest, smallest, mantissa } = form;
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  const drop = 23 - mantissa;
+  const half = 2 ** (drop - 1) - 1;
+  const away = f32(smallest * (1.5 * 2 ** drop)); // added, it leaves no digits but those of the least numbers
+  for (let i = 0; i < values.length; i++) {
+    const x = values[i];
+    if (Math.abs(x) < smallest) {
+      const rounded = f32(f32(x + away) - away);
+      values[i] = rounded === 0 ? x * 0 : rounded;
+    } else if (Math.abs(x) > largest) values[i] = x > 0 ? largest : -largest;
+    else bits[i] = (bits[i] + half + ((bits[i] >> drop) & 1)) & -(2 ** drop);
+  }
 }
 
 /** The code of the number of a format that is nearest to a float32 x. */
 export function codeOfFloat8(x, form) {
-  const rounded = Math.abs(roundedFloat8(x, form));
-  const power = Math.max(powerBelow(rounded), form.smallest);
+  const values = Float32Array.of(x, form.smallest);
+  roundToFloat8(form, values);
+  const size = Math.abs(values[0]);
+  const [digits, least] = new Int32Array(values.buffer).map((word) => (word & 0x7fffffff) >> (23 - form.mantissa));
   const steps = 2 ** form.mantissa;
-  const binade = Math.log2(power / form.smallest);
-  const code = binade * steps + (rounded / power) * steps;
-  return x < 0 ? -rint(code) : rint(code);
+  const code = size >= form.smallest ? digits - least + steps : (size / form.smallest) * steps;
+  return x < 0 ? -code : code;
 }
 
 /** What a code of a format stands for. */

@@ -1,5 +1,5 @@
 /* The activation functions, uncapped, as quantstudy_kernels/cpu/formulas.py has them: float32 → float32, every
- * operation rounded as it is written, `fma` once. A formula is right where it gives the same bits. */
+ * operation rounded as it is written. */
 
 import { f32, fma, horner4, powerOfTwo } from "./arithmetic.js";
 

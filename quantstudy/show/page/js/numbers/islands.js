@@ -3,37 +3,35 @@
 const SMALLEST_ISLAND = 4;
 const OVERLAP_PART = 10; // partners share at least a tenth of the smaller one
 
-/** Regions of a map [rows · columns] above a level: {labels: Int32Array, 0 outside, else the region's number from 1 on;
- * sizes: points of each, sizes[0] those outside}. */
-export function regionsAbove(map, level, rows, columns) {
-  const labels = new Int32Array(rows * columns);
-  const sizes = [0];
-  const waiting = new Int32Array(rows * columns);
-  for (let first = 0; first < labels.length; first++) {
-    if (labels[first] !== 0 || !(map[first] > level)) continue;
-    const number = sizes.length;
-    let [count, next] = [1, 0];
-    waiting[0] = first;
-    labels[first] = number;
-    const visit = (p) => {
-      if (labels[p] === 0 && map[p] > level) {
-        labels[p] = number;
-        waiting[count++] = p;
-      }
-    };
-    while (next < count) {
-      const p = waiting[next++];
-      const column = p % columns;
-      if (column > 0) visit(p - 1);
-      if (column < columns - 1) visit(p + 1);
-      if (p >= columns) visit(p - columns);
-      if (p + columns < labels.length) visit(p + columns);
+/** Regions of a map, rows of so many columns, above a level: {count, roots: Int32Array, the first point of the region
+ * that a point is in, −1 outside}.
+ *
+ * A point begins a region unless the one before it or the one above it is in one, and joins two where both are. */
+export function regionsAbove(map, level, columns) {
+  const roots = new Int32Array(map.length).fill(-1);
+  let count = 0;
+  for (let p = 0, column = 0; p < map.length; p++, column = column + 1 === columns ? 0 : column + 1) {
+    if (!(map[p] > level)) continue;
+    const before = column > 0 ? roots[p - 1] : -1;
+    const above = p >= columns ? roots[p - columns] : -1;
+    if (before < 0 || above < 0) {
+      if (before < 0 && above < 0) count++;
+      roots[p] = before >= 0 ? before : above >= 0 ? above : p;
+      continue;
     }
-    sizes.push(count);
-    sizes[0] -= count;
+    const [one, two] = [rootOf(roots, before), rootOf(roots, above)];
+    if (one !== two) count--;
+    roots[p] = Math.min(one, two);
+    roots[Math.max(one, two)] = roots[p];
   }
-  sizes[0] += labels.length;
-  return { labels, sizes };
+  for (let p = 0; p < map.length; p++) if (roots[p] >= 0) roots[p] = roots[roots[p]]; // a root is before its points
+  return { count, roots };
+}
+
+function rootOf(roots, start) {
+  let p = start;
+  while (roots[p] !== p) p = roots[p];
+  return p;
 }
 
 /** Islands lost, born, merged and split between float and quantized logits x and y [rows · columns]: counts.
@@ -41,27 +39,31 @@ export function regionsAbove(map, level, rows, columns) {
  * Islands (logit > 0) under 4 points are ignored. Partners share a tenth of the smaller one's points. Lost ones
  * have no partner, split ones several among the quantized; born and merged ones none, several among the float. */
 export function islandChanges(x, y, rows, columns) {
-  const [one, two] = [regionsAbove(x, 0, rows, columns), regionsAbove(y, 0, rows, columns)];
+  const [one, two] = [x, y].map((map) => {
+    const { roots } = regionsAbove(map, 0, columns);
+    const sizes = new Int32Array(roots.length);
+    for (const root of roots) if (root >= 0) sizes[root]++;
+    return { roots, sizes, partners: new Int32Array(roots.length) };
+  });
   const shared = new Map();
   for (let p = 0; p < x.length; p++) {
-    if (one.labels[p] === 0 || two.labels[p] === 0) continue;
-    const pair = one.labels[p] * two.sizes.length + two.labels[p];
+    if (one.roots[p] < 0 || two.roots[p] < 0) continue;
+    const pair = one.roots[p] * x.length + two.roots[p];
     shared.set(pair, (shared.get(pair) ?? 0) + 1);
   }
-  const [ofOne, ofTwo] = [one, two].map(({ sizes }) => new Int32Array(sizes.length));
   for (const [pair, points] of shared) {
-    const [i, j] = [Math.floor(pair / two.sizes.length), pair % two.sizes.length];
+    const [i, j] = [Math.floor(pair / x.length), pair % x.length];
     const smaller = Math.min(one.sizes[i], two.sizes[j]);
     if (smaller < SMALLEST_ISLAND || OVERLAP_PART * points < smaller) continue;
-    ofOne[i]++;
-    ofTwo[j]++;
+    one.partners[i]++;
+    two.partners[j]++;
   }
-  const islands = ({ sizes }, partners, wanted) =>
-    sizes.filter((size, i) => i > 0 && size >= SMALLEST_ISLAND && wanted(partners[i])).length;
+  const islands = ({ sizes, partners }, wanted) =>
+    partners.filter((number, root) => sizes[root] >= SMALLEST_ISLAND && wanted(number)).length;
   return {
-    lost: islands(one, ofOne, (partners) => partners === 0),
-    born: islands(two, ofTwo, (partners) => partners === 0),
-    merged: islands(two, ofTwo, (partners) => partners > 1),
-    split: islands(one, ofOne, (partners) => partners > 1),
+    lost: islands(one, (number) => number === 0),
+    born: islands(two, (number) => number === 0),
+    merged: islands(two, (number) => number > 1),
+    split: islands(one, (number) => number > 1),
   };
 }

@@ -54,8 +54,7 @@ function weightsAt(repaired, settings, network, index, seeds) {
   let [at, row] = [index * count, index * rows];
   return network.weights.map((values, layer) => {
     const scale = scales.slice(row, (row += network.biases[layer].length));
-    const zero = new Float32Array(scale.length);
-    return fixedQuantizer(form, scale, zero, codes.subarray(at, (at += values.length)));
+    return fixedQuantizer(form, scale, undefined, codes.subarray(at, (at += values.length)));
   });
 }
 

@@ -70,8 +70,7 @@ function inputQuantizer(settings, range) {
   return rangeQuantizer(...range(), form);
 }
 
-/** The quantizer of activations whose scales are chosen at every point: with weights of 8 bits and more, torchao's
- * configurations are symmetric. */
+/** The quantizer of activations whose scales are chosen at every point; beside weights of 8 bits it is symmetric. */
 export function pointQuantizer(settings, bits) {
   const form = formatOf(settings.weights);
   const ofWeights = form === null || form.float8 !== null ? 0 : form.bits;
@@ -81,13 +80,8 @@ export function pointQuantizer(settings, bits) {
 
 /** [smallest, largest] of rows of points where ranges are taken from; ends that are not null take their place. */
 function rangeOf(arrays, calibration, ends) {
-  const found = arrays.map((values) => extremes(calibration === null ? values : picked(values, calibration)));
+  const found = arrays.map((values) => extremes(values, calibration));
   const low = Math.min(...found.map((each) => each[0]));
   const high = Math.max(...found.map((each) => each[1]));
   return [ends[0] === null ? low : f32(ends[0]), ends[1] === null ? high : f32(ends[1])];
-}
-
-function picked(values, calibration) {
-  const points = calibration.length;
-  return values.filter((_, i) => calibration[i % points] === 1);
 }

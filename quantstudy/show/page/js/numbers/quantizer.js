@@ -6,7 +6,7 @@
  *   {kind: "truncate", high, steps}: inputs in [−1, 1], x · steps cut off towards 0. */
 
 import { f32, rint } from "./arithmetic.js";
-import { float8OfCode, roundedFloat8 } from "./float8.js";
+import { float8OfCode, roundToFloat8 } from "./float8.js";
 
 /** The least scale where torchao's 8-bit configurations have it. */
 export const EPSILON = 2 ** -23;
@@ -15,10 +15,6 @@ export const EPSILON = 2 ** -23;
 export const SMALLEST_NORMAL = 2 ** -126;
 
 const LARGEST = f32(3.4e38); // what a code of a static range stands for at most
-
-function atLeast(x, least) {
-  return x < least ? least : x; // NaN stays
-}
 
 /** A "fixed" quantizer of a format; where a scale is not finite it is NaN, so that all that it rounds is. */
 export function fixedQuantizer(form, scale, zero = new Float32Array(scale.length), codes = null) {
@@ -38,23 +34,24 @@ export function weightQuantizer(weights, rows, form, observer) {
   const scale = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     const [least, most] = extremes(weights.subarray(row * columns, (row + 1) * columns));
-    const [below, above] = [least > 0 ? 0 : -least, most < 0 ? 0 : most];
-    const largest = below > above ? below : above + 0 * below;
+    const [below, above] = [Math.max(-least, 0), Math.max(most, 0)]; // NaN stays
+    const largest = Math.max(below, above);
     if (form.float8 !== null) scale[row] = stepUpTo(largest, form);
-    else if (observer === "restricted") scale[row] = atLeast(f32(largest / high), SMALLEST_NORMAL);
-    else if (observer === "no_clipping") {
-      const [one, two] = [f32(below / -low), f32(above / high)];
-      scale[row] = atLeast(one > two ? one : two, SMALLEST_NORMAL);
-    } else scale[row] = atLeast(f32(largest / ((high - low) / 2)), bits === 8 ? EPSILON : SMALLEST_NORMAL);
+    else if (observer === "restricted") scale[row] = Math.max(f32(largest / high), SMALLEST_NORMAL);
+    else if (observer === "no_clipping") scale[row] = Math.max(f32(below / -low), f32(above / high), SMALLEST_NORMAL);
+    else scale[row] = Math.max(f32(largest / ((high - low) / 2)), bits === 8 ? EPSILON : SMALLEST_NORMAL);
   }
   const restricted = form.float8 === null && observer === "restricted";
   return fixedQuantizer(restricted ? { ...form, low: -high } : form, scale);
 }
 
-/** [smallest, largest] of float32 numbers; NaN where one is NaN. */
-export function extremes(values) {
+/** [smallest, largest] of float32 numbers; NaN where one is NaN.
+ *
+ * Only those of rows of points are looked at that `chosen`, Uint8Array [points], has a 1 for; null: all. */
+export function extremes(values, chosen = null) {
   let [low, high, wrong] = [Infinity, -Infinity, 0];
   for (let i = 0; i < values.length; i++) {
+    if (chosen !== null && chosen[i % chosen.length] === 0) continue;
     const x = values[i];
     if (x < low) low = x;
     if (x > high) high = x;
@@ -64,7 +61,7 @@ export function extremes(values) {
 }
 
 function stepUpTo(largest, form) {
-  return largest === 0 ? EPSILON : atLeast(f32(largest / form.float8.largest), SMALLEST_NORMAL);
+  return largest === 0 ? EPSILON : Math.max(f32(largest / form.float8.largest), SMALLEST_NORMAL);
 }
 
 /** The quantizer of a range from low to high (float32), widened to include 0. */
@@ -73,11 +70,10 @@ export function rangeQuantizer(low, high, form) {
     const largest = Math.max(Math.abs(low), Math.abs(high));
     return fixedQuantizer(form, Float32Array.of(stepUpTo(largest, form)));
   }
-  const span = f32((high < 0 ? 0 : high) - (low > 0 ? 0 : low));
-  const part = Math.abs(span) === Infinity ? 0.5 : 1; // their difference may be more than float32 holds
-  const bottom = f32((low > 0 ? 0 : low) * part);
-  const top = f32((high < 0 ? 0 : high) * part);
-  const step = atLeast(f32(f32(top - bottom) / (form.high - form.low)), SMALLEST_NORMAL);
+  const span = f32(Math.max(high, 0) - Math.min(low, 0));
+  const part = span === Infinity ? 0.5 : 1; // their difference may be more than float32 holds
+  const [bottom, top] = [f32(Math.min(low, 0) * part), f32(Math.max(high, 0) * part)];
+  const step = Math.max(f32(f32(top - bottom) / (form.high - form.low)), SMALLEST_NORMAL);
   if (!Number.isFinite(step)) return fixedQuantizer(form, Float32Array.of(NaN));
   const place = form.low - rint(f32(bottom / step));
   const zero = Math.min(Math.max(place, form.low), form.high);
@@ -115,7 +111,9 @@ function roundRow(q, from, to, start, stop, scale, zero) {
 }
 
 function roundRowToFloat8(form, from, to, start, stop, scale) {
-  for (let i = start; i < stop; i++) to[i] = roundedFloat8(f32(from[i] / scale), form) * scale;
+  for (let i = start; i < stop; i++) to[i] = from[i] / scale;
+  roundToFloat8(form, to.subarray(start, stop));
+  for (let i = start; i < stop; i++) to[i] *= scale;
 }
 
 function decodeRows(q, to, points) {
