@@ -58,6 +58,7 @@ export default [
       "no-alert": "error",
     },
   },
+  { files: ["quantstudy/show/page/js/served/reload.js"], rules: { "no-restricted-globals": "off" } },
   {
     files: ["quantstudy/show/page/js/numbers/**/*.js"],
     languageOptions: { globals: { ...off(globals.browser), atob: "readonly" } },

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -14,9 +15,10 @@ from quantstudy.activations.catalogue import parse_activation
 from quantstudy.config.study import StudyConfig
 from quantstudy.networks.stack import initial_stack
 from quantstudy.records.run import Run
+from quantstudy.show.canvas.style import DIVERGING, SEQUENTIAL
 from quantstudy.show.page.live import data as room
 from quantstudy.show.page.live.data import live_of, live_of_run
-from quantstudy.show.page.payload import payload
+from quantstudy.show.page.payload import colour_maps, payload
 
 
 def unpacked(text: str, kind: str = "<f4") -> Any:
@@ -137,3 +139,9 @@ def test_scripts_styles_and_data_keep_to_their_sizes(small_page: Path) -> None:
     assert text.count("<script") == 2
     assert not re.search(r"https?://(?!www\.w3\.org/)", text)  # the namespace of drawings is no address to go to
     assert not re.search(r"\b(import|export) [{*]", script.group(1))
+
+
+def test_the_pages_colour_maps_are_the_figures() -> None:
+    for name, colours in (("sequential", matplotlib.colormaps[SEQUENTIAL]), ("diverging", DIVERGING)):
+        found = unpacked(colour_maps()[name], "u1").reshape(256, 3)
+        np.testing.assert_allclose(found, 255 * colours(np.linspace(0, 1, 256))[:, :3], atol=7)  # which no eye sees

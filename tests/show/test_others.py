@@ -17,7 +17,7 @@ from quantstudy.show.figures.catalogue import FIGURES, png
 from quantstudy.show.figures.maps.layout import in_the_middle, panel_size
 from quantstudy.show.figures.maps.pictures import coloured, off
 from quantstudy.show.names import figure_files, figure_names
-from quantstudy.show.page.report import report
+from quantstudy.show.page.report import page_text
 from quantstudy.words import page as page_words
 from quantstudy.words.tables import tables
 from tests.show.conftest import OTHERS, PICTURE
@@ -93,7 +93,7 @@ def test_the_page_shows_what_there_is(study: Any, tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     paths = [drawing.draw_figure(run, name) for name in ("verdict", "heatmap_decision")]
     (tmp_path / "figures" / "maps.png").write_bytes(paths[0].read_bytes())  # of an older run, say
-    page = report(run)
+    page = page_text(run)
     assert re.findall(r'<h2 id="figure-(\w+)"', page) == ["verdict", "heatmap_decision"]
     assert "Which activation flips fewer decisions, and how sure is that?" in page
     assert "The class with the largest output" in page
@@ -107,7 +107,7 @@ def test_the_page_shows_what_there_is(study: Any, tmp_path: Path) -> None:
 
 
 def test_the_page_of_numbers(study: Any) -> None:
-    page = report(study("picture", learned=20.0, allowed_psnr_drop=1.5))
+    page = page_text(study("picture", learned=20.0, allowed_psnr_drop=1.5))
     text = page[: page.index('<section id="definitions"')]
     for said in (
         "lose no more\nthan 1.5 dB of PSNR at points",

@@ -1,6 +1,8 @@
 """The page is one self-contained file, and drawing a run's folder leaves whole files."""
 
 import base64
+import hashlib
+import json
 import pickle
 import re
 import shutil
@@ -22,7 +24,7 @@ from quantstudy.records.run import Run
 from quantstudy.records.schemas import HISTOGRAMS, METRICS, PLANS, RECOVER
 from quantstudy.records.store import npz, write_json
 from quantstudy.show import names
-from quantstudy.show.page.report import report, write_report
+from quantstudy.show.page.report import VIEWS, page_text, write_report
 from quantstudy.words.verdict import more_seeds
 
 TEXTS = dict.fromkeys(("activation", "scheme", "recipe", "metric"), str)
@@ -90,10 +92,13 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
     assert not [path for path in stored.folder.rglob("*") if path.name.startswith(".") or path.suffix == ".part"]
     page = Page(paths[-1].read_text("utf-8"))
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    for path, attributes in zip(paths, images, strict=False):
+    shown = [path for path in paths[:-1] if path.stem not in VIEWS]  # the others the page draws itself
+    for path, attributes in zip(shown, images, strict=True):
         assert base64.b64decode(str(attributes["src"]).removeprefix("data:image/png;base64,")) == path.read_bytes()
         assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
-    assert len(images) == len(names.figure_names(stored))
+    assert {path.stem for path in shown} == {"maps", "folds", "heatmap_folds", "ranges"}
+    links = [attributes.get("href") for tag, attributes in page.tags if tag == "a"]
+    assert {f"#view={VIEWS[path.stem]}" for path in paths[:-1] if path.stem in VIEWS} <= set(links)
 
 
 @pytest.mark.slow
@@ -125,7 +130,7 @@ def test_a_quick_run_has_nothing_beyond_the_schemes(make_run: Callable[..., Any]
     beyond = {"sensitivity", "placement", "bit_cliff", "cause", "recover", "engines"}
     assert found == set(names.FIGURE_NAMES) - beyond
     assert not beyond & set(run.verdict())
-    assert "<details>" not in report(run)
+    assert "<details>" not in page_text(run)
     assert drawing.draw_elsewhere(run, drawing.FROM_VERDICT, Elsewhere()).keys() == {"verdict"}
 
 
@@ -134,7 +139,7 @@ def test_the_page_holds_the_summary_and_the_numbers_beyond_the_schemes(make_run:
     run.made["recover_seconds"] = {"w4a4": {"polish": {"relu": 0.125}}}
     for name in (*names.VARIED, *names.ADDED):
         drawing.draw_figure(run, name)
-    html = report(run)
+    html = page_text(run)
     page = Page(html)
     texts = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).replace("&#39;", "'").replace("&amp;", "&")
     verdict = run.verdict()
@@ -184,10 +189,10 @@ def test_only_the_heatmaps_load_seaborn(stored: Run) -> None:
 
 def test_the_page_tells_no_seconds_that_are_not_over(make_run: Callable[..., Any]) -> None:
     run = make_run(seeds=2, activations=("relu",))
-    before = report(run)
+    before = page_text(run)
     assert "seconds, train" in before
     run.made["seconds"] |= {"judge": 0.5, "draw": 3.0}
-    assert report(run) == before
+    assert page_text(run) == before
 
 
 def test_a_failed_write_leaves_the_old_figures(stored: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,19 +213,31 @@ def test_a_failed_write_leaves_the_old_figures(stored: Run, monkeypatch: pytest.
 
 
 def test_the_page_is_self_contained(make_run: Callable[..., Any]) -> None:
-    html = report(make_run(seeds=2))
+    html = page_text(make_run(seeds=2))
     page = Page(html)
     for _, attributes in page.tags:
         for key in ("src", "href", "srcset", "action", "data", "poster"):
             value = attributes.get(key)
             assert value is None or value.startswith(("data:", "#")), value
-    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "iframe", "object", "embed", "base"})
+    assert {tag for tag, _ in page.tags}.isdisjoint({"iframe", "object", "embed", "base"})
+    kinds = [attributes for tag, attributes in page.tags if tag == "script"]
+    assert kinds == [{"type": "application/json", "id": "data"}, {"type": "module"}]
+    (policy,) = (one["content"] for tag, one in page.tags if "http-equiv" in one)
+    assert policy is not None
+    script = html.split('<script type="module">')[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; script-src 'sha256-{digest}';" in policy
+    assert "connect-src" not in policy
+    served = page_text(make_run(seeds=2), served=True)
+    assert "connect-src 'self'" in served
     assert "@import" not in html
     assert "url(" not in html
     assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
     targets = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
     links = [str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"]
-    assert set(links) <= targets
+    assert {link for link in links if not link.startswith("view=")} <= targets
+    views = dict(json.loads(html.split('id="data">')[1].split("</script>")[0])["findings"]["views"])
+    assert {link.removeprefix("view=") for link in links if link.startswith("view=")} <= set(views)
 
 
 def test_hostile_texts_are_escaped(make_run: Callable[..., Any]) -> None:
@@ -229,8 +246,8 @@ def test_hostile_texts_are_escaped(make_run: Callable[..., Any]) -> None:
     object.__setattr__(run.config, "name", hostile)
     run.made["versions"]["torch"] = hostile
     run.judged["schemes"]["w4"]["reason"] = hostile
-    html = report(run)
-    assert "<script" not in html
+    html = page_text(run)
+    assert html.count("<script") == 2
     assert "<img" not in html
     assert html.count("&lt;script&gt;") >= 4
     Page(html)
@@ -238,7 +255,7 @@ def test_hostile_texts_are_escaped(make_run: Callable[..., Any]) -> None:
 
 def test_the_page_says_what_the_records_say(make_run: Callable[..., Any]) -> None:
     run = make_run(seeds=4, missing=0.05)
-    html = re.sub(r"\s+", " ", report(run)).replace("\u00a0", " ")
+    html = re.sub(r"\s+", " ", page_text(run)).replace("\u00a0", " ")
     for scheme, judged in run.verdict()["schemes"].items():
         assert f'id="ranking-{scheme}"' in html
         assert judged["reason"].replace("'", "&#39;") in html
@@ -254,7 +271,7 @@ def test_the_page_says_what_the_records_say(make_run: Callable[..., Any]) -> Non
 def test_one_seed_without_torchao_is_said(make_run: Callable[..., Any]) -> None:
     run = make_run(seeds=1, activations=("relu",))
     run.tables["plans"] = run.tables["plans"][lambda plans: plans["backend"] != "torchao"]
-    html = report(run)
+    html = page_text(run)
     assert "One seed was run" in html
     assert "torchao ran none of these schemes" in html
     assert 'class="tied"' not in html

@@ -54,6 +54,16 @@ LESS_MORE = ("#2166AC", "#67A9CF", "#D1E5F0", "#F7F7F7", "#FDDBC7", "#EF8A62", "
 """Less (blue) and more (orange) than a reference, evenly spaced; safe for the colour-blind."""
 
 
+DARK_BRIGHT = (
+    *("#00224e", "#002a5f", "#003170", "#1a386f", "#2a3f6d", "#38476c"),
+    *("#434e6c", "#4d556c", "#575d6d", "#61656f", "#6a6c71", "#737475"),
+    *("#7d7c78", "#868379", "#918b78", "#9b9476", "#a59c74", "#b0a571"),
+    *("#bcae6c", "#c6b667", "#d2c060", "#dec958", "#e9d34e", "#f6dd3f"),
+    *("#fee838",),
+)
+"""Amounts, dark to bright: matplotlib's cividis at so many even steps; straight lines between, to 7 of 255."""
+
+
 def variables(colours: dict[str, str]) -> str:
     """Return colours as CSS custom properties.
 

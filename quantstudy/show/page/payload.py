@@ -1,14 +1,12 @@
 """The data that the page's script reads: one JSON text."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import Colormap
 
-from quantstudy.show.canvas.style import DIVERGING, SEQUENTIAL
+from quantstudy.show.canvas.theme import DARK_BRIGHT, LESS_MORE
 from quantstudy.show.page.live.packed import packed
 from quantstudy.words.page_live import live_texts
 
@@ -50,8 +48,10 @@ def study_of(config: "StudyConfig") -> dict[str, Any]:
 
 def colour_maps() -> dict[str, str]:
     """Return the figures' colour maps, 256 times red, green, blue."""
+    return {"sequential": _colour_map(DARK_BRIGHT), "diverging": _colour_map(LESS_MORE)}
 
-    def bytes_of(colours: Colormap) -> str:
-        return packed(np.rint(255 * colours(np.linspace(0, 1, 256))[:, :3]), "u1")
 
-    return {"sequential": bytes_of(matplotlib.colormaps[SEQUENTIAL]), "diverging": bytes_of(DIVERGING)}
+def _colour_map(colours: Sequence[str]) -> str:
+    anchors = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in colours])
+    places, steps = np.linspace(0, 1, 256), np.linspace(0, 1, len(colours))
+    return packed(np.rint(np.stack([np.interp(places, steps, part) for part in anchors.T], axis=1)), "u1")

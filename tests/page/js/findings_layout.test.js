@@ -44,7 +44,9 @@ function block(labels, columns, more = {}) {
 }
 
 function forest(labels, seeds) {
-  const dots = labels.map((_, row) => Array.from({ length: seeds }, (_, seed) => 50 + ((row * 7 + seed * 13) % 40)));
+  const dots = labels.map((_label, row) =>
+    Array.from({ length: seeds }, (_, seed) => 50 + ((row * 7 + seed * 13) % 40)),
+  );
   const notes = labels.map(() => "not deployable");
   const more = { dots, notes, allowed: 2, beside: "in float", tied: [0], deployable: labels.length > 1 ? [1] : [0] };
   return [block(labels, [""], more), tableOf([...numbers(labels.length), ...labels.map(() => [98, null, null])])];
@@ -100,8 +102,8 @@ function assertReadable(layout, width, where) {
   );
   for (const [tag, at] of layout.shapes) {
     if (tag === "text") assert.ok(at["font-size"] >= 12, where);
-    const numbers = Object.values(at).filter((value) => typeof value !== "string");
-    assert.ok(numbers.every(Number.isFinite), `${tag} ${where}`);
+    const places = Object.values(at).filter((value) => typeof value !== "string");
+    assert.ok(places.every(Number.isFinite), `${tag} ${where}`);
   }
 }
 

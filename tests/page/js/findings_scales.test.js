@@ -15,7 +15,7 @@ import {
   symlogTicks,
   tickPlaces,
 } from "../../../quantstudy/show/page/js/findings/scales.js";
-import { fileName } from "../../../quantstudy/show/page/js/page/download.js";
+import { fileName } from "../../../quantstudy/show/page/js/browser/download.js";
 
 test("numbers have a real minus sign, none at zero", () => {
   assert.deepEqual(

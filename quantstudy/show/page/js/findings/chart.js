@@ -1,5 +1,5 @@
 import { layCells, overCells } from "../findings/cellsChart.js";
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 import { layLines, overLines } from "../findings/linesChart.js";
 import { layRows, overRows } from "../findings/rowsChart.js";
 import { nearestMark, nextMark } from "../findings/scales.js";

@@ -1,6 +1,6 @@
 /* The controls of the charts and the table. */
 
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 
 /** A label with its control below it. */
 export function labelled(text, control, id) {

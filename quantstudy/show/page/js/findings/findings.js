@@ -1,9 +1,9 @@
 import { makeChart } from "../findings/chart.js";
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 import { fillSelect, labelled, pressed } from "./elements.js";
 import { LEDGER_COLUMNS } from "../findings/ledger.js";
 import { makeLedger } from "../findings/ledgerView.js";
-import { saveSvgAsPng, saveText, svgText } from "../page/download.js";
+import { saveSvgAsPng, saveText, svgText } from "../browser/download.js";
 
 /** The fields of the address that the findings have: name → {default, values} or {default, test}. */
 export function findingsFields(data) {

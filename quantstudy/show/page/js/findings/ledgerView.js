@@ -1,4 +1,4 @@
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 import { fillSelect, labelled, pressed } from "./elements.js";
 import {
   LEDGER_COLUMNS,
@@ -10,7 +10,7 @@ import {
   sortOf,
 } from "../findings/ledger.js";
 import { plainNumber } from "../findings/scales.js";
-import { saveText } from "../page/download.js";
+import { saveText } from "../browser/download.js";
 
 const LEDGER_STEP = 50;
 

@@ -21,7 +21,9 @@ const LINE_COLOURS = ["--best", "--levels", "--deployable", "--ink", "--bars", "
 export function layLines(block, table, width, measure) {
   const place = linesPlace(block, table, width, measure);
   const [shapes, marks] = [linesBack(block, place, measure), []];
-  const lines = block.labels.map((_, row) => block.x.map((_, column) => linePoint(block, table, place, row, column)));
+  const lines = block.labels.map((_label, row) =>
+    block.x.map((_x, column) => linePoint(block, table, place, row, column)),
+  );
   lines.forEach((points, row) => {
     const known = points.filter((point) => point.y !== null);
     const look = { fill: "none", "stroke-width": 1.8, ...dashOf(row) };
@@ -38,8 +40,8 @@ export function layLines(block, table, width, measure) {
 }
 
 function linesPlace(block, table, width, measure) {
-  const values = block.labels.flatMap((_, row) =>
-    block.x.flatMap((_, column) => ledgerThree(table, block.at + row * block.x.length + column)),
+  const values = block.labels.flatMap((_label, row) =>
+    block.x.flatMap((_x, column) => ledgerThree(table, block.at + row * block.x.length + column)),
   );
   const high = Math.max(...values.filter((one) => one !== null), ...block.limits.map(([at]) => 1.6 * at));
   const low = Math.min(0, ...values.filter((one) => one !== null));
@@ -93,7 +95,7 @@ function markerShapes(row, x, y) {
 }
 
 function linesBack(block, place, measure) {
-  const { left, right, top, bottom, width } = place;
+  const { left, right, bottom, width } = place;
   const shapes = [];
   block.limits
     .slice()

@@ -2,6 +2,7 @@ const SVG_SPACE = "http://www.w3.org/2000/svg";
 
 /** Size of text in a chart and of its small print, in pixels. */
 export const CHART_TEXT = 13;
+/** The size of lesser text. */
 export const CHART_SMALL = 12;
 
 /** A shape of a chart as plain data: [tag, attributes, text]. */

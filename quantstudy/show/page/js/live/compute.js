@@ -14,32 +14,11 @@ export function createCalculator(live) {
   const points = measured[0].length;
   const kept = new Map();
 
-  /** The float network of a slot ("one" or "other"): its maps, its chain, its labels; computed when it changes. */
   function floatOf(slot, activation, index, cap) {
-    const key = `${activation} ${index} ${cap}`;
     const before = kept.get(slot);
-    if (before?.key === key) return before;
-    const network = withCap(networkAt(live, activation, index), cap);
-    const maps = floatMaps(network, measured, before?.maps);
-    const [rows, columns] = live.plane ?? [1, points];
-    const found = {
-      key,
-      network,
-      maps,
-      activation,
-      index,
-      heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
-      labels: labelsOf(live.measured, index, rowsOf(live) * points),
-      heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
-      calibration: calibrationOf(live, index, points),
-      peak: live.peak?.[index] ?? null,
-      chosen: chosenAt(live, activation, index),
-      chain: chainOfFolds(network, maps.post, rows, columns),
-      quantized: before?.quantized ?? null,
-      heldoutQuantized: before?.heldoutQuantized ?? null,
-    };
-    kept.set(slot, found);
-    return found;
+    if (before?.key === keyOf(activation, index, cap)) return before;
+    kept.set(slot, floatNetwork({ live, measured, heldout }, { activation, index, cap }, before));
+    return kept.get(slot);
   }
 
   /** The network of a slot, quantized: {float, plan, network, maps, drift, islands}, or null where it can't be here. */
@@ -75,6 +54,31 @@ export function createCalculator(live) {
   const isOfferedHere = (settings) => isOffered(kept.get("one").chosen, settings);
 
   return { quantized, heldoutDrift, isOffered: isOfferedHere };
+}
+
+function keyOf(activation, index, cap) {
+  return `${activation} ${index} ${cap}`;
+}
+
+/** A float network with its maps, its chain and its labels. before: one that may be written over, or undefined. */
+function floatNetwork({ live, measured, heldout }, { activation, index, cap }, before) {
+  const network = withCap(networkAt(live, activation, index), cap);
+  const points = measured[0].length;
+  const maps = floatMaps(network, measured, before?.maps);
+  return {
+    key: keyOf(activation, index, cap),
+    network,
+    maps,
+    heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
+    labels: labelsOf(live.measured, index, rowsOf(live) * points),
+    heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
+    calibration: calibrationOf(live, index, points),
+    peak: live.peak?.[index] ?? null,
+    chosen: chosenAt(live, activation, index),
+    chain: chainOfFolds(network, maps.post, ...(live.plane ?? [1, points])),
+    quantized: before?.quantized ?? null,
+    heldoutQuantized: before?.heldoutQuantized ?? null,
+  };
 }
 
 /** Rows of labels: one for classes, one per number that is predicted. */

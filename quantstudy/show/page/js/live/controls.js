@@ -1,6 +1,6 @@
 /* The controls of the live quantizer; each is bound to a field of the address. */
 
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 import { ACTIVATIONS, WEIGHTS } from "./settings.js";
 
 /** A labelled select of a field. named: value → text that is shown, itself where it is missing. */

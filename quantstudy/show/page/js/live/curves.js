@@ -1,7 +1,7 @@
 /* Networks of one input: what they give, and every fold, as curves over a line. */
 
 import { extremes } from "../numbers/quantizer.js";
-import { drawn, element } from "../page/elements.js";
+import { drawn, element } from "../browser/elements.js";
 
 const [CURVE_WIDTH, CURVE_HEIGHT] = [600, 220];
 

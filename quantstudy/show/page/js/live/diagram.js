@@ -1,6 +1,6 @@
 /* The network as dots and lines, with one chain of folds drawn bold. */
 
-import { drawn } from "../page/elements.js";
+import { drawn } from "../browser/elements.js";
 
 const MOST_DOTS = 16; // neurons of a layer that are dots
 const [ACROSS, DOWN, RADIUS] = [64, 18, 6];

@@ -1,9 +1,9 @@
 /* The fold maps of every neuron, layer by layer; the chosen neuron and its chain stand out. */
 
+import { chainFrom } from "../numbers/chain.js";
 import { extremes } from "../numbers/quantizer.js";
-import { element, fill } from "../page/elements.js";
+import { element, fill } from "../browser/elements.js";
 import { drawCurve } from "./curves.js";
-import { chainFrom } from "./chains.js";
 import { differenceColour, paint, valueColour } from "./paint.js";
 import { chosenNeuron } from "./settings.js";
 
@@ -17,47 +17,27 @@ export function createFolds({ data, state, theme }, choose) {
     .map((number, layer) =>
       Array.from({ length: Math.min(number, MOST_TILES) }, (_, neuron) => tileOf(layer, neuron, texts)),
     );
-  const rows = tiles.map((own, layer) => {
-    const beyond = live.neurons[layer + 1] - own.length;
-    const name = fill(texts.layer, { layer: layer + 1 }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
-    const grid = element(
-      "div",
-      { className: "folds", role: "group", "aria-label": name },
-      ...own.map(({ button }) => button),
-    );
-    return element("div", {}, element("p", { className: "layer", textContent: name }), grid);
-  });
+  const rows = tiles.map((own, layer) => rowOfTiles(own, layer, live.neurons[layer + 1] - own.length, texts));
   const told = element("p", { className: "muted" });
   const root = element("div", { className: "layers" }, element("h4", { textContent: texts.folds }), told, ...rows);
   let result = null;
   let looked = null;
 
   const flat = tiles.flat();
+  const look = (tile) => {
+    looked = tile;
+    mark();
+  };
   flat.forEach((tile, at) => {
-    const look = (where) => {
-      looked = where;
-      mark();
-    };
-    tile.button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && look(tile));
-    tile.button.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && look(null));
-    tile.button.addEventListener("focus", () => look(tile));
-    tile.button.addEventListener("blur", () => look(null));
-    tile.button.addEventListener("click", () => state.set({ neuron: `${tile.layer + 1}.${tile.neuron + 1}` }));
-    tile.button.addEventListener("keydown", (event) => move(event, at));
+    const pin = () => state.set({ neuron: `${tile.layer + 1}.${tile.neuron + 1}` });
+    listenToTile(tile, look, pin, (step) => flat[at + step]?.button.focus());
   });
-
-  function move(event, at) {
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (step === undefined || !flat[at + step]) return;
-    event.preventDefault();
-    flat[at + step].button.focus();
-  }
 
   function mark() {
     if (result === null) return;
     const pinned = chosenNeuron(state) ?? [result.float.chain[0]?.layer ?? 0, result.float.chain[0]?.neuron ?? 0];
     const [layer, neuron] = looked ? [looked.layer, looked.neuron] : pinned;
-    const chain = chainFrom(result, layer, neuron);
+    const chain = chainFrom(result.float.network, result.float.maps.post, layer, neuron);
     for (const tile of flat) {
       const inChain = chain.some((step) => step.layer === tile.layer && step.neuron === tile.neuron);
       const chosen = tile.layer === pinned[0] && tile.neuron === pinned[1];
@@ -65,6 +45,7 @@ export function createFolds({ data, state, theme }, choose) {
       tile.button.setAttribute("aria-pressed", String(chosen));
       tile.button.tabIndex = chosen ? 0 : -1;
     }
+    if (flat.every((tile) => tile.button.tabIndex < 0)) flat[0].button.tabIndex = 0; // the chosen one has no tile
     choose(layer, neuron);
   }
 
@@ -77,6 +58,29 @@ export function createFolds({ data, state, theme }, choose) {
     mark();
   }
   return { root, update };
+}
+
+function rowOfTiles(tiles, layer, beyond, texts) {
+  const name = fill(texts.layer, { layer: layer + 1 }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
+  const buttons = tiles.map(({ button }) => button);
+  const grid = element("div", { className: "folds", role: "group", "aria-label": name }, ...buttons);
+  return element("div", {}, element("p", { className: "layer", textContent: name }), grid);
+}
+
+/** Look at a tile while the mouse is over it or it has the focus; a click pins it, arrow keys go to its neighbours. */
+function listenToTile(tile, look, pin, go) {
+  const { button } = tile;
+  button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && look(tile));
+  button.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && look(null));
+  button.addEventListener("focus", () => look(tile));
+  button.addEventListener("blur", () => look(null));
+  button.addEventListener("click", pin);
+  button.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    go(step);
+  });
 }
 
 function tileOf(layer, neuron, texts) {

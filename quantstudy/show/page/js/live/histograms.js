@@ -2,7 +2,7 @@
 
 import { gridValues } from "../numbers/grid.js";
 import { extremes } from "../numbers/quantizer.js";
-import { drawn, element, fill, shown } from "../page/elements.js";
+import { drawn, element, fill, shown } from "../browser/elements.js";
 
 const [BARS_WIDTH, BARS_HEIGHT, BINS, MOST_LEVELS] = [320, 110, 64, 64];
 

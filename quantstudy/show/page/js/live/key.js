@@ -1,6 +1,6 @@
 /* Which colour means what. */
 
-import { drawn, element } from "../page/elements.js";
+import { drawn, element } from "../browser/elements.js";
 
 /** A key of colours: [[custom property, text], …]. */
 export function colourKey(entries) {

@@ -1,8 +1,8 @@
 /* The live quantizer: controls above, a panel for each of one or two activations below. */
 
 import { schemeSettings } from "../numbers/formats.js";
-import { readTheme } from "../page/theme.js";
-import { element, fill } from "../page/elements.js";
+import { readTheme } from "../browser/theme.js";
+import { element, fill } from "../browser/elements.js";
 import { createCalculator } from "./compute.js";
 import { createControls } from "./controls.js";
 import { createPanel } from "./panel.js";

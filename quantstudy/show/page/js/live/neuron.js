@@ -1,8 +1,8 @@
 /* One neuron large: its fold in float, quantized and their difference, what goes into it, and its chain. */
 
+import { chainFrom } from "../numbers/chain.js";
 import { weightsOf } from "../numbers/forward.js";
-import { element, fill, shown } from "../page/elements.js";
-import { chainFrom } from "./chains.js";
+import { element, fill, shown } from "../browser/elements.js";
 import { createDiagram } from "./diagram.js";
 import { drawFold, mostOf } from "./folds.js";
 
@@ -38,7 +38,7 @@ export function createNeuron({ data, theme }) {
     const most = mostOf(result, layer);
     for (const { view, canvas } of tiles)
       drawFold({ canvas, layer, neuron }, result, { view, most, live, theme: theme() });
-    const chain = chainFrom(result, layer, neuron);
+    const chain = chainFrom(result.float.network, result.float.maps.post, layer, neuron);
     told.textContent = chainText(chain, texts);
     diagram.update(chain);
     rows.replaceChildren(...weightRows(result, layer, neuron, data));
@@ -49,7 +49,7 @@ export function createNeuron({ data, theme }) {
 function chainText(chain, texts) {
   const named = chain.map(({ layer, neuron, share }) => {
     const name = `${layer + 1}.${neuron + 1}`;
-    return share === null ? name : fill(texts.chain_step, { name, share: shown(100 * share, 0) });
+    return Number.isNaN(share) ? name : fill(texts.chain_step, { name, share: shown(100 * share, 0) });
   });
   return fill(texts.chain, { steps: named.reverse().join(" → ") });
 }

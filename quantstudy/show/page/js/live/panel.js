@@ -1,13 +1,13 @@
 /* What becomes of one activation's network: decisions, statistics, folds, ranges, one neuron large. */
 
-import { element, fill } from "../page/elements.js";
+import { element, fill } from "../browser/elements.js";
 import { createFolds } from "./folds.js";
 import { createHistograms } from "./histograms.js";
 import { createNeuron } from "./neuron.js";
 import { createPictures } from "./pictures.js";
 import { statisticRows, toldSentence } from "./told.js";
 
-/** A panel for a slot. context: {data, state, calculator, theme: () => theme}. Returns {root, update(choice), repaint()}. */
+/** A panel for a slot: {root, update(choice), repaint()}. context: {data, state, calculator, theme: () => theme}. */
 export function createPanel(slot, context) {
   const { texts } = context.data;
   const heading = element("h3", {});

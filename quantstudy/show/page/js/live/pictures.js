@@ -1,8 +1,8 @@
 /* What the network decides: in float, quantized, and where the two differ; on a plane as maps, on a line as curves. */
 
 import { extremes } from "../numbers/quantizer.js";
-import { saveCanvas } from "../page/download.js";
-import { element, fill } from "../page/elements.js";
+import { saveCanvas } from "../browser/download.js";
+import { element, fill } from "../browser/elements.js";
 import { drawCurves } from "./curves.js";
 import { colourKey } from "./key.js";
 import { decisionColour, differenceColour, flipColour, paint, pictureColour } from "./paint.js";

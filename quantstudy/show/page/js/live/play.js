@@ -1,6 +1,6 @@
 /* Play: from 16 bits down to 2, one bit at a time. */
 
-import { element } from "../page/elements.js";
+import { element } from "../browser/elements.js";
 import { mostBits, oneBitLess } from "./settings.js";
 
 const EVERY = 900; // milliseconds: long enough to see what changed

@@ -1,6 +1,6 @@
 /* What a reader is told of a quantized network, in numbers and in a sentence; the words come with the data. */
 
-import { fill, shown } from "../page/elements.js";
+import { fill, shown } from "../browser/elements.js";
 
 const percent = (share, digits = 1) => `${shown(100 * share, digits)} %`;
 

@@ -5,27 +5,36 @@ import { extremes } from "./quantizer.js";
 
 const LEVELS = 9;
 
-/** Steps {layer, neuron, share} from the last hidden layer's most complex fold backwards; [] where all there are dead.
+/** Steps {layer, neuron, share} from the last hidden layer backwards; [] where every neuron there is dead.
  *
- * Each step goes to the largest |weight| · std(fold); share is that over its sum, NaN of the first step. Where nothing
- * reaches a neuron they end.
+ * It starts at the fold of the largest complexity, see `chainFrom`.
  *
  * post: float maps [neurons · points] per hidden layer; rows, columns: of the plane (one row where there is none). */
 export function chainOfFolds(network, post, rows, columns) {
   const points = rows * columns;
-  let layer = post.length - 1;
-  let neuron = largest(network.biases[layer].length, (n) => complexity(foldOf(post[layer], n, points), rows, columns));
-  if (neuron < 0) return [];
+  const last = post.length - 1;
+  const folds = network.biases[last].length;
+  const neuron = largest(folds, (n) => complexity(foldOf(post[last], n, points), rows, columns));
+  return neuron < 0 ? [] : chainFrom(network, post, last, neuron);
+}
+
+/** The chain that ends in a neuron: {layer, neuron, share} of it, of the fold that moves its sum the most, and so on.
+ *
+ * It goes back by argmax |weight| · std(fold); share is that over its sum, NaN of the first step. It ends early where
+ * nothing reaches a neuron. */
+export function chainFrom(network, post, layer, neuron) {
   const steps = [{ layer, neuron, share: NaN }];
-  while (layer > 0) {
-    const width = network.biases[layer - 1].length;
-    const weights = network.weights[layer].subarray(neuron * width, (neuron + 1) * width);
-    layer--;
-    const parts = Array.from(weights, (weight, n) => Math.abs(weight) * deviation(foldOf(post[layer], n, points)));
+  for (let below = layer - 1; below >= 0; below--) {
+    const width = network.biases[below].length;
+    const points = post[below].length / width;
+    const at = steps.at(-1).neuron;
+    const weights = network.weights[below + 1].subarray(at * width, (at + 1) * width);
+    const parts = Array.from(weights, (weight, n) => Math.abs(weight) * deviation(foldOf(post[below], n, points)));
     const finite = parts.map((part) => (Number.isFinite(part) ? part : 0));
-    neuron = largest(width, (n) => finite[n]);
-    if (neuron < 0) break;
-    steps.push({ layer, neuron, share: finite[neuron] / finite.reduce((total, part) => total + part, 0) });
+    const found = largest(width, (n) => finite[n]);
+    if (found < 0) break;
+    const share = finite[found] / finite.reduce((total, part) => total + part, 0);
+    steps.push({ layer: below, neuron: found, share });
   }
   return steps;
 }

@@ -4,8 +4,8 @@ import { findingsFields, showFindings } from "../findings/findings.js";
 import { schemeSettings } from "../numbers/formats.js";
 import { liveFields } from "../live/settings.js";
 import { showLive } from "../live/live.js";
-import { element, fill } from "./elements.js";
-import { createState } from "./state.js";
+import { element, fill } from "../browser/elements.js";
+import { createState } from "../browser/state.js";
 
 /** Build everything that is alive on the page. */
 export function start() {

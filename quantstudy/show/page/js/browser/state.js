@@ -2,8 +2,9 @@
 
 /** Read an address' fragment: {values, problems}.
  *
- * fields: name → {default, values: [texts]} or {default, test: text => boolean}. What is not there has its default; what
- * no field allows, too, and `problems` names it. A fragment without "=" is a place on the page: nothing is chosen. */
+ * fields: name → {default, values: [texts]} or {default, test: text => boolean}. What is not there has its default, and
+ * so has what no field allows, which `problems` names. A fragment without "=" is a place on the page: it chooses
+ * nothing. */
 export function readHash(hash, fields) {
   const values = {};
   const problems = [];
