@@ -107,9 +107,18 @@ export function drawFold({ canvas, layer, neuron }, { float, maps }, { view, mos
     paint(canvas, ...live.plane, differenceColour(x, y, from, most, theme.diverging, theme.missing));
     return;
   }
-  const [low, high] = extremes(x.subarray(from, from + points));
+  const [low, high] = rangesOf(float, layer, points)[neuron];
   const values = view === "float" ? x : y;
   paint(canvas, ...live.plane, valueColour(values, from, low, high, theme.sequential, theme.missing));
+}
+
+/** The ends of each float fold of a layer, kept with the network. */
+function rangesOf(float, layer, points) {
+  float.ranges ??= float.maps.post.map(() => null);
+  float.ranges[layer] ??= Array.from(float.network.biases[layer], (_, n) =>
+    extremes(float.maps.post[layer].subarray(n * points, (n + 1) * points)),
+  );
+  return float.ranges[layer];
 }
 
 /** The largest difference between the float and the quantized folds of a layer. */

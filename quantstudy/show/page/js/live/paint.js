@@ -1,16 +1,26 @@
 /* Maps as pixels. A map's first row is the lowest y; on the screen y points upwards. */
 
+const images = new WeakMap(); // a canvas' image is made once: dozens of them are painted over while someone drags
+
 /** Paint a map of rows × columns: colour(p) gives the pixel of point p. The canvas takes the map's size. */
 export function paint(canvas, rows, columns, colour) {
-  if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(columns, rows);
-  const pixels = new Int32Array(image.data.buffer);
+  const { context, image, pixels } = imageOf(canvas, rows, columns);
   for (let row = 0; row < rows; row++) {
     const to = (rows - 1 - row) * columns;
     for (let column = 0; column < columns; column++) pixels[to + column] = colour(row * columns + column);
   }
   context.putImageData(image, 0, 0);
+}
+
+function imageOf(canvas, rows, columns) {
+  const before = images.get(canvas);
+  if (before?.image.width === columns && before.image.height === rows) return before;
+  [canvas.width, canvas.height] = [columns, rows];
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(columns, rows);
+  const made = { context, image, pixels: new Int32Array(image.data.buffer) };
+  images.set(canvas, made);
+  return made;
 }
 
 /** Islands and sea of a logit map. */
