@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PAGE := tests/page
 PAGE_INSTALLED := $(PAGE)/node_modules/.installed
 
-.PHONY: help study test slow fuzz lint mutants results clean
+.PHONY: help study test slow fuzz lint mutants screenshots results clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,11 @@ lint: $(INSTALLED) $(PAGE_INSTALLED)  ## ruff and mypy; eslint for the page's sc
 mutants: $(INSTALLED)  ## break 150 places in the rooms that make numbers and see whether the tests notice
 	@echo "== mutants"
 	$(BIN)/python tests/tools/mutants.py
+
+screenshots: $(INSTALLED)  ## make README's pictures again: the page of the default study in a browser (chromium is needed)
+	@echo "== pictures of the page"
+	$(BIN)/quantstudy run --bits 4
+	$(BIN)/python -m experiments.screenshots
 
 results: $(INSTALLED)  ## make the reference results in results/default again
 	@echo "== reference results"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-TO = Path(__file__).parents[1] / "results" / "default" / "pictures"
+TO = Path(__file__).parents[1] / "docs" / "pictures"
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 
 
