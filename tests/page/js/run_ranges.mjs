@@ -1,4 +1,4 @@
-/* The page's quantizers of ranges: node run_ranges.mjs JS-FOLDER RANGES.bin FORMAT … > scales and zero points, float32 */
+/* The page's quantizers of ranges: node run_ranges.mjs JS-FOLDER RANGES.bin FORMAT …; printed: scales, zero points. */
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
