@@ -16,17 +16,10 @@ from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import accumulated
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan, float_maps
 from quantstudy.quantize.recover.recipe import Quantized
-from quantstudy.quantize.recover.saved import arrays_of
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.show.page.packed import (
-    packed,
-    packed_bits,
-    packed_codes,
-    packed_networks,
-    packed_ranges,
-    packed_scales,
-)
+from quantstudy.show.page.packed import packed, packed_bits, packed_ranges
 from quantstudy.targets.islands import plane
+from tests.page.live import inputs_of, network_of, repaired_of
 
 ROOT = Path(__file__).resolve().parents[2]
 JS = ROOT / "quantstudy" / "show" / "page" / "js"
@@ -178,34 +171,6 @@ def with_cap(stack: Stack, cap: str) -> Stack:
     return stack.with_activation(uncapped if cap == "none" else capped(uncapped, float(cap)))
 
 
-def network_of(stack: Stack) -> dict[str, Any]:
-    """An entry of `live.networks`."""
-    activation = stack.activation
-    bounds = {"cap": activation.cap, "floor": activation.floor, "ceiling": activation.ceiling}
-    finite = {name: value if np.isfinite(value) else None for name, value in bounds.items()}
-    return {"kernel": activation.kernel, **finite, "values": packed_networks(stack.arrays())}
-
-
-def repaired_of(networks: Quantized) -> dict[str, Any]:
-    """An entry of `live.repaired`."""
-    found, arrays = {"scheme": str(networks.plan.scheme), "recipe": "polish"}, arrays_of(networks)
-    if networks.plan.weights[0] is not None:
-        found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
-    outputs = [f"layers.{layer}.output" for layer in range(networks.stack.hidden)]
-    if f"{outputs[0]}.scale" in arrays:
-        parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
-        found["outputs"] = packed_ranges(*parts)
-    return {**found, "values": packed_networks(arrays)}
-
-
-def inputs_of(inputs: Floats, plane: tuple[int, int] | None) -> list[dict[str, str]]:
-    """The inputs of points, those of a plane by their columns and rows."""
-    if plane is None or len(inputs) != 2:
-        return [{"along": "all", "values": packed(row)} for row in inputs]
-    x, y = (row.reshape(plane) for row in inputs)
-    return [{"along": "x", "values": packed(x[0])}, {"along": "y", "values": packed(y[:, 0])}]
-
-
 def random_stack(name: str, neurons: Sequence[int], models: int, seed: int, size: float = 1.0) -> Stack:
     """Networks with He-normal weights times `size`, biases, and slopes of both signs."""
     rng, function = np.random.default_rng([seed, len(name)]), parse_activation(name)
@@ -286,10 +251,11 @@ def node(*arguments: str) -> str:
 
 def same_bits(one: Floats, two: Floats) -> bool:
     """Whether two float32 arrays are the same to the last bit; every NaN is the same, 0 and −0 are not."""
-    return bool(np.array_equal(_bits(one), _bits(two)))
+    return bool(np.array_equal(bits_of(one), bits_of(two)))
 
 
-def _bits(values: Floats) -> NDArray[np.int32]:
+def bits_of(values: Floats) -> NDArray[np.int32]:
+    """The bits of float32 numbers, every NaN with the same ones."""
     return np.where(np.isnan(values), np.float32(np.nan), values).astype(np.float32).ravel().view(np.int32)
 
 
@@ -302,7 +268,7 @@ def differences(cases: Sequence[Case], found: Floats) -> Iterator[str]:
                 part = found[at : at + expected.size]
                 at += expected.size
                 if not same_bits(part, expected.astype(np.float32)):
-                    wrong = np.flatnonzero(_bits(part) != _bits(expected)) if part.size == expected.size else ()
+                    wrong = np.flatnonzero(bits_of(part) != bits_of(expected)) if part.size == expected.size else ()
                     yield f"{look}: {name}, {len(wrong)} of {expected.size}"
     if at != found.size:
         yield f"{found.size - at} numbers more"

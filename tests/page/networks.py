@@ -65,11 +65,11 @@ def not_finite(stack: Stack) -> Stack:
 
 def tiny(stack: Stack) -> Stack:
     """Networks whose numbers are below the normal ones, and whose weights are so small that the least scale shows."""
-    sizes = (1e-39, 1e-9, 1e-20, 1)
+    sizes, shifts = (1e-39, 1e-9, 1e-20, 1), (1e-40, 1e-12, 1e-40, 1e-3)
     return replace(
         stack,
         weights=tuple(weight * size for weight, size in zip(stack.weights, sizes, strict=True)),
-        biases=tuple(bias * 1e-40 for bias in stack.biases),
+        biases=tuple(bias * shift for bias, shift in zip(stack.biases, shifts, strict=True)),
     )
 
 

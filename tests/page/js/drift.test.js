@@ -40,6 +40,8 @@ test("decibels", () => {
   assert.equal(foldDrift(f(0), f(1)).sqnrDb, NaN);
   const found = regressionDrift(f(1, 2), f(1.5, 2.5), f(1, 2), 5);
   assert.deepEqual([found.psnrFloat, found.psnrQuantized], [Infinity, 20]);
+  assert.equal(regressionDrift(f(1, 1), f(1, 1), f(1, 1), 0).psnrFloat, Infinity);
+  assert.equal(regressionDrift(f(1), f(Infinity), f(1), 1).sqnrDb, NaN);
 });
 
 test("islands lost, born, merged and split", () => {
@@ -52,6 +54,10 @@ test("islands lost, born, merged and split", () => {
 test("regions do not go round the edge", () => {
   const { roots, count } = regionsAbove(drawn("#..#", "#..#"), 0, 4);
   assert.deepEqual([[...roots], count], [[0, -1, -1, 3, 0, -1, -1, 3], 2]);
+});
+
+test("a region is what is above a level, not what is on it", () => {
+  assert.equal(regionsAbove(f(0.5, 0.75, 0.5, 1), 0.5, 4).count, 2);
 });
 
 test("regions are those of a flood of single points", () => {

@@ -66,8 +66,7 @@ function sqnr(x, y) {
     signal += x[i] * x[i];
     noise += error * error;
   }
-  if (signal === 0) return NaN;
-  return noise === 0 ? Infinity : 10 * Math.log10(signal / noise);
+  return signal === 0 ? NaN : 10 * Math.log10(signal / noise);
 }
 
 /** How numbers change: {psnrFloat, psnrQuantized, sqnrDb} in dB.

@@ -17,11 +17,11 @@ export function roundToFloat8(form, values) {
   const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
   const drop = 23 - mantissa;
   const half = 2 ** (drop - 1) - 1;
-  const away = f32(smallest * (1.5 * 2 ** drop)); // added, it leaves no digits but those of the least numbers
+  const away = smallest * 1.5 * 2 ** drop; // added, it leaves no digits but those of the least numbers
   for (let i = 0; i < values.length; i++) {
     const x = values[i];
     if (Math.abs(x) < smallest) {
-      const rounded = f32(f32(x + away) - away);
+      const rounded = f32(x + away) - away;
       values[i] = rounded === 0 ? x * 0 : rounded;
     } else if (Math.abs(x) > largest) values[i] = x > 0 ? largest : -largest;
     else bits[i] = (bits[i] + half + ((bits[i] >> drop) & 1)) & -(2 ** drop);

@@ -37,9 +37,9 @@ export function weightQuantizer(weights, rows, form, observer) {
     const [below, above] = [Math.max(-least, 0), Math.max(most, 0)]; // NaN stays
     const largest = Math.max(below, above);
     if (form.float8 !== null) scale[row] = stepUpTo(largest, form);
-    else if (observer === "restricted") scale[row] = Math.max(f32(largest / high), SMALLEST_NORMAL);
-    else if (observer === "no_clipping") scale[row] = Math.max(f32(below / -low), f32(above / high), SMALLEST_NORMAL);
-    else scale[row] = Math.max(f32(largest / ((high - low) / 2)), bits === 8 ? EPSILON : SMALLEST_NORMAL);
+    else if (observer === "restricted") scale[row] = Math.max(largest / high, SMALLEST_NORMAL);
+    else if (observer === "no_clipping") scale[row] = Math.max(below / -low, above / high, SMALLEST_NORMAL);
+    else scale[row] = Math.max(largest / ((high - low) / 2), bits === 8 ? EPSILON : SMALLEST_NORMAL);
   }
   const restricted = form.float8 === null && observer === "restricted";
   return fixedQuantizer(restricted ? { ...form, low: -high } : form, scale);
