@@ -51,6 +51,13 @@ test("islands lost, born, merged and split", () => {
   assert.deepEqual(islandChanges(y, x, 5, 5), { lost: 0, born: 1, merged: 0, split: 1 });
 });
 
+test("partners share a tenth of the smaller island", () => {
+  const row = (start, length) => drawn(".".repeat(start) + "#".repeat(length) + ".".repeat(40 - start - length));
+  assert.deepEqual(islandChanges(row(0, 10), row(9, 12), 1, 40), { lost: 0, born: 0, merged: 0, split: 0 });
+  assert.deepEqual(islandChanges(row(0, 11), row(10, 12), 1, 40), { lost: 1, born: 1, merged: 0, split: 0 });
+  assert.deepEqual(islandChanges(row(0, 3), row(0, 4), 1, 40), { lost: 0, born: 1, merged: 0, split: 0 });
+});
+
 test("regions do not go round the edge", () => {
   const { roots, count } = regionsAbove(drawn("#..#", "#..#"), 0, 4);
   assert.deepEqual([[...roots], count], [[0, -1, -1, 3, 0, -1, -1, 3], 2]);
