@@ -17,7 +17,7 @@ from quantstudy.quantize.fake_quant import accumulated
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan, float_maps
 from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.show.page.packed import packed, packed_bits, packed_ranges
+from quantstudy.show.page.live.packed import packed, packed_bits, packed_ranges
 from quantstudy.targets.islands import plane
 from tests.page.live import inputs_of, network_of, repaired_of
 

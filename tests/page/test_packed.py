@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from quantstudy.show.page.packed import (
+from quantstudy.show.page.live.packed import (
     packed,
     packed_bits,
     packed_codes,

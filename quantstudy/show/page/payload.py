@@ -54,4 +54,4 @@ def colour_maps() -> dict[str, str]:
 def _colour_map(colours: Sequence[str]) -> str:
     anchors = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in colours])
     places, steps = np.linspace(0, 1, 256), np.linspace(0, 1, len(colours))
-    return packed(np.rint(np.stack([np.interp(places, steps, part) for part in anchors.T], axis=1)), "u1")
+    return packed(np.rint(np.stack([np.interp(places, steps, part) for part in anchors.T], axis=1)).astype(np.uint8))

@@ -8,10 +8,9 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from quantstudy.errors import BadInput
-from quantstudy.records.folders import weights_file
+from quantstudy.records.folders import repaired_file, weights_file
 from quantstudy.show.page.live import networks
-from quantstudy.show.page.live.networks import Arrays, layers_of
-from quantstudy.show.page.live.packed import text_of
+from quantstudy.show.page.live.packed import Arrays, layers_of, packed_networks, text_of
 from quantstudy.show.page.live.points import bytes_a_seed, bytes_of_inputs, points_of
 from quantstudy.targets.target import Data
 from quantstudy.words import page_left_out as words
@@ -46,7 +45,9 @@ def live_of_run(run: "Run", verdict: Mapping[str, Any]) -> tuple[Live | None, li
         left_out += _add_ranges(live, run, names, seeds)
         live["repaired"] = {}
         for name, (scheme, recipe) in networks.repairs_of(run, verdict, names).items():
-            found = networks.repaired(run, name, scheme, recipe, seeds)
+            path = run.folder / repaired_file(name, scheme, recipe)
+            arrays_of_all = safetensors.load(path.read_bytes())
+            found = networks.repaired_of(networks.of_seeds(arrays_of_all, seeds), scheme, recipe)
             live["repaired"] |= {} if found is None else {name: found}
     return live, left_out
 
@@ -80,7 +81,9 @@ def live_of(config: "StudyConfig", arrays: Mapping[str, Arrays], first: int = 0)
         "first": first if first in seeds else seeds[0],
         "classes": config.task == "classes",
         "neurons": [int(data.measured.inputs.shape[1]), *config.hidden, data.outputs],
-        "networks": {name: networks.network_of(one, arrays[name], seeds) for name, one in usable.items()},
+        "networks": {
+            name: networks.network_of(one, networks.of_seeds(arrays[name], seeds)) for name, one in usable.items()
+        },
         "chosen": {},
         "repaired": {},
     }
@@ -102,7 +105,7 @@ def _seeds_that_fit(
     arrays: Mapping[str, Arrays], names: Sequence[str], data: Data, trained: int, first: int
 ) -> tuple[list[int], list[str]]:
     """Return the seeds whose networks and labels fit: from 0 on, and the one that is shown first."""
-    each = sum(text_of(4 * networks.parameters(arrays[name], [0]).size) for name in names)
+    each = sum(len(packed_networks(networks.of_seeds(arrays[name], [0]))) for name in names)
     each += len(names) * text_of(4 * 2 * 8 * layers_of(arrays[names[0]])) + bytes_a_seed(data)
     fit = min(trained, max(0, MOST_TEXT - bytes_of_inputs(data)) // each)
     if fit == trained:

@@ -1,56 +1,41 @@
 """A run's float networks for the page, the ranges chosen for them, the repaired networks of one scheme."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from safetensors import numpy as safetensors
 
 from quantstudy.activations.activation import Activation
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.records.folders import repaired_file
-from quantstudy.show.page.live.packed import Array, packed
+from quantstudy.show.page.live.packed import (
+    Arrays,
+    layers_of,
+    packed_codes,
+    packed_networks,
+    packed_ranges,
+    packed_scales,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from quantstudy.records.run import Run
 
-Arrays = Mapping[str, Array]
 
-
-def network_of(activation: Activation, arrays: Arrays, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return the networks of one activation.
-
-    Args:
-        activation: one with a kernel.
-        arrays: as `Stack.arrays` has them.
-        seeds: which of their models.
-    """
+def network_of(activation: Activation, arrays: Arrays) -> dict[str, Any]:
+    """Return the networks of an activation with a kernel; arrays: as `Stack.arrays` has them."""
     bounds = {"cap": activation.cap, "floor": activation.floor, "ceiling": activation.ceiling}
     return {
         "kernel": activation.kernel,
         **{name: bound if math.isfinite(bound) else None for name, bound in bounds.items()},
-        "values": packed(parameters(arrays, seeds)),
+        "values": packed_networks(arrays),
     }
 
 
-def parameters(arrays: Arrays, seeds: Sequence[int]) -> Array:
-    """Return what networks have learnt, [seeds, parameters].
-
-    Layer by layer the weights, output by output, and the biases; then prelu's slopes, layer by layer.
-    """
-    order = [name for layer in range(layers_of(arrays)) for name in (f"layers.{layer}.weight", f"layers.{layer}.bias")]
-    order += [name for layer in range(layers_of(arrays)) if (name := f"prelu.{layer}.slope") in arrays]
-    chosen = list(seeds)
-    return np.concatenate([arrays[name][chosen].reshape(len(chosen), -1) for name in order], axis=1)
-
-
-def layers_of(arrays: Arrays) -> int:
-    """Return the number of layers, the last one included."""
-    return sum(name.startswith("layers.") and name.endswith(".weight") for name in arrays)
+def of_seeds(arrays: Arrays, seeds: Sequence[int]) -> Arrays:
+    """Return what the networks of some seeds have learnt."""
+    return {name: array[list(seeds)] for name, array in arrays.items()}
 
 
 def chosen_ranges(table: "pd.DataFrame", hidden: int, seeds: Sequence[int]) -> dict[str, dict[str, Any]]:
@@ -68,7 +53,8 @@ def chosen_ranges(table: "pd.DataFrame", hidden: int, seeds: Sequence[int]) -> d
         for place, name in (("post", "output"), ("pre", "preactivation")):
             rows = [(f"layers.{layer}.{name}", seed) for seed in seeds for layer in range(hidden)]
             own = by.loc[rows]
-            places[place] = {"scale": packed(own["scale"].to_numpy()), "zero": packed(own["zero_point"], "<i4")}
+            scales, zeros = (own[key].to_numpy().reshape(len(seeds), hidden) for key in ("scale", "zero_point"))
+            places[place] = packed_ranges([*scales.T], [*zeros.T])
         found.setdefault(str(observer), {})[str(form).removeprefix("int")] = places
     return found
 
@@ -88,32 +74,23 @@ def repairs_of(run: "Run", verdict: Mapping[str, Any], names: Sequence[str]) -> 
     return {name: (scheme, recipe) for name, (_, recipe) in found.items()}
 
 
-def repaired(run: "Run", activation: str, scheme: str, recipe: str, seeds: Sequence[int]) -> dict[str, Any] | None:
-    """Return repaired networks with their codes and scales, None where a layer's numbers aren't all integers."""
-    path, chosen = run.folder / repaired_file(activation, scheme, recipe), list(seeds)
-    arrays = safetensors.load(path.read_bytes())
-    layers = layers_of(arrays)
-    wanted = [f"layers.{layer}.weight.codes" for layer in range(layers)]
-    if not all(name in arrays for name in wanted):
+def repaired_of(arrays: Arrays, scheme: str, recipe: str) -> dict[str, Any] | None:
+    """Return repaired networks with their codes and scales, None where they aren't all integers.
+
+    Args:
+        arrays: as `recover.saved.arrays_of` has them.
+        scheme: how they are quantized.
+        recipe: by what they were repaired.
+    """
+    layers = range(layers_of(arrays))
+    if not all(f"layers.{layer}.weight.codes" in arrays for layer in layers):
         return None
-
-    def joined(names: Iterator[str]) -> Array:
-        return np.concatenate([arrays[name][chosen].reshape(len(chosen), -1) for name in names], axis=1)
-
-    codes = joined(iter(wanted))
-    found = {
-        "scheme": scheme,
-        "recipe": recipe,
-        "values": packed(parameters(arrays, seeds)),
-        "wide": codes.dtype != np.int8,
-        "codes": packed(codes, "<i1" if codes.dtype == np.int8 else "<i2"),
-        "scales": packed(joined(f"layers.{layer}.weight.scale" for layer in range(layers))),
-        "outputs": None,
-    }
-    if all(f"layers.{layer}.output.scale" in arrays for layer in range(layers - 1)):
-        scale = joined(f"layers.{layer}.output.scale" for layer in range(layers - 1))
-        zero = joined(f"layers.{layer}.output.zero_point" for layer in range(layers - 1))
-        found["outputs"] = {"scale": packed(scale), "zero": packed(zero, "<i4")}
+    found: dict[str, Any] = {"scheme": scheme, "recipe": recipe, "values": packed_networks(arrays)}
+    found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
+    outputs = [f"layers.{layer}.output" for layer in layers[:-1]]
+    if all(f"{name}.scale" in arrays for name in outputs):
+        parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
+        found["outputs"] = packed_ranges(*parts)
     return found
 
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from quantstudy.show.page.live.packed import Array, packed, packed_bits, text_of
+from quantstudy.show.page.live.packed import packed, packed_bits, text_of
 from quantstudy.targets.target import Data, Examples
 
 
@@ -41,11 +42,11 @@ def bytes_of_inputs(data: Data) -> int:
     return sum(len(_input(values, data.plane)["values"]) for part in parts for values in part.inputs[0])
 
 
-def _size(labels: Array) -> int:
+def _size(labels: NDArray[Any]) -> int:
     return text_of(labels.size // 8 + 1 if labels.dtype == np.bool_ else 4 * labels.size)
 
 
-def _chosen(data: Data) -> Array:
+def _chosen(data: Data) -> NDArray[Any]:
     """Return which of the measured points are trained on, [seeds, points]."""
     assert data.trained is not None
     mask = np.zeros((len(data.trained), data.measured.inputs.shape[2]), dtype=np.bool_)
@@ -56,7 +57,9 @@ def _chosen(data: Data) -> Array:
 def _part(part: Examples, plane: tuple[int, int] | None) -> dict[str, Any]:
     labels, shared = part.labels, bool((part.labels == part.labels[:1]).all())
     kept = labels[:1] if shared else labels
-    kind, text = ("bits", packed_bits(kept)) if labels.dtype == np.bool_ else ("floats", packed(kept))
+    kind, text = (
+        ("bits", packed_bits(kept)) if labels.dtype == np.bool_ else ("floats", packed(kept.astype(np.float32)))
+    )
     return {
         "inputs": [_input(values, plane) for values in part.inputs[0]],
         "points": int(part.inputs.shape[2]),
@@ -64,7 +67,7 @@ def _part(part: Examples, plane: tuple[int, int] | None) -> dict[str, Any]:
     }
 
 
-def _input(values: Array, plane: tuple[int, int] | None) -> dict[str, str]:
+def _input(values: NDArray[Any], plane: tuple[int, int] | None) -> dict[str, str]:
     """Return one input: where it is the same along a column or a row of the plane, of one row or column alone."""
     if plane is not None:
         over = values.reshape(plane)

@@ -74,7 +74,7 @@ function floatNetwork({ live, measured, heldout }, { activation, index, cap }, b
     heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
     calibration: calibrationOf(live, index, points),
     peak: live.peak?.[index] ?? null,
-    chosen: chosenAt(live, activation, index),
+    chosen: cap === "own" ? chosenAt(live, activation, index) : null, // looked for with its own cap
     chain: chainOfFolds(network, maps.post, ...(live.plane ?? [1, points])),
     quantized: before?.quantized ?? null,
     heldoutQuantized: before?.heldoutQuantized ?? null,

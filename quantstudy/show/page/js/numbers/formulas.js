@@ -45,14 +45,12 @@ const T4 = f32(0.30408554);
 /** x · Φ(x): the density is the 16th power of a polynomial, the tail that times a polynomial in 1 / (1 + 0.33 |x|). */
 export function gelu(x) {
   const s = f32(x * x);
-  let density = 0;
-  if (s < BELL_END) {
-    density = horner4(s, E0, E1, E2, E3, E4);
-    density = f32(density * density);
-    density = f32(density * density);
-    density = f32(density * density);
-    density = f32(density * density);
-  }
+  if (!(s < BELL_END)) return x < 0 ? x * 0 : x; // there the tail is 0
+  let density = horner4(s, E0, E1, E2, E3, E4);
+  density = f32(density * density);
+  density = f32(density * density);
+  density = f32(density * density);
+  density = f32(density * density);
   const t = f32(1 / fma(Math.abs(x), T_RATE, 1));
   const tail = f32(horner4(t, T0, T1, T2, T3, T4) * f32(t * density));
   return f32(x * (x < 0 ? tail : f32(1 - tail)));
