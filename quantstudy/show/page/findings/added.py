@@ -185,7 +185,7 @@ def cost(run: "Run") -> list[Block]:
                     ("", ""),
                     of,
                     "rows",
-                    words.cost_heading(text),
+                    words.cost_heading(measure),
                     reading,
                     names,
                     [""],
