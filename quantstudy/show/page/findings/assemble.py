@@ -37,8 +37,8 @@ def findings(run: "Run") -> dict[str, Any]:
     Returns:
         `views` (name and title of those that the run has), `blocks` (the charts: `Block.document`), `table`
         (`table.table_of`: the rows of all charts), `name` of the run's folder, `seeds`, `activations`, `claims` and
-        `left_out` (sentences, the latter empty where nothing is), `not_held` and `find` (with {names} to fill in). No NaN and
-        no infinity: null instead.
+        `left_out` (sentences, the latter empty where nothing is), `not_held` and `find` (with {names} to fill in). No
+        NaN and no infinity: null instead.
     """
     blocks = [block for view in VIEWS if view in MAKERS for block in MAKERS[view](run)]
     kept, gone = fitting(blocks)
