@@ -304,6 +304,20 @@ def test_costs_are_those_of_the_table() -> None:
     assert {unit for measure, unit in units.items() if measure in COST.values()} == {"per thread", "per element"}
 
 
+def test_of_an_activation_from_outside_no_cost_is_known() -> None:
+    run = run_of("quick")
+    known = {"mufu_forward": 2, "instructions_forward": 8.5, "saved_bytes": {"plain": 4.0}, "added_bytes": None}
+    outside = dict.fromkeys((*known, "bounded", "nanoseconds"))
+    names = run.config.activations[:2]
+    found = with_more(cost={"activations": dict(zip(names, (known, outside), strict=True))})
+    shown = {block["of"][0]: np.array(numbers_of(found, block))[:, 0, 0] for block in found["blocks"]}
+    for what, value in {"calls": 2, "instructions": 8.5, "kept": 4}.items():
+        np.testing.assert_array_equal(shown[what], [value, math.nan])
+    assert "added" not in shown
+    nothing = with_more(cost={"activations": dict.fromkeys(names, outside)})
+    assert "cost" not in {block["view"] for block in nothing["blocks"]}
+
+
 def test_a_multiverse_is_told_where_there_is_one() -> None:
     lost = {"relu": 0.03, "silu": None, "gelu": 0.01}
     short_form = {
