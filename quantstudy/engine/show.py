@@ -21,7 +21,7 @@ from quantstudy.records.progress import Progress
 from quantstudy.records.run import Run, as_it_was_run, open_run
 from quantstudy.show.names import figure_files
 from quantstudy.show.serve import Page, Site, Unavailable
-from quantstudy.words.progress import progress_sentence
+from quantstudy.words.progress import progress_sentence, stages_of
 
 T = TypeVar("T")
 
@@ -117,9 +117,8 @@ def state_of(folder: Path) -> dict[str, Any]:
     look = look_at(folder)
     if look.progress is None:
         return {"state": "complete", "version": look.version, "progress": [], "sentence": FINISHED}
-    stages = [{"stage": stage.name, "done": stage.done, "total": stage.total} for stage in look.progress.stages]
     sentence = progress_sentence(look.progress, folder)
-    return {"state": "running", "version": look.version, "progress": stages, "sentence": sentence}
+    return {"state": "running", "version": look.version, "progress": stages_of(look.progress), "sentence": sentence}
 
 
 def _file(folder: Path, name: str) -> Path | None:

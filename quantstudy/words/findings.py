@@ -36,6 +36,12 @@ CLAIMS = (
 )
 """What the view of claims says; no run folder holds any."""
 
+NOT_HELD = "The live quantizer above does not hold {activation}, seed {seed}; there the page tells what it left out."
+"""What is said where the network of a dot can't be opened."""
+
+FIND = "a text of at most {most} characters"
+"""What rows of the table may be found by."""
+
 PARTS = {"both": "weights and activations", "weights": "weights alone", "activations": "activations alone"}
 """What is quantized, of the bit cliff."""
 
@@ -162,7 +168,8 @@ def reading(view: str, config: "StudyConfig", base: str) -> str:
         "backends": "Points at which real quantized tensors (torchao) differ from fake quantization, of all networks "
         "together.",
         "engines": "Points at which an engine differs from the simulated networks, of all that it ran.",
-        "cost": "Counted per element, by instruction and byte; it takes no part in the ranking.",
+        "cost": "Instructions and bytes are counted per element, registers per thread; it takes no part in the "
+        "ranking.",
         "claims": CLAIMS,
     }
     return said[view]
@@ -250,13 +257,13 @@ def repairs_heading(scheme: str) -> str:
     return f"{scheme}: loss without and with repair"
 
 
-def cost_heading(what: str) -> str:
+def cost_heading(measure: Measure) -> str:
     """Return the heading of a counted cost.
 
-    >>> cost_heading("bytes kept for backward")
+    >>> cost_heading(Measure("bytes kept for backward", "per element", "lower"))
     'Bytes kept for backward, per element'
     """
-    return f"{what[0].upper()}{what[1:]}, per element"
+    return f"{measure.name[0].upper()}{measure.name[1:]}, {measure.sign}"
 
 
 def same(base: str) -> str:

@@ -16,7 +16,7 @@ COST = {
     "kept": "bytes kept for backward",
     "added": "bytes added for backward",
 }
-"""What is counted of an activation, per element, by the names that a link has for it; of bytes those of plain torch."""
+"""What is counted of an activation, by the names that a link has for it; of bytes those of plain torch."""
 
 
 class Measure(NamedTuple):
@@ -121,8 +121,12 @@ CHANCE = Measure("probability of being the best", "%", "higher", 100.0)
 
 
 def counted(name: str) -> Measure:
-    """Return what is counted under a name of COST."""
-    return Measure(COST[name], "per element", "lower")
+    """Return what is counted under a name of COST.
+
+    >>> counted("registers").sign, counted("calls").sign
+    ('per thread', 'per element')
+    """
+    return Measure(COST[name], "per thread" if name == "registers" else "per element", "lower")
 
 
 def over_ways(noun: str, unit: str, scale: float) -> Measure:

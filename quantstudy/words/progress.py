@@ -1,6 +1,7 @@
 """How far a run has come, in one sentence for the page that shows it meanwhile."""
 
 from pathlib import Path
+from typing import Any
 
 from quantstudy.records.files import resume_command
 from quantstudy.records.progress import Progress
@@ -21,6 +22,24 @@ PARTS = {"draw": "file"}
 
 LONG = 300.0
 """Seconds without anything finished from which on the sentence says so: a part of the default study takes some ten."""
+
+
+def stages_of(progress: Progress) -> list[dict[str, Any]]:
+    """Return the stages for JSON, each with what is told of it.
+
+    >>> from quantstudy.records.progress import Stage
+    >>> stages_of(Progress((Stage("train", 3, 14),), (), 0, 2.0))
+    [{'stage': 'train', 'done': 3, 'total': 14, 'text': 'training networks: 3 of 14'}]
+    """
+    return [
+        {
+            "stage": stage.name,
+            "done": stage.done,
+            "total": stage.total,
+            "text": f"{DOING[stage.name]}: {stage.done} of {stage.total}",
+        }
+        for stage in progress.stages
+    ]
 
 
 def progress_sentence(progress: Progress, folder: Path) -> str:

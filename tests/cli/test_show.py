@@ -91,7 +91,7 @@ def test_a_run_that_has_hardly_begun(tmp_path: Path, start: Start) -> None:
     port = port_of(start("run"))
     state = json.loads(ask(port, "/state")[2])
     assert state["state"] == "running"
-    assert state["progress"][0] == {"stage": "train", "done": 0, "total": 1}
+    assert state["progress"][0] == {"stage": "train", "done": 0, "total": 1, "text": "training networks: 0 of 1"}
     code, headers, page = ask(port, "/")
     assert (code, headers["Server-Timing"]) == (200, f'page;desc="{state["version"]}"')
     assert b"</html>" in page

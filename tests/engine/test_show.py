@@ -108,7 +108,12 @@ def test_a_run_is_followed_from_its_beginning_to_its_end(run: Run, finish: Finis
     assert len(set(versions)) == 4
     assert [state["state"] for state in states] == ["running"] * 4 + ["complete"]
     assert [len(state["progress"]) for state in states] == [5] * 4 + [0]
-    assert states[2]["progress"][0] == {"stage": "train", "done": len(second) + 1, "total": len(TRAIN)}
+    assert states[2]["progress"][0] == {
+        "stage": "train",
+        "done": len(second) + 1,
+        "total": len(TRAIN),
+        "text": f"training networks: {len(second) + 1} of {len(TRAIN)}",
+    }
     assert states[0]["sentence"].startswith("This run is training networks: 0 of ")
     assert states[-1]["sentence"] == FINISHED
     assert [json.loads(json.dumps(state)) for state in states] == states
@@ -164,11 +169,12 @@ def test_a_measured_run_without_verdict_or_page_is_being_drawn(tmp_path: Path, f
     figures = figure_files(show.look_at(folder).run)
     (folder / "report.html").unlink()
     total = len(figures) + 2
-    assert site.state()["progress"][-1] == {"stage": "draw", "done": total - 1, "total": total}
+    drawn = site.state()["progress"][-1]
+    assert (drawn["stage"], drawn["done"], drawn["total"]) == ("draw", total - 1, total)
     figures[-1].unlink()
     state = site.state()
     assert state["state"] == "running"
-    assert state["progress"][-1] == {"stage": "draw", "done": total - 2, "total": total}
+    assert state["progress"][-1]["text"] == f"judging and drawing: {total - 2} of {total}"
     assert state["sentence"].startswith(f"This run is judging and drawing: {total - 2} of {total} files are done.")
     assert site.page().body.startswith(b"begun ")
     anew(folder / "report.html")
@@ -205,7 +211,7 @@ def test_a_run_that_is_begun_anew(run: Run) -> None:
     with pytest.raises(Unavailable, match="a run folder is needed"):
         site.page()
     begin(run.folder, begin_again)
-    assert site.state()["progress"][0] == {"stage": "train", "done": 0, "total": 1}
+    assert site.state()["progress"][0] == {"stage": "train", "done": 0, "total": 1, "text": "training networks: 0 of 1"}
     assert site.page().body == b"begun 0 []"
 
 

@@ -17,7 +17,7 @@ from quantstudy.show.page.findings.assemble import MAKERS, findings, fitting
 from quantstudy.show.page.findings.blocks import Block, Row, short
 from quantstudy.show.page.findings.table import NUMBERS, TEXTS
 from quantstudy.words.findings import VIEWS
-from quantstudy.words.measures import Measure
+from quantstudy.words.measures import COST, Measure
 from tests.show.conftest import OTHERS, SyntheticRun, build
 from tests.show.test_engines import records
 
@@ -294,10 +294,28 @@ def test_engines_are_those_of_the_verdict() -> None:
 def test_costs_are_those_of_the_table() -> None:
     entry = {"mufu_forward": 2, "instructions_forward": 8.5, "instructions_backward": 12, "registers_forward": None}
     entry |= {"saved_bytes": {"plain": 4.0}, "added_bytes": {"plain": 0.0}}
+    counted = {"registers_forward": 22}
     found = with_more(cost={"activations": {"relu": entry, "not in the study": entry}})
     shown = {block["of"][0]: numbers_of(found, block)[0][0][0] for block in found["blocks"] if block["view"] == "cost"}
     assert shown == {"calls": 2, "instructions": 8.5, "backward": 12, "kept": 4, "added": 0}
     assert chart(found, "cost", "", "calls")["labels"] == ["relu"]
+    units = {row["measure"]: row["unit"] for row in rows_of(with_more(cost={"activations": {"relu": entry | counted}}))}
+    assert units["registers forward"] == "per thread"
+    assert {unit for measure, unit in units.items() if measure in COST.values()} == {"per thread", "per element"}
+
+
+def test_of_an_activation_from_outside_no_cost_is_known() -> None:
+    run = run_of("quick")
+    known = {"mufu_forward": 2, "instructions_forward": 8.5, "saved_bytes": {"plain": 4.0}, "added_bytes": None}
+    outside = dict.fromkeys((*known, "bounded", "nanoseconds"))
+    names = run.config.activations[:2]
+    found = with_more(cost={"activations": dict(zip(names, (known, outside), strict=True))})
+    shown = {block["of"][0]: np.array(numbers_of(found, block))[:, 0, 0] for block in found["blocks"]}
+    for what, value in {"calls": 2, "instructions": 8.5, "kept": 4}.items():
+        np.testing.assert_array_equal(shown[what], [value, math.nan])
+    assert "added" not in shown
+    nothing = with_more(cost={"activations": dict.fromkeys(names, outside)})
+    assert "cost" not in {block["view"] for block in nothing["blocks"]}
 
 
 def test_a_multiverse_is_told_where_there_is_one() -> None:

@@ -7,7 +7,7 @@ from quantstudy.records.progress import Progress
 from quantstudy.show.page.live.data import live_of
 from quantstudy.show.page.payload import payload
 from quantstudy.show.page.rendering import render
-from quantstudy.words.progress import DOING, progress_sentence
+from quantstudy.words.progress import progress_sentence, stages_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def begun_text(run: "Run", progress: Progress, trained: "Mapping[str, Mapping[st
         served=True,
         name=run.config.name,
         told=progress_sentence(progress, run.folder),
-        stages=[(DOING[stage.name], stage.done, stage.total) for stage in progress.stages],
+        stages=stages_of(progress),
         waiting=[name for name in run.config.activations if name not in trained],
         live=live is not None,
         left_out=left_out,

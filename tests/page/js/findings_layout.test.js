@@ -119,6 +119,17 @@ test("nothing is cut off and no text lies on another one, at every width", () =>
   }
 });
 
+test("what stands at the axis of rows is told whole, over lines where it is long", () => {
+  const [one, table] = forest(SEVEN, 3);
+  const long = { ...one, measure: "lost against the best, mean over 57 settings", unit: "points", better: "lower" };
+  for (const width of WIDTHS) {
+    const layout = layRows(long, table, width, measure);
+    assertReadable(layout, width, `axis ${width}`);
+    const texts = layout.shapes.filter(([tag]) => tag === "text").map(([, , text]) => text);
+    assert.ok(texts.join(" ").endsWith(axisText(long)), `${texts.at(-1)} at ${width}`);
+  }
+});
+
 test("values that are missing are told and break nothing", () => {
   const nothing = (rows) => tableOf(rows.map(() => [null, null, null]));
   for (const width of WIDTHS) {
@@ -198,6 +209,7 @@ test("texts are wrapped and shortened to a width", () => {
 });
 
 const DATA = {
+  find: "at most {most} characters",
   views: [
     ["forest", "Ranking"],
     ["layers", "Layers"],
@@ -232,7 +244,9 @@ test("the fields of the address know every value and its default", () => {
   const fields = findingsFields(DATA);
   assert.deepEqual(fields.view, { default: "forest", values: ["forest", "layers", "claims"] });
   assert.deepEqual(fields.scheme2, { default: "w4", values: ["w4", "a4"] });
-  assert.ok(fields.sort2.values.includes("value-down") && fields.in2.values.includes("all"));
+  assert.ok(fields.sort2.values.includes("value-down"));
+  assert.deepEqual(fields.in2.values, ["all", "forest", "layers"]); // of claims there are no rows
+  assert.equal(fields.find2.allowed, "at most 80 characters");
   assert.ok(fields.find2.test("relu") && !fields.find2.test("x".repeat(81)));
   for (const field of Object.values(fields)) {
     assert.ok(field.test ? field.test(field.default) : field.values.includes(field.default));

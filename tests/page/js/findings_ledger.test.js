@@ -57,6 +57,11 @@ test("texts sort with the numbers in them as numbers; equal rows stay in order",
   assert.deepEqual(sortLedger(table(), [2, 0], "nonsense", 1), [2, 0]);
 });
 
+test("rows without a text come last both ways", () => {
+  assert.deepEqual(sortLedger(table(), [0, 1, 2, 3], "setting", 1), [2, 3, 0, 1]);
+  assert.deepEqual(sortLedger(table(), [0, 1, 2, 3], "setting", -1), [3, 2, 0, 1]);
+});
+
 test("the table as a file: commas and quotes as RFC 4180 has them, no formula, nothing for null", () => {
   const lines = ledgerCsv(table(), [3, 1]).split("\r\n");
   assert.equal(lines[0], "view,scheme,activation,setting,measure,value,low,high,unit,better");

@@ -1,19 +1,37 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { RUN_GONE, sentVersion, watchRun } from "../../../quantstudy/show/page/js/served/reload.js";
+import { RUN_GONE, focusAgain, sentVersion, watchRun } from "../../../quantstudy/show/page/js/served/reload.js";
 
 /** Answers of the server, the next one first: a state, or an error that fetch ends with. */
 let answers;
 let loads;
 let asked;
 let timing;
+/** What the reader holds, null for nothing; the element that has the focus; what the browser keeps of the page. */
+let held;
+let focus;
 const seen = [];
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
   [answers, loads, asked, timing] = [[], 0, [], undefined];
   seen.length = 0;
+  [held, focus] = [null, { id: "" }];
+  globalThis.document = {
+    querySelector: (selector) => (selector === ":active" ? held : null),
+    getElementById: (id) => (id === "" ? null : { focus: () => (focus = { id }) }),
+    get activeElement() {
+      return focus;
+    },
+  };
+  globalThis.history = {
+    state: null,
+    replaceState(kept, _, address) {
+      assert.equal(address, undefined);
+      this.state = kept;
+    },
+  };
   globalThis.location = { reload: () => (loads += 1) };
   mock.method(performance, "getEntriesByType", () => (timing === undefined ? [] : [{ serverTiming: timing }]));
   globalThis.fetch = async (url, options) => {
@@ -27,7 +45,7 @@ beforeEach(() => {
 afterEach(() => {
   mock.timers.reset();
   mock.restoreAll();
-  delete globalThis.location;
+  for (const name of ["location", "document", "history"]) delete globalThis[name];
 });
 
 /** Let all that was promised happen. */
@@ -110,4 +128,31 @@ test("what is unavailable for now is no new version", async () => {
     ["unavailable", "running", "unavailable", "running"],
   );
   assert.equal(loads, 0);
+});
+
+test("it waits until the reader lets go of what is held", async () => {
+  held = { id: "control-weights" };
+  await watch(state("a"), state("b"), state("b", 1));
+  assert.equal(loads, 0);
+  assert.equal(seen.length, 3);
+  held = null;
+  answers = [state("b", 1)];
+  mock.timers.tick(2000);
+  await settle();
+  assert.equal(loads, 1);
+});
+
+test("what had the focus has it again", async () => {
+  focus = { id: "control-weights" };
+  await watch(state("a"), state("b"));
+  focus = { id: "" };
+  focusAgain();
+  assert.equal(focus.id, "control-weights");
+});
+
+test("nothing is focused where nothing was", async () => {
+  focusAgain();
+  await watch(state("a"), state("b"));
+  focusAgain();
+  assert.equal(focus.id, "");
 });

@@ -185,7 +185,7 @@ def cost(run: "Run") -> list[Block]:
                     ("", ""),
                     of,
                     "rows",
-                    words.cost_heading(text),
+                    words.cost_heading(measure),
                     reading,
                     names,
                     [""],
@@ -197,13 +197,14 @@ def cost(run: "Run") -> list[Block]:
 
 
 def _counted(key: str, entry: Mapping[str, Any]) -> float:
+    """Return what is counted of an activation, NaN where nothing is: of one from outside all is None."""
     ways = {
         "calls": entry.get("mufu_forward"),
         "instructions": entry.get("instructions_forward"),
         "backward": entry.get("instructions_backward"),
         "registers": entry.get("registers_forward"),
-        "kept": entry.get("saved_bytes", {}).get("plain"),
-        "added": entry.get("added_bytes", {}).get("plain"),
+        "kept": (entry.get("saved_bytes") or {}).get("plain"),
+        "added": (entry.get("added_bytes") or {}).get("plain"),
     }
     return real(ways[key])
 

@@ -7,7 +7,7 @@ from quantstudy.show.page.findings.blocks import Block
 from quantstudy.show.page.findings.compared import compare, forest
 from quantstudy.show.page.findings.table import table_of
 from quantstudy.show.page.findings.varied import cause, cliff, layers, placement
-from quantstudy.words.findings import CLAIMS, VIEWS, left_out
+from quantstudy.words.findings import CLAIMS, FIND, NOT_HELD, VIEWS, left_out
 
 if TYPE_CHECKING:
     from quantstudy.records.run import Run
@@ -37,7 +37,8 @@ def findings(run: "Run") -> dict[str, Any]:
     Returns:
         `views` (name and title of those that the run has), `blocks` (the charts: `Block.document`), `table`
         (`table.table_of`: the rows of all charts), `name` of the run's folder, `seeds`, `activations`, `claims` and
-        `left_out` (sentences, the latter empty where nothing is). No NaN and no infinity: null instead.
+        `left_out` (sentences, the latter empty where nothing is), `not_held` and `find` (with {names} to fill in). No
+        NaN and no infinity: null instead.
     """
     blocks = [block for view in VIEWS if view in MAKERS for block in MAKERS[view](run)]
     kept, gone = fitting(blocks)
@@ -54,6 +55,8 @@ def findings(run: "Run") -> dict[str, Any]:
         "seeds": run.config.seeds,
         "activations": list(run.config.activations),
         "claims": CLAIMS,
+        "not_held": NOT_HELD,
+        "find": FIND,
         "left_out": left_out([block.title for block in gone], MOST_ROWS),
     }
 

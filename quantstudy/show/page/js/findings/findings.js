@@ -1,13 +1,13 @@
 import { makeChart } from "../findings/chart.js";
-import { element } from "../browser/elements.js";
+import { element, fill } from "../browser/elements.js";
 import { fillSelect, labelled, pressed } from "./elements.js";
-import { LEDGER_COLUMNS } from "../findings/ledger.js";
+import { LEDGER_COLUMNS, LEDGER_FIND } from "../findings/ledger.js";
 import { makeLedger } from "../findings/ledgerView.js";
 import { saveSvgAsPng, saveText, svgText } from "../browser/download.js";
 
 /** The fields of the address that the findings have: name → {default, values} or {default, test}. */
 export function findingsFields(data) {
-  const of = (key) => [...new Set(data.blocks.map((block) => block[key][0]))];
+  const of = (key, read = ([name]) => name) => [...new Set(data.blocks.map((block) => read(block[key])))];
   const views = data.views.map(([name]) => name);
   const [schemes, kinds] = [of("scheme"), of("of")];
   const sorts = LEDGER_COLUMNS.flatMap(({ name }) => [`${name}-up`, `${name}-down`]);
@@ -15,8 +15,8 @@ export function findingsFields(data) {
     view: { default: views[0], values: views },
     scheme2: { default: schemes[0] ?? "", values: schemes },
     of2: { default: kinds[0] ?? "", values: kinds },
-    in2: { default: "all", values: ["all", ...views] },
-    find2: { default: "", test: (text) => text.length <= 80 },
+    in2: { default: "all", values: ["all", ...of("view", (name) => name)] },
+    find2: { default: "", allowed: fill(data.find, { most: LEDGER_FIND }), test: (text) => text.length <= LEDGER_FIND },
     sort2: { default: "none", values: ["none", ...sorts] },
   };
 }
@@ -47,11 +47,16 @@ export function blockChoices(blocks, chosen) {
 /**
  * Show the findings in `root`.
  * @param state {get(name), set({name: value}), subscribe(fn)} of the fields above.
- * @param open called with {activation, seed, scheme} when the dot of a seed is opened.
+ * @param open called with {activation, seed, scheme} when the dot of a seed is opened; returns whether that is there.
  */
 export function showFindings(root, data, state, open) {
-  const opened = (mark, block) => open({ activation: block.names[mark.row], seed: mark.seed, scheme: block.scheme[0] });
-  const parts = findingsParts(data, state, open, makeChart(data.table, opened));
+  const chart = makeChart(data.table, (mark, block) =>
+    opens({ activation: block.names[mark.row], seed: mark.seed, scheme: block.scheme[0] }),
+  );
+  const opens = (chosen) => {
+    if (!open(chosen)) chart.readout.textContent = fill(data.not_held, chosen);
+  };
+  const parts = findingsParts(data, state, opens, chart);
   const ledger = makeLedger(data, state);
   const title = element("h3", { textContent: "Every number" });
   const left = data.left_out ? [element("p", { textContent: data.left_out })] : [];

@@ -5,6 +5,9 @@ export const LEDGER_COLUMNS = [
   ...["unit", "better"].map((name) => ({ name, kind: "text" })),
 ];
 
+/** Characters of a text to find rows by, at most. */
+export const LEDGER_FIND = 80;
+
 /** The cell of a row: a text, or a number or null. */
 export function ledgerCell(table, row, name) {
   const cell = table.columns[name][row];
@@ -31,12 +34,16 @@ export function filterLedger(table, text, view) {
   return rows;
 }
 
-/** The rows sorted by a column, `sign` 1 upwards, −1 downwards; equal ones stay in order, rows without value last. */
+/** The rows sorted by a column, `sign` 1 upwards, −1 downwards; equal ones stay in order, rows without one last. */
 export function sortLedger(table, rows, name, sign) {
   if (!(name in table.columns)) return rows;
   const text = name in table.texts;
   const ranks = text ? naturalRanks(table.texts[name]) : null;
-  const key = (row) => (text ? ranks[table.columns[name][row]] : table.columns[name][row]);
+  const none = text ? table.texts[name].indexOf("") : null;
+  const key = (row) => {
+    const cell = table.columns[name][row];
+    return cell === none ? null : text ? ranks[cell] : cell;
+  };
   return rows.slice().sort((one, other) => {
     const [a, b] = [key(one), key(other)];
     if (a === null || b === null) return (a === null) - (b === null) || one - other;

@@ -2,6 +2,7 @@ import { element } from "../browser/elements.js";
 import { fillSelect, labelled, pressed } from "./elements.js";
 import {
   LEDGER_COLUMNS,
+  LEDGER_FIND,
   filterLedger,
   ledgerCell,
   ledgerCsv,
@@ -21,7 +22,7 @@ const LEDGER_STEP = 50;
 export function makeLedger(data, state) {
   const { table } = data;
   const view = { shown: LEDGER_STEP, rows: [], key: null };
-  const find = element("input", { type: "search", maxLength: 80, autocomplete: "off" });
+  const find = element("input", { type: "search", maxLength: LEDGER_FIND, autocomplete: "off" });
   const within = element("select");
   const count = element("p", { className: "findings-count", role: "status" });
   const body = element("tbody");

@@ -41,8 +41,9 @@ export function layRows(block, table, width, measure) {
     shapes.push(...made.shapes);
     marks.push(...made.marks);
   });
-  shapes.push(...axisShapes(block, place, x, y, width, measure));
-  return { width, height: y + 48, shapes: [...behind, ...shapes], marks, reach: 22 };
+  const axis = wrapText(axisText(block), width, measure);
+  shapes.push(...axisShapes(axis, place, x, y, measure));
+  return { width, height: y + 32 + 16 * axis.length, shapes: [...behind, ...shapes], marks, reach: 22 };
 }
 
 function rowsPlace(block, table, width, measure) {
@@ -149,7 +150,8 @@ function rowMarks(block, table, { x, left }, row, middle) {
   return { shapes, marks };
 }
 
-function axisShapes(block, place, x, bottom, width, measure) {
+function axisShapes(axis, place, x, bottom, measure) {
+  const { width } = place;
   const ticks = chartTicks(...place.ends, place.right - place.left > 400 ? 8 : 5);
   const places = tickPlaces(ticks);
   const shapes = [lineShape(place.left, bottom, place.right, bottom, { stroke: "var(--control)" })];
@@ -159,10 +161,11 @@ function axisShapes(block, place, x, bottom, width, measure) {
     const at = Math.max(half, Math.min(width - half, x(tick)));
     shapes.push(textShape(at, bottom + 17, text, { "text-anchor": "middle", "font-size": CHART_SMALL }));
   }
-  const text = fitText(axisText(block), width, measure);
-  const half = measure(text, CHART_TEXT) / 2;
+  const half = Math.max(...axis.map((line) => measure(line, CHART_TEXT))) / 2;
   const middle = Math.max(half, Math.min(width - half, (place.left + place.right) / 2));
-  shapes.push(textShape(middle, bottom + 38, text, { "text-anchor": "middle", fill: "var(--muted)" }));
+  axis.forEach((line, at) => {
+    shapes.push(textShape(middle, bottom + 38 + 16 * at, line, { "text-anchor": "middle", fill: "var(--muted)" }));
+  });
   return shapes;
 }
 

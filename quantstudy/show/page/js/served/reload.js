@@ -14,9 +14,24 @@ export function sentVersion() {
   return sent?.serverTiming?.find(({ name }) => name === "page")?.description;
 }
 
+/** Whether the reader holds something, a slider for one: a page that is loaded anew would take it out of the hand. */
+export function isHeld() {
+  return document.querySelector(":active") !== null;
+}
+
+/** Focus what had the focus before the page was loaded anew. */
+export function focusAgain() {
+  document.getElementById(history.state?.focused ?? "")?.focus({ preventScroll: true });
+}
+
+function loadAnew() {
+  history.replaceState({ focused: document.activeElement?.id }, ""); // it outlives the page, the address stays
+  location.reload();
+}
+
 /**
  * Ask the server of `quantstudy show` for the run's state, again and again; load the page anew, at the same place,
- * when another one would be sent.
+ * when another one would be sent and the reader holds nothing.
  * @param {number} every milliseconds between an answer and the next question
  * @param {(state: {state: string, sentence: string, progress: {stage: string, done: number, total: number}[]}) => void}
  *   onState called with each answer: `state` is running, complete, unavailable (for now), or gone, without an answer
@@ -28,8 +43,8 @@ export function watchRun(every, onState) {
     const state = await answer();
     if (state.version !== undefined) {
       shown ??= state.version;
-      if (state.version !== shown) {
-        location.reload();
+      if (state.version !== shown && !isHeld()) {
+        loadAnew();
         return;
       }
     }
