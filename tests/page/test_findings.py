@@ -294,10 +294,12 @@ def test_engines_are_those_of_the_verdict() -> None:
 def test_costs_are_those_of_the_table() -> None:
     entry = {"mufu_forward": 2, "instructions_forward": 8.5, "instructions_backward": 12, "registers_forward": None}
     entry |= {"saved_bytes": {"plain": 4.0}, "added_bytes": {"plain": 0.0}}
-    found = with_more(cost={"activations": {"relu": entry, "not in the study": entry}})
+    nothing = dict.fromkeys(entry)  # as of a function from outside
+    found = with_more(cost={"activations": {"relu": entry, "not in the study": entry, "gelu": nothing}})
     shown = {block["of"][0]: numbers_of(found, block)[0][0][0] for block in found["blocks"] if block["view"] == "cost"}
     assert shown == {"calls": 2, "instructions": 8.5, "backward": 12, "kept": 4, "added": 0}
-    assert chart(found, "cost", "", "calls")["labels"] == ["relu"]
+    assert chart(found, "cost", "", "calls")["labels"] == ["relu", "gelu"]
+    assert all(math.isnan(numbers_of(found, one)[1][0][0]) for one in found["blocks"] if one["view"] == "cost")
 
 
 def test_a_multiverse_is_told_where_there_is_one() -> None:

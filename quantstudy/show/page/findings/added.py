@@ -202,8 +202,8 @@ def _counted(key: str, entry: Mapping[str, Any]) -> float:
         "instructions": entry.get("instructions_forward"),
         "backward": entry.get("instructions_backward"),
         "registers": entry.get("registers_forward"),
-        "kept": entry.get("saved_bytes", {}).get("plain"),
-        "added": entry.get("added_bytes", {}).get("plain"),
+        "kept": (entry.get("saved_bytes") or {}).get("plain"),  # of functions from outside nothing is known
+        "added": (entry.get("added_bytes") or {}).get("plain"),
     }
     return real(ways[key])
 
