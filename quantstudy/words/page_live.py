@@ -74,8 +74,8 @@ COMMON: dict[str, Any] = {
     "levels_point": "The grid is chosen anew for every point.",
     "levels_some": "{number} values are left in this range.",
     "levels_many": "{number} values are left in this range: too many to draw.",
-    "not_offered": "Ranges by «{observer}» were searched for at the study's own widths only: choose other ranges, or "
-    "other bits.",
+    "not_offered": "Nothing is shown: ranges by «{observer}» were searched for beforehand, and only at this study's bits, "
+    "for networks capped as trained and with inputs in float. Choose other ranges, or go back to those settings.",
     "told_repaired": ", repaired",
     "told_within": "within",
     "told_beyond": "more than",

@@ -172,6 +172,9 @@ def test_ranges_that_are_not_known_are_greyed_out(small_page: Path, opened: Open
     assert not page.locator(".panel .decisions").first.is_visible()
     page.evaluate("location.hash = '#observer=mse&activations=8'")
     assert "change class" in told(page)
+    page.evaluate("location.hash = '#activation=relu&observer=mse&activations=8&cap=3'")
+    assert "capped as trained" in told(page)
+    assert observers.evaluate_all(disabled) == ["percentile", "mse"]
     assert page.said == []
 
 
