@@ -54,6 +54,7 @@ export function planSettings(state, study) {
     placement: state.get("placement"),
     observer: state.get("observer"),
     weightObserver: study.weight_observer,
+    scales: study.scales,
   };
 }
 
