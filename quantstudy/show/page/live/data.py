@@ -48,6 +48,7 @@ def live_of_run(run: "Run", verdict: Mapping[str, Any]) -> tuple[Live | None, li
         for name, (scheme, recipe) in networks.repairs_of(run, verdict, names).items():
             found = networks.repaired(run, name, scheme, recipe, seeds)
             live["repaired"] |= {} if found is None else {name: found}
+        left_out += [words.no_repairs()] if verdict.get("recover") and not live["repaired"] else []
     return live, left_out
 
 
