@@ -47,7 +47,7 @@ export function createHistograms({ data }) {
 function drawingOf(layer, texts) {
   const bars = drawn("path", { fill: "var(--bars)" });
   const levels = drawn("path", { stroke: "var(--levels)", "stroke-width": 1.2, fill: "none" });
-  const name = fill(texts.layer, { layer: layer + 1 });
+  const name = fill(texts.layer, { layer });
   const box = {
     viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`,
     role: "img",
