@@ -230,6 +230,25 @@ def page_of_drawn(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return tmp_path / "page.html"
 
 
+def test_a_finger_reads_a_dot_before_it_opens_it(small_page: Path, opened: Open) -> None:
+    page = opened(small_page, width=390, has_touch=True)
+    before = told(page)
+    dot = page.locator(".findings-chart circle[r='3.5']").nth(1)
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.touchscreen.tap(*place)
+    read = page.locator(".findings-readout").text_content()
+    assert "second tap opens it" in read
+    assert told(page) == before
+    page.touchscreen.tap(*place)
+    name, scheme, seed = re.match(r"(\w+), (\w+), seed (\d)", read).groups()
+    assert told(page).startswith(f"{name}, seed {seed}, {scheme}: ")
+    page.locator(".fold").nth(3).tap()
+    assert "neuron=0.3" in page.evaluate("location.hash")
+    assert page.said == []
+
+
 def test_a_link_to_a_chart_leaves_the_rest_as_it_was_chosen(
     page_of_drawn: Path, small_page: Path, opened: Open
 ) -> None:
