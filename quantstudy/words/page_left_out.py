@@ -62,8 +62,8 @@ def fewer_seeds(fit: int, seeds: int, most: int) -> str:
 def no_repairs() -> str:
     """There are repaired networks that the page's script cannot compute."""
     return (
-        "The run's repaired networks are in its tables only: the page computes those whose weights are integers, with "
-        "activations quantized behind the function alone and inputs in float."
+        "The run's repaired networks are in its tables only: the page computes those with activations quantized behind "
+        "the function alone and inputs in float."
     )
 
 

@@ -18,7 +18,7 @@ from quantstudy.quantize.plan import FloatMaps, Plan, build_plan, float_maps
 from quantstudy.quantize.powers import with_powers_of_two
 from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.quantize.scheme import parse_scheme
-from quantstudy.show.page.packed import packed, packed_bits, packed_ranges
+from quantstudy.show.page.live.packed import packed, packed_bits
 from quantstudy.targets.islands import plane
 from tests.page.live import inputs_of, network_of, repaired_of
 
@@ -160,9 +160,13 @@ class Case:
 
     def _ranges(self, look: Look) -> dict[str, Any]:
         plan = self.plan(look)
+
+        def joined(quantizers: Sequence[Any], part: str) -> NDArray[Any]:
+            return np.concatenate([getattr(q, part).numpy().reshape(-1, 1) for q in quantizers], axis=1)
+
         return {
-            place: packed_ranges(*([getattr(q, part).numpy() for q in quantizers] for part in ("scale", "zero_point")))
-            for place, quantizers in (("pre", plan.preactivations), ("post", plan.outputs))
+            place: {"scale": packed(joined(own, "scale")), "zero": packed(joined(own, "zero_point"), "<i4")}
+            for place, own in (("pre", plan.preactivations), ("post", plan.outputs))
         }
 
 

@@ -8,27 +8,19 @@ from numpy.typing import NDArray
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.quantize.recover.saved import arrays_of
-from quantstudy.show.page.packed import packed, packed_codes, packed_networks, packed_ranges, packed_scales
+from quantstudy.show.page.live import networks
+from quantstudy.show.page.live.packed import packed
 
 
 def network_of(stack: Stack) -> dict[str, Any]:
     """An entry of `live.networks`."""
-    activation = stack.activation
-    bounds = {"cap": activation.cap, "floor": activation.floor, "ceiling": activation.ceiling}
-    finite = {name: value if np.isfinite(value) else None for name, value in bounds.items()}
-    return {"kernel": activation.kernel, **finite, "values": packed_networks(stack.arrays())}
+    return networks.network_of(stack.activation, stack.arrays(), range(stack.models))
 
 
-def repaired_of(networks: Quantized) -> dict[str, Any]:
+def repaired_of(quantized: Quantized) -> dict[str, Any]:
     """An entry of `live.repaired`."""
-    found, arrays = {"scheme": str(networks.plan.scheme), "recipe": "polish"}, arrays_of(networks)
-    if networks.plan.weights[0] is not None:
-        found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
-    outputs = [f"layers.{layer}.output" for layer in range(networks.stack.hidden)]
-    if f"{outputs[0]}.scale" in arrays:
-        parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
-        found["outputs"] = packed_ranges(*parts)
-    return {**found, "values": packed_networks(arrays)}
+    found = networks.repaired_of(arrays_of(quantized), range(quantized.stack.models))
+    return {"scheme": str(quantized.plan.scheme), "recipe": "polish", **found}
 
 
 def inputs_of(inputs: NDArray[np.float32], plane: tuple[int, int] | None) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """A run's float networks for the page, the ranges chosen for them, the repaired networks of one scheme."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from safetensors import numpy as safetensors
 from quantstudy.activations.activation import Activation
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.quantize.recover.names import PLAIN
+from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.folders import repaired_file
 from quantstudy.show.page.live.packed import Array, packed
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from quantstudy.records.run import Run
 
 Arrays = Mapping[str, Array]
+
+CODES = "layers.0.weight.codes"
+"""An array that repaired networks have where their weights are codes."""
 
 
 def network_of(activation: Activation, arrays: Arrays, seeds: Sequence[int]) -> dict[str, Any]:
@@ -89,32 +93,40 @@ def repairs_of(run: "Run", verdict: Mapping[str, Any], names: Sequence[str]) -> 
 
 
 def repaired(run: "Run", activation: str, scheme: str, recipe: str, seeds: Sequence[int]) -> dict[str, Any] | None:
-    """Return repaired networks with their codes and scales, None where a layer's numbers aren't all integers."""
-    path, chosen = run.folder / repaired_file(activation, scheme, recipe), list(seeds)
-    arrays = safetensors.load(path.read_bytes())
-    layers = layers_of(arrays)
-    wanted = [f"layers.{layer}.weight.codes" for layer in range(layers)]
-    if not all(name in arrays for name in wanted):
+    """Return a run's repaired networks as `repaired_of` has them, None where quantized weights have no codes."""
+    arrays = safetensors.load((run.folder / repaired_file(activation, scheme, recipe)).read_bytes())
+    if parse_scheme(scheme).weights is not None and CODES not in arrays:
         return None
+    return {"scheme": scheme, "recipe": recipe, **repaired_of(arrays, seeds)}
 
-    def joined(names: Iterator[str]) -> Array:
-        return np.concatenate([arrays[name][chosen].reshape(len(chosen), -1) for name in names], axis=1)
 
-    codes = joined(iter(wanted))
-    found = {
-        "scheme": scheme,
-        "recipe": recipe,
-        "values": packed(parameters(arrays, seeds)),
-        "wide": codes.dtype != np.int8,
-        "codes": packed(codes, "<i1" if codes.dtype == np.int8 else "<i2"),
-        "scales": packed(joined(f"layers.{layer}.weight.scale" for layer in range(layers))),
-        "outputs": None,
-    }
-    if all(f"layers.{layer}.output.scale" in arrays for layer in range(layers - 1)):
-        scale = joined(f"layers.{layer}.output.scale" for layer in range(layers - 1))
-        zero = joined(f"layers.{layer}.output.zero_point" for layer in range(layers - 1))
-        found["outputs"] = {"scale": packed(scale), "zero": packed(zero, "<i4")}
-    return found
+def repaired_of(arrays: Arrays, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return what repaired networks have learnt, the codes and scales of their weights, their outputs' quantizers.
+
+    Args:
+        arrays: as `recover.saved.arrays_of` has them; no codes where weights are float, no scales of outputs where
+            those are float or chosen at every point.
+        seeds: which of their models.
+    """
+    found: dict[str, Any] = {"values": packed(parameters(arrays, seeds)), "codes": None, "scales": None}
+    chosen, layers = list(seeds), range(layers_of(arrays))
+
+    def joined(what: str, among: Iterable[int], rows: bool = False) -> Array:
+        parts = [arrays[f"layers.{layer}.{what}"][chosen] for layer in among]
+        if rows:  # one scale of a whole layer is that of each of its rows
+            shapes = [arrays[f"layers.{layer}.bias"].shape[1] for layer in among]
+            parts = [np.broadcast_to(part, (len(chosen), own)) for part, own in zip(parts, shapes, strict=True)]
+        return np.concatenate([part.reshape(len(chosen), -1) for part in parts], axis=1)
+
+    if CODES in arrays:
+        codes = joined("weight.codes", layers)
+        found["codes"] = packed(codes, "<i1" if codes.dtype == np.int8 else "<i2")
+        found["scales"] = packed(joined("weight.scale", layers, rows=True))
+    hidden = layers[:-1]
+    if "layers.0.output.scale" in arrays:
+        scale, zero = joined("output.scale", hidden), joined("output.zero_point", hidden)
+        return found | {"outputs": {"scale": packed(scale), "zero": packed(zero, "<i4")}}
+    return found | {"outputs": None}
 
 
 def with_kernel(name: str) -> Activation | None:
