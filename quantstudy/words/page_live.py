@@ -72,6 +72,7 @@ COMMON: dict[str, Any] = {
     "histograms_note": "How often each value occurs in float (log scale); lines: the values that quantization leaves.",
     "levels_none": "Not quantized here.",
     "levels_point": "The grid is chosen anew for every point.",
+    "levels_undefined": "A value is not finite, so there is no grid.",
     "levels_some": "{number} values are left in this range.",
     "levels_many": "{number} values are left in this range: too many to draw.",
     "not_offered": "Nothing is shown: ranges by «{observer}» were searched for beforehand, and only at this study's "

@@ -2,7 +2,7 @@
 
 import { fill, shown } from "../browser/elements.js";
 
-const percent = (share, digits = 1) => `${shown(100 * share, digits)} %`;
+const percent = (share, digits = 1) => (Number.isNaN(share) ? shown(NaN) : `${shown(100 * share, digits)} %`);
 
 const DIGITS = 12; // to which Python rounds a loss before it is held against what is allowed
 
@@ -40,13 +40,18 @@ export function statisticRows({ texts, live }, { drift, islands }, heldout) {
       [labels.sqnr, shown(drift.sqnrDb)],
     ];
   }
+  const whole = !Number.isNaN(drift.flips);
   const rows = [
-    [labels.flips, `${percent(drift.flipRate, 2)} (${drift.flips.toLocaleString("en")})`],
+    [labels.flips, percent(drift.flipRate, 2) + (whole ? ` (${drift.flips.toLocaleString("en")})` : "")],
     [labels.sides, `${percent(drift.seaToIsland, 2)}, ${percent(drift.islandToSea, 2)}`],
     [labels.accuracy, fromTo(drift.accuracyFloat, drift.accuracyQuantized, percent)],
     [labels.heldout, fromTo(heldout.accuracyFloat, heldout.accuracyQuantized, percent)],
     [labels.sqnr, shown(drift.sqnrDb)],
   ];
-  if (islands) rows.push([labels.islands, ["lost", "born", "merged", "split"].map((key) => islands[key]).join(" / ")]);
+  if (islands)
+    rows.push([
+      labels.islands,
+      ["lost", "born", "merged", "split"].map((key) => (whole ? islands[key] : shown(NaN))).join(" / "),
+    ]);
   return rows;
 }
