@@ -59,6 +59,14 @@ def fewer_seeds(fit: int, seeds: int, most: int) -> str:
     )
 
 
+def no_repairs() -> str:
+    """There are repaired networks that the page's script cannot compute."""
+    return (
+        "The run's repaired networks are in its tables only: the page computes those with activations quantized behind "
+        "the function alone and inputs in float."
+    )
+
+
 def no_ranges(quick: bool) -> str:
     """No record of searched ranges."""
     why = "a quick run does not look for them" if quick else "this run was made before they were recorded"

@@ -62,7 +62,7 @@ COMMON: dict[str, Any] = {
     "more_neurons": " (and {beyond} more neurons)",
     "neuron": "Layer {layer}, neuron {neuron}",
     "neuron_heading": "Layer {layer}, neuron {neuron}, large",
-    "weights_caption": "What goes into it, largest weight first",
+    "weights_caption": "What goes into it, largest weight first (1.4: layer 1, neuron 4)",
     "weights_head": ["From", "In float", "Quantized", "Difference"],
     "smaller": "{number} smaller ones",
     "bias": "bias",
@@ -72,14 +72,20 @@ COMMON: dict[str, Any] = {
     "histograms_note": "How often each value occurs in float (log scale); lines: the values that quantization leaves.",
     "levels_none": "Not quantized here.",
     "levels_point": "The grid is chosen anew for every point.",
+    "levels_undefined": "A value is not finite, so there is no grid.",
     "levels_some": "{number} values are left in this range.",
     "levels_many": "{number} values are left in this range: too many to draw.",
-    "not_offered": "Ranges by «{observer}» were searched for at the study's own widths only: choose other ranges, or "
-    "other bits.",
+    "not_offered": "Nothing is shown: ranges by «{observer}» were searched for beforehand, and only at this study's "
+    "bits, for networks capped as trained and with inputs in float. Choose other ranges, or go back to those settings.",
     "told_repaired": ", repaired",
+    "told_loses": "loses",
+    "told_gains": "gains",
+    "told_undefined": "{activation}, seed {seed}, {scheme}{repaired}{how}: this network gives numbers that are not "
+    "finite, so it decides nothing and counts as failed.",
+    "told_otherwise": ", {label} {choice}",
     "told_within": "within",
     "told_beyond": "more than",
-    "repair_none": "(none of {activation} in this run: quantstudy recover makes them)",
+    "repair_none": "(none of {activation} in this page: quantstudy recover makes them)",
     "repair": "({recipe}, {scheme})",
     "unknown_field": "The address names «{name}», which this page does not know; it knows {allowed}.",
     "bad_field": "The address asks for {name} «{text}»; allowed: {allowed}. The default is shown instead.",
@@ -97,16 +103,16 @@ def live_texts(config: "StudyConfig") -> dict[str, Any]:
 def _of_classes(points: str) -> dict[str, Any]:
     return {
         "maps": {"float": "In float", "quantized": "Quantized", "changed": "What changed"},
-        "saved": "{activation}, seed {seed}, {scheme}",
+        "saved": "{activation}, seed {seed}, {scheme}{how}",
         "key_classes": [
             ["island", "island (logit above 0)"],
             ["sea", "sea"],
             ["became-island", "became island"],
             ["became-sea", "became sea"],
         ],
-        "told": f"{{activation}}, seed {{seed}}, {{scheme}}{{repaired}}: {{rate}} of the {points} change class. At "
-        "points it was not trained on this network gets {float} right in float and {quantized} quantized: it loses "
-        "{drop} points, {verdict} the {allowed} allowed.",
+        "told": f"{{activation}}, seed {{seed}}, {{scheme}}{{repaired}}{{how}}: {{rate}} of the {points} change class. "
+        "At points it was not trained on this network gets {float} right in float and {quantized} quantized: it "
+        "{loses} {drop} points, {verdict} the {allowed} allowed.",
         "statistics_rows": {
             "flips": f"Flip rate (lower is better; {points})",
             "sides": "Sea → island, island → sea",
@@ -121,12 +127,12 @@ def _of_classes(points: str) -> dict[str, Any]:
 def _of_numbers() -> dict[str, Any]:
     return {
         "maps": {"float": "In float", "quantized": "Quantized", "changed": "Difference, enlarged"},
-        "saved": "{activation}, seed {seed}, {scheme}",
+        "saved": "{activation}, seed {seed}, {scheme}{how}",
         "key_classes": [],
         "curves": "Labels, float and quantized outputs",
-        "curves_key": "Grey: what was to be learnt; black: the network in float; dashed: quantized.",
-        "told": "{activation}, seed {seed}, {scheme}{repaired}: at points it was not trained on this network has a "
-        "PSNR of {float} dB in float and {quantized} dB quantized: it loses {drop} dB, "
+        "curves_key": "Thick and grey: what was to be learnt; thin: the network in float; dashed: quantized.",
+        "told": "{activation}, seed {seed}, {scheme}{repaired}{how}: at points it was not trained on this network has "
+        "a PSNR of {float} dB in float and {quantized} dB quantized: it {loses} {drop} dB, "
         "{verdict} the {allowed} allowed.",
         "statistics_rows": {
             "psnr": "PSNR where it was measured, dB (higher is better)",

@@ -15,6 +15,7 @@ from quantstudy.activations.catalogue import capped, parse_activation
 from quantstudy.networks.stack import Stack
 from quantstudy.quantize.fake_quant import accumulated
 from quantstudy.quantize.plan import FloatMaps, Plan, build_plan, float_maps
+from quantstudy.quantize.powers import with_powers_of_two
 from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.show.page.live.packed import packed, packed_bits, packed_ranges
@@ -40,6 +41,7 @@ class Look:
     weight_observer: str = "symmetric"
     input_bits: int = 0
     input_rounding: str = "nearest"
+    scales: str = "any"
     cap: str = "own"
     repaired: bool = False
 
@@ -63,6 +65,7 @@ class Look:
             "observer": self.observer,
             "weightObserver": self.weight_observer,
             "inputRounding": self.input_rounding,
+            "scales": self.scales,
         }
         names = ("activation", "index", "cap", "repaired")
         return {"settings": settings, "peak": peak, **{name: getattr(self, name) for name in names}}
@@ -109,10 +112,10 @@ class Case:
         if look.repaired:
             return self.repaired[look.activation].plan
         maps = self.maps(look)
-        if self.trained is None:
-            return build_plan(self.stack(look), maps, parse_scheme(look.scheme), **look.how)
-        chosen = torch.from_numpy(np.stack([np.flatnonzero(row) for row in self.trained]))
-        return build_plan(self.stack(look), maps.at(chosen), parse_scheme(look.scheme), **look.how)
+        if self.trained is not None:
+            maps = maps.at(torch.from_numpy(np.stack([np.flatnonzero(row) for row in self.trained])))
+        plan = build_plan(self.stack(look), maps, parse_scheme(look.scheme), **look.how)
+        return with_powers_of_two(plan) if look.scales == "pow2" else plan
 
     def in_page(self) -> dict[str, Any]:
         """What `run_case.mjs` takes."""
@@ -157,6 +160,7 @@ class Case:
 
     def _ranges(self, look: Look) -> dict[str, Any]:
         plan = self.plan(look)
+
         return {
             place: packed_ranges(*([getattr(q, part).numpy() for q in quantizers] for part in ("scale", "zero_point")))
             for place, quantizers in (("pre", plan.preactivations), ("post", plan.outputs))

@@ -9,7 +9,7 @@ from quantstudy.networks.stack import Stack
 from quantstudy.quantize.recover.recipe import Quantized
 from quantstudy.quantize.recover.saved import arrays_of
 from quantstudy.show.page.live import networks
-from quantstudy.show.page.live.packed import packed, packed_networks, packed_ranges
+from quantstudy.show.page.live.packed import packed
 
 
 def network_of(stack: Stack) -> dict[str, Any]:
@@ -18,15 +18,10 @@ def network_of(stack: Stack) -> dict[str, Any]:
 
 
 def repaired_of(repaired: Quantized) -> dict[str, Any]:
-    """An entry of `live.repaired`; of networks that keep their weights float without codes."""
-    arrays = arrays_of(repaired)
-    found = networks.repaired_of(arrays, str(repaired.plan.scheme), "polish")
-    if found is not None:
-        return found
-    outputs = [f"layers.{layer}.output" for layer in range(repaired.stack.hidden)]
-    parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
-    alike = {"scheme": str(repaired.plan.scheme), "recipe": "polish", "values": packed_networks(arrays)}
-    return alike | {"outputs": packed_ranges(*parts)}
+    """An entry of `live.repaired`."""
+    found = networks.repaired_of(arrays_of(repaired), str(repaired.plan.scheme), "polish")
+    assert found is not None
+    return found
 
 
 def inputs_of(inputs: NDArray[np.float32], plane: tuple[int, int] | None) -> list[dict[str, str]]:

@@ -98,21 +98,21 @@ def test_every_network_flips_as_many_pixels_as_the_records_say(small_run: Run, s
 
 def test_a_link_is_a_finding_and_garbage_is_told(small_page: Path, opened: Open) -> None:
     page = opened(small_page, "#activation=gelu&seed=1&weights=3&activations=f8&placement=both&fold=difference")
-    assert told(page).startswith("gelu, seed 1, w3af8:")
+    assert told(page).startswith("gelu, seed 1, w3af8, activations quantized before and behind: ")
     assert page.locator("#control-placement").input_value() == "both"
     page.locator("#control-weights").press("ArrowRight")
-    assert told(page).startswith("gelu, seed 1, w4af8:")
+    assert told(page).startswith("gelu, seed 1, w4af8, activations quantized before and behind: ")
     again = opened(small_page, page.evaluate("location.hash"))
     assert told(again) == told(page)
     assert again.evaluate("location.hash") == page.evaluate("location.hash")
-    bad = opened(small_page, "#activation=<b>&seed=2&weights=17&colour=red&neuron=4.1")
+    bad = opened(small_page, "#activation=<b>&seed=2&weights=17&colour=red&neuron=3.0")
     assert told(bad).startswith(
         f"{page.evaluate('JSON.parse(document.getElementById(`data`).textContent).study.best')}"
     )
     said = bad.locator("#problems p").all_text_contents()
     assert len(said) == 5
     assert "<b>" in said[0]
-    assert "from 1.1 to 3.8" in said[4]
+    assert "from 0.0 to 2.7" in said[4]
     assert bad.said == page.said == []
 
 
@@ -172,6 +172,9 @@ def test_ranges_that_are_not_known_are_greyed_out(small_page: Path, opened: Open
     assert not page.locator(".panel .decisions").first.is_visible()
     page.evaluate("location.hash = '#observer=mse&activations=8'")
     assert "change class" in told(page)
+    page.evaluate("location.hash = '#activation=relu&observer=mse&activations=8&cap=3'")
+    assert "capped as trained" in told(page)
+    assert observers.evaluate_all(disabled) == ["percentile", "mse"]
     assert page.said == []
 
 
@@ -191,6 +194,113 @@ def test_repaired_networks_are_those_of_their_scheme(small_run: Run, small_page:
         page.locator("#control-weights").press("ArrowRight")
         assert "repaired" not in told(page)
         assert not page.locator("#control-repaired").is_checked()
+
+
+def open_found(page: Any, activation: str, seed: int) -> None:
+    page.locator("#findings-activation").select_option(activation)
+    page.locator("#findings-seed").select_option(str(seed))
+    page.get_by_role("button", name="Open this network").click()
+
+
+def test_a_seed_that_was_found_opens_as_the_study_quantized_it(small_run: Run, small_page: Path, opened: Open) -> None:
+    page = opened(small_page, "#cap=none&placement=both&observer=percentile&inputs=3&repaired=yes")
+    open_found(page, "silu", 1)
+    table = small_run.metrics()
+    chosen = (table["metric"] == "heldout_accuracy_quantized") & (table["backend"] == "simulated")
+    own = table[chosen].set_index(["activation", "seed", "scheme"])["value"]
+    scheme = small_run.config.focus_scheme
+    assert told(page).startswith(f"silu, seed 1, {scheme}: ")
+    assert f"and {100 * own['silu', 1, scheme]:.1f} % quantized" in told(page)
+    page.locator("#findings-view").select_option("recover")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', small_page.read_text("utf-8")).group(1))
+    (name,) = data["live"]["repaired"]
+    open_found(page, f"{name}, polish", 0)
+    assert told(page).startswith(f"{name}, seed 0, w4a4, repaired: ")
+    open_found(page, f"{name}, plain", 0)
+    assert told(page).startswith(f"{name}, seed 0, w4a4: ")
+    assert page.said == []
+
+
+@pytest.fixture
+def page_of_drawn(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page of a run that has drawn a figure."""
+    (tmp_path / "recover.png").touch()
+    monkeypatch.setattr("quantstudy.show.page.report.figure_files", lambda _: [tmp_path / "recover.png"])
+    (tmp_path / "page.html").write_text(page_text(small_run), "utf-8")
+    return tmp_path / "page.html"
+
+
+def test_a_finger_reads_a_dot_before_it_opens_it(small_page: Path, opened: Open) -> None:
+    page = opened(small_page, width=390, has_touch=True)
+    before = told(page)
+    dot = page.locator(".findings-chart circle[r='3.5']").nth(1)
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.touchscreen.tap(*place)
+    read = page.locator(".findings-readout").text_content()
+    assert "second tap opens it" in read
+    assert told(page) == before
+    page.touchscreen.tap(*place)
+    name, scheme, seed = re.match(r"(\w+), (\w+), seed (\d)", read).groups()
+    assert told(page).startswith(f"{name}, seed {seed}, {scheme}: ")
+    page.locator(".fold").nth(3).tap()
+    assert "neuron=0.3" in page.evaluate("location.hash")
+    assert page.said == []
+
+
+def test_a_link_to_a_chart_leaves_the_rest_as_it_was_chosen(
+    page_of_drawn: Path, small_page: Path, opened: Open
+) -> None:
+    at = "document.getElementById('explore').getBoundingClientRect().top"
+    page = opened(page_of_drawn, "#activation=gelu&seed=0")
+    before = told(page)
+    page.locator("a[data-view=recover]").click()
+    assert abs(page.evaluate(at)) < 2
+    assert page.locator("#findings-view").input_value() == "recover"
+    assert told(page) == before
+    assert page.evaluate("location.hash") == "#activation=gelu&seed=0&view=recover"
+    again = opened(small_page, "#view=recover")
+    told(again)
+    assert abs(again.evaluate(at)) < 2
+
+
+def test_a_network_that_is_not_in_the_page_cannot_be_opened_and_that_is_told(tmp_path: Path, opened: Open) -> None:
+    schemes, names = ("wf8af8-w8a8",), ("relu", "tanh")
+    config = StudyConfig(activations=names, schemes=schemes, seeds=1, steps=5, grid=8, quick=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("quantstudy.engine.drawing.draw_all", lambda *_, **__: None)
+        run = run_study(config, tmp_path / "run")
+    (tmp_path / "page.html").write_text(page_text(run), "utf-8")
+    page = opened(tmp_path / "page.html")
+    for scheme, name, there in (("w4a4", "relu", True), ("w4a4", "tanh", False), ("wf8af8-w8a8", "relu", False)):
+        page.locator("#findings-scheme").select_option(scheme)
+        open_found(page, name, 0)
+        assert ("has not got" in page.locator(".findings-readout").text_content()) != there
+    assert page.said == []
+
+
+def test_a_printed_page_has_the_maps_the_chart_and_every_table(page_of_drawn: Path, opened: Open) -> None:
+    page = opened(page_of_drawn)
+    told(page)
+    page.emulate_media(media="print")
+    seen = "all => all.map((one) => one.checkVisibility({ contentVisibilityAuto: true }))"
+    for wanted in (".panel:not([hidden]) .decisions canvas", ".findings-chart svg", "details table"):
+        found = page.locator(wanted).evaluate_all(seen)
+        assert found
+        assert all(found), wanted
+    for useless in (".controls", "a[data-view]", "button.quiet"):
+        assert not any(page.locator(useless).evaluate_all(seen))
+
+
+def test_controls_do_not_stand_before_the_maps_where_there_is_little_room(small_page: Path, opened: Open) -> None:
+    position = "getComputedStyle(document.querySelector('.controls')).position"
+    page = opened(small_page, width=390)
+    assert page.evaluate(position) == "sticky"
+    page.locator(".more > summary").click()
+    assert page.evaluate(position) == "static"
+    low = opened(small_page, viewport={"width": 800, "height": 390})
+    assert low.evaluate(position) == "static"
 
 
 @pytest.mark.parametrize("target", ["sine", "texture"])

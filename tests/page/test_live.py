@@ -52,6 +52,18 @@ def test_networks_are_the_runs_layer_by_layer(small_run: Run) -> None:
     assert live["networks"]["relu"]["ceiling"] is None
 
 
+def test_repaired_networks_that_the_script_cannot_compute_are_told(
+    small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict = small_run.verdict()
+    monkeypatch.setattr(room.networks, "repaired", lambda *_: None)
+    live, left_out = live_of_run(small_run, verdict)
+    assert live is not None
+    assert live["repaired"] == {}
+    assert [sentence.split(":")[0] for sentence in left_out] == ["The run's repaired networks are in its tables only"]
+    assert live_of_run(small_run, {**verdict, "recover": None})[1] == []
+
+
 def test_points_and_labels_are_the_studys(small_run: Run) -> None:
     live, _ = live_of_run(small_run, small_run.verdict())
     assert live is not None

@@ -39,6 +39,8 @@ def every_way(name: str) -> list[Look]:
     for scheme in ("w4a4", "w8a8dyn", "w4a8dyn", "wf8af8", "w4"):
         looks += [Look(name, 0, scheme, input_bits=bits, observer=o) for bits in (4, 8) for o in ("minmax", "fixed")]
     looks += [Look(name, 0, "a8", input_bits=bits, input_rounding="truncate") for bits in (2, 8)]
+    for scheme in (*SCHEMES, "w3a3"):
+        looks += [Look(name, 0, scheme, place, input_bits=5, scales="pow2") for place in ("pre", "both", "post")]
     return looks + [Look(name, 1, s, cap=cap, observer="fixed") for s in ("w4a4", "wf8af8") for cap in ("3", "none")]
 
 

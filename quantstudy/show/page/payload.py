@@ -42,6 +42,7 @@ def study_of(config: "StudyConfig") -> dict[str, Any]:
         "weight_observer": config.weight_observer,
         "input_bits": config.input_bits,
         "input_rounding": config.input_rounding,
+        "scales": config.scales,
         "allowed": config.allowed_drop if config.task == "classes" else config.allowed_psnr_drop,
     }
 

@@ -191,7 +191,10 @@ test("marks are read with their unit, interval and remarks", () => {
   [table.columns.low[0], table.columns.high[0]] = [82.5, 84.9];
   const said = markText(one, table, 0, 0);
   assert.equal(said, "relu, w4a4: held-out accuracy 83.7 % (95 % CI 82.5 to 84.9); in float 98.0 %; not deployable.");
-  assert.equal(dotText(one, 0, 1), "relu, w4a4, seed 1: held-out accuracy 63.0 %. Enter or a click opens it.");
+  assert.equal(
+    dotText(one, 0, 1),
+    "relu, w4a4, seed 1: held-out accuracy 63.0 %. Enter, a click or a second tap opens it.",
+  );
   assert.equal(besideText([1.25, -0.5, 2], 1, true), "+1.3 [−0.5, 2.0]");
   assert.equal(besideText([0.01, null, null], 1, true), "0.0");
   assert.equal(axisText(one), "held-out accuracy, % · higher is better →");

@@ -49,6 +49,7 @@ def live_of_run(run: "Run", verdict: Mapping[str, Any]) -> tuple[Live | None, li
             arrays_of_all = safetensors.load(path.read_bytes())
             found = networks.repaired_of(networks.of_seeds(arrays_of_all, seeds), scheme, recipe)
             live["repaired"] |= {} if found is None else {name: found}
+        left_out += [words.no_repairs()] if verdict.get("recover") and not live["repaired"] else []
     return live, left_out
 
 

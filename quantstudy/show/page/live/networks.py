@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from quantstudy.activations.activation import Activation
 from quantstudy.activations.catalogue import parse_activation
 from quantstudy.quantize.recover.names import PLAIN
+from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.records.folders import repaired_file
 from quantstudy.show.page.live.packed import (
     Arrays,
@@ -75,7 +76,7 @@ def repairs_of(run: "Run", verdict: Mapping[str, Any], names: Sequence[str]) -> 
 
 
 def repaired_of(arrays: Arrays, scheme: str, recipe: str) -> dict[str, Any] | None:
-    """Return repaired networks with their codes and scales, None where they aren't all integers.
+    """Return repaired networks with their codes and scales, None where quantized weights have no codes.
 
     Args:
         arrays: as `recover.saved.arrays_of` has them.
@@ -83,12 +84,13 @@ def repaired_of(arrays: Arrays, scheme: str, recipe: str) -> dict[str, Any] | No
         recipe: by what they were repaired.
     """
     layers = range(layers_of(arrays))
-    if not all(f"layers.{layer}.weight.codes" in arrays for layer in layers):
-        return None
     found: dict[str, Any] = {"scheme": scheme, "recipe": recipe, "values": packed_networks(arrays)}
-    found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
+    if parse_scheme(scheme).weights is not None:
+        if not all(f"layers.{layer}.weight.codes" in arrays for layer in layers):
+            return None
+        found |= {"codes": packed_codes(arrays), "scales": packed_scales(arrays)}
     outputs = [f"layers.{layer}.output" for layer in layers[:-1]]
-    if all(f"{name}.scale" in arrays for name in outputs):
+    if all(f"{name}.scale" in arrays for name in outputs):  # else they are float, or chosen at every point
         parts = ([arrays[f"{name}.{part}"] for name in outputs] for part in ("scale", "zero_point"))
         found["outputs"] = packed_ranges(*parts)
     return found

@@ -72,8 +72,9 @@ function listen(node, svg, chart, read, opened) {
   node.addEventListener("click", (event) => {
     const mark = chart.layout && at(event);
     if (!mark) return;
+    const again = mark === chart.mark; // a mouse has read it on its way, a finger reads it by the first tap
     read(mark);
-    if (mark.seed !== null) opened(mark, chart.block);
+    if (again && mark.seed !== null) opened(mark, chart.block);
   });
   node.addEventListener("keydown", (event) => {
     if (!chart.layout || event.ctrlKey || event.altKey || event.metaKey) return;

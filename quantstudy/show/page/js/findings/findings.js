@@ -47,16 +47,16 @@ export function blockChoices(blocks, chosen) {
 /**
  * Show the findings in `root`.
  * @param state {get(name), set({name: value}), subscribe(fn)} of the fields above.
- * @param open called with {activation, seed, scheme} when the dot of a seed is opened; returns whether that is there.
+ * @param open called with {activation, recipe, seed, scheme} when the dot of a seed is opened; false where it cannot.
  */
 export function showFindings(root, data, state, open) {
-  const chart = makeChart(data.table, (mark, block) =>
-    opens({ activation: block.names[mark.row], seed: mark.seed, scheme: block.scheme[0] }),
-  );
-  const opens = (chosen) => {
+  const opened = ({ row, seed }, block) => {
+    const [activation, recipe] = [block.names[row], block.recipes?.[row] ?? ""];
+    const chosen = { activation, recipe, seed, scheme: block.scheme[0] };
     if (!open(chosen)) chart.readout.textContent = fill(data.not_held, chosen);
   };
-  const parts = findingsParts(data, state, opens, chart);
+  const chart = makeChart(data.table, opened);
+  const parts = findingsParts(data, state, opened, chart);
   const ledger = makeLedger(data, state);
   const title = element("h3", { textContent: "Every number" });
   const left = data.left_out ? [element("p", { textContent: data.left_out })] : [];
@@ -72,7 +72,7 @@ export function showFindings(root, data, state, open) {
   update();
 }
 
-function findingsParts(data, state, open, chart) {
+function findingsParts(data, state, opened, chart) {
   const [view, scheme, kind] = [element("select"), element("select"), element("select")];
   const fields = [
     labelled("Question", view, "findings-view"),
@@ -95,7 +95,7 @@ function findingsParts(data, state, open, chart) {
     pressed("Download SVG", () => chart.exported((svg) => saveText(named("svg"), "image/svg+xml", svgText(svg)))),
     pressed("Download PNG", () => chart.exported((svg) => saveSvgAsPng(named("png"), svg))),
   );
-  const seeds = openForm(data, current, open);
+  const seeds = openForm(data, current, opened);
   const figure = element("div", { className: "findings-figure" }, chart.node, chart.readout, seeds.node, saves, reason);
   const update = () => {
     const block = current();
@@ -121,10 +121,10 @@ function findingsParts(data, state, open, chart) {
 }
 
 /** A form that opens the network of a seed: what a dot does, for whoever cannot hit one. */
-function openForm(data, current, open) {
+function openForm(data, current, opened) {
   const [who, seed] = [element("select"), element("select")];
   const go = pressed("Open this network", () =>
-    open({ activation: who.value, seed: Number(seed.value), scheme: current().scheme[0] }),
+    opened({ row: current().labels.indexOf(who.value), seed: Number(seed.value) }, current()),
   );
   const node = element(
     "div",
@@ -136,11 +136,11 @@ function openForm(data, current, open) {
   const update = (block) => {
     node.hidden = !block.dots;
     if (!block.dots) return;
-    const names = [...new Set(block.names)];
+    const { labels } = block;
     fillSelect(
       who,
-      names.map((name) => [name, name]),
-      names.includes(who.value) ? who.value : names[0],
+      labels.map((label) => [label, label]),
+      labels.includes(who.value) ? who.value : labels[0],
     );
     const all = Array.from({ length: data.seeds }, (_, at) => [String(at), String(at)]);
     fillSelect(seed, all, seed.value || "0");

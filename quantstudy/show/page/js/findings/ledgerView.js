@@ -67,7 +67,7 @@ export function makeLedger(data, state) {
   const choices = element(
     "div",
     { className: "findings-choices" },
-    labelled("Rows with", find, "findings-find"),
+    labelled("Rows with the words", find, "findings-find"),
     labelled("Of the view", within, "findings-within"),
     csv,
   );

@@ -47,7 +47,7 @@ export function dotText(block, row, seed) {
   const value = block.dots[row][seed];
   const where = [block.labels[row], block.scheme[1]].filter(Boolean).join(", ");
   const said = `${block.measure} ${chartNumber(value, block.places)} ${block.unit}`;
-  return `${where}, seed ${seed}: ${said}. Enter or a click opens it.`;
+  return `${where}, seed ${seed}: ${said}. Enter, a click or a second tap opens it.`;
 }
 
 /** What stands at an axis: the measure, its unit, which way is better. */

@@ -62,7 +62,8 @@ function keyOf(activation, index, cap) {
 
 /** A float network with its maps, its chain and its labels. before: one that may be written over, or undefined. */
 function floatNetwork({ live, measured, heldout }, { activation, index, cap }, before) {
-  const network = withCap(networkAt(live, activation, index), cap);
+  const trained = networkAt(live, activation, index);
+  const network = withCap(trained, cap);
   const points = measured[0].length;
   const maps = floatMaps(network, measured, before?.maps);
   return {
@@ -74,7 +75,7 @@ function floatNetwork({ live, measured, heldout }, { activation, index, cap }, b
     heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
     calibration: calibrationOf(live, index, points),
     peak: live.peak?.[index] ?? null,
-    chosen: cap === "own" ? chosenAt(live, activation, index) : null, // looked for with its own cap
+    chosen: network.cap === trained.cap ? chosenAt(live, activation, index) : null, // of the networks as trained
     chain: chainOfFolds(network, maps.post, ...(live.plane ?? [1, points])),
     quantized: before?.quantized ?? null,
     heldoutQuantized: before?.heldoutQuantized ?? null,

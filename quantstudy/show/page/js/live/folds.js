@@ -29,7 +29,7 @@ export function createFolds({ data, state, theme }, choose) {
     mark();
   };
   flat.forEach((tile, at) => {
-    const pin = () => state.set({ neuron: `${tile.layer + 1}.${tile.neuron + 1}` });
+    const pin = () => state.set({ neuron: `${tile.layer}.${tile.neuron}` });
     listenToTile(tile, look, pin, (step) => flat[at + step]?.button.focus());
   });
 
@@ -61,7 +61,7 @@ export function createFolds({ data, state, theme }, choose) {
 }
 
 function rowOfTiles(tiles, layer, beyond, texts) {
-  const name = fill(texts.layer, { layer: layer + 1 }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
+  const name = fill(texts.layer, { layer }) + (beyond > 0 ? fill(texts.more_neurons, { beyond }) : "");
   const buttons = tiles.map(({ button }) => button);
   const grid = element("div", { className: "folds", role: "group", "aria-label": name }, ...buttons);
   return element("div", {}, element("p", { className: "layer", textContent: name }), grid);
@@ -85,7 +85,7 @@ function listenToTile(tile, look, pin, go) {
 
 function tileOf(layer, neuron, texts) {
   const canvas = element("canvas", { className: "map", "aria-hidden": "true" });
-  const label = fill(texts.neuron, { layer: layer + 1, neuron: neuron + 1 });
+  const label = fill(texts.neuron, { layer, neuron });
   return {
     layer,
     neuron,

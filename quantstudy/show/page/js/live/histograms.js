@@ -9,6 +9,7 @@ const [BARS_WIDTH, BARS_HEIGHT, BINS, MOST_LEVELS] = [320, 110, 64, 64];
 /** Counts of values in equal bins from low to high. */
 export function counted(values, low, high, bins) {
   const counts = new Float64Array(bins);
+  if (Number.isNaN(low)) return counts;
   const steps = high > low ? bins / (high - low) : 0;
   for (const value of values) {
     const bin = Math.floor((value - low) * steps);
@@ -47,7 +48,7 @@ export function createHistograms({ data }) {
 function drawingOf(layer, texts) {
   const bars = drawn("path", { fill: "var(--bars)" });
   const levels = drawn("path", { stroke: "var(--levels)", "stroke-width": 1.2, fill: "none" });
-  const name = fill(texts.layer, { layer: layer + 1 });
+  const name = fill(texts.layer, { layer });
   const box = {
     viewBox: `0 0 ${BARS_WIDTH} ${BARS_HEIGHT}`,
     role: "img",
@@ -89,6 +90,7 @@ function drawHistogram(drawing, { float, plan }, layer, before, texts) {
 function levelsText(quantizer, grid, texts) {
   if (!quantizer) return texts.levels_none;
   if (quantizer.kind === "point") return texts.levels_point;
+  if (Number.isNaN(quantizer.scale[0])) return texts.levels_undefined;
   if (grid === null || grid.length > MOST_LEVELS) return fill(texts.levels_many, { number: grid?.length ?? "> 512" });
   return fill(texts.levels_some, { number: grid.length });
 }

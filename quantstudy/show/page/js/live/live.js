@@ -8,7 +8,7 @@ import { createControls } from "./controls.js";
 import { createPanel } from "./panel.js";
 import { createPlayer } from "./play.js";
 import { isRepairedScheme, repairOf } from "./repaired.js";
-import { planSettings, schemeOf } from "./settings.js";
+import { otherwise, planSettings, schemeOf } from "./settings.js";
 
 /** Build the live quantizer into `root` and keep it in step with the state. */
 export function showLive(root, data, state, fields) {
@@ -16,7 +16,7 @@ export function showLive(root, data, state, fields) {
   const calculator = createCalculator(live);
   let theme = readTheme(data.colours);
   const context = { data, state, fields, calculator, theme: () => theme };
-  const choiceOf = (activation) => choose(data, state, activation);
+  const choiceOf = (activation) => choose(data, state, fields, activation);
   const controls = createControls(context, createPlayer(state, texts), {
     offered: (observer) => calculator.isOffered({ ...planSettings(state, data.study), observer }),
     repair: () => repairChoice(data, choiceOf(state.get("activation"))),
@@ -51,7 +51,7 @@ export function showLive(root, data, state, fields) {
 }
 
 /** What is chosen for an activation: its network and its settings. */
-function choose({ live, study }, state, activation) {
+function choose({ live, study, texts }, state, fields, activation) {
   const seed = Number(state.get("seed"));
   const choice = {
     activation,
@@ -60,6 +60,7 @@ function choose({ live, study }, state, activation) {
     cap: state.get("cap"),
     settings: planSettings(state, study),
     scheme: schemeOf(state),
+    how: otherwise(state, fields, texts),
   };
   return { ...choice, repaired: state.get("repaired") === "yes" && isRepairedScheme(live, choice) };
 }
@@ -68,6 +69,6 @@ function repairChoice({ live, texts }, choice) {
   const repair = repairOf(live, choice.activation);
   if (repair === null) return { there: false, active: false, text: fill(texts.repair_none, choice), settings: {} };
   const { weights, activations } = schemeSettings(repair.scheme);
-  const settings = { weights, activations, placement: "post", inputs: "none", cap: "own", observer: "minmax" };
+  const settings = { weights, activations, placement: "post", inputs: "none", cap: "own" };
   return { there: true, active: choice.repaired, text: fill(texts.repair, repair), settings };
 }

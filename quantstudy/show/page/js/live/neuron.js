@@ -34,7 +34,7 @@ export function createNeuron({ data, theme }) {
   const root = element("div", { className: "neuron" }, heading, maps, around);
 
   function show(result, layer, neuron) {
-    heading.textContent = fill(texts.neuron_heading, { layer: layer + 1, neuron: neuron + 1 });
+    heading.textContent = fill(texts.neuron_heading, { layer, neuron });
     const most = mostOf(result, layer);
     for (const { view, canvas } of tiles)
       drawFold({ canvas, layer, neuron }, result, { view, most, live, theme: theme() });
@@ -48,7 +48,7 @@ export function createNeuron({ data, theme }) {
 
 function chainText(chain, texts) {
   const named = chain.map(({ layer, neuron, share }) => {
-    const name = `${layer + 1}.${neuron + 1}`;
+    const name = `${layer}.${neuron}`;
     return Number.isNaN(share) ? name : fill(texts.chain_step, { name, share: shown(100 * share, 0) });
   });
   return fill(texts.chain, { steps: named.reverse().join(" → ") });
@@ -60,7 +60,7 @@ function weightRows({ float, network, plan }, layer, neuron, { texts, live }) {
   const part = (values) => values.subarray(neuron * number, (neuron + 1) * number);
   const [before, after] = [part(float.network.weights[layer]), part(weightsOf(network, plan, layer))];
   const order = Array.from(before.keys()).sort((i, j) => Math.abs(before[j]) - Math.abs(before[i]));
-  const name = (i) => (layer === 0 ? live.names[i] : `${layer}.${i + 1}`);
+  const name = (i) => (layer === 0 ? live.names[i] : `${layer - 1}.${i}`);
   const rows = order.slice(0, MOST_WEIGHTS).map((i) => rowOf(name(i), before[i], after[i]));
   if (number > MOST_WEIGHTS) rows.push(rowOf(fill(texts.smaller, { number: number - MOST_WEIGHTS }), NaN, NaN));
   rows.push(rowOf(texts.bias, float.network.biases[layer][neuron], network.biases[layer][neuron]));

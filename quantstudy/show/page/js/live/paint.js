@@ -23,15 +23,16 @@ function imageOf(canvas, rows, columns) {
   return made;
 }
 
-/** Islands and sea of a logit map. */
+/** Islands and sea of a logit map; where a logit is not finite nothing is decided. */
 export function decisionColour(logit, theme) {
-  return (p) => (logit[p] > 0 ? theme.island : theme.sea);
+  return (p) => (!Number.isFinite(logit[p]) ? theme.missing : logit[p] > 0 ? theme.island : theme.sea);
 }
 
 /** What has changed, over the quantized decision in faint colours. changed: 0 same, 1 became island, 2 became sea. */
 export function flipColour(logit, changed, theme) {
   const moved = [0, theme.becameIsland, theme.becameSea];
-  return (p) => (changed[p] > 0 ? moved[changed[p]] : logit[p] > 0 ? theme.faintIsland : theme.faintSea);
+  const same = decisionColour(logit, { ...theme, island: theme.faintIsland, sea: theme.faintSea });
+  return (p) => (changed[p] > 0 && Number.isFinite(logit[p]) ? moved[changed[p]] : same(p));
 }
 
 /** A map's values between two ends on a colour map of 256 pixels; `from`: where the map begins in `values`. */

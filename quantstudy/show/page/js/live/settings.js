@@ -1,5 +1,6 @@
 /* The controls of the live quantizer as fields of the address, and what they mean for a network. */
 
+import { fill } from "../browser/elements.js";
 import { schemeSettings } from "../numbers/formats.js";
 
 const INTEGERS = Array.from({ length: 15 }, (_, i) => String(i + 2));
@@ -31,7 +32,7 @@ export function liveFields(data) {
     fold: { default: "quantized", values: ["float", "quantized", "difference"] },
     neuron: {
       default: "auto",
-      allowed: `auto, or layer.neuron from 1.1 to ${live.neurons.length - 2}.${live.neurons.at(-2)}`,
+      allowed: `auto, or layer.neuron from 0.0 to ${live.neurons.length - 3}.${live.neurons.at(-2) - 1}`,
       test: (text) => text === "auto" || isNeuron(live.neurons, text.split("."), whole),
     },
   };
@@ -40,7 +41,7 @@ export function liveFields(data) {
 function isNeuron(neurons, parts, whole) {
   const [layer, neuron] = parts;
   if (parts.length !== 2 || !whole(layer) || !whole(neuron)) return false;
-  return layer >= 1 && layer <= neurons.length - 2 && neuron >= 1 && neuron <= neurons[layer];
+  return layer < neurons.length - 2 && neuron < neurons[Number(layer) + 1];
 }
 
 /** What `buildPlan` takes. state: as of `createState`; study: the page's. */
@@ -54,6 +55,7 @@ export function planSettings(state, study) {
     placement: state.get("placement"),
     observer: state.get("observer"),
     weightObserver: study.weight_observer,
+    scales: study.scales,
   };
 }
 
@@ -63,10 +65,21 @@ export function schemeOf(state) {
   return (w === "float" ? "" : `w${w}`) + (a === "float" ? "" : `a${a}`) || "float";
 }
 
+/** What is not as in the study, in words; "" where nothing is, or where it changes nothing. */
+export function otherwise(state, fields, texts) {
+  const activations = state.get("activations");
+  const ranges = activations === "8dyn" ? [] : ["observer"];
+  const named = activations === "float" ? ["cap"] : ["inputs", "placement", ...ranges, "cap"];
+  const others = named.filter((name) => state.get(name) !== fields[name].default);
+  const label = (name) => texts.labels[name].replace(/^./, (first) => first.toLowerCase());
+  const said = (name) => ({ label: label(name), choice: texts.choices[name][state.get(name)] });
+  return others.map((name) => fill(texts.told_otherwise, said(name))).join("");
+}
+
 /** The layer and the neuron, from 0, that are chosen; null where the page chooses. */
 export function chosenNeuron(state) {
   const text = state.get("neuron");
-  return text === "auto" ? null : text.split(".").map((part) => Number(part) - 1);
+  return text === "auto" ? null : text.split(".").map(Number);
 }
 
 /** One step of "play": each of weights and activations that is an integer gets one bit less, down to 2.

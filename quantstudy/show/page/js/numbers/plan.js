@@ -3,6 +3,7 @@
 import { f32 } from "./arithmetic.js";
 import { DYNAMIC, DYNAMIC_BITS, formatOf, integers } from "./formats.js";
 import { EPSILON, SMALLEST_NORMAL, extremes, fixedQuantizer, rangeQuantizer, weightQuantizer } from "./quantizer.js";
+import { withPowersOfTwo } from "./powers.js";
 
 const NO_ENDS = [null, null];
 const UNIT = [-1, 1]; // the range of coordinates
@@ -25,9 +26,10 @@ export function isOffered(chosen, settings) {
 /** The plan of a network: {weights: [q|null per layer], pre, post: [q|null per hidden layer], inputs: q|null}.
  *
  * maps: its float maps at `inputs`; settings: {weights, activations, inputBits, placement, observer, weightObserver,
- * inputRounding}, the first two names as in `formatOf`, or "float", activations also "8dyn"; inputRounding "truncate"
- * cuts inputs off, else they are rounded; chosen: see `isOffered`; inputs: a Float32Array [points] each; calibration:
- * Uint8Array [points], 1 where ranges are taken from, or null for all. null where the settings are not offered. */
+ * inputRounding, scales}, the first two names as in `formatOf`, or "float", activations also "8dyn"; inputRounding
+ * "truncate" cuts inputs off, else they are rounded; scales "pow2" makes them powers of two; chosen: see `isOffered`;
+ * inputs: a Float32Array [points] each; calibration: Uint8Array [points], 1 where ranges are taken from, or null for
+ * all. null where the settings are not offered. */
 export function buildPlan(network, maps, settings, chosen, { inputs, calibration }) {
   if (!isOffered(chosen, settings)) return null;
   const form = formatOf(settings.weights);
@@ -43,12 +45,13 @@ export function buildPlan(network, maps, settings, chosen, { inputs, calibration
         ? outputQuantizer(settings, chosen, place, layer, () => rangeOf([values], calibration, own))
         : null,
     );
-  return {
+  const plan = {
     weights,
     pre: of("pre", NO_ENDS),
     post: of("post", ends),
     inputs: inputQuantizer(settings, () => rangeOf(inputs, calibration, fixed ? UNIT : NO_ENDS)),
   };
+  return settings.scales === "pow2" ? withPowersOfTwo(plan) : plan;
 }
 
 function outputQuantizer(settings, chosen, place, layer, range) {

@@ -18,9 +18,27 @@ export function start() {
   state.subscribe(tell);
   if (data.live !== null) showLive(document.getElementById("live"), data, state, own);
   if (data.findings)
-    showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) => open(chosen, data, state));
+    showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) =>
+      open(chosen, data.live, state, own),
+    );
+  for (const link of document.querySelectorAll("a[data-view]")) followInPlace(link, state);
   tell();
-  if (location.hash.includes("=")) document.getElementById("touch").scrollIntoView(); // a link to a finding
+  const chosen = (some) => Object.keys(some).some((name) => state.get(name) !== fields[name].default);
+  if (location.hash.includes("=")) goTo(chosen(own) || !chosen(fields) ? "touch" : "explore"); // a link to a finding
+}
+
+function goTo(id) {
+  document.getElementById(id).scrollIntoView();
+}
+
+/** A link to a chart shows it and leaves everything else as it was chosen. */
+function followInPlace(link, state) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    state.set({ view: link.dataset.view });
+    goTo("explore");
+    document.getElementById("findings-view").focus({ preventScroll: true });
+  });
 }
 
 function problemText({ name, text, allowed, unknown }, texts) {
@@ -28,12 +46,16 @@ function problemText({ name, text, allowed, unknown }, texts) {
   return element("p", { textContent: said });
 }
 
-/** Show one seed of an activation at a scheme in the live quantizer above. */
-function open({ activation, seed, scheme }, { live }, state) {
-  if (live === null || !Object.hasOwn(live.networks, activation) || !live.seeds.includes(seed)) return false;
-  const { weights, activations } = schemeSettings(scheme);
-  state.set({ activation, seed: String(seed), weights, activations, repaired: "no" });
-  document.getElementById("touch").scrollIntoView();
+/** Show a network of the study in the live quantizer, quantized as the study does; false where it is not there. */
+function open({ activation, seed, scheme, recipe }, live, state, own) {
+  const wanted = schemeSettings(scheme);
+  if (live === null || wanted === null || !live.seeds.includes(seed)) return false;
+  const there = Object.hasOwn(live.networks, activation);
+  const repair = live.repaired[activation];
+  if (!there || (recipe && (repair?.scheme !== scheme || repair.recipe !== recipe))) return false;
+  const rest = Object.fromEntries(["inputs", "placement", "observer", "cap"].map((name) => [name, own[name].default]));
+  state.set({ ...rest, ...wanted, activation, seed: String(seed), repaired: recipe ? "yes" : "no" });
+  goTo("touch");
   document.getElementById("control-activation").focus({ preventScroll: true });
   return true;
 }
