@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from quantstudy.config.allowed import WEIGHT_OBSERVERS
 from quantstudy.config.study import StudyConfig
 from quantstudy.quantize.formats import IntFormat
 from quantstudy.quantize.scheme import MAX_TORCHAO_BITS, Scheme
@@ -14,14 +15,14 @@ def runs_in_torchao(config: StudyConfig, scheme: Scheme) -> bool:
     """Whether torchao can do this scheme at this study's placement (its configs quantize the inputs of layers 1 …).
 
     It cannot where a layer has one neuron: torchao 0.18 takes blocks of one element for one block of all elements. Its
-    8-bit configs choose weight scales in one way only, symmetrically.
+    8-bit configs choose weight scales in one way only, symmetrically, and none leaves the lowest code out.
     """
     wide = scheme.weights == IntFormat(MAX_TORCHAO_BITS)
     return (
         scheme.in_torchao
         and config.quantizes_hidden_outputs_only
         and 1 not in config.hidden
-        and not (wide and config.weight_observer != "symmetric")
+        and config.weight_observer in (("symmetric",) if wide else WEIGHT_OBSERVERS)
     )
 
 
@@ -39,7 +40,12 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
     if 1 in config.hidden:
         neurons = ",".join(map(str, config.hidden))
         yield f"hidden {neurons}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
-    if config.weight_observer != "symmetric":
+    if config.weight_observer not in WEIGHT_OBSERVERS:
+        yield (
+            f"weight_observer {config.weight_observer}: no configuration of torchao leaves the lowest code out, only the "
+            "simulated path runs"
+        )
+    elif config.weight_observer != "symmetric":
         yield (
             f"weight_observer {config.weight_observer}: torchao's {MAX_TORCHAO_BITS}-bit configurations have symmetric "
             "weight scales only, there only the simulated path runs"

@@ -21,6 +21,7 @@ def test_added_schemes_that_torchao_has_not_are_named():
     [
         ({}, ["w8", "w4", "w8a8", "wf8", "wf8af8"]),
         ({"weight_observer": "no_clipping"}, ["w4", "wf8", "wf8af8"]),
+        ({"weight_observer": "restricted", "quick": True}, []),
         ({"placement": "pre"}, []),
         ({"input_bits": 8}, []),
         ({"hidden": (8, 1)}, []),

@@ -276,7 +276,7 @@ def test_a_network_that_is_not_in_the_page_cannot_be_opened_and_that_is_told(tmp
     for scheme, name, there in (("w4a4", "relu", True), ("w4a4", "tanh", False), ("wf8af8-w8a8", "relu", False)):
         page.locator("#findings-scheme").select_option(scheme)
         open_found(page, name, 0)
-        assert ("has not got" in page.locator(".findings-readout").text_content()) != there
+        assert ("does not hold" in page.locator(".findings-readout").text_content()) != there
     assert page.said == []
 
 

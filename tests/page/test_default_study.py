@@ -45,15 +45,20 @@ def test_it_can_be_sent(page: Path) -> None:
 
 def test_a_redraw_takes_no_longer_than_a_frame_of_thirty_a_second(page: Path, opened: Callable[..., Any]) -> None:
     shown = opened(page)
+    shown.add_init_script(
+        "window.took = []; const ask = requestAnimationFrame; window.requestAnimationFrame = (draw) => ask((time) => {"
+        "const begun = performance.now(); draw(time); took.push(performance.now() - begun); });"
+    )
+    shown.reload()
     took = {}
     for activation in StudyConfig().activations:
         shown.locator("#control-activation").select_option(activation)
         shown.wait_for_timeout(300)
-        shown.evaluate("performance.clearMeasures()")
+        shown.evaluate("took.length = 0")
         for step in range(20):
             shown.locator("#control-weights").press("ArrowRight" if step < 10 else "ArrowLeft")
             shown.wait_for_timeout(80)
-        found = shown.evaluate("performance.getEntriesByName('redraw').map((one) => one.duration)")
+        found = shown.evaluate("took")
         assert len(found) == 20
         took[activation] = statistics.median(found)
     assert {name: ms for name, ms in took.items() if ms > FRAMES} == {}

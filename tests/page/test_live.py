@@ -56,7 +56,7 @@ def test_repaired_networks_that_the_script_cannot_compute_are_told(
     small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = small_run.verdict()
-    monkeypatch.setattr(room.networks, "repaired", lambda *_: None)
+    monkeypatch.setattr(room.networks, "repaired_of", lambda *_: None)
     live, left_out = live_of_run(small_run, verdict)
     assert live is not None
     assert live["repaired"] == {}

@@ -98,7 +98,9 @@ def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> 
         assert "One" in str(attributes["alt"]) or len(str(attributes["alt"])) > 60
     assert {path.stem for path in shown} == {"maps", "folds", "heatmap_folds", "ranges"}
     links = [attributes.get("href") for tag, attributes in page.tags if tag == "a"]
-    assert {f"#view={VIEWS[path.stem]}" for path in paths[:-1] if path.stem in VIEWS} <= set(links)
+    assert "#explore" in links
+    views = [attributes.get("data-view") for tag, attributes in page.tags if tag == "a"]
+    assert {VIEWS[path.stem] for path in paths[:-1] if path.stem in VIEWS} <= set(views)
 
 
 @pytest.mark.slow

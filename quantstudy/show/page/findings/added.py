@@ -59,6 +59,7 @@ def _repairs(run: "Run", scheme: str, entry: Entry, found: Repaired) -> Block:
         "allowed": short(measure.scale * run.verdict()["allowed_drop"]),
         "dots": [[short(measure.scale * value) for value in of] for of in lost],
         "names": [name for name, _ in pairs],
+        "recipes": ["" if recipe == PLAIN else recipe for _, recipe in pairs],
     }
     first = next(iter(run.verdict()["recover"])) == scheme
     heading = recover_words.title(run.verdict()) if first else words.repairs_heading(scheme)

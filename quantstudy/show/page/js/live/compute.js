@@ -6,19 +6,20 @@ import { floatMaps, quantizedMaps } from "../numbers/forward.js";
 import { islandChanges } from "../numbers/islands.js";
 import { calibrationOf, chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap } from "../numbers/networks.js";
 import { buildPlan, isOffered } from "../numbers/plan.js";
+import { extremes } from "../numbers/quantizer.js";
 
 /** A calculator for the networks of `live`: it keeps what depends on a network alone, and the buffers of its maps. */
 export function createCalculator(live) {
   const measured = inputsOf(live.measured, live.plane);
   const heldout = live.heldout === null ? null : inputsOf(live.heldout, live.plane);
   const points = measured[0].length;
-  const kept = new Map();
+  const slots = new Map();
 
   function floatOf(slot, activation, index, cap) {
-    const before = kept.get(slot);
+    const before = slots.get(slot);
     if (before?.key === keyOf(activation, index, cap)) return before;
-    kept.set(slot, floatNetwork({ live, measured, heldout }, { activation, index, cap }, before));
-    return kept.get(slot);
+    slots.set(slot, floatNetwork({ live, measured, heldout }, { activation, index, cap }, before));
+    return slots.get(slot);
   }
 
   /** The network of a slot, quantized: {float, plan, network, maps, drift, islands}, or null where it can't be here. */
@@ -26,7 +27,7 @@ export function createCalculator(live) {
     const float = floatOf(slot, choice.activation, choice.index, choice.cap);
     const repaired = choice.repaired ? repairedAt(live, choice.activation, choice.index) : null;
     const network = repaired ? withCap(repaired.network, choice.cap) : float.network;
-    const context = { inputs: measured, calibration: float.calibration };
+    const context = { inputs: measured, extent: float.extent };
     const plan = repaired ? repaired.plan : buildPlan(network, float.maps, choice.settings, float.chosen, context);
     if (plan === null) return null;
     float.quantized = quantizedMaps(network, plan, measured, float.quantized);
@@ -51,7 +52,7 @@ export function createCalculator(live) {
   }
 
   /** Whether the first slot's network can be quantized by settings that were not chosen yet. */
-  const isOfferedHere = (settings) => isOffered(kept.get("one").chosen, settings);
+  const isOfferedHere = (settings) => isOffered(slots.get("one").chosen, settings);
 
   return { quantized, heldoutDrift, isOffered: isOfferedHere };
 }
@@ -60,12 +61,22 @@ function keyOf(activation, index, cap) {
   return `${activation} ${index} ${cap}`;
 }
 
+/** A function of an array that is computed once for each. */
+function kept(find) {
+  const found = new Map();
+  return (values) => {
+    if (!found.has(values)) found.set(values, find(values));
+    return found.get(values);
+  };
+}
+
 /** A float network with its maps, its chain and its labels. before: one that may be written over, or undefined. */
 function floatNetwork({ live, measured, heldout }, { activation, index, cap }, before) {
   const trained = networkAt(live, activation, index);
   const network = withCap(trained, cap);
   const points = measured[0].length;
   const maps = floatMaps(network, measured, before?.maps);
+  const calibration = calibrationOf(live, index, points);
   return {
     key: keyOf(activation, index, cap),
     network,
@@ -73,7 +84,8 @@ function floatNetwork({ live, measured, heldout }, { activation, index, cap }, b
     heldoutMaps: heldout && floatMaps(network, heldout, before?.heldoutMaps),
     labels: labelsOf(live.measured, index, rowsOf(live) * points),
     heldoutLabels: heldout && labelsOf(live.heldout, index, rowsOf(live) * heldout[0].length),
-    calibration: calibrationOf(live, index, points),
+    calibration,
+    extent: kept((values) => extremes(values, calibration)),
     peak: live.peak?.[index] ?? null,
     chosen: network.cap === trained.cap ? chosenAt(live, activation, index) : null, // of the networks as trained
     chain: chainOfFolds(network, maps.post, ...(live.plane ?? [1, points])),

@@ -22,7 +22,7 @@ function createSlider(state, name, values, texts) {
   const text = (value) => named[value] ?? `${value} ${texts.bits}`;
   const slider = element("input", { type: "range", min: 0, max: values.length - 1, step: 1, id: `control-${name}` });
   const output = element("output", { for: slider.id });
-  slider.addEventListener("input", () => state.set({ [name]: values[Number(slider.value)] }));
+  slider.addEventListener("input", () => state.set({ [name]: values[Number(slider.value)], repaired: "no" }));
   const sync = () => {
     slider.value = String(values.indexOf(state.get(name)));
     output.textContent = text(state.get(name));

@@ -3,6 +3,7 @@
 import { chainFrom } from "../numbers/chain.js";
 import { extremes } from "../numbers/quantizer.js";
 import { element, fill } from "../browser/elements.js";
+import { lazily } from "../browser/lazily.js";
 import { drawCurve } from "./curves.js";
 import { differenceColour, paint, valueColour } from "./paint.js";
 import { chosenNeuron } from "./settings.js";
@@ -20,8 +21,12 @@ export function createFolds({ data, state, theme }, choose) {
   const rows = tiles.map((own, layer) => rowOfTiles(own, layer, live.neurons[layer + 1] - own.length, texts));
   const told = element("p", { className: "muted" });
   const root = element("div", { className: "layers" }, element("h4", { textContent: texts.folds }), told, ...rows);
-  let result = null;
-  let looked = null;
+  let [result, looked, how] = [null, null, null];
+  const drawRow = (layer) => {
+    const most = how.view === "difference" ? mostOf(result, layer) : 0;
+    for (const tile of tiles[layer]) drawFold(tile, result, { ...how, most });
+  };
+  const outdated = rows.map((row, layer) => lazily(row, () => drawRow(layer)));
 
   const flat = tiles.flat();
   const look = (tile) => {
@@ -37,7 +42,7 @@ export function createFolds({ data, state, theme }, choose) {
     if (result === null) return;
     const pinned = chosenNeuron(state) ?? [result.float.chain[0]?.layer ?? 0, result.float.chain[0]?.neuron ?? 0];
     const [layer, neuron] = looked ? [looked.layer, looked.neuron] : pinned;
-    const chain = chainFrom(result.float.network, result.float.maps.post, layer, neuron);
+    const chain = chainOf(result.float, layer, neuron);
     for (const tile of flat) {
       const inChain = chain.some((step) => step.layer === tile.layer && step.neuron === tile.neuron);
       const chosen = tile.layer === pinned[0] && tile.neuron === pinned[1];
@@ -52,8 +57,8 @@ export function createFolds({ data, state, theme }, choose) {
   function update(next) {
     result = next;
     const view = state.get("fold");
-    const most = tiles.map((own, layer) => (view === "difference" ? mostOf(next, layer) : 0));
-    for (const tile of flat) drawFold(tile, next, { view, most: most[tile.layer], live, theme: theme() });
+    how = { view, live, theme: theme() };
+    outdated.forEach((redraw) => redraw());
     told.textContent = texts.fold_views[view];
     mark();
   }
@@ -110,6 +115,14 @@ export function drawFold({ canvas, layer, neuron }, { float, maps }, { view, mos
   const [low, high] = rangesOf(float, layer, points)[neuron];
   const values = view === "float" ? x : y;
   paint(canvas, ...live.plane, valueColour(values, from, low, high, theme.sequential, theme.missing));
+}
+
+/** The chain that ends in a neuron, kept with the network. */
+export function chainOf(float, layer, neuron) {
+  float.chains ??= new Map();
+  const key = `${layer} ${neuron}`;
+  if (!float.chains.has(key)) float.chains.set(key, chainFrom(float.network, float.maps.post, layer, neuron));
+  return float.chains.get(key);
 }
 
 /** The ends of each float fold of a layer, kept with the network. */

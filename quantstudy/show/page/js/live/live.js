@@ -27,7 +27,6 @@ export function showLive(root, data, state, fields) {
 
   let waiting = false;
   function redraw() {
-    const start = performance.now();
     waiting = false;
     const names = [state.get("activation"), state.get("beside")];
     const two = names[1] !== "none" && names[1] !== names[0];
@@ -36,7 +35,6 @@ export function showLive(root, data, state, fields) {
     panels[0].update(choiceOf(names[0]));
     if (two) panels[1].update(choiceOf(names[1]));
     controls.sync();
-    performance.measure("redraw", { start });
   }
   state.subscribe((changed) => {
     if (waiting || ![...changed].some((name) => Object.hasOwn(fields, name))) return;

@@ -18,14 +18,14 @@ export function createPlayer(state, texts) {
   function step() {
     const changes = oneBitLess(state);
     if (changes === null) stop();
-    else state.set(changes);
+    else state.set({ ...changes, repaired: "no" });
   }
   button.addEventListener("click", () => {
     if (timer) {
       stop();
       return;
     }
-    state.set(mostBits(state));
+    state.set({ ...mostBits(state), repaired: "no" });
     button.textContent = texts.stop;
     timer = setInterval(step, EVERY);
   });

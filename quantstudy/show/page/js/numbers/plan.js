@@ -2,7 +2,7 @@
 
 import { f32 } from "./arithmetic.js";
 import { DYNAMIC, DYNAMIC_BITS, formatOf, integers } from "./formats.js";
-import { EPSILON, SMALLEST_NORMAL, extremes, fixedQuantizer, rangeQuantizer, weightQuantizer } from "./quantizer.js";
+import { EPSILON, SMALLEST_NORMAL, fixedQuantizer, rangeQuantizer, weightQuantizer } from "./quantizer.js";
 import { withPowersOfTwo } from "./powers.js";
 
 const NO_ENDS = [null, null];
@@ -28,9 +28,9 @@ export function isOffered(chosen, settings) {
  * maps: its float maps at `inputs`; settings: {weights, activations, inputBits, placement, observer, weightObserver,
  * inputRounding, scales}, the first two names as in `formatOf`, or "float", activations also "8dyn"; inputRounding
  * "truncate" cuts inputs off, else they are rounded; scales "pow2" makes them powers of two; chosen: see `isOffered`;
- * inputs: a Float32Array [points] each; calibration: Uint8Array [points], 1 where ranges are taken from, or null for
- * all. null where the settings are not offered. */
-export function buildPlan(network, maps, settings, chosen, { inputs, calibration }) {
+ * inputs: a Float32Array [points] each; extent: what gives [smallest, largest] of rows of points where ranges are taken
+ * from. null where the settings are not offered. */
+export function buildPlan(network, maps, settings, chosen, { inputs, extent }) {
   if (!isOffered(chosen, settings)) return null;
   const form = formatOf(settings.weights);
   const weights = network.weights.map(
@@ -42,14 +42,14 @@ export function buildPlan(network, maps, settings, chosen, { inputs, calibration
   const of = (place, own) =>
     maps[place].map((values, layer) =>
       placements.includes(place)
-        ? outputQuantizer(settings, chosen, place, layer, () => rangeOf([values], calibration, own))
+        ? outputQuantizer(settings, chosen, place, layer, () => rangeOf([values], extent, own))
         : null,
     );
   const plan = {
     weights,
     pre: of("pre", NO_ENDS),
     post: of("post", ends),
-    inputs: inputQuantizer(settings, () => rangeOf(inputs, calibration, fixed ? UNIT : NO_ENDS)),
+    inputs: inputQuantizer(settings, () => rangeOf(inputs, extent, fixed ? UNIT : NO_ENDS)),
   };
   return settings.scales === "pow2" ? withPowersOfTwo(plan) : plan;
 }
@@ -81,9 +81,9 @@ export function pointQuantizer(settings, bits) {
   return { kind: "point", low, high, symmetric: ofWeights >= 8, least: ofWeights === 8 ? EPSILON : SMALLEST_NORMAL };
 }
 
-/** [smallest, largest] of rows of points where ranges are taken from; ends that are not null take their place. */
-function rangeOf(arrays, calibration, ends) {
-  const found = arrays.map((values) => extremes(values, calibration));
+/** [smallest, largest] of several arrays; ends that are not null take their place. */
+function rangeOf(arrays, extent, ends) {
+  const found = arrays.map(extent);
   const low = Math.min(...found.map((each) => each[0]));
   const high = Math.max(...found.map((each) => each[1]));
   return [ends[0] === null ? low : f32(ends[0]), ends[1] === null ? high : f32(ends[1])];

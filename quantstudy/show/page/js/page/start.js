@@ -21,7 +21,7 @@ export function start() {
     showFindings(document.getElementById("explore-root"), data.findings, state, (chosen) =>
       open(chosen, data.live, state, own),
     );
-  for (const link of document.querySelectorAll("a[data-view]")) followInPlace(link, state);
+  for (const link of document.querySelectorAll('a[href^="#"]')) followInPlace(link, state);
   tell();
   const chosen = (some) => Object.keys(some).some((name) => state.get(name) !== fields[name].default);
   if (location.hash.includes("=")) goTo(chosen(own) || !chosen(fields) ? "touch" : "explore"); // a link to a finding
@@ -31,13 +31,17 @@ function goTo(id) {
   document.getElementById(id).scrollIntoView();
 }
 
-/** A link to a chart shows it and leaves everything else as it was chosen. */
+/** A link within the page leaves what was chosen in the address; one to a chart shows that chart, too. */
 function followInPlace(link, state) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    state.set({ view: link.dataset.view });
-    goTo("explore");
-    document.getElementById("findings-view").focus({ preventScroll: true });
+    const { view } = link.dataset;
+    if (view) state.set({ view });
+    const id = link.hash.slice(1);
+    goTo(id);
+    const target = document.getElementById(view ? "findings-view" : id);
+    if (!view) target.tabIndex = -1;
+    target.focus({ preventScroll: true });
   });
 }
 
