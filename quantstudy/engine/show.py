@@ -161,7 +161,7 @@ def _tried(look: Callable[[], T]) -> T:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, BadInput):
-        return f"There is no run to show now: {error.allowed}."
-    if isinstance(error, OSError):
+        return f"There is no run to show now: {error.value}: {error.allowed}."
+    if isinstance(error, OSError) and error.filename is not None:
         return f"The run can't be read now: {error.filename}: {error.strerror}."
     return f"The run can't be shown now: {error}."

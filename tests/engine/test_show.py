@@ -204,7 +204,7 @@ def test_a_run_that_is_begun_anew(run: Run) -> None:
     assert site.page().version != before.version
     empty_run(run.folder)
     for ask in (site.page, site.state, lambda: site.file("figures/maps.png")):
-        with pytest.raises(Unavailable, match=r"^There is no run to show now: a run folder is needed \(it holds"):
+        with pytest.raises(Unavailable, match=r"^There is no run to show now: .*run: a run folder is needed"):
             ask()
     begin_again = StudyConfig(activations=("silu",), seeds=1)
     shutil.rmtree(run.folder)
@@ -224,9 +224,25 @@ def test_cells_that_stay_away_are_told(run: Run, monkeypatch: pytest.MonkeyPatch
         site.page()
     do(run, TRAIN)
     assert site.page().body.startswith(b"begun")
+    with (run.folder / "study.toml").open("a") as study:
+        study.write("# edited")
+    with pytest.raises(Unavailable, match=r"^There is no run to show now: .*study\.toml: it was edited after the run"):
+        site.state()
     (run.folder / "manifest.json").write_text("{")
     with pytest.raises(Unavailable, match=r"^The run can't be shown now: .*manifest\.json is damaged"):
         site.state()
+
+
+def test_a_file_that_cannot_be_read_is_told_even_without_its_name(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pyarrow raises it."""
+
+    def broken(*_: Any) -> None:
+        raise OSError("Couldn't deserialize thrift")
+
+    site = site_of(run.folder)
+    monkeypatch.setattr(show, "page_of", broken)
+    with pytest.raises(Unavailable, match=r"^The run can't be shown now: Couldn't deserialize thrift\.$"):
+        site.page()
 
 
 def test_a_look_is_repeated_before_it_is_given_up(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def findings(run: "Run") -> dict[str, Any]:
 
     Returns:
         `views` (name and title of those that the run has), `blocks` (the charts: `Block.document`), `table`
-        (`table.table_of`: the rows of all charts), `name` of the run's folder, `seeds`, `activations`, `claims` and
+        (`table.table_of`: the rows of all charts), `name` of the run's folder, `seeds`, `claims` and
         `left_out` (sentences, the latter empty where nothing is), `not_held` and `find` (with {names} to fill in). No
         NaN and no infinity: null instead.
     """
@@ -53,7 +53,6 @@ def findings(run: "Run") -> dict[str, Any]:
         "table": table_of(kept),
         "name": run.folder.name,
         "seeds": run.config.seeds,
-        "activations": list(run.config.activations),
         "claims": CLAIMS,
         "not_held": NOT_HELD,
         "find": FIND,

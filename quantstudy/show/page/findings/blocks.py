@@ -53,13 +53,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """One chart, or rows of the table without one.
+    """One chart and its rows of the table.
 
     Attributes:
         view: its name in `words.findings.VIEWS`.
         scheme: the first choice of the view as (name in a link, text); ("", "") where there is none.
         of: the second choice, likewise.
-        kind: `rows` (a mark per label), `cells` (labels × columns), `lines` (a line per label over columns), or empty.
+        kind: `rows` (a mark per label), `cells` (labels × columns) or `lines` (a line per label over columns).
         heading: what the chart says.
         reading: how to read it.
         labels: names of its rows.
