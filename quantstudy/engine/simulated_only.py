@@ -42,8 +42,8 @@ def simulated_only(config: StudyConfig) -> Iterator[str]:
         yield f"hidden {neurons}: torchao can't quantize layers of 1 neuron, only the simulated path runs"
     if config.weight_observer not in WEIGHT_OBSERVERS:
         yield (
-            f"weight_observer {config.weight_observer}: no configuration of torchao leaves the lowest code out, only the "
-            "simulated path runs"
+            f"weight_observer {config.weight_observer}: no configuration of torchao leaves the lowest code out, only "
+            "the simulated path runs"
         )
     elif config.weight_observer != "symmetric":
         yield (

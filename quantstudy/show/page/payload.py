@@ -30,12 +30,7 @@ def payload(config: "StudyConfig", live: Mapping[str, Any] | None, best: str | N
 
 def study_of(config: "StudyConfig") -> dict[str, Any]:
     """Return what the script asks of a study."""
-    data = config.entry
     return {
-        "name": config.name,
-        "target": data.name,
-        "activations": list(config.activations),
-        "seeds": config.seeds,
         "focus": config.focus_scheme,
         "placement": config.placement,
         "observer": config.observer,

@@ -2,6 +2,7 @@
 
 import { floatMaps, quantizedMaps } from "../../../quantstudy/show/page/js/numbers/forward.js";
 import { buildPlan } from "../../../quantstudy/show/page/js/numbers/plan.js";
+import { extremes } from "../../../quantstudy/show/page/js/numbers/quantizer.js";
 
 const SIDE = 128;
 const NEURONS = [2, 8, 8, 8, 1];
@@ -50,7 +51,7 @@ for (const kernel of kernels.length > 0 ? kernels : ["relu", "gelu"]) {
     const times = [performance.now()];
     before = floatMaps(one, inputs, before);
     times.push(performance.now());
-    const plan = buildPlan(one, before, SETTINGS, null, { inputs, calibration: null });
+    const plan = buildPlan(one, before, SETTINGS, null, { inputs, extent: (values) => extremes(values) });
     times.push(performance.now());
     after = quantizedMaps(one, plan, inputs, after);
     times.push(performance.now());

@@ -13,6 +13,7 @@ import {
   withCap,
 } from "../../../quantstudy/show/page/js/numbers/networks.js";
 import { buildPlan } from "../../../quantstudy/show/page/js/numbers/plan.js";
+import { extremes } from "../../../quantstudy/show/page/js/numbers/quantizer.js";
 
 function packed(array) {
   return Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("base64");
@@ -118,7 +119,7 @@ test("maps that are written over are the same as new ones", () => {
   const inputs = [Float32Array.of(-1, 0, 0.5), Float32Array.of(0.25, 1, -3)];
   const settings = { weights: "4", activations: "4", inputBits: 8, placement: "both", observer: "minmax" };
   const maps = floatMaps(network, inputs);
-  const plan = buildPlan(network, maps, settings, null, { inputs, calibration: null });
+  const plan = buildPlan(network, maps, settings, null, { inputs, extent: (values) => extremes(values) });
   const fresh = quantizedMaps(network, plan, inputs);
   const again = quantizedMaps(
     network,

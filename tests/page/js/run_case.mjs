@@ -14,6 +14,7 @@ const { decisionDrift, foldDrift, regressionDrift } = await load("drift");
 const { floatMaps, quantizedMaps } = await load("forward");
 const { codeOf } = await load("grid");
 const { islandChanges } = await load("islands");
+const { extremes } = await load("quantizer");
 const { calibrationOf, chosenAt, inputsOf, labelsOf, networkAt, repairedAt, withCap } = await load("networks");
 const { buildPlan } = await load("plan");
 
@@ -47,7 +48,8 @@ function look(live, wanted, written) {
   const before = floatMaps(network, inputs);
   const chosen = chosenAt(live, wanted.activation, wanted.index);
   const calibration = calibrationOf(live, wanted.index, inputs[0].length);
-  const plan = repaired?.plan ?? buildPlan(network, before, wanted.settings, chosen, { inputs, calibration });
+  const extent = (values) => extremes(values, calibration);
+  const plan = repaired?.plan ?? buildPlan(network, before, wanted.settings, chosen, { inputs, extent });
   if (plan === null) return null;
   const after = quantizedMaps(network, plan, inputs);
   written.push(...codes(network, plan), ...after.pre, ...after.post, after.logit);

@@ -2,7 +2,7 @@
 
 const NEAR = "200px"; // so far beyond the window counts as seen
 
-/** A function to be called when an element's drawing is out of date: it calls `draw` once the element is near, or now. */
+/** What is to be called when an element's drawing is out of date: it calls `draw` once the element is near, or now. */
 export function lazily(watched, draw) {
   let [near, old] = [false, false];
   const now = () => {

@@ -1,5 +1,7 @@
 /* What the reader has chosen, kept in the address behind the #: a link is a finding. */
 
+const LATER = 1000; // milliseconds
+
 /** Read an address' fragment: {values, problems}.
  *
  * fields: name → {default, values: [texts]} or {default, test: text => boolean}. What is not there has its default, and
@@ -19,13 +21,15 @@ export function readHash(hash, fields) {
   return { values, problems };
 }
 
-/** Write what differs from the defaults as an address' fragment, in the order of the fields; "" where nothing does. */
+/** Write what differs from the defaults as an address' fragment, in the order of the fields; "" where nothing does.
+ *
+ * A field that is `named` goes along with any other: its default is another one once there is more to show. */
 export function writeHash(values, fields) {
-  const chosen = new URLSearchParams();
-  for (const [name, field] of Object.entries(fields)) {
-    if (values[name] !== field.default) chosen.append(name, values[name]);
-  }
-  return chosen.size > 0 ? `#${chosen}` : "";
+  const differs = (name) => values[name] !== fields[name].default;
+  const names = Object.keys(fields);
+  if (!names.some(differs)) return "";
+  const written = names.filter((name) => fields[name].named || differs(name));
+  return `#${new URLSearchParams(written.map((name) => [name, values[name]]))}`;
 }
 
 /** Whether a field may have a text. */
@@ -49,6 +53,16 @@ export function createState(fields, place) {
     const changed = new Set(Object.keys(fields).filter((name) => values[name] !== before[name]));
     for (const listener of listeners) listener(changed);
   };
+  let late = 0;
+  const write = () => {
+    clearTimeout(late);
+    const { pathname, search } = place.location;
+    try {
+      place.history.replaceState(place.history.state, "", writeHash(values, fields) || pathname + search);
+    } catch {
+      late = setTimeout(write, LATER); // some browsers take a hundred addresses in half a minute and no more
+    }
+  };
   place.addEventListener("hashchange", () => {
     if (place.location.hash !== "" && !place.location.hash.includes("=")) return;
     const before = values;
@@ -67,8 +81,7 @@ export function createState(fields, place) {
         values[name] = text;
       }
       problems = [];
-      const { pathname, search } = place.location;
-      place.history.replaceState(null, "", writeHash(values, fields) || pathname + search);
+      write();
       tell(before);
     },
   };

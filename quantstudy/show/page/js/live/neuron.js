@@ -1,10 +1,10 @@
 /* One neuron large: its fold in float, quantized and their difference, what goes into it, and its chain. */
 
-import { chainFrom } from "../numbers/chain.js";
 import { weightsOf } from "../numbers/forward.js";
 import { element, fill, shown } from "../browser/elements.js";
+import { lazily } from "../browser/lazily.js";
 import { createDiagram } from "./diagram.js";
-import { drawFold, mostOf } from "./folds.js";
+import { chainOf, drawFold, mostOf } from "./folds.js";
 
 const VIEWS = ["float", "quantized", "difference"];
 const MOST_WEIGHTS = 12;
@@ -33,12 +33,19 @@ export function createNeuron({ data, theme }) {
   const maps = element("div", { className: "decisions" }, ...figures);
   const root = element("div", { className: "neuron" }, heading, maps, around);
 
+  let looked = null;
+  const outdated = lazily(root, () => draw(...looked));
+
   function show(result, layer, neuron) {
     heading.textContent = fill(texts.neuron_heading, { layer, neuron });
-    const most = mostOf(result, layer);
-    for (const { view, canvas } of tiles)
-      drawFold({ canvas, layer, neuron }, result, { view, most, live, theme: theme() });
-    const chain = chainFrom(result.float.network, result.float.maps.post, layer, neuron);
+    looked = [result, layer, neuron];
+    outdated();
+  }
+
+  function draw(result, layer, neuron) {
+    const how = { most: mostOf(result, layer), live, theme: theme() };
+    for (const { view, canvas } of tiles) drawFold({ canvas, layer, neuron }, result, { ...how, view });
+    const chain = chainOf(result.float, layer, neuron);
     told.textContent = chainText(chain, texts);
     diagram.update(chain);
     rows.replaceChildren(...weightRows(result, layer, neuron, data));

@@ -19,9 +19,9 @@ export function liveFields(data) {
   const { weights, activations } = schemeSettings(study.focus);
   const whole = (text) => /^(0|[1-9]\d*)$/.test(text);
   return {
-    activation: { default: names.includes(study.best) ? study.best : names[0], values: names },
+    activation: { default: names.includes(study.best) ? study.best : names[0], values: names, named: true },
     beside: { default: "none", values: ["none", ...names] },
-    seed: { default: String(live.first), values: live.seeds.map(String) },
+    seed: { default: String(live.first), values: live.seeds.map(String), named: true },
     weights: { default: weights, values: WEIGHTS },
     activations: { default: activations, values: ACTIVATIONS },
     inputs: { default: study.input_bits ? String(study.input_bits) : "none", values: ["none", ...INTEGERS] },
