@@ -151,8 +151,9 @@ def reading(view: str, config: "StudyConfig", base: str) -> str:
     noun, seeds = unit_of(config).noun, config.seeds
     mean = "one seed was run, so there are no intervals" if seeds == 1 else f"means over {plural(seeds, 'seed')} with "
     mean += "" if seeds == 1 else "95 % intervals"
+    opens = " A dot opens its network in the live quantizer." if config.has_plane or config.has_curve else ""
     said = {
-        "forest": f"A dot per seed; {mean}. A dot opens its network in the live quantizer.",
+        "forest": f"A dot per seed; {mean}.{opens}",
         "compare": f"Each cell: the value, and below it the difference to {base}, paired by seed ({mean}). Colour: "
         "that difference, on one scale per scheme.",
         "cliff": f"All layers quantized to so many bits; {mean}. Green: within the limits of what may "
