@@ -18,7 +18,7 @@ from safetensors import numpy as safetensors
 
 from quantstudy import Run
 
-TABLES = ("metrics", "histograms", "plans", "sensitivity", "placement", "cliff", "cause")
+TABLES = ("metrics", "histograms", "plans", "sensitivity", "placement", "cliff", "cause", "ranges")
 """The records that are tables, by the names of their files; those that a quick run lacks are left out."""
 
 Digests = dict[str, dict[str, Any]]

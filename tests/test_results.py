@@ -1,11 +1,12 @@
 """What the README and results/README.md say is what the catalogue and the reference results hold."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from experiments import default_study, engines, front, repairs
+from experiments import default_study, engines, front, repairs, screenshots
 from experiments.blocks import with_block
 from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
@@ -87,8 +88,11 @@ def test_reference_results_are_those_of_the_default_study():
     assert json.loads((ROOT / "results/default/manifest.json").read_text())["state"] == "complete"
     assert default_study.KEPT[-1] == "figures"
     for image in ("heatmap_decision", "maps"):
-        assert f"results/default/figures/{image}.png" in (ROOT / "README.md").read_text()
         assert (ROOT / f"results/default/figures/{image}.png").stat().st_size > 10_000
+    pictures = {one.name for one in screenshots.PICTURES}
+    assert {path.stem for path in screenshots.TO.glob("*.png")} == pictures
+    shown = set(re.findall(r"docs/pictures/(\w+)\.png", (ROOT / "README.md").read_text()))
+    assert shown == {"live", "found"} < pictures
 
 
 def test_readme_front_is_made_from_the_claims():
