@@ -12,6 +12,8 @@ from quantstudy.show.page.report import page_text
 
 Open = Callable[..., Any]
 
+pytestmark = pytest.mark.slow
+
 
 def readout(page: Any) -> str:
     return str(page.locator(".findings-readout").text_content())

@@ -100,6 +100,7 @@ def test_a_stage_that_becomes_known_is_shown_as_what_it_is(going: Going, followe
     assert followed.said == []
 
 
+@pytest.mark.slow
 def test_a_sentence_that_stays_is_not_said_again(followed: Any) -> None:
     asked_again(followed)
     followed.evaluate(
@@ -111,6 +112,7 @@ def test_a_sentence_that_stays_is_not_said_again(followed: Any) -> None:
     assert followed.evaluate("window.changes") == 0
 
 
+@pytest.mark.slow
 def test_who_drags_is_not_disturbed(going: Going, followed: Any) -> None:
     followed.evaluate("() => { window.first = true; }")
     slider = followed.locator("#control-weights")
