@@ -27,7 +27,7 @@ def no_kernel(names: Sequence[str]) -> str:
 
 def no_data(target: str) -> str:
     """The data are gone."""
-    return f"The data of {target} could not be read again when this page was made, so nothing can be computed on them."
+    return f"The data of {target} were gone, or others, when this page was made: nothing can be computed on them."
 
 
 def many_classes() -> str:

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,16 @@ def test_repaired_networks_that_the_script_cannot_compute_are_told(
     assert live["repaired"] == {}
     assert [sentence.split(":")[0] for sentence in left_out] == ["The run's repaired networks are in its tables only"]
     assert live_of_run(small_run, {**verdict, "recover": None})[1] == []
+
+
+def test_nothing_is_computed_on_other_data_than_the_runs(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(small_run.config.entry, made_of=lambda: "another file")
+    monkeypatch.setattr(StudyConfig, "entry", property(lambda _: entry))
+    live, left_out = live_of_run(small_run, small_run.verdict())
+    assert live is None
+    assert left_out == [
+        "The data of islands were gone, or others, when this page was made: nothing can be computed on them."
+    ]
 
 
 def test_points_and_labels_are_the_studys(small_run: Run) -> None:

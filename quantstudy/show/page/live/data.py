@@ -1,7 +1,6 @@
 """What of a run the page can quantize itself: as much as fits, and a sentence for everything that is left out."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from safetensors import numpy as safetensors
 
 from quantstudy.errors import BadInput
 from quantstudy.records.folders import repaired_file, weights_file
+from quantstudy.records.origins import require_same_data
 from quantstudy.show.page.live import networks
 from quantstudy.show.page.live.packed import Arrays, layers_of, packed_networks, text_of
 from quantstudy.show.page.live.points import bytes_a_seed, bytes_of_inputs, points_of
@@ -33,6 +33,10 @@ def live_of_run(run: "Run", verdict: Mapping[str, Any]) -> tuple[Live | None, li
 
     None where it can't compute any: networks without a plane or a line, none with a kernel, none that fits.
     """
+    try:
+        require_same_data(run)
+    except BadInput:
+        return None, [words.no_data(run.config.target)]
     arrays = {}
     for name in run.config.activations:
         path = run.folder / weights_file(name)
@@ -126,7 +130,7 @@ def _add_ranges(live: Live, run: "Run", names: Sequence[str], seeds: Sequence[in
     table = run.ranges()
     if table is None:
         return [words.no_ranges(run.config.quick)]
-    hidden = len(list(pairwise(live["neurons"]))) - 1
+    hidden = len(live["neurons"]) - 2
     for name in names:
         own = table[(table["activation"] == name) & table["seed"].isin(seeds)]
         live["chosen"][name] = networks.chosen_ranges(own, hidden, seeds)
