@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 # What checks the page's scripts, and nothing that the page needs: without npm, or without a network, make goes on.
 $(PAGE_INSTALLED): $(PAGE)/package.json
 	@if ! command -v npm >/dev/null; then echo "== npm is not here: the page's scripts are not linted"; \
-	elif ! node -e 'process.exit(parseInt(process.versions.node) < 20)'; then echo "== node is older than 20: the page's scripts are not linted"; \
+	elif ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then echo "== node is older than 20: the page's scripts are not linted"; \
 	elif (cd $(PAGE) && npm install --no-package-lock --no-audit --no-fund --silent); then touch $@; \
 	else echo "== npm could not install $(PAGE)/package.json: the page's scripts are not linted"; fi
 
