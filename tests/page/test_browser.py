@@ -274,6 +274,7 @@ def test_a_link_to_a_chart_leaves_the_rest_as_it_was_chosen(
     assert abs(again.evaluate(at)) < 2
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_in_the_page_cannot_be_opened_and_that_is_told(tmp_path: Path, opened: Open) -> None:
     schemes, names = ("wf8af8-w8a8",), ("relu", "tanh")
     config = StudyConfig(activations=names, schemes=schemes, seeds=1, steps=5, grid=8, quick=True)
@@ -312,6 +313,7 @@ def test_controls_do_not_stand_before_the_maps_where_there_is_little_room(small_
     assert low.evaluate(position) == "static"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["sine", "texture"])
 def test_numbers_are_as_good_as_the_records_say(tmp_path: Path, opened: Open, target: str) -> None:
     config = StudyConfig().with_options(

@@ -16,6 +16,8 @@ from quantstudy.show.page.begun import begun_text
 from quantstudy.show.serve import Page, PageServer, Site
 from quantstudy.words.progress import progress_sentence, stages_of
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("relu", "silu")
 EARLY = (Stage("train", 3, 8), Stage("picture", 0, 2), Stage("draw", 0, 12))
 LATER = (Stage("train", 8, 8), Stage("recover", 1, 2), Stage("picture", 0, 2), Stage("draw", 0, 13))
@@ -100,7 +102,6 @@ def test_a_stage_that_becomes_known_is_shown_as_what_it_is(going: Going, followe
     assert followed.said == []
 
 
-@pytest.mark.slow
 def test_a_sentence_that_stays_is_not_said_again(followed: Any) -> None:
     asked_again(followed)
     followed.evaluate(
@@ -112,7 +113,6 @@ def test_a_sentence_that_stays_is_not_said_again(followed: Any) -> None:
     assert followed.evaluate("window.changes") == 0
 
 
-@pytest.mark.slow
 def test_who_drags_is_not_disturbed(going: Going, followed: Any) -> None:
     followed.evaluate("() => { window.first = true; }")
     slider = followed.locator("#control-weights")
