@@ -2,16 +2,7 @@
 
 from collections.abc import Sequence
 
-from quantstudy.words.numbers import plural
-
-
-def listed_names(names: Sequence[str]) -> str:
-    """Return names as a text has them.
-
-    >>> listed_names(["tanh"]), listed_names(["tanh", "mine:wave", "sine"])
-    ('tanh', 'tanh, mine:wave and sine')
-    """
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+from quantstudy.words.numbers import listed, plural
 
 
 def no_plane() -> str:
@@ -22,7 +13,7 @@ def no_plane() -> str:
 def no_kernel(names: Sequence[str]) -> str:
     """Activations that the page's script does not know."""
     have, it = ("has", "it") if len(names) == 1 else ("have", "them")
-    return f"{listed_names(names)} {have} no formula in this page, so only the tables show what becomes of {it}."
+    return f"{listed(names)} {have} no formula in this page, so only the tables show what becomes of {it}."
 
 
 def no_data(target: str) -> str:

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { chainOfFolds, complexity } from "../../../quantstudy/show/page/js/numbers/chain.js";
-import { decisionDrift, foldDrift, regressionDrift } from "../../../quantstudy/show/page/js/numbers/drift.js";
+import { decisionDrift, regressionDrift } from "../../../quantstudy/show/page/js/numbers/drift.js";
 import { islandChanges, regionsAbove } from "../../../quantstudy/show/page/js/numbers/islands.js";
 import { randomBits } from "./exact.mjs";
 
@@ -35,9 +35,9 @@ test("what is not finite has no value", () => {
 });
 
 test("decibels", () => {
-  assert.equal(foldDrift(f(10, 10), f(9, 9)).sqnrDb, 20);
-  assert.equal(foldDrift(f(1), f(1)).sqnrDb, Infinity);
-  assert.equal(foldDrift(f(0), f(1)).sqnrDb, NaN);
+  assert.equal(regressionDrift(f(10, 10), f(9, 9), f(10, 10), 1).sqnrDb, 20);
+  assert.equal(regressionDrift(f(1), f(1), f(1), 1).sqnrDb, Infinity);
+  assert.equal(regressionDrift(f(0), f(1), f(0), 1).sqnrDb, NaN);
   const found = regressionDrift(f(1, 2), f(1.5, 2.5), f(1, 2), 5);
   assert.deepEqual([found.psnrFloat, found.psnrQuantized], [Infinity, 20]);
   assert.equal(regressionDrift(f(1, 1), f(1, 1), f(1, 1), 0).psnrFloat, Infinity);

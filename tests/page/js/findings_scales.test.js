@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import { shown } from "../../../quantstudy/show/page/js/browser/elements.js";
 import { test } from "node:test";
 
 import {
   chartEnds,
-  chartNumber,
   chartTicks,
   linearScale,
   nearestMark,
@@ -19,7 +19,7 @@ import { fileName } from "../../../quantstudy/show/page/js/browser/download.js";
 
 test("numbers have a real minus sign, none at zero", () => {
   assert.deepEqual(
-    [1.25, -1.25, -0.001, null].map((one) => chartNumber(one, 1)),
+    [1.25, -1.25, -0.001, null].map((one) => shown(one, 1)),
     ["1.3", "−1.3", "0.0", "n/a"],
   );
   assert.deepEqual([-2.5, 3, null].map(plainNumber), ["−2.5", "3", "n/a"]);

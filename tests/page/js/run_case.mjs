@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const [folder, cases, arrays] = process.argv.slice(2);
 const { chainOfFolds } = await load("chain");
-const { decisionDrift, foldDrift, regressionDrift } = await load("drift");
+const { decisionDrift, regressionDrift } = await load("drift");
 const { floatMaps, quantizedMaps } = await load("forward");
 const { codeOf } = await load("grid");
 const { islandChanges } = await load("islands");
@@ -56,7 +56,7 @@ function look(live, wanted, written) {
   const [rows, columns] = live.plane ?? [1, inputs[0].length];
   return {
     drift: drift(live, wanted, before, after),
-    folds: before.post.map((fold, layer) => foldDrift(fold, after.post[layer]).sqnrDb),
+    folds: before.post.map((fold, layer) => regressionDrift(fold, after.post[layer], fold, 1).sqnrDb),
     islands: live.outputs === 1 ? islandChanges(before.logit, after.logit, rows, columns) : null,
     chain: chainOfFolds(network, before.post, rows, columns),
   };

@@ -15,13 +15,13 @@ def points_of(data: Data) -> dict[str, Any]:
     `peak` is what PSNR takes for the labels' range, per seed; `trained` says which of the measured points ranges are
     taken from, all others being held out; where it is null they are all of them, and `heldout` has points of its own.
     """
-    own = data.trained is None
+    measured, *heldout = (_part(part, data.plane) for part in _parts(data))
     return {
         "plane": None if data.plane is None else list(data.plane),
         "names": list(data.inputs),
         "outputs": data.outputs,
-        "measured": _part(data.measured, data.plane),
-        "heldout": _part(data.heldout, data.plane) if own else None,
+        "measured": measured,
+        "heldout": heldout[0] if heldout else None,
         "trained": None if data.trained is None else packed_bits(_chosen(data)),
         "ends": None if data.ends is None else list(data.ends),
         "peak": None if data.measured.labels.dtype == np.bool_ else data.peak.tolist(),
@@ -30,16 +30,18 @@ def points_of(data: Data) -> dict[str, Any]:
 
 def bytes_a_seed(data: Data) -> int:
     """Return how much text every further seed takes at most."""
-    parts = (data.measured,) if data.trained is not None else (data.measured, data.heldout)
-    return sum(_size(part.labels[0]) for part in parts) + (
-        0 if data.trained is None else text_of(data.measured.labels.shape[-1] // 8 + 1)
-    )
+    found = sum(_size(part.labels[0]) for part in _parts(data))
+    return found + (0 if data.trained is None else text_of(data.measured.labels.shape[-1] // 8 + 1))
 
 
 def bytes_of_inputs(data: Data) -> int:
     """Return how much text the inputs take, whatever the number of seeds."""
-    parts = (data.measured,) if data.trained is not None else (data.measured, data.heldout)
-    return sum(len(_input(values, data.plane)["values"]) for part in parts for values in part.inputs[0])
+    return sum(len(_input(values, data.plane)["values"]) for part in _parts(data) for values in part.inputs[0])
+
+
+def _parts(data: Data) -> tuple[Examples, ...]:
+    """Return the points that are in the page: where some of the measured ones are held out, these alone."""
+    return (data.measured, data.heldout) if data.trained is None else (data.measured,)
 
 
 def _size(labels: NDArray[Any]) -> int:
@@ -57,12 +59,10 @@ def _chosen(data: Data) -> NDArray[Any]:
 def _part(part: Examples, plane: tuple[int, int] | None) -> dict[str, Any]:
     labels, shared = part.labels, bool((part.labels == part.labels[:1]).all())
     kept = labels[:1] if shared else labels
-    kind, text = (
-        ("bits", packed_bits(kept)) if labels.dtype == np.bool_ else ("floats", packed(kept.astype(np.float32)))
-    )
+    two = labels.dtype == np.bool_
+    kind, text = ("bits", packed_bits(kept)) if two else ("floats", packed(kept.astype(np.float32)))
     return {
         "inputs": [_input(values, plane) for values in part.inputs[0]],
-        "points": int(part.inputs.shape[2]),
         "labels": {"kind": kind, "per_seed": not shared, "values": text},
     }
 

@@ -20,7 +20,7 @@ export function fileName(name) {
 }
 
 /** Save a Blob as a file; the address is given back once the browser has had time to read it. */
-export function saveBlob(name, blob) {
+function saveBlob(name, blob) {
   const link = document.createElement("a");
   const address = URL.createObjectURL(blob);
   link.href = address;

@@ -26,7 +26,7 @@ export function fill(text, values) {
 
 /** A number with so many digits behind the point and a true minus sign; n/a where there is none. */
 export function shown(value, digits = 1) {
-  if (value === null || Number.isNaN(value)) return "n/a";
+  if (value === null || value === undefined || Number.isNaN(value)) return "n/a";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");

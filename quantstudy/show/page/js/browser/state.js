@@ -7,7 +7,7 @@ const LATER = 1000; // milliseconds
  * fields: name → {default, values: [texts]} or {default, test: text => boolean}. What is not there has its default, and
  * so has what no field allows, which `problems` names. A fragment without "=" is a place on the page: it chooses
  * nothing. */
-export function readHash(hash, fields) {
+function readHash(hash, fields) {
   const values = {};
   const problems = [];
   for (const [name, field] of Object.entries(fields)) values[name] = field.default;
@@ -24,7 +24,7 @@ export function readHash(hash, fields) {
 /** Write what differs from the defaults as an address' fragment, in the order of the fields; "" where nothing does.
  *
  * A field that is `named` goes along with any other: its default is another one once there is more to show. */
-export function writeHash(values, fields) {
+function writeHash(values, fields) {
   const differs = (name) => values[name] !== fields[name].default;
   const names = Object.keys(fields);
   if (!names.some(differs)) return "";
@@ -33,7 +33,7 @@ export function writeHash(values, fields) {
 }
 
 /** Whether a field may have a text. */
-export function isAllowed(field, text) {
+function isAllowed(field, text) {
   return field.values ? field.values.includes(text) : field.test(text);
 }
 

@@ -3,13 +3,13 @@
 import { bytes } from "../numbers/decode.js";
 
 /** A colour such as #F46D43 as the number that a little-endian ImageData holds for it. */
-export function pixelOf(text) {
+function pixelOf(text) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(text.trim().slice(at, at + 2), 16));
   return (255 << 24) | (b << 16) | (g << 8) | r;
 }
 
 /** Mix two pixels: `share` of the first, the rest of the second. */
-export function mixed(one, other, share) {
+function mixed(one, other, share) {
   let pixel = 255 << 24;
   for (const shift of [0, 8, 16]) {
     const [a, b] = [(one >> shift) & 255, (other >> shift) & 255];
@@ -19,7 +19,7 @@ export function mixed(one, other, share) {
 }
 
 /** A colour map as 256 pixels; text: 256 × (red, green, blue) in base64. */
-export function colourMap(text) {
+function colourMap(text) {
   const rgb = bytes(text);
   const found = new Int32Array(256);
   for (let i = 0; i < 256; i++) found[i] = (255 << 24) | (rgb[3 * i + 2] << 16) | (rgb[3 * i + 1] << 8) | rgb[3 * i];

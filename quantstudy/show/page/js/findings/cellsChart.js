@@ -1,6 +1,7 @@
+import { shown } from "../browser/elements.js";
 import { ledgerThree } from "../findings/ledger.js";
 import { axisText, besideText, markText, placesOf } from "../findings/readout.js";
-import { chartNumber, shadeIndex } from "../findings/scales.js";
+import { shadeIndex } from "../findings/scales.js";
 import { CHART_SMALL, CHART_TEXT, boxShape, fitText, legendShapes, shapeOf, textShape } from "../findings/shapes.js";
 
 const WIDEST = 150;
@@ -79,7 +80,7 @@ function cellLines(block, table, at, tier) {
   const [value] = ledgerThree(table, block.at + at);
   const places = placesOf(block, at % block.columns.length);
   const good = block.marks?.deployable?.includes(at) ? "✓ " : "";
-  const first = `${good}${chartNumber(value, places)}`;
+  const first = `${good}${shown(value, places)}`;
   if (value === null || tier === 2 || !block.beside) return [first];
   if (Math.floor(at / block.columns.length) === block.base) return [first, tier ? "ref." : "reference"];
   const three = ledgerThree(table, block.at + block.labels.length * block.columns.length + at);

@@ -6,7 +6,7 @@ import { nearestMark, nextMark } from "../findings/scales.js";
 import { drawShapes, svgNode, textMeasure, textShape, wrapText } from "../findings/shapes.js";
 
 /** Per kind of chart what lays it out, and what is drawn over a mark that is read. */
-export const CHART_KINDS = {
+const CHART_KINDS = {
   rows: { lay: layRows, over: overRows },
   cells: { lay: layCells, over: overCells },
   lines: { lay: layLines, over: overLines },

@@ -1,6 +1,7 @@
+import { shown } from "../browser/elements.js";
 import { ledgerThree } from "../findings/ledger.js";
 import { axisText, markText } from "../findings/readout.js";
-import { chartNumber, linearScale, spreadLabels, symlog, symlogTicks } from "../findings/scales.js";
+import { linearScale, spreadLabels, symlog, symlogTicks } from "../findings/scales.js";
 import {
   CHART_SMALL,
   CHART_TEXT,
@@ -112,7 +113,7 @@ function linesBack(block, place, measure) {
     block.limits.map(([limit]) => limit),
   )) {
     shapes.push(lineShape(left, place.y(tick), right, place.y(tick), { opacity: 0.7 }));
-    const text = chartNumber(tick, tick < 0.1 && tick ? 2 : tick < 1 && tick ? 1 : 0);
+    const text = shown(tick, tick < 0.1 && tick ? 2 : tick < 1 && tick ? 1 : 0);
     shapes.push(textShape(left - 8, place.y(tick) + 4, text, { "text-anchor": "end", "font-size": CHART_SMALL }));
   }
   block.x.forEach((bits, at) => {

@@ -1,22 +1,22 @@
+import { shown } from "../browser/elements.js";
 import { ledgerCell, ledgerThree } from "../findings/ledger.js";
-import { chartNumber } from "../findings/scales.js";
 
 /** The numbers of a row of the table as they are read: "83.7 % (95 % CI 82.5 to 84.9)". */
-export function spokenNumbers(table, row, places) {
+function spokenNumbers(table, row, places) {
   const [value, low, high] = ledgerThree(table, row);
   const unit = ledgerCell(table, row, "unit");
   if (value === null) return "no value";
-  const [first, last] = [low, high].map((end) => chartNumber(end, places));
+  const [first, last] = [low, high].map((end) => shown(end, places));
   const ends = low === null || high === null ? "" : ` (95 % CI ${first} to ${last})`;
-  return `${chartNumber(value, places)} ${unit}${ends}`;
+  return `${shown(value, places)} ${unit}${ends}`;
 }
 
 /** The numbers beside a mark: "83.7 [82.5, 84.9]". */
 export function besideText(three, places, sign = false) {
   const [value, low, high] = three;
   if (value === null) return "n/a";
-  const text = (sign && value > 0 && Number(value.toFixed(places)) !== 0 ? "+" : "") + chartNumber(value, places);
-  return low === null || high === null ? text : `${text} [${chartNumber(low, places)}, ${chartNumber(high, places)}]`;
+  const text = (sign && value > 0 && Number(value.toFixed(places)) !== 0 ? "+" : "") + shown(value, places);
+  return low === null || high === null ? text : `${text} [${shown(low, places)}, ${shown(high, places)}]`;
 }
 
 /** How many decimals the numbers of a column have. */
@@ -46,7 +46,7 @@ export function markText(block, table, row, column) {
 export function dotText(block, row, seed) {
   const value = block.dots[row][seed];
   const where = [block.labels[row], block.scheme[1]].filter(Boolean).join(", ");
-  const said = `${block.measure} ${chartNumber(value, block.places)} ${block.unit}`;
+  const said = `${block.measure} ${shown(value, block.places)} ${block.unit}`;
   return `${where}, seed ${seed}: ${said}. Enter, a click or a second tap opens it.`;
 }
 

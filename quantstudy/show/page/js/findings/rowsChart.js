@@ -1,6 +1,7 @@
+import { shown } from "../browser/elements.js";
 import { ledgerThree } from "../findings/ledger.js";
 import { axisText, besideText, dotText, markText } from "../findings/readout.js";
-import { chartEnds, chartNumber, chartTicks, linearScale, tickPlaces } from "../findings/scales.js";
+import { chartEnds, chartTicks, linearScale, tickPlaces } from "../findings/scales.js";
 import {
   CHART_SMALL,
   CHART_TEXT,
@@ -156,7 +157,7 @@ function axisShapes(axis, place, x, bottom, measure) {
   const places = tickPlaces(ticks);
   const shapes = [lineShape(place.left, bottom, place.right, bottom, { stroke: "var(--control)" })];
   for (const tick of ticks) {
-    const text = chartNumber(tick, places);
+    const text = shown(tick, places);
     const half = measure(text, CHART_SMALL) / 2;
     const at = Math.max(half, Math.min(width - half, x(tick)));
     shapes.push(textShape(at, bottom + 17, text, { "text-anchor": "middle", "font-size": CHART_SMALL }));
@@ -188,7 +189,7 @@ function rowsLegend(block, table) {
     add("in float", (x, y) => [shapeOf("circle", { cx: x, cy: y, r: 5, fill: "var(--paper)", stroke: "var(--ink)" })]);
   }
   if (block.allowed !== undefined) {
-    const amount = `${chartNumber(block.allowed, 1)} ${block.unit === "%" ? "points" : block.unit}`;
+    const amount = `${shown(block.allowed, 1)} ${block.unit === "%" ? "points" : block.unit}`;
     add(`allowed loss (${amount})`, (x, y) => [boxShape(x - 10, y - 7, 20, 14, "var(--allowed)")]);
   }
   if (block.tied?.length) add("tied with the best", (x, y) => [boxShape(x - 10, y - 7, 20, 14, "var(--tied-band)")]);

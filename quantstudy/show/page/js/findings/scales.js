@@ -1,10 +1,3 @@
-/** A number as it is read: with a real minus sign, "n/a" for null. */
-export function chartNumber(value, places) {
-  if (value === null || value === undefined) return "n/a";
-  const text = Math.abs(value).toFixed(places);
-  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
-}
-
 /** A number of the table, as many digits as it has. */
 export function plainNumber(value) {
   return value === null ? "n/a" : String(value).replace("-", "−");

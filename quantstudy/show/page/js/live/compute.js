@@ -100,7 +100,7 @@ function rowsOf(live) {
 }
 
 /** The values of rows [rows · points] at the points that are not marked. */
-export function untrainedPoints(values, marked, points) {
+function untrainedPoints(values, marked, points) {
   const places = [];
   for (let p = 0; p < points; p++) if (!marked[p]) places.push(p);
   const rows = values.length / points;

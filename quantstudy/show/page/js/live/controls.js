@@ -4,7 +4,7 @@ import { element } from "../browser/elements.js";
 import { ACTIVATIONS, WEIGHTS } from "./settings.js";
 
 /** A labelled select of a field. named: value → text that is shown, itself where it is missing. */
-export function createSelect(state, fields, name, texts) {
+function createSelect(state, fields, name, texts) {
   const named = texts.choices[name] ?? {};
   const options = fields[name].values.map((value) => element("option", { value, textContent: named[value] ?? value }));
   const select = element("select", { id: `control-${name}` }, ...options);
@@ -32,39 +32,28 @@ function createSlider(state, name, values, texts) {
   return { root: element("div", { className: "control slider" }, label, slider), sync };
 }
 
-/** All controls: {root, sync(offered)}; offered(observer) and repairable() say what can be chosen now. */
+const NAMES = ["activation", "seed", "beside", "inputs", "placement", "observer", "cap", "fold"];
+
+/** All controls: {root, sync()}. offered(observer) says whether ranges can be chosen so, repair() what `createRepair`
+ * asks for. */
 export function createControls({ data, state, fields }, player, { offered, repair }) {
   const { texts } = data;
-  const select = (name) => createSelect(state, fields, name, texts);
-  const [activation, beside, seed, inputs, placement, observer, cap, fold] = [
-    ..."activation,beside,seed,inputs,placement,observer,cap,fold".split(",").map(select),
-  ];
+  const selects = Object.fromEntries(NAMES.map((name) => [name, createSelect(state, fields, name, texts)]));
+  const { activation, seed, ...others } = selects;
   const sliders = [
     createSlider(state, "weights", WEIGHTS, texts),
     createSlider(state, "activations", ACTIVATIONS, texts),
   ];
   const repaired = createRepair(state, texts, repair);
-  const first = element(
-    "div",
-    { className: "first" },
-    activation.root,
-    seed.root,
-    player.root,
-    ...sliders.map(({ root }) => root),
-  );
-  const more = [beside, inputs, placement, observer, cap, fold].map(({ root }) => root);
-  const summary = element("summary", { textContent: texts.more });
-  const rest = element(
-    "details",
-    { className: "more" },
-    summary,
-    element("div", { className: "rest" }, ...more, repaired.root),
-  );
+  const roots = (some) => some.map(({ root }) => root);
+  const first = element("div", { className: "first" }, ...roots([activation, seed, player, ...sliders]));
+  const more = element("div", { className: "rest" }, ...roots([...Object.values(others), repaired]));
+  const rest = element("details", { className: "more" }, element("summary", { textContent: texts.more }), more);
   const root = element("div", { className: "controls", role: "group", "aria-label": texts.controls }, first, rest);
 
   function sync() {
-    for (const one of [activation, beside, seed, inputs, placement, observer, cap, fold, ...sliders]) one.sync();
-    for (const option of observer.select.options) option.disabled = !offered(option.value);
+    for (const one of [...Object.values(selects), ...sliders]) one.sync();
+    for (const option of selects.observer.select.options) option.disabled = !offered(option.value);
     repaired.sync();
   }
   return { root, sync };

@@ -19,7 +19,7 @@ export function counted(values, low, high, bins) {
 }
 
 /** A step curve of log(1 + count) that fills a box from its bottom. */
-export function barsPath(counts, width, height) {
+function barsPath(counts, width, height) {
   const most = Math.log1p(Math.max(...counts)) || 1;
   const across = width / counts.length;
   const steps = Array.from(counts, (count, i) => {

@@ -58,9 +58,9 @@ function choose({ live, study, texts }, state, fields, activation) {
     cap: state.get("cap"),
     settings: planSettings(state, study),
     scheme: schemeOf(state),
-    how: otherwise(state, fields, texts),
   };
-  return { ...choice, repaired: state.get("repaired") === "yes" && isRepairedScheme(live, choice) };
+  const repaired = state.get("repaired") === "yes" && isRepairedScheme(live, choice);
+  return { ...choice, repaired, how: otherwise(state, fields, texts, repaired) };
 }
 
 function repairChoice({ live, texts }, choice) {

@@ -5,7 +5,7 @@ import { mostBits, oneBitLess } from "./settings.js";
 
 const EVERY = 900; // milliseconds: long enough to see what changed
 
-/** A button that plays: {root, stop()}. */
+/** A button that plays: {root}. */
 export function createPlayer(state, texts) {
   const button = element("button", { type: "button", textContent: texts.play });
   let timer = 0;
@@ -29,5 +29,5 @@ export function createPlayer(state, texts) {
     button.textContent = texts.stop;
     timer = setInterval(step, EVERY);
   });
-  return { root: element("div", { className: "control" }, button), stop };
+  return { root: element("div", { className: "control" }, button) };
 }

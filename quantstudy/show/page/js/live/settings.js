@@ -66,9 +66,9 @@ export function schemeOf(state) {
 }
 
 /** What is not as in the study, in words; "" where nothing is, or where it changes nothing. */
-export function otherwise(state, fields, texts) {
+export function otherwise(state, fields, texts, repaired) {
   const activations = state.get("activations");
-  const ranges = activations === "8dyn" ? [] : ["observer"];
+  const ranges = activations === "8dyn" || repaired ? [] : ["observer"]; // repaired ones have their own
   const named = activations === "float" ? ["cap"] : ["inputs", "placement", ...ranges, "cap"];
   const others = named.filter((name) => state.get(name) !== fields[name].default);
   const label = (name) => texts.labels[name].replace(/^./, (first) => first.toLowerCase());

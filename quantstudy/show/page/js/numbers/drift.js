@@ -54,11 +54,7 @@ function isWhole(values) {
   return rest === 0;
 }
 
-/** Signal-to-quantization-noise ratio of a fold, or of any maps: {sqnrDb}, 20 · log10(‖x‖ / ‖x − y‖) in dB. */
-export function foldDrift(x, y) {
-  return { sqnrDb: sqnr(x, y) };
-}
-
+/** 20 · log10(‖x‖ / ‖x − y‖) in dB. */
 function sqnr(x, y) {
   let [signal, noise] = [0, 0];
   for (let i = 0; i < x.length; i++) {

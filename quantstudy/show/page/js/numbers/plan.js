@@ -9,7 +9,7 @@ const NO_ENDS = [null, null];
 const UNIT = [-1, 1]; // the range of coordinates
 
 /** The placements that a setting asks for, of "post" (behind the activation function) and "pre" (before it). */
-export function placementsOf(settings) {
+function placementsOf(settings) {
   return settings.placement === "both" ? ["pre", "post"] : [settings.placement];
 }
 

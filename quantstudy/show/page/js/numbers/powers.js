@@ -9,7 +9,7 @@ export function withPowersOfTwo({ weights, pre, post, inputs }) {
 }
 
 /** The smallest power of two that is not below a normal float32 number; NaN stays. */
-export function nextPower(scale) {
+function nextPower(scale) {
   if (Number.isNaN(scale)) return NaN;
   const [word] = new Int32Array(Float32Array.of(scale).buffer);
   return new Float32Array(Int32Array.of((word + 0x7fffff) & 0x7f800000).buffer)[0];

@@ -3,7 +3,7 @@ export const RUN_GONE =
   "The run's server is gone: this page stays as it is. Start quantstudy show again, with the same --port, to go on.";
 
 /** Milliseconds to wait for an answer. */
-export const RUN_PATIENCE = 10000;
+const RUN_PATIENCE = 10000;
 
 /**
  * The version of the page as it was sent: so a change between its making and the first question is not missed.
@@ -15,7 +15,7 @@ export function sentVersion() {
 }
 
 /** Whether the reader holds something, a slider for one: a page that is loaded anew would take it out of the hand. */
-export function isHeld() {
+function isHeld() {
   return document.querySelector(":active") !== null;
 }
 
