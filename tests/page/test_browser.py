@@ -64,13 +64,9 @@ def test_it_opens_from_disk_and_says_asks_and_scrolls_nothing(
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: make tests/page/node_modules/.installed")
-@pytest.mark.parametrize(
-    ("width", "scheme"),
-    [
-        (1280, "light"),
-        *(pytest.param(*other, marks=pytest.mark.slow) for other in ((1280, "dark"), (390, "light"), (390, "dark"))),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(small_page: Path, opened: Open, width: int, scheme: str) -> None:
     page = opened(small_page, "#beside=relu", width=width, color_scheme=scheme)
     told(page)
