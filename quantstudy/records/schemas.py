@@ -123,6 +123,20 @@ MULTIVERSE = pa.schema(
 )
 """Columns of multiverse.parquet: the settings of training and quantization; `hidden` is neurons per layer, `8,8,8`."""
 
+SWEPT = pa.schema(
+    [
+        *((name, _TEXT) for name in ("cell", "activation", "target", "task", "hidden")),
+        *(("frequency", pa.float64()), ("lr", pa.float64())),
+        *((name, pa.int32()) for name in ("steps", "batch", "grid")),
+        *((name, _TEXT) for name in ("placement", "observer", "weight_observer", "scales")),
+        ("input_bits", pa.int16()),
+        *(("scheme", _TEXT), ("recipe", _TEXT)),
+        *_MEASURED,
+    ]
+)
+"""Columns of a sweep's tables: the last part of the cell's name, its settings, `lr` as it was trained with, then what
+was measured; `scheme` is `float` where nothing is quantized, `recipe` is `plain` where nothing is repaired."""
+
 CLAIM = pa.schema(
     [
         ("activation", _TEXT),

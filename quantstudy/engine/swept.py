@@ -1,0 +1,90 @@
+"""Cells of sweeps: one for every activation of every study, with all its seeds, each in files of its own.
+
+A cell depends on no other one. Its name says all that its numbers depend on, so that any machine may run it, and a
+cell that is there need not be run again. Loads no torch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from urllib.parse import quote
+
+from quantstudy_kernels.arithmetic import REVISION
+
+from quantstudy.activations.catalogue import parse_activation
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.sweep import Sweep
+from quantstudy.engine.cells import CHANGE_NO_CELL, COMPUTE
+from quantstudy.engine.portability import device_of, origin
+from quantstudy.records.provenance import version
+
+TUNED_ON = range(20_000, 20_008)
+"""Seeds that learning rates are chosen on; no study has them (`allowed.WHOLE_NUMBERS`)."""
+
+
+@dataclass(frozen=True)
+class SweptCell:
+    """One unit of a sweep's work.
+
+    Attributes:
+        name: where its files lie in the store, without their endings: `activation=relu/target=islands/KEY`, folders
+            as Hive names them, so that readers of many files get both as columns.
+        config: its study.
+        activation: canonical name.
+        analysis: what is measured: a key of `sweep_work.ANALYSES`.
+        tune: learning rates to choose from, see `Sweep.tune`.
+        recipes: see `Sweep.recipes`.
+        made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
+        data: the same of the target's data.
+    """
+
+    name: str
+    config: StudyConfig
+    activation: str
+    analysis: str = "schemes"
+    tune: tuple[float, ...] = ()
+    recipes: tuple[str, ...] = ()
+    made_of: str = ""
+    data: str = ""
+
+    @property
+    def key(self) -> str:
+        """The last part of its name: the column `cell` of its table."""
+        return self.name.rpartition("/")[2]
+
+
+def sweep_cells(sweep: Sweep) -> Iterator[SweptCell]:
+    """Yield the cells of a sweep, study by study; a generator, since there may be a million."""
+    return cells_of(sweep.studies, tune=sweep.tune, recipes=sweep.recipes)
+
+
+def cells_of(
+    studies: Iterable[StudyConfig],
+    *,
+    analysis: str = "schemes",
+    tune: tuple[float, ...] = (),
+    recipes: tuple[str, ...] = (),
+) -> Iterator[SweptCell]:
+    """Yield a cell for every activation of every study, see `SweptCell`."""
+    versions = {name: version(name) for name in COMPUTE}
+    told: dict[tuple[str, str, str], dict[str, object]] = {}
+    for study in studies:
+        settings = {key: value for key, value in asdict(study).items() if key not in CHANGE_NO_CELL}
+        data = study.entry.made_of()
+        shared = {
+            **{"settings": settings, "seeds": study.seeds, "data": data, "arithmetic": REVISION, "versions": versions},
+            **{"analysis": analysis, "tune": tune, "recipes": recipes, "tuned on": [TUNED_ON.start, TUNED_ON.stop]},
+        }
+        begun = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
+        where = quote(study.target, safe="")
+        for activation in study.activations:
+            machine = (activation, study.trainer, study.device)
+            if machine not in told:
+                function = parse_activation(activation).fingerprint  # a user's function may change
+                told[machine] = {"function": function, **origin(activation, study.trainer, device_of(study.device))}
+            digest = begun.copy()
+            digest.update(json.dumps([activation, told[machine]], sort_keys=True).encode())
+            name = f"activation={quote(activation, safe='')}/target={where}/{digest.hexdigest()[:16]}"
+            made_of = parse_activation(activation).made_of
+            yield SweptCell(name, study, activation, analysis, tune, recipes, made_of, data)
