@@ -50,9 +50,9 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
                 "as_json", "decisions", "formats", "gate.files", "gate.networks", "gate.outcome", "gate.table",
                 "network", "onnx.graph", "onnx.runtime")),
             *(f"quantstudy.engine.{name}" for name in (
-                "begun", "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks",
-                "multiverse", "notices", "pipeline", "portability", "recover", "recovered", "repairs", "show",
-                "simulated_only", "worker_failures")),
+                "begun", "cells", "collect", "compare", "drawing", "engines", "executors", "gate", "interrupts",
+                "looks", "multiverse", "notices", "on_dask", "pipeline", "portability", "recover", "recovered",
+                "repairs", "same", "show", "simulated_only", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
                 "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
                 "look_commands", "multiverse", "recover", "run", "show", "streams", "terminal")))  # fmt: skip
@@ -131,6 +131,8 @@ ONLY = {
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
+    "dask": ("quantstudy.engine.on_dask",),
+    "distributed": ("quantstudy.engine.on_dask",),
     "jinja2": ("quantstudy.show",),
     "onnx": ("quantstudy.deploy.onnx", "experiments.naive_graphs"),
     "onnxruntime": ("quantstudy.deploy.onnx",),
