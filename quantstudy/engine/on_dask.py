@@ -179,6 +179,10 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
     Told no address for its dashboard, a scheduler would listen on 8787 all the same.
     """
     environment = {name: os.environ.get(name, "1") for name in THREADS}
+    if os.name == "posix":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # before the block: starting it would unblock SIGINT again
     try:
         with interrupts_wait():  # its thread starts the workers, also later; like it, they leave Ctrl-C to the driver
             cluster = LocalCluster(

@@ -18,6 +18,7 @@ from quantstudy.engine.engines import engine, explained, require_engine, width
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.same import THREADS, wanted, whoami
 from quantstudy.errors import BadInput, StudyFailure
+from quantstudy.records.provenance import version
 
 OUTSIDE = """
 from concurrent.futures import Executor, Future
@@ -229,29 +230,59 @@ def test_a_cluster_of_this_machine(monkeypatch: pytest.MonkeyPatch, capfd: pytes
         os.kill(executor.submit(os.getpid).result(), signal.SIGKILL)
         assert executor.submit(abs, -3).result(timeout=30) == 3
         monkeypatch.setattr(on_dask, "wanted", lambda: replace(wanted(), arithmetic=-1))
-        with pytest.raises(StudyFailure, match=r"^worker tcp://.* computes with arithmetic \d+, this sweep with -1: "):
+        with pytest.raises(StudyFailure, match=r"^at tcp://\S+ worker \S+ computes with arithmetic \d+, "):
             on_dask.require_same(executor)  # type: ignore[arg-type]
     assert {name: os.environ.get(name) for name in before} == before
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.slow
-def test_an_interrupted_cluster_ends_at_once() -> None:
+def test_an_interrupted_cluster_ends_at_once(tmp_path: Path) -> None:
+    """Asked to end, a worker would first finish what it does, for some seconds at least."""
     began: list[int] = []
 
     def interrupted() -> None:
-        with engine("dask", 2) as executor:
+        with engine("dask", 1) as executor:
             began.append(executor.submit(os.getpid).result())
-            executor.submit(time.sleep, 60)
-            executor.submit(time.sleep, 60)
+            code = "import pathlib, time; {0}('begun').touch(); time.sleep(2); {0}('finished').touch()"
+            executor.submit(exec, code.format(f"pathlib.Path('{tmp_path}').joinpath"))
+            while not (tmp_path / "begun").exists():
+                time.sleep(0.01)
             raise KeyboardInterrupt
 
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert time.monotonic() - started < 30
     with pytest.raises(ProcessLookupError):
         os.kill(began[0], 0)
+    assert not (tmp_path / "finished").exists()
+
+
+@pytest.mark.slow
+def test_an_interrupt_from_the_terminal_reaches_the_driver_only() -> None:
+    """A terminal sends it to all processes; a worker that took it would say so on standard error, and end."""
+    code = """
+import time
+from quantstudy.engine.engines import engine
+from quantstudy.engine.interrupts import as_they_finish
+if __name__ == "__main__":
+    try:
+        with engine("dask", 2) as executor:
+            futures = [executor.submit(time.sleep, 60) for _ in range(4)]
+            print("begun", flush=True)
+            try:
+                list(as_they_finish(futures))
+            finally:
+                time.sleep(1)  # workers that took it would have told by now
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=50) == ("interrupted\n", "")
 
 
 @pytest.fixture
@@ -287,9 +318,7 @@ def test_a_worker_without_this_package_is_named(
 
     capfd.readouterr()
     require_engine("dask", bare_cluster)
-    needed = (
-        rf"^worker tcp://\S+ can't run cells \(No module named 'quantstudy'\): quantstudy {re.escape('0.1.0')} must"
-    )
+    needed = rf"^worker tcp://\S+ can't run cells \(No module named 'quantstudy'\): quantstudy {version('quantstudy')} "
     with pytest.raises(StudyFailure, match=needed), engine("dask", 1, bare_cluster):
         pass
     monkeypatch.setattr(on_dask, "require_same", lambda executor: None)  # as if it had come later
