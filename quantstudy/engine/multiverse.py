@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from quantstudy.config.multiverse import Multiverse, held_multiverse
-from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import toml_values
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.learnt import inputs_and_outputs

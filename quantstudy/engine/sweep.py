@@ -1,6 +1,7 @@
 """A sweep: which of its cells are in the store, and the others run by any executor; resumed by looking again."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -152,9 +153,10 @@ def run_cells(
                 yield cell
 
     same, threads = wanted(), available_cores() if isinstance(executor, ThisProcess) else 1
+    where = objects.where if "://" in objects.where else os.path.abspath(objects.where)  # a worker may be elsewhere
 
     def submit(cell: SweptCell) -> "Future[CellStatus]":
-        return executor.submit(run_swept, objects.where, cell, same, threads)
+        return executor.submit(run_swept, where, cell, same, threads)
 
     made, spent, given_up = 0, 0.0, list[GivenUp]()
     for status in flown(

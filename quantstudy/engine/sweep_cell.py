@@ -48,4 +48,3 @@ def run_swept(where: str, cell: SweptCell, wanted: Requirements, threads: int = 
     about = {"seconds": round(seconds, 3), "compiling": round(compiling, 3), "device": device, "worker": worker_name()}
     put_cell(objects, cell.name, table, weights, about)
     return CellStatus(cell.name, seconds, device, tuple(notices), compiling)
-

@@ -23,6 +23,7 @@ from quantstudy.measure.evaluation import Subject, measured
 from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.swept import swept_rows
 from quantstudy.networks.stack import from_arrays
+from quantstudy.records.cache import Arrays
 from quantstudy.records.schemas import MULTIVERSE, SWEPT, to_parquet
 
 Measure = Callable[[Subject, StudyConfig, SweptCell], pa.Table]
@@ -70,7 +71,7 @@ def made(cell: SweptCell, threads: int) -> tuple[bytes, bytes, str, float, list[
 
 def _measured(
     cell: SweptCell, config: StudyConfig, device: str, threads: int, notify: Callable[[str], None]
-) -> tuple[list[dict[str, object]], list[pa.Table]]:
+) -> tuple[list[Arrays], list[pa.Table]]:
     """Train and measure block by block: memory does not grow with the number of seeds, but for what is returned."""
     measure = ANALYSES[cell.analysis][1]
     parts, tables = [], []

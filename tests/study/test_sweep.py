@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
-from quantstudy.records.objects import objects_at
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import sweep_of
@@ -28,6 +27,7 @@ from quantstudy.engine.tuned import tuned
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.measure.evaluation import measured
 from quantstudy.networks.stack import from_arrays
+from quantstudy.records.objects import objects_at
 
 STUDY = StudyConfig(
     name="tiny", activations=("relu", "hardgelu"), seeds=3, steps=20, batch=32, grid=9, hidden=(4, 3), quick=True
