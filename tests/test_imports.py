@@ -52,8 +52,8 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
             *(f"quantstudy.engine.{name}" for name in (
                 "begun", "cells", "collect", "compare", "drawing", "drive", "engines", "estimate", "executors",
                 "flights", "gate", "interrupts", "looks", "multiverse", "notices", "on_dask", "pipeline",
-                "portability", "recover", "recovered", "repairs", "same", "show", "simulated_only", "sweep", "sweep_cell", "swept",
-                "tuned", "worker_failures")),
+                "portability", "recover", "recovered", "repairs", "same", "show", "simulated_only", "sweep",
+                "sweep_cell", "swept", "tuned", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
                 "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
                 "look_commands", "multiverse", "recover", "run", "show", "streams", "sweep", "sweep_commands",

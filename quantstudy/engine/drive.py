@@ -65,13 +65,13 @@ def run_cells(
 
     Args:
         cells: in the order in which they are handed out.
-        objects: see `run_sweep`, as for all others.
+        objects: the store.
         executor: where they run.
         total: how many cells there are.
-        deadline: see `objects`.
+        deadline: seconds after which a cell is handed out again; None: `deadline_of`.
         stage: what `progress` is told.
-        progress: see `objects`.
-        notify: see `objects`.
+        progress: called with (stage, done, total), in cells.
+        notify: called with each line for the user.
     """
     there, made, spent, given_up = done(objects), 0, 0.0, list[GivenUp]()
     before = Counted(0)
