@@ -54,8 +54,8 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
                 "multiverse", "notices", "pipeline", "portability", "recover", "recovered", "repairs", "show",
                 "simulated_only", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
-                "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
-                "look_commands", "multiverse", "recover", "run", "show", "streams", "terminal")))  # fmt: skip
+                "advice", "app", "claims", "compact", "cost_table", "deploy_commands", "exits", "gate", "gate_options",
+                "layout", "look_commands", "multiverse", "recover", "run", "show", "streams", "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"

@@ -116,7 +116,7 @@ def table_of(
         columns: some of SWEPT.
         metrics: rows of others are left out; None: all.
         schemes: rows of others are left out; None: all.
-        names: the cells, all of which must be there; None: those that are.
+        names: the cells, all of which must be there; None: those that are listed, and a list may lag.
 
     Raises:
         OSError: the folder can't be read.
@@ -131,11 +131,10 @@ def table_of(
     loose = {*marked(file for file, _ in objects.listed(CELLS))} if names is None else {*names}
     needed = [*dict.fromkeys((*columns, *ORDER))]
     compacted: dict[str, pa.Table] = {}
-    for activation in compacted_activations(objects):
-        if names is None or activation in keys:
-            chosen = wanted if names is None else {**wanted, "cell": keys[activation]}
-            held, compacted[activation] = read_compacted(objects, activation, needed, chosen)
-            loose -= held.keys()
+    for activation in compacted_activations(objects) if names is None else keys:
+        chosen = wanted if names is None else {**wanted, "cell": keys[activation]}
+        held, compacted[activation] = read_compacted(objects, activation, needed, chosen)
+        loose -= held.keys()
     others: dict[str, list[pa.Table]] = {}
     for activation, rows in joined(tables(objects, sorted(loose), needed, required=names is not None)):
         others.setdefault(activation, []).append(only(rows, wanted))
