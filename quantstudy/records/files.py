@@ -21,13 +21,13 @@ NOT_OFFERED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errn
 """Error numbers of file systems, mostly network ones, that have no locks or can't sync a folder."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, synced: bool = True) -> None:
     """Write `data` to `path` as `opened_atomically` does.
 
     Raises:
         OSError: disk full, read-only folder; the temporary file is removed.
     """
-    with opened_atomically(path) as file:
+    with opened_atomically(path, synced=synced) as file:
         file.write(data)
 
 
@@ -45,11 +45,16 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def opened_atomically(path: Path) -> Iterator[BinaryIO]:
+def opened_atomically(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     """Open `path` for writing, atomically: at any moment, even after a kill, it is the whole old or the whole new file.
 
     Data goes into a temporary file beside it, which replaces `path` when the block ends, or is removed if it raises.
     A temporary file left by a killed process is removed by the next process on that machine that writes `path`.
+
+    Args:
+        path: the file.
+        synced: whether it survives a power cut from now on, which takes a disk some milliseconds; else it may be gone
+            or cut short after one, and whoever reads it must be able to tell.
 
     Raises:
         OSError: disk full, read-only folder.
@@ -62,7 +67,8 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
                 _lock(file)  # while it is written, so that `_remove_left` keeps it
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         beside.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -70,7 +76,8 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the error of a write to a full disk names no file
         raise
-    sync_folder(path.parent)
+    if synced:
+        sync_folder(path.parent)
     _remove_left(path.parent, ours)
 
 

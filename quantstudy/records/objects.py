@@ -32,8 +32,11 @@ class Objects(Protocol):
     def where(self) -> str:
         """The path or URL, as `objects_at` takes it and as it may be shown."""
 
-    def put(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all, over an older one if there is one."""
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
+        """Write a file, whole or not at all, over an older one if there is one.
+
+        In a folder one that is not `synced` may be gone or cut short after a power cut, see `files.opened_atomically`.
+        """
 
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if there is none."""
@@ -61,11 +64,11 @@ class Folder:
 
     where: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
         """See `Objects.put`."""
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
+        write_atomically(path, data, synced=synced)
 
     def get(self, name: str) -> bytes | None:
         """See `Objects.get`."""

@@ -93,7 +93,7 @@ class Remote:
     where: str
 
     @_told
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
         """See `Objects.put`."""
         # not by open("wb"): when its writer dies, it may leave a part of the data under the name
         system, path = self._at(name)

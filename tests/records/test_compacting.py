@@ -42,8 +42,8 @@ class Counted:
         self.calls += 1
         return self.inner
 
-    def put(self, name: str, data: bytes) -> None:
-        self._call().put(name, data)
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
+        self._call().put(name, data, synced=synced)
 
     def get(self, name: str) -> bytes | None:
         return self._call().get(name)
