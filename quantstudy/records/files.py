@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import platform
@@ -78,25 +79,34 @@ def opened_atomically(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
         raise
     if synced:
         sync_folder(path.parent)
-    _remove_left(path.parent, ours)
+        _remove_left(path.parent, ours)
+    else:
+        _remove_once(path.parent, os.getpid())
+
+
+@functools.lru_cache(maxsize=4096)  # a folder may hold tens of thousands of files, which take milliseconds to list
+def _remove_once(folder: Path, process: int) -> None:
+    _remove_left(folder, ".")
 
 
 def _remove_left(folder: Path, ours: str) -> None:
-    """Remove the temporary files of `ours` whose process has ended and that no process has locked, where permitted."""
+    """Remove the temporary files of this machine that begin with `ours` and that no process writes, where permitted."""
     for name in os.listdir(folder):
-        if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
+        begun, _, process = name.removesuffix(".part").rpartition(".")
+        here = begun.startswith(ours.removesuffix(".")) and begun.endswith(f".{platform.node()}")
+        if name.endswith(".part") and here and not _runs(process):
             # a process in a container may write here: its number means nothing outside, so the lock decides
             with contextlib.suppress(OSError), (folder / name).open("rb") as left:
                 _lock(left)
                 (folder / name).unlink()
 
 
-def _runs(beside: str) -> bool:
-    """Whether the process runs whose number stands in a temporary file's name; `beside` is the name from there on."""
+def _runs(process: str) -> bool:
+    """Whether the process of some number runs."""
     if os.name != "posix":
         return True  # elsewhere `os.kill` ends the process even with signal 0
     try:
-        os.kill(int(beside.removesuffix(".part")), 0)
+        os.kill(int(process), 0)
     except ProcessLookupError:
         return False
     except (ValueError, OverflowError, PermissionError):
