@@ -4,7 +4,16 @@ Loads no torch. `PREDICTION` was committed before a network was trained on any o
 came out (experiments/LOG.md has the reasons, and the outcome).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
+from quantstudy.config.study import StudyConfig
+from quantstudy.config.sweep import Sweep, sweep_of
+
+CONTROLS = StudyConfig().controls
+"""Trained beside the study's seven: what the cap does to an activation, and hardgelu without it. Nobody chooses them.
+"""
 
 KNOWN = ("islands", "spirals", "glyph", "digits", "texture", "sine")
 """Tasks on which settings were tuned, or results had been read, before: they count beside the others, not among them.
@@ -86,3 +95,27 @@ PREDICTION = Prediction(
 )
 """Of the islands alone: hardgelu leads all others at w4a4, where hidden outputs are what is quantized; its cap is worth
 2.9 (relu) to 10.6 points (gelu) at ranges of 1.5 to 2.2 bits above the cap, its shape nothing that is told apart."""
+
+
+def tasks_sweep(seeds: int = 32, bits: int = 4, targets: Sequence[str] = (*KNOWN, *BEYOND)) -> Sweep:
+    """Return the study's seven activations and the controls on every task, each at its own best rate of RATES.
+
+    Args:
+        seeds: number of seeds.
+        bits: width of weights and activations that is judged.
+        targets: the tasks, as `--target` takes them.
+
+    Raises:
+        BadInput: a value that is not valid in a study, or an unknown target.
+
+    >>> sweep = tasks_sweep(8, targets=["iris", "wine"])
+    >>> sweep.cells, len(sweep.base.activations), [study.hidden for study in sweep.studies]
+    (24, 12, [(32, 32), (32, 32)])
+    """
+    study = StudyConfig(name="tasks", seeds=seeds, bits=(bits,), activations=(*DEFAULT_ACTIVATIONS, *CONTROLS))
+    return sweep_of(study, {"target": list(targets), "tune": RATES})
+
+
+def folder_name(sweep: Sweep) -> str:
+    """Return the name of its folder: `tasks-` and eight hex digits of all settings and tasks."""
+    return sweep.folder_name.replace("-sweep-", "-")
