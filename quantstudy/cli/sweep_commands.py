@@ -75,7 +75,7 @@ def sweep(
 def tasks(
     targets: Annotated[
         str | None,
-        option("Tasks, separated by commas, as --target takes them. Default: the 28 that the package has.", "NAMES"),
+        option("Tasks, separated by commas, as --target takes them. Default: all that the package has.", "NAMES"),
     ] = None,
     seeds: Annotated[str | None, option("Paired seeds. Default 32.", "N")] = None,
     bits: Annotated[str | None, option("Bits of weights and activations, 2 to 16. Default 4.", "B")] = None,

@@ -169,7 +169,7 @@ def _over(entries: Sequence[Mapping[str, Any]], tasks: Sequence[Measured]) -> di
         "range": (means, lambda some: mean_of(some.x)),
         "rho": (points, correlation),
         "rho_between": (means, correlation),
-        "rho_within": (points, _within),
+        "rho_within": (_inside(points), lambda some: _weighted(some.y, some.x)),
         "slope": (points, slope),
         "explained": (points, explained),
         "between": (points, between),
@@ -211,12 +211,14 @@ def _group_means(points: Points) -> Points:
     return Points(x, y, np.zeros(len(groups)), groups)
 
 
-def _within(points: Points) -> float:
-    """Return the mean over the groups, by their points, of the rank correlation within each; NaN where none has one."""
-    total, weight = 0.0, 0
-    for group in np.unique(points.group):
-        inside = np.nonzero(points.group == group)[0]
-        one = correlation(points.at(inside))
-        if np.isfinite(one):
-            total, weight = total + one * len(inside), weight + len(inside)
-    return total / weight if weight else float("nan")
+def _inside(points: Points) -> Points:
+    """Return the rank correlation within each group that has one as y, and its number of points as x."""
+    groups = np.unique(points.group)
+    found = [(points.at(np.nonzero(points.group == group)[0]), group) for group in groups]
+    known = [(len(some.x), rho, group) for some, group in found if np.isfinite(rho := correlation(some))]
+    count, rho, group = np.array(known, dtype=np.float64).reshape(-1, 3).T
+    return Points(count, rho, np.zeros(len(rho)), group.astype(np.intp))
+
+
+def _weighted(values: Floats, weights: Floats) -> float:
+    return math.fsum(values * weights) / math.fsum(weights) if len(values) else math.nan
