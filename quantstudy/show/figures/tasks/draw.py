@@ -15,7 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from quantstudy.judge.task_cause import BOUND
-from quantstudy.show.canvas.marks import dash, dot, interval_mark, strokes, tiles
+from quantstudy.show.canvas.marks import dash, dot, interval_mark, strokes, tiles, write_in
 from quantstudy.show.canvas.page import BODY, Page, shortened, text_width, wrap
 from quantstudy.show.canvas.style import BEST, DIVERGING, INK, ISLAND, MUTED, SEA, SMALL, ink_on, styled
 from quantstudy.show.figures.tasks.data import Block, Cloud, blocks, cloud
@@ -113,9 +113,8 @@ def _tiles(page: Page, block: Block, top: float) -> None:
         for place, (text, state) in enumerate(zip(texts, states, strict=True)):
             shade = block.multiples[row, place]
             colour = INK if math.isnan(shade) else ink_on(WORSE(min(1.0, shade / MOST)))
-            style: dict[str, Any] = {"size": SMALL, "ha": "center", "color": colour}
-            style["weight"] = "bold" if state == "best" else "normal"
-            page.write(start + wide * (place + 0.5), middle, f"• {text}" if state == "tied" else text, **style)
+            look = {"color": colour, "weight": "bold" if state == "best" else "normal"}
+            write_in(ax, place + 0.5, row + 0.52, f"• {text}" if state == "tied" else text, **look)
 
 
 def _effects(page: Page, block: Block, top: float, limits: tuple[float, float], *, last: bool) -> None:
