@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from quantstudy.activations.catalogue import DEFAULT_ACTIVATIONS
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import Sweep, sweep_of
+from quantstudy.errors import BadInput
 
 CONTROLS = StudyConfig().controls
 """Trained beside the study's seven: what the cap does to an activation, and hardgelu without it. Nobody chooses them.
@@ -113,7 +114,10 @@ def tasks_sweep(seeds: int = 32, bits: int = 4, targets: Sequence[str] = (*KNOWN
     (24, 12, [(32, 32), (32, 32)])
     """
     study = StudyConfig(name="tasks", seeds=seeds, bits=(bits,), activations=(*DEFAULT_ACTIVATIONS, *CONTROLS))
-    return sweep_of(study, {"target": list(targets), "tune": RATES})
+    try:
+        return sweep_of(study, {"target": list(targets), "tune": RATES})
+    except BadInput as error:
+        raise BadInput("targets", error.value, error.allowed) from None
 
 
 def folder_name(sweep: Sweep) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from quantstudy.config.metrics import RANKED
 from quantstudy.config.sweep import Sweep
+from quantstudy.engine.drive import Swept
 from quantstudy.engine.notices import Notify, log
 from quantstudy.engine.pipeline import Progress
-from quantstudy.engine.sweep import Swept, run_sweep
+from quantstudy.engine.sweep import run_sweep
 from quantstudy.engine.swept import sweep_cells
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.records.frames import frame

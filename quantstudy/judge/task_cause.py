@@ -215,9 +215,9 @@ def _inside(points: Points) -> Points:
     """Return the rank correlation within each group that has one as y, and its number of points as x."""
     groups = np.unique(points.group)
     found = [(points.at(np.nonzero(points.group == group)[0]), group) for group in groups]
-    known = [(len(some.x), rho, group) for some, group in found if np.isfinite(rho := correlation(some))]
-    count, rho, group = np.array(known, dtype=np.float64).reshape(-1, 3).T
-    return Points(count, rho, np.zeros(len(rho)), group.astype(np.intp))
+    known = [(len(some.x), inside, group) for some, group in found if np.isfinite(inside := correlation(some))]
+    counts, rhos, numbers = np.array(known, dtype=np.float64).reshape(-1, 3).T
+    return Points(counts, rhos, np.zeros(len(rhos)), numbers.astype(np.intp))
 
 
 def _weighted(values: Floats, weights: Floats) -> float:

@@ -28,7 +28,7 @@ def told(target: str, name: str, what: str) -> float:
         return 40.0 if target == "diabetes" or (target, name) == ("rings", "gelu") else 0.2
     if what == "range":
         return 1.6 if capped else 1.0 + 0.3 * place + 0.1 * len(name)
-    return (0.5 if capped else 3.0) + 0.4 * place + 0.3 * len(name.split("@")[0])
+    return (0.5 if capped else 3.0) + 0.4 * place + 0.3 * len(name.partition("@")[0])
 
 
 def build(seeds: int = 9, targets: tuple[str, ...] = TARGETS, **broken: float) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def test_points_are_all_pairs_and_the_curve_goes_through_those_nobody_tuned_on(f
     assert np.mean(line.get_ydata()) == pytest.approx(points.gains[~points.known].mean())
 
 
-def test_the_title_is_the_finding(found: dict[str, Any], words: Callable[[Figure], list[str]]) -> None:
-    title = words(tasks(found))[0].replace("\n", " ")
-    assert title.startswith("Over 7 tasks that nobody tuned on at w4a4 hardgelu loses least, 0.0 points")
-    assert found["summary"][0] == title
+def test_the_title_is_the_finding(found: dict[str, Any]) -> None:
+    said = tasks(found).get_label()
+    assert said.startswith(found["summary"][0])
+    assert said.startswith("Over 7 tasks that nobody tuned on at w4a4 hardgelu loses least, 0.0 points")

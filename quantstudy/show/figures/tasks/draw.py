@@ -127,8 +127,7 @@ def _effects(page: Page, block: Block, top: float, limits: tuple[float, float], 
     ax.axvline(0.0, color=INK, linewidth=0.8)
     for row in range(count):
         interval_mark(ax, row + 0.32, block.bound[row].tolist(), INK, size=4.5, width=1.8)
-        shape = {"marker": "D", "face": "white", "size": 4.0, "width": 1.2}
-        interval_mark(ax, row + 0.7, block.shape[row].tolist(), MUTED, **shape)
+        interval_mark(ax, row + 0.7, block.shape[row].tolist(), MUTED, marker="D", face="white", size=4.0, width=1.2)
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
