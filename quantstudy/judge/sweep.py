@@ -9,9 +9,9 @@ with a value that is not finite}, "tuned": {"cells", "at_an_end"} or None, "task
 "allowed", "tells", "seeds_needed", "overall": O}}, "axes": [A]}`. Activations are those that have a cell.
 
 A = `{"axis", "task", "unit", "values", "absent", "ordered", "settings": how many are averaged over, "over", "missing",
-"aside", "views": [{"view", "schemes": per value, "rows": [R], "best": [B], "changes": [C], "ends": E}]}`
-(`swept_axes.Axis`). Views are the schemes at the first bit width, those added by name, and the recipes; of the axis `bits` they are the
-parts `both`, `weights`, `activations` and `dynamic`. B, C and E: `swept_best`.
+"aside", "views": [V]}` (`swept_axes.Axis`), V = `{"view", "schemes": per value, "rows": [R], "best": [B], "changes":
+[C], "ends": E}`. Views are the schemes at the first bit width, those added by name, and the recipes; of the axis `bits`
+they are the parts `both`, `weights`, `activations` and `dynamic`. B, C and E: `swept_best`.
 
 R = `{"activation", "value", "drop": T, "changed": T, "score": T, "deployable", "learned", "rates"}`; T = `{"mean",
 "low", "high"}`: what is lost of the measure that ranks, how much of the output changes (flip rate, or PSNR lost), that
