@@ -6,7 +6,7 @@ stands for the mean over the settings of all other axes in which every activatio
 
 What `judge_sweep` returns: `{"activations", "seeds", "focus", "test", "cells": {"planned", "found", "undefined": cells
 with a value that is not finite}, "tuned": {"cells", "at_an_end"} or None, "tasks": {task: {"activations", "unit",
-"allowed", "tells", "seeds_needed", "overall": O}}, "axes": [A]}`. Activations are those that have a cell.
+"allowed", "tells", "seeds_needed", "seeds_to_deploy", "overall": O}}, "axes": [A]}`. Activations are those that have a cell.
 
 A = `{"axis", "task", "unit", "values", "absent", "ordered", "settings": how many are averaged over, "over", "missing",
 "aside", "views": [V]}` (`swept_axes.Axis`), V = `{"view", "schemes": per value, "rows": [R], "best": [B], "changes":
@@ -73,6 +73,7 @@ def judge_sweep(frame: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
             "allowed": getattr(study, asked.by.allowed),
             "tells": asked.tells,
             "seeds_needed": rule.seeds_needed(len(names)),
+            "seeds_to_deploy": rule.networks_needed(study.assurance),
             "overall": asked.overall(whole, axes),
         }
         every = (along(name, axes, plan, cells, names, task) for name in axes)
