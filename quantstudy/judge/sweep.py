@@ -6,7 +6,8 @@ stands for the mean over the settings of all other axes in which every activatio
 
 What `judge_sweep` returns: `{"activations", "seeds", "focus", "test", "cells": {"planned", "found", "undefined": cells
 with a value that is not finite}, "tuned": {"cells", "at_an_end"} or None, "tasks": {task: {"activations", "unit",
-"allowed", "tells", "seeds_needed", "seeds_to_deploy", "overall": O}}, "axes": [A]}`. Activations are those that have a cell.
+"allowed", "tells", "seeds_needed", "seeds_to_deploy", "overall": O}}, "axes": [A]}`. Activations are those that have a
+cell.
 
 A = `{"axis", "task", "unit", "values", "absent", "ordered", "settings": how many are averaged over, "over", "missing",
 "aside", "views": [V]}` (`swept_axes.Axis`), V = `{"view", "schemes": per value, "rows": [R], "best": [B], "changes":
