@@ -10,7 +10,7 @@ from quantstudy.cli.layout import say
 from quantstudy.cli.streams import notify
 from quantstudy.cli.terminal import stage_progress
 from quantstudy.config.sweep import Sweep
-from quantstudy.engine.engines import engine_named, require_engine
+from quantstudy.engine import engines
 from quantstudy.engine.executors import collect_rarely
 from quantstudy.engine.sweep import Planned, planned, require_runnable, run_sweep
 from quantstudy.records.objects import objects_at
@@ -37,9 +37,9 @@ def do_sweep(
         OSError: the store can't be read or written.
     """
     collect_rarely()
-    require_engine(engine, address)
+    engines.require_engine(engine, address)
     objects = objects_at(place)
-    with stage_progress() as progress, engine_named(engine, jobs, address) as executor:
+    with stage_progress() as progress, engines.engine(engine, jobs, address) as executor:
         found = run_sweep(sweep, objects, executor=executor, deadline=deadline, progress=progress, notify=notify)
     if as_json:
         about = {"cells": sweep.cells, "there": found.there, "made": found.made, "seconds": round(found.seconds, 3)}

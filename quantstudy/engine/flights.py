@@ -65,8 +65,9 @@ class GivenUp:
     reason: str
 
 
-Landed = tuple[str, int, "Future[CellStatus] | Exception"]
-"""Name of a cell, which attempt, and its future, done; or why it could not even be handed out."""
+Landed = tuple[int, str, int, "Future[CellStatus] | Exception"]
+"""Place among all that were handed out, name of the cell, which attempt, and its future, done; or why it could not even
+be handed out."""
 
 
 class Flights:
@@ -82,8 +83,11 @@ class Flights:
     def __init__(self, executor: Executor, submit: Submit, deadline: Callable[[SweptCell], float]) -> None:
         self._executor, self._submit, self._deadline = executor, submit, deadline
         self._flying: dict[str, Flight] = {}
+        # All that have not come back, the overdue ones too: Dask forgets a task whose future is dropped, and takes the
+        # worker that froze on it for an idle one.
+        self._futures: dict[int, Future[CellStatus]] = {}
         self._landed: SimpleQueue[Landed] = SimpleQueue()
-        self._submitted = self._came_back = self._breaks = 0
+        self._submitted = self._breaks = 0
         self._latest = 0  # place of the latest cell that has come back
         self._quiet_since = time.monotonic()
 
@@ -94,37 +98,40 @@ class Flights:
     @property
     def left_behind(self) -> bool:
         """Whether attempts are still out there that nobody waits for, such as one on a worker that froze."""
-        return self._came_back < self._submitted
+        return bool(self._futures)
 
     def start(self, cell: SweptCell, attempt: int = 1) -> None:
         """Hand a cell out."""
         self._submitted += 1
-        self._flying[cell.name] = Flight(cell, attempt, time.monotonic(), self._submitted, self._breaks)
+        order = self._submitted
+        self._flying[cell.name] = Flight(cell, attempt, time.monotonic(), order, self._breaks)
         try:
             future = self._submit(cell)
         except StudyFailure:
             raise
         except (BrokenExecutor, RuntimeError, OSError) as error:  # it broke, or was shut down, before this one
-            self._landed.put((cell.name, attempt, error))
+            self._landed.put((order, cell.name, attempt, error))
             return
+        self._futures[order] = future
         with interrupts_wait():
-            future.add_done_callback(lambda done: self._landed.put((cell.name, attempt, done)))
+            future.add_done_callback(lambda done: self._landed.put((order, cell.name, attempt, done)))
 
     def next(self) -> CellStatus | GivenUp:
         """Wait for a cell and return its status, or that it is given up.
 
         Raises:
             BadInput, Refused: no cell can be done this way; no further one is tried.
+            StudyFailure: the same, as the executor explains it.
         """
         while True:
             try:
-                name, attempt, outcome = self._landed.get(timeout=TICK)
+                order, name, attempt, outcome = self._landed.get(timeout=TICK)
             except Empty:
                 given_up = self._hand_out_overdue()
                 if given_up is not None:
                     return given_up
                 continue
-            self._came_back += 1
+            self._futures.pop(order, None)
             flight = self._flying.get(name)
             if flight is None:
                 continue  # another attempt has come back before
@@ -149,6 +156,10 @@ class Flights:
         except CancelledError as error:
             return RuntimeError(f"its engine has cancelled it {error}".rstrip())
         except Exception as error:
+            explained: Callable[[Exception], StudyFailure | None] | None = getattr(self._executor, "explained", None)
+            told = None if explained is None else explained(error)
+            if told is not None:  # the engine knows that no repetition would heal it
+                raise told from None
             return error
 
     def _again(self, flight: Flight, error: Exception) -> GivenUp | None:
@@ -191,7 +202,7 @@ def flown(
     executor: Executor,
     submit: Submit,
     *,
-    window: int,
+    window: Callable[[], int],
     deadline: Callable[[SweptCell], float],
 ) -> Iterator[CellStatus | GivenUp]:
     """Yield the status of every cell, in the order in which they finish; or that it was given up.
@@ -202,7 +213,7 @@ def flown(
         cells: in the order in which they are handed out; read as needed.
         executor: where they run.
         submit: hands a cell to it.
-        window: how many are in flight at once, at most.
+        window: how many may be in flight at once, by now.
         deadline: see `Flights`.
 
     Raises:
@@ -222,7 +233,7 @@ def flown(
                 executor.shutdown(wait=False, cancel_futures=True)
             return
         found = flights.next()
-        room, in_a_row = window, in_a_row + 1 if isinstance(found, GivenUp) else 0
+        room, in_a_row = window(), in_a_row + 1 if isinstance(found, GivenUp) else 0
         if isinstance(found, GivenUp) and in_a_row == HOPELESS:
             raise StudyFailure(f"{HOPELESS} cells in a row failed {TRIES} times, the last because: {found.reason}")
         yield found

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,9 @@ STAGE = "sweep"
 
 WINDOW = 256
 """Cells in flight on an engine of which nobody knows how many workers it has."""
+
+ASK_AGAIN = 10.0
+"""Seconds between two questions for the number of workers."""
 
 SHORTEST_DEADLINE = 300.0
 """Seconds that every cell has: kernels may have to be compiled first, on a machine that does other things, too."""
@@ -219,11 +223,27 @@ def deadline_of(cell: SweptCell) -> float:
     return max(SHORTEST_DEADLINE, PATIENCE * estimate(cell))
 
 
-def window_of(executor: Executor) -> int:
-    """Return how many cells may be in flight: each worker's, and one that waits behind it."""
+def window_of(executor: Executor) -> Callable[[], int]:
+    """Return a function: how many cells may be in flight now, which is each worker's and as many that wait behind it.
+
+    An executor that knows how many workers it has, and may get more, has a method `width`; it is asked rarely.
+    """
     if isinstance(executor, ThisProcess):
-        return 1
-    return 2 * executor.jobs if isinstance(executor, Workers) else WINDOW
+        return lambda: 1
+    if isinstance(executor, Workers):
+        return lambda: 2 * executor.jobs
+    width: Callable[[], int] | None = getattr(executor, "width", None)
+    if width is None:
+        return lambda: WINDOW
+    asked, found = -ASK_AGAIN, 1
+
+    def window() -> int:
+        nonlocal asked, found
+        if time.monotonic() - asked > ASK_AGAIN:
+            asked, found = time.monotonic(), width()
+        return max(2, 2 * found)
+
+    return window
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

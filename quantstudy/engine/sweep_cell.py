@@ -6,7 +6,7 @@ The function that goes to the engine; what it needs is loaded inside, so that a 
 import time
 
 from quantstudy.engine.cells import CellStatus
-from quantstudy.engine.same import Requirements, pin_threads, refusal, worker_name
+from quantstudy.engine.same import Requirements, pin_threads, refusal, whoami
 from quantstudy.engine.swept import SweptCell
 from quantstudy.errors import StudyFailure
 from quantstudy.records.objects import objects_at
@@ -45,6 +45,6 @@ def run_swept(where: str, cell: SweptCell, wanted: Requirements, threads: int = 
 
     table, weights, device, compiling, notices = made(cell, threads)
     seconds = time.perf_counter() - started
-    about = {"seconds": round(seconds, 3), "compiling": round(compiling, 3), "device": device, "worker": worker_name()}
+    about = {"seconds": round(seconds, 3), "compiling": round(compiling, 3), "device": device, "worker": whoami()}
     put_cell(objects, cell.name, table, weights, about)
     return CellStatus(cell.name, seconds, device, tuple(notices), compiling)

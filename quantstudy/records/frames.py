@@ -1,6 +1,6 @@
 """Tables from Arrow to pandas. Importing this file loads neither of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ def frame(table: "pa.Table") -> "pd.DataFrame":
     return table.unify_dictionaries().to_pandas(types_mapper=nullable.get)
 
 
-def is_in(column: "pa.ChunkedArray", names: Sequence[str]) -> "pa.Array":
+def is_in(column: "pa.ChunkedArray", names: Collection[str]) -> "pa.Array":
     """Return whether each value of a dictionary-encoded column is among some names."""
     import numpy as np
     import pyarrow as pa
 
-    flags = []
+    flags, asked = [], {*names}  # `np.isin` compares every text with every other
     for chunk in column.chunks:
-        wanted = np.isin(np.array(chunk.dictionary.to_pylist(), dtype=object), names)
+        wanted = np.array([value in asked for value in chunk.dictionary.to_pylist()], dtype=bool)
         flags.append(wanted[chunk.indices.to_numpy()])
     return pa.array(np.concatenate(flags) if flags else np.zeros(0, dtype=bool))

@@ -1,7 +1,9 @@
 """The loop over cells in flight, on executors that fail in every way an engine can."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from typing import Any
@@ -63,7 +65,7 @@ class Scripted(Executor):
 def fly(
     executor: Scripted, some: list[SweptCell], *, window: int = 4, deadline: float = 60.0
 ) -> Iterator[CellStatus | GivenUp]:
-    return flown(some, executor, executor.hand, window=window, deadline=lambda cell: deadline)
+    return flown(some, executor, executor.hand, window=lambda: window, deadline=lambda cell: deadline)
 
 
 @given(
@@ -107,7 +109,9 @@ def test_no_more_than_the_window_are_in_flight_and_the_first_flies_alone() -> No
         return status(cell)
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(flown(cells(20), pool, lambda cell: pool.submit(work, cell), window=3, deadline=lambda cell: 60.0))
+        found = list(
+            flown(cells(20), pool, lambda cell: pool.submit(work, cell), window=lambda: 3, deadline=lambda cell: 60.0)
+        )
     assert len(found) == 20
     assert most[:2] != [1, 2] or max(most) <= 3
     assert most[0] == 1
@@ -147,7 +151,7 @@ def test_a_cell_in_a_queue_is_not_overdue_while_those_before_it_come_back() -> N
             handed.append(cell.name)
             return pool.submit(work, cell)
 
-        found = list(flown(cells(20), pool, hand, window=20, deadline=lambda cell: 0.6))
+        found = list(flown(cells(20), pool, hand, window=lambda: 20, deadline=lambda cell: 0.6))
     assert len(found) == 20
     assert len(handed) == 20
 
@@ -199,6 +203,33 @@ def test_an_attempt_that_comes_back_late_counts_once() -> None:
         second.set_result(status(cell))
         return second
 
-    found = list(flown(some, Scripted({}), hand, window=1, deadline=lambda cell: 0.05))
+    found = list(flown(some, Scripted({}), hand, window=lambda: 1, deadline=lambda cell: 0.05))
     assert found == [status(some[0])]
     assert len(handed) == 2
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_kept_until_the_end() -> None:
+    """An engine may forget a call whose future is dropped, and give the next one to the worker that froze on it."""
+    some, handed = cells(3), list[weakref.ref[Future[CellStatus]]]()
+
+    def hand(cell: SweptCell) -> Future[CellStatus]:
+        future: Future[CellStatus] = Future()
+        handed.append(weakref.ref(future))
+        if len(handed) > 1:
+            future.set_result(status(cell))
+        return future
+
+    for found in flown(some, Scripted({}), hand, window=lambda: 1, deadline=lambda cell: 0.05):
+        assert isinstance(found, CellStatus)
+        gc.collect()
+        assert handed[0]() is not None
+    assert len(handed) == 4
+
+
+def test_what_its_engine_explains_is_not_tried_again() -> None:
+    some = cells(2)
+    executor = Scripted({(some[0].name, 1): ImportError("No module named 'quantstudy'")})
+    executor.explained = lambda error: StudyFailure("worker a has no quantstudy")  # type: ignore[attr-defined]
+    with pytest.raises(StudyFailure, match="worker a has no quantstudy"):
+        list(fly(executor, some, window=1))
+    assert executor.attempts == [some[0].name]
