@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from quantstudy.show.canvas.page import Page, png
 from quantstudy.show.canvas.style import styled
-from quantstudy.show.page.swept import Table, swept_page
+from quantstudy.show.page.swept import swept_page
+from quantstudy.words.table import Table
 
 CSV = 'activation,value\n"a,b",0.123456789012\n'
 

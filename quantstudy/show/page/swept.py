@@ -3,29 +3,12 @@
 import base64
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL import Image
 
 from quantstudy.show.page.rendering import render_still
-
-
-class Table(NamedTuple):
-    """A table of the page.
-
-    Attributes:
-        name: of the file that it is saved as, without its ending: letters, digits, `_` and `-`.
-        caption: what it holds; the page shows it folded up under this.
-        head: names of the columns.
-        rows: texts; the first of each names the row.
-        csv: the same with all digits, as the text of a CSV file; empty where there is none to save.
-    """
-
-    name: str
-    caption: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    csv: str = ""
+from quantstudy.words.table import Table
 
 
 def swept_page(
