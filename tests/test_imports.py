@@ -50,10 +50,10 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
                 "as_json", "decisions", "formats", "gate.files", "gate.networks", "gate.outcome", "gate.table",
                 "network", "onnx.graph", "onnx.runtime")),
             *(f"quantstudy.engine.{name}" for name in (
-                "begun", "cells", "collect", "compare", "drawing", "engines", "estimate", "executors", "flights",
-                "gate", "interrupts", "looks", "multiverse", "notices", "pipeline", "portability", "recover",
-                "recovered", "repairs", "same", "show", "simulated_only", "sweep", "sweep_cell", "swept", "tuned",
-                "worker_failures")),
+                "begun", "cells", "collect", "compare", "drawing", "drive", "engines", "estimate", "executors",
+                "flights", "gate", "interrupts", "looks", "multiverse", "notices", "on_dask", "pipeline",
+                "portability", "recover", "recovered", "repairs", "same", "show", "simulated_only", "sweep",
+                "sweep_cell", "swept", "tuned", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
                 "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
                 "look_commands", "multiverse", "recover", "run", "show", "streams", "sweep", "sweep_commands",
@@ -133,6 +133,8 @@ ONLY = {
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
+    "dask": ("quantstudy.engine.on_dask",),
+    "distributed": ("quantstudy.engine.on_dask",),
     "jinja2": ("quantstudy.show",),
     "onnx": ("quantstudy.deploy.onnx", "experiments.naive_graphs"),
     "onnxruntime": ("quantstudy.deploy.onnx",),

@@ -25,7 +25,7 @@ def do_sweep(
     Args:
         sweep: the sweep.
         place: a folder or a URL.
-        engine: where cells run, see `engines.engine_named`.
+        engine: where cells run, see `engines.require_engine`.
         address: of its scheduler.
         jobs: workers on this machine.
         deadline: seconds after which a cell is handed out again; None: by the estimate.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quantstudy.errors import BadInput, choices
-from quantstudy.records.files import write_atomically
+from quantstudy.records.files import write_atomically, write_quickly
 from quantstudy.records.folders import is_folder
 from quantstudy.records.remote import Remote, several
 
@@ -34,6 +34,9 @@ class Objects(Protocol):
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file, whole or not at all, over an older one if there is one."""
+
+    def put_quickly(self, name: str, data: bytes) -> None:
+        """Write as `put` does, what can be made again: in a folder, a power cut may lose or spoil it."""
 
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if there is none."""
@@ -66,6 +69,12 @@ class Folder:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, data)
+
+    def put_quickly(self, name: str, data: bytes) -> None:
+        """See `Objects.put_quickly`."""
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_quickly(path, data)
 
     def get(self, name: str) -> bytes | None:
         """See `Objects.get`."""

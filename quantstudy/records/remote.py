@@ -101,6 +101,10 @@ class Remote:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
         system.pipe_file(path, data)
 
+    def put_quickly(self, name: str, data: bytes) -> None:
+        """See `Objects.put_quickly`: an object is there for good, or is not."""
+        self.put(name, data)
+
     @_told
     def get(self, name: str) -> bytes | None:
         """See `Objects.get`."""

@@ -57,8 +57,8 @@ def put_cell(objects: Objects, name: str, table: bytes, weights: bytes, about: M
     """
     files = {TABLE: table, WEIGHTS: weights}
     for ending, data in files.items():
-        objects.put(file_of(name, ending), data)
-    objects.put(file_of(name, MARKER), marker_for(files, about))
+        objects.put_quickly(file_of(name, ending), data)
+    objects.put_quickly(file_of(name, MARKER), marker_for(files, about))
 
 
 def has_cell(objects: Objects, name: str) -> bool:

@@ -39,6 +39,10 @@ class Lossy:
         self._change()
         self.inner.put(name, data)
 
+    def put_quickly(self, name: str, data: bytes) -> None:
+        self._change()
+        self.inner.put_quickly(name, data)
+
     def drop(self, names: Sequence[str]) -> None:
         for name in names:
             self._change()
