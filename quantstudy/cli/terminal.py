@@ -193,7 +193,7 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def print_swept(found: Mapping[str, Any], where: str) -> None:
-    """Print what was found across a sweep (`sweep_report.report_sweep`): losses over all settings, and the sentences."""
+    """Print what was found across a sweep (`sweep_report.report_sweep`): losses over all settings, and in words."""
     from quantstudy.words.sweep_tables import losses
 
     for title, rows in losses(found):

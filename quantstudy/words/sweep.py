@@ -40,9 +40,14 @@ def axis_lines(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
         return
     view = entry["views"][0]
     yield start + moves(entry, view)
-    if len(found["tasks"][entry["task"]]["activations"]) > 1:
+    if compared(entry, found):
         yield best(entry, view)
     yield from _deployable(entry, view, found)
+
+
+def compared(entry: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Return whether there are values along an axis, and activations, that can be compared."""
+    return len(entry["values"]) > 1 and len(found["tasks"][entry["task"]]["activations"]) > 1
 
 
 def caveats(found: Mapping[str, Any]) -> list[str]:
@@ -127,6 +132,8 @@ def moves(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     """Return how losses move along an axis."""
     ends, axis, unit = view["ends"], entry["axis"], UNITS[entry["unit"]]
     how = under(entry, view)
+    if len(entry["values"]) == 1:
+        return f"only {at(axis, *entry['values'])} is there so far."
     if ends is None:
         return f"what is lost {how} is not known: every activation lacks a value somewhere."
     mean = f"in the mean of {ends['activations']} activations" if ends["activations"] > 1 else "by the only activation"

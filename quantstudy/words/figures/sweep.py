@@ -5,7 +5,7 @@ from typing import Any
 
 from quantstudy.quantize.scheme import parse_scheme
 from quantstudy.words.numbers import NO_BREAK, plural
-from quantstudy.words.sweep import aside, best, moves
+from quantstudy.words.sweep import aside, best, compared, moves
 from quantstudy.words.sweep_axes import NAMES, UNIT_OF, heading
 from quantstudy.words.units import UNITS
 
@@ -29,8 +29,8 @@ def title(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     if not entry["views"]:
         return f"{start}: no setting has all its cells yet"
     view = entry["views"][0]
-    several = len(found["tasks"][entry["task"]]["activations"]) > 1
-    return _whole(f"{start}: {_lower(best(entry, view) if several else moves(entry, view)).rstrip('.')}")
+    said = best(entry, view) if compared(entry, found) else moves(entry, view)
+    return _whole(f"{start}: {_lower(said).rstrip('.')}")
 
 
 def reading(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
