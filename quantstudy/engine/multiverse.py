@@ -7,12 +7,12 @@ from typing import Any
 
 from quantstudy.config.multiverse import Multiverse, held_multiverse
 from quantstudy.config.toml import toml_values
+from quantstudy.engine.drive import run_cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.learnt import inputs_and_outputs
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress, redo, reopen_if_damaged, timed
 from quantstudy.engine.portability import notices
-from quantstudy.engine.sweep import run_cells
 from quantstudy.engine.swept import cells_of
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.records.cells import drop_cells

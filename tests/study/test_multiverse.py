@@ -12,7 +12,7 @@ import pytest
 from quantstudy.config.multiverse import multiverse_of, read_multiverse
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
-from quantstudy.engine import drawing, multiverse, pipeline, sweep
+from quantstudy.engine import drawing, drive, multiverse, pipeline
 from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse
 from quantstudy.engine.swept import SweptCell
@@ -179,7 +179,7 @@ def test_a_second_run_does_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    folder, real, done = tmp_path / "run", sweep.run_swept, []
+    folder, real, done = tmp_path / "run", drive.run_swept, []
 
     def until(where: str, cell: SweptCell, *how: Any) -> CellStatus:
         if stage == "multiverse" and (cell.activation, cell.config.lr, cell.config.hidden) == ("hardgelu", 0.05, (5,)):
@@ -192,7 +192,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(sweep, "run_swept", until)
+        patched.setattr(drive, "run_swept", until)
         with pytest.raises(KeyboardInterrupt):
             run_multiverse(SMALL, folder, progress=told)
     assert len(done) == {"multiverse": 3, "judge": 8, "draw": 8}[stage]
@@ -201,7 +201,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
         assert cell.key not in done
         return real(where, cell, *how)
 
-    monkeypatch.setattr(sweep, "run_swept", rest)
+    monkeypatch.setattr(drive, "run_swept", rest)
     run_multiverse(SMALL, folder)
     assert [name for name in KEPT if (folder / name).read_bytes() != (made / name).read_bytes()] == []
     assert not (folder / "cells").exists()
@@ -286,7 +286,7 @@ def test_an_interrupted_command_says_how_to_go_on(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "run_swept", interrupt)
+    monkeypatch.setattr(drive, "run_swept", interrupt)
     out = tmp_path / "a folder"
     assert command("multiverse", str(file), "--out", str(out), "--jobs", "1", "--fresh") == 130
     told = f"quantstudy: interrupted; go on with: quantstudy multiverse {file} --out '{out}'"

@@ -15,7 +15,7 @@ import safetensors.numpy
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import sweep_of
-from quantstudy.engine import sweep as running
+from quantstudy.engine import drive as running
 from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.executors import workers
 from quantstudy.engine.pipeline import run_study
