@@ -1,8 +1,9 @@
 """Compacting a sweep: the same rows before and after, whatever is killed, read or added at whatever moment."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -208,6 +209,21 @@ def test_a_compacted_file_that_is_damaged_is_named_and_left_alone(harm: str) -> 
     assert {*names} <= done(objects).keys()
     objects.drop([name])
     assert not {*names} & done(objects).keys(), "they are run again"
+
+
+def test_a_file_that_was_replaced_between_two_reads_is_not_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = fresh()
+    put_made_up(objects, "relu", 1)
+    compact(objects)
+    between = Counted(objects)
+
+    @contextmanager
+    def opened(name: str) -> Iterator[BinaryIO]:
+        yield io.BytesIO((objects.get(name) or b"")[:-9])
+
+    monkeypatch.setattr(between, "opened", opened)
+    with pytest.raises(StudyFailure, match="was written while it was read: run the same command again"):
+        table_of(between, SWEPT.names)
 
 
 def test_a_cell_that_is_damaged_stops_it_and_is_run_again() -> None:
