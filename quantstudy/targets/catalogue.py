@@ -146,10 +146,12 @@ def parse_target(text: str, *, task: str | None = None, label: str | None = None
     found = TARGETS.get(text.lower())
     if found is not None and task not in (None, found.task):
         raise BadInput("task", task, f"{found.name} is of the task {found.task}")
+    if found is not None and label is None:
+        return found
     suffix = PurePath(text).suffix.lower()
     if label is not None and (found is not None or suffix not in TABLES):
         raise BadInput("label", label, f"only tables ({', '.join(TABLES)}) have columns, and the target is {text}")
-    return found or _of_users(text, suffix, task or "classes", label)
+    return _of_users(text, suffix, task or "classes", label)
 
 
 def _of_users(text: str, suffix: str, task: str, label: str | None) -> Target:
