@@ -1,6 +1,10 @@
 """`quantstudy tasks`: a sweep that is judged, drawn, taken up again, and what is refused."""
 
+import base64
+import html
+import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +22,8 @@ from quantstudy.judge.tasks import judge_tasks
 from quantstudy.records.compacting import compact
 from quantstudy.records.objects import objects_at
 from quantstudy.words.tasks import with_summary
+
+SAVED = re.compile(r'base64,([^"]*)">Save as (\w+)\.csv')
 
 
 def tiny(targets: tuple[str, ...] = ("iris", "chirp"), seeds: int = 2) -> Sweep:
@@ -67,6 +73,22 @@ def test_what_is_written_is_what_the_judge_finds(store: Path) -> None:
     assert read_sweep(store / "sweep.toml") == tiny()
 
 
+def test_the_page_has_all_numbers(store: Path) -> None:
+    page, found = (store / "report.html").read_text(), json.loads((store / "tasks.json").read_text())
+    for line in found["summary"]:
+        assert html.escape(line, quote=True).replace("&#x27;", "&#39;") in page
+    tables = {name: base64.b64decode(text).decode() for text, name in SAVED.findall(page)}
+    assert set(tables) == {"over_all_tasks", "tasks", "cause"}
+    every = pd.read_csv(io.StringIO(tables["tasks"]))
+    for entry in found["table"]:
+        for name, row in entry["rows"].items():
+            (line,) = every[(every["target"] == entry["target"]) & (every["activation"] == name)].to_dict("records")
+            assert line["mean"] == pytest.approx(row["mean"])
+            assert line["float"] == pytest.approx(row["float"])
+    points = [point for entry in found["cause"]["tasks"] for point in entry["points"]]
+    assert pd.read_csv(io.StringIO(tables["cause"]))["multiple"].tolist() == [point["multiple"] for point in points]
+
+
 def test_it_goes_on_where_it_was_stopped(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = made_of(store)
     marker = next((store / "cells" / "activation=relu").rglob("*.json"))
@@ -106,7 +128,7 @@ def test_the_command_line(
     said = capsys.readouterr().out
     assert asked == [(2, 4, ("iris", "chirp"))]
     assert said.startswith("w4a4: lost against the best of each, mean over ")
-    assert said.splitlines()[-1] == f"figure and numbers: {store}/figures/tasks.png, tasks.json"
+    assert said.splitlines()[-1] == f"figure and page: {store}/report.html"
     for name in ("relu", "hardgelu"):
         assert any(line.startswith(f"{name} ") for line in said.splitlines())
     assert command(*common, "--json") == 0
