@@ -50,12 +50,14 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
                 "as_json", "decisions", "formats", "gate.files", "gate.networks", "gate.outcome", "gate.table",
                 "network", "onnx.graph", "onnx.runtime")),
             *(f"quantstudy.engine.{name}" for name in (
-                "begun", "cells", "collect", "compare", "drawing", "executors", "gate", "interrupts", "looks",
-                "multiverse", "notices", "pipeline", "portability", "recover", "recovered", "repairs", "show",
-                "simulated_only", "worker_failures")),
+                "begun", "cells", "collect", "compare", "drawing", "drive", "engines", "estimate", "executors",
+                "flights", "gate", "interrupts", "looks", "multiverse", "notices", "on_dask", "pipeline",
+                "portability", "recover", "recovered", "repairs", "same", "show", "simulated_only", "sweep",
+                "sweep_cell", "sweep_report", "swept", "tasks", "tuned", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
                 "advice", "app", "claims", "compact", "cost_table", "deploy_commands", "exits", "gate", "gate_options",
-                "layout", "look_commands", "multiverse", "recover", "run", "show", "streams", "terminal")))  # fmt: skip
+                "layout", "look_commands", "multiverse", "recover", "run", "show", "streams", "sweep", "sweep_commands",
+                "sweep_report", "tasks", "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"
@@ -131,6 +133,8 @@ ONLY = {
     "seaborn": ("quantstudy.show",),
     "matplotlib": ("quantstudy.show", *FIGURES),
     "jax": ("experiments.bench.training_in_jax",),
+    "dask": ("quantstudy.engine.on_dask",),
+    "distributed": ("quantstudy.engine.on_dask",),
     "jinja2": ("quantstudy.show",),
     "onnx": ("quantstudy.deploy.onnx", "experiments.naive_graphs"),
     "onnxruntime": ("quantstudy.deploy.onnx",),
@@ -138,6 +142,7 @@ ONLY = {
         *("quantstudy.cli.app", "quantstudy.cli.exits", "quantstudy.cli.options"),
         *("quantstudy.cli.claim_options", "quantstudy.cli.recover_options", "quantstudy.cli.run_options"),
         *("quantstudy.cli.deploy_commands", "quantstudy.cli.deploy_options", "quantstudy.cli.gate_options"),
+        "quantstudy.cli.sweep_commands",
         "quantstudy.cli.look_commands",
     ),
     "rich": ("quantstudy.cli.terminal", "quantstudy.cli.layout"),

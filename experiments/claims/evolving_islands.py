@@ -172,7 +172,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         first: first seed.
         last: the one after the last.
     """
-    from quantstudy.claims.tuning import best_rate
+    from quantstudy.engine.tuned import best_rate
 
     seeds = range(first, last)
     start = from_scratch(STUDY, activation, seeds)

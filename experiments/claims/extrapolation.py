@@ -54,8 +54,9 @@ from experiments.measures.pictures import class_changes
 from experiments.measures.ratios import share_more
 from quantstudy.activations.catalogue import BOUNDED, UNBOUNDED
 from quantstudy.claims.experiment import Measured, Variants
-from quantstudy.claims.tuning import best_rate, whole_pieces
+from quantstudy.claims.tuning import whole_pieces
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine.tuned import best_rate
 from quantstudy.judge.claims import Claim, Part
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import by_seed, contrast

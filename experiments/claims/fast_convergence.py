@@ -158,7 +158,7 @@ def measure(activation: str, first: int, last: int) -> pa.Table:
         first: first seed.
         last: the one after the last.
     """
-    from quantstudy.claims.tuning import best_rate
+    from quantstudy.engine.tuned import best_rate
 
     tried = {rate: speed(watched(replace(STUDY, lr=rate), activation, *TUNING_SEEDS)) for rate in RATES}
     rates = {

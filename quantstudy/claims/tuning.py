@@ -5,28 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine.tuned import best_rate
 from quantstudy.judge.statistics.bootstrap import Floats
 
 TOGETHER = 64
 """Seeds of one piece of a claim that tunes in every piece: as many as a study usually has."""
-
-
-def best_rate(rates: Sequence[float], scores: ArrayLike) -> float:
-    """Return the rate with the highest score; of equal ones the lowest, and one whose score is NaN only if all are.
-
-    Args:
-        rates: peak learning rates, in any order.
-        scores: of each rate, higher is better.
-
-    >>> best_rate((0.3, 0.1, 0.03), [0.9, 0.9, 0.8]), best_rate((0.1, 0.3), [0.6, float("nan")])
-    (0.1, 0.1)
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    order = np.argsort(rates)
-    return float(rates[order[int(np.argmax(np.where(np.isnan(values), -np.inf, values)[order]))]])
 
 
 def at_an_end(rate: float, rates: Sequence[float]) -> bool:

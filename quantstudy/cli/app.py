@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from quantstudy.cli import claim_options, deploy_commands, look_commands, recover_options
+from quantstudy.cli import claim_options, deploy_commands, look_commands, recover_options, sweep_commands
 from quantstudy.cli import run_options as options
 from quantstudy.cli.exits import command_for, resumable, run_and_exit, this_command
 from quantstudy.cli.options import MOST_JOBS, folder_of, jobs_of, names_in, option, require_device, whole
@@ -247,6 +247,7 @@ def _show_version(wanted: bool) -> None:
 
 
 app.add_typer(look_commands.commands)
+app.add_typer(sweep_commands.commands)
 app.add_typer(deploy_commands.commands)
 
 

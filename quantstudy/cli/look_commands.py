@@ -15,15 +15,26 @@ MOST_PORT = 65535
 
 @commands.command()
 def report(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="The folder of a finished run; or a sweep's, finished or not, or its URL."),
+    ],
     jobs: Annotated[str | None, option("Processes that draw; 1 = this one. Default: 2, or one per core.", "N")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
 ) -> None:
-    """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is."""
+    """Judge and draw a finished run again from its records, without training; a read-only one is shown as it is.
+
+    Of a sweep what its cells say so far is judged and drawn along every axis.
+    """
     from quantstudy.engine.executors import available_cores
     from quantstudy.records.run import open_run
 
     processes = whole("jobs", jobs, min(available_cores(), 2), MOST_JOBS)
+    if "://" in folder or (Path(folder) / "sweep.toml").is_file():
+        from quantstudy.cli.sweep_report import do_sweep_report
+
+        do_sweep_report(folder, as_json=as_json)
+        return
     finished = open_run(Path(folder))
     from quantstudy.cli.run import do_report
 

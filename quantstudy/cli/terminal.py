@@ -28,7 +28,8 @@ STAGES = {
     "measure": "quantize and measure",
     "vary": "vary what is quantized",
     "picture": "evaluate the median seed",
-    "multiverse": "evaluate",
+    "multiverse": "train and evaluate",
+    "sweep": "train and measure",
     "recover": "repair",
     "judge": "judge",
     "draw": "draw figures",
@@ -190,6 +191,20 @@ def print_multiverse(found: Mapping[str, Any], folder: Path) -> None:
     for line in found["summary"]:
         say(line)
     print(f"figure and numbers: {folder / 'figures' / 'multiverse.png'}, multiverse.json")
+
+
+def print_swept(found: Mapping[str, Any], where: str) -> None:
+    """Print what was found across a sweep (`sweep_report.report_sweep`): losses over all settings, and in words."""
+    from quantstudy.words.sweep_tables import losses
+
+    for title, rows in losses(found):
+        say(title)
+        print_rows(("activation", "loss", "95 %\ninterval"), rows[:SHOWN])
+        if len(rows) > SHOWN:
+            say(f"{len(rows) - SHOWN} more are in sweep.json.")
+    for line in found["summary"]:
+        say(line)
+    print(f"figures and page: {where}/report.html")
 
 
 def print_claim(result: Judged, folder: Path) -> None:

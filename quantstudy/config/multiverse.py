@@ -8,12 +8,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from quantstudy.config.allowed import CHOICES, OBSERVERS, PLACEMENTS, SCHEMES_ONLY
 from quantstudy.config.study import HALFWAY, StudyConfig
+from quantstudy.config.sweep import Sweep
 from quantstudy.config.toml import from_mapping, toml_values
 from quantstudy.errors import BadInput, choices
 
@@ -63,9 +63,8 @@ class Multiverse:
 
     @property
     def studies(self) -> Iterator[StudyConfig]:
-        """The studies to train: every combination of the values of TRAINED."""
-        for values in product(*(getattr(self, axis) for axis in TRAINED)):
-            yield self.base.with_options(**dict(zip(TRAINED, values, strict=True)))
+        """The studies to train: a sweep over TRAINED."""
+        return Sweep(self.base, {axis: getattr(self, axis) for axis in TRAINED}).studies
 
     @property
     def axes(self) -> dict[str, list[Any]]:

@@ -17,7 +17,7 @@ from quantstudy.config.checks import real_number
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import from_mapping, toml_values
 from quantstudy.errors import BadInput, choices
-from quantstudy.quantize.recover.names import parse_recipe
+from quantstudy.quantize.recover.names import PLAIN, parse_recipe
 
 AXES = (
     *("target", "hidden", "frequency", "lr", "steps", "batch", "grid"),
@@ -118,8 +118,8 @@ def sweep_of(study: StudyConfig, given: Mapping[str, Any]) -> Sweep:
     )
     if tune and "lr" in axes:
         raise BadInput("sweep.tune", list(tune), "no list for lr beside it: every activation takes its own best rate")
-    recipes = tuple(str(parse_recipe(recipe)) for recipe in _list("sweep.recipes", given.get("recipes", ())))
-    found = Sweep(base, axes, tune, tuple(dict.fromkeys(recipes)))
+    recipes = [str(parse_recipe(recipe)) for recipe in _list("sweep.recipes", given.get("recipes", ()))]
+    found = Sweep(base, axes, tune, tuple(recipe for recipe in dict.fromkeys(recipes) if recipe != PLAIN))
     if len(found) > MOST_STUDIES:
         raise BadInput("sweep", f"{len(found)} combinations", f"at most {MOST_STUDIES}; split it into several sweeps")
     return found

@@ -37,7 +37,7 @@ def toml_values(path: Path, field: str = "STUDY.toml") -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise BadInput(field, str(path), f"a readable TOML file is needed ({reason})") from None
-    return _values(text, field, str(path))
+    return values_in(text, field, str(path))
 
 
 def study_in(text: str, where: str, field: str = "FILE") -> StudyConfig:
@@ -52,12 +52,17 @@ def study_in(text: str, where: str, field: str = "FILE") -> StudyConfig:
         BadInput: it is none.
     """
     try:
-        return from_mapping(_values(text, field, where))
+        return from_mapping(values_in(text, field, where))
     except BadInput as error:
         raise BadInput(field, where, f"the study in it can't be read: {error}") from None
 
 
-def _values(text: str, field: str, where: str) -> dict[str, Any]:
+def values_in(text: str, field: str, where: str) -> dict[str, Any]:
+    """Return what a TOML text holds, key by key, lists as tuples.
+
+    Raises:
+        BadInput: it is not valid TOML.
+    """
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5000 digits, lists 5000 deep

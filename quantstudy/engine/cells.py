@@ -14,7 +14,7 @@ from quantstudy.engine.portability import device_of, origin
 from quantstudy.records.folders import file_name
 from quantstudy.records.provenance import version
 
-SEEDS_PER_CELL = {"train": 16, "measure": 8, "vary": 8, "multiverse": 8, "recover": 8}
+SEEDS_PER_CELL = {"train": 16, "measure": 8, "vary": 8, "recover": 8}
 """Models that are stacked in one call, per stage: constants, so that a seed is always computed in the same batch.
 
 Larger batches are faster: one process that loads everything and measures the default study takes 18.4, 16.6 and 15.5 s
@@ -28,7 +28,7 @@ class Cell:
     """One unit of work.
 
     Attributes:
-        stage: `train`, `measure`, `vary`, `picture`, `multiverse` or `recover`; a key of `worker.STAGES`.
+        stage: `train`, `measure`, `vary`, `picture` or `recover`; a key of `worker.STAGES`.
         activation: canonical name.
         first: its first seed.
         last: the seed after its last one.
@@ -100,7 +100,7 @@ def cells(stage: str, config: StudyConfig, looks: Sequence[int] = ()) -> Iterato
     The control networks (`StudyConfig.controls`) are trained and varied, not measured.
 
     Args:
-        stage: `train`, `measure`, `vary` or `multiverse`.
+        stage: `train`, `measure` or `vary`.
         config: the study.
         looks: numbers of seeds after which the study is judged, the last one all of its seeds. No cell spans two of
             these batches, so that adding seeds only adds cells. Empty: all seeds are one batch.

@@ -46,7 +46,7 @@ class Workers(Executor):
     """
 
     def __init__(self, jobs: int, preload: str) -> None:
-        self._jobs = jobs
+        self.jobs = jobs
         self._preload = preload
         self._pool: ProcessPoolExecutor | None = None
 
@@ -75,7 +75,7 @@ class Workers(Executor):
             self.get_ready()
             with starting(place="/dev/shm" if sys.platform == "linux" else ""):  # where semaphores are made
                 self._pool = ProcessPoolExecutor(
-                    self._jobs,
+                    self.jobs,
                     mp_context=multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn"),
                     initializer=_settle_in,
                     initargs=(dict(os.environ),),

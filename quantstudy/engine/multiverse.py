@@ -1,35 +1,33 @@
 """Does the answer survive other reasonable choices? Train, evaluate, judge and draw a study under each of them."""
 
-import io
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from quantstudy.config.multiverse import Multiverse, held_multiverse
-from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import toml_values
-from quantstudy.engine.cells import Cell, cells
+from quantstudy.engine.drive import run_cells
 from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.learnt import inputs_and_outputs
 from quantstudy.engine.notices import Notify, log, once
-from quantstudy.engine.pipeline import Progress, do_cells, redo, reopen_if_damaged, timed
+from quantstudy.engine.pipeline import Progress, redo, reopen_if_damaged, timed
 from quantstudy.engine.portability import notices
+from quantstudy.engine.swept import cells_of
 from quantstudy.errors import BadInput, StudyFailure
-from quantstudy.records.cells import drop_cells, load_cell
+from quantstudy.records.cells import drop_cells
 from quantstudy.records.files import file_sha256, locked, opened_atomically, resume_command, write_atomically
 from quantstudy.records.folders import empty_run, held_file, require_emptiable
+from quantstudy.records.objects import objects_at
 from quantstudy.records.origins import provenance, require_functions, require_same_functions
 from quantstudy.records.provenance import processor
 from quantstudy.records.run import Run, open_run
 from quantstudy.records.schemas import MULTIVERSE, parquet_file
 from quantstudy.records.store import prepare_folder, write_json, write_manifest
+from quantstudy.records.swept import cell_table
 
-STAGES = ("train", "multiverse")
-"""Stages of the cells, one after the other."""
+STAGE = "multiverse"
+"""Of its cells, which are those of a sweep."""
 
 
 def run_multiverse(
@@ -153,28 +151,17 @@ def _make_records(
     """Run every cell that has no records yet, join the cells' records into multiverse.parquet, mark it complete."""
     for line in notices(multiverse.base):
         notify(line)
-    units = {stage: _units(stage, multiverse) for stage in STAGES}
-    for stage in STAGES:
-        with timed(stage, seconds):
-            do_cells(stage, units[stage], run, executor, progress, notify)
+    cells = list(cells_of(multiverse.studies, analysis="multiverse"))
+    objects = objects_at(str(run.folder))
+    with timed(STAGE, seconds):
+        run_cells(cells, objects, executor, total=len(cells), stage=STAGE, progress=progress, notify=notify)
     with timed("gather", seconds):
         path = run.folder / "multiverse.parquet"
         with opened_atomically(path) as file, parquet_file(file, MULTIVERSE) as append:
-            for _, unit in units["multiverse"]:
-                append(_rows(run.folder, unit))
+            for cell in cells:
+                append(cell_table(objects, cell.name))
     about = {"state": "complete", "seconds": seconds, "files": {path.name: file_sha256(path)}}
     write_manifest(run, run.manifest() | {"processor": processor()} | about)  # it may have begun on another processor
-
-
-def _units(stage: str, multiverse: Multiverse) -> list[tuple[StudyConfig, Cell]]:
-    return [(study, unit) for study in multiverse.studies for unit in cells(stage, study)]
-
-
-def _rows(folder: Path, unit: Cell) -> pa.Table:
-    files = load_cell(folder, unit.key)
-    if files is None:
-        raise StudyFailure(f"{folder / 'cells' / unit.key} is gone or damaged; run again to make it")
-    return pq.ParquetFile(io.BytesIO(files["multiverse.parquet"])).read()
 
 
 def _judged(run: Run, multiverse: Multiverse, seconds: dict[str, float], progress: Progress) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from quantstudy.measure.cliff import cliff_rows
 from quantstudy.measure.drift import ANALYSES, float_rows, histogram_rows
 from quantstudy.measure.evaluation import Effect, Subject, measured
 from quantstudy.measure.maps import pictures
-from quantstudy.measure.multiverse import multiverse_rows
 from quantstudy.measure.parity import plan_rows
 from quantstudy.measure.placement import placement_rows
 from quantstudy.measure.ranges import range_rows
@@ -49,7 +48,6 @@ from quantstudy.records.folders import weights_file
 from quantstudy.records.schemas import (
     HISTOGRAMS,
     METRICS,
-    MULTIVERSE,
     PLANS,
     RANGES,
     RECOVER,
@@ -78,7 +76,7 @@ def run(folder: Path, config: StudyConfig, unit: Cell) -> CellStatus:
         except (torch.AcceleratorError, torch.OutOfMemoryError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
             raise StudyFailure(f"the device {device} failed: {reason}; what is finished is kept, run again") from error
-    notices += [*_about_compiling(), *_about_functions()]
+    notices += notices_here()
     store_cell(folder, unit.key, files)
     pa.default_memory_pool().release_unused()
     return_memory()
@@ -133,12 +131,6 @@ def picture_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, not
     return {"maps.npz": npz(pictures(on, effects, folds_of=str(Scheme(focus, focus))))}
 
 
-def multiverse_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
-    """Quantize one stack at every placement with every observer; → the cell's share of multiverse.parquet."""
-    on = _subject(folder, config, unit, device)
-    return {"multiverse.parquet": to_parquet([multiverse_rows(on, config)], MULTIVERSE)}
-
-
 def recover_cell(folder: Path, config: StudyConfig, unit: Cell, device: str, notify: Notify) -> Files:
     """Quantize one stack by a scheme and repair it by a recipe, on the CPU; → its rows, and the repaired networks."""
     on = _subject(folder, config, unit, "cpu")
@@ -165,7 +157,6 @@ STAGES: dict[str, Callable[[Path, StudyConfig, Cell, str, Notify], Files]] = {
     "measure": measure_cell,
     "vary": vary_cell,
     "picture": picture_cell,
-    "multiverse": multiverse_cell,
     "recover": recover_cell,
 }
 """The function that does the work of each stage."""
@@ -247,17 +238,12 @@ def prepare_to_measure() -> None:
         _measured(measured(stack, (0,), data_of(config, (0,))), config, lambda line: None)
 
 
-def _about_compiling() -> list[str]:
-    """Return a notice if the compiled CPU kernels were used and could not be cached on disk."""
+def notices_here() -> list[str]:
+    """Return notices about this process: kernels that could not be cached on disk, users' functions that failed."""
     jit = sys.modules.get("quantstudy_kernels.cpu.jit")
-    problem = jit.cache_problem() if jit else None
-    return [problem] if problem else []
-
-
-def _about_functions() -> list[str]:
-    """Return notices about users' activation functions that failed, if any were called."""
     guarded = sys.modules.get("quantstudy.activations.guarded")
-    return guarded.failures() if guarded else []
+    problem = jit.cache_problem() if jit else None
+    return [*([problem] if problem else []), *(guarded.failures() if guarded else [])]
 
 
 def _threads() -> int:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.claims.tuning import at_an_end, best_rate, rate_accuracies, tuned_rate, whole_pieces
+from quantstudy.claims.tuning import at_an_end, rate_accuracies, tuned_rate, whole_pieces
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine.tuned import best_rate
 from quantstudy.networks.stack import initial_stack
 from quantstudy.networks.training import train
 from quantstudy.targets.islands import island_masks

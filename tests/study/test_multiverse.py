@@ -12,9 +12,10 @@ import pytest
 from quantstudy.config.multiverse import multiverse_of, read_multiverse
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.toml import read_toml
-from quantstudy.engine import drawing, multiverse, pipeline
-from quantstudy.engine.cells import Cell, CellStatus
+from quantstudy.engine import drawing, drive, multiverse, pipeline
+from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.multiverse import quote, quoting_run, run_multiverse
+from quantstudy.engine.swept import SweptCell
 from quantstudy.errors import BadInput, StudyFailure
 from quantstudy.judge.multiverse import judge_multiverse
 from quantstudy.judge.rules import PERMUTATION
@@ -95,7 +96,7 @@ def test_the_records(made: Path) -> None:
     assert not (made / "cells").exists()
     manifest = run.manifest()
     assert manifest["state"] == "complete"
-    assert list(manifest["seconds"]) == ["train", "multiverse", "gather", "judge", "draw"]
+    assert list(manifest["seconds"]) == ["multiverse", "gather", "judge", "draw"]
     assert run.damaged() == []
 
 
@@ -174,33 +175,33 @@ def test_a_second_run_does_nothing(copied: Path, monkeypatch: pytest.MonkeyPatch
     assert told == []
 
 
-@pytest.mark.parametrize("stage", ["train", "multiverse", "judge", "draw"])
+@pytest.mark.parametrize("stage", ["multiverse", "judge", "draw"])
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    folder, real, done = tmp_path / "run", pipeline.run_cell, []
+    folder, real, done = tmp_path / "run", drive.run_swept, []
 
-    def until(where: Path, config: StudyConfig, unit: Cell) -> CellStatus:
-        if unit.stage == stage and (unit.activation, config.lr, config.hidden) == ("hardgelu", 0.05, (5,)):
+    def until(where: str, cell: SweptCell, *how: Any) -> CellStatus:
+        if stage == "multiverse" and (cell.activation, cell.config.lr, cell.config.hidden) == ("hardgelu", 0.05, (5,)):
             raise KeyboardInterrupt
-        done.append(unit.key)
-        return real(where, config, unit)
+        done.append(cell.key)
+        return real(where, cell, *how)
 
     def told(now: str, number: int, of: int) -> None:
         if now == stage in ("judge", "draw"):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "run_cell", until)
+        patched.setattr(drive, "run_swept", until)
         with pytest.raises(KeyboardInterrupt):
             run_multiverse(SMALL, folder, progress=told)
-    assert len(done) == {"train": 3, "multiverse": 8 + 3, "judge": 16, "draw": 16}[stage]
+    assert len(done) == {"multiverse": 3, "judge": 8, "draw": 8}[stage]
 
-    def rest(where: Path, config: StudyConfig, unit: Cell) -> CellStatus:
-        assert unit.key not in done
-        return real(where, config, unit)
+    def rest(where: str, cell: SweptCell, *how: Any) -> CellStatus:
+        assert cell.key not in done
+        return real(where, cell, *how)
 
-    monkeypatch.setattr(pipeline, "run_cell", rest)
+    monkeypatch.setattr(drive, "run_swept", rest)
     run_multiverse(SMALL, folder)
     assert [name for name in KEPT if (folder / name).read_bytes() != (made / name).read_bytes()] == []
     assert not (folder / "cells").exists()
@@ -285,7 +286,7 @@ def test_an_interrupted_command_says_how_to_go_on(
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "run_cell", interrupt)
+    monkeypatch.setattr(drive, "run_swept", interrupt)
     out = tmp_path / "a folder"
     assert command("multiverse", str(file), "--out", str(out), "--jobs", "1", "--fresh") == 130
     told = f"quantstudy: interrupted; go on with: quantstudy multiverse {file} --out '{out}'"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from experiments.measures.enlarged import doubled, enlarged_masks, linear_accuracy, steps_to, with_a_new_last_layer
 from experiments.measures.enlarging import rate_scores
 from quantstudy.activations.catalogue import parse_activation
-from quantstudy.claims.tuning import best_rate
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine.tuned import best_rate
 from quantstudy.networks.stack import initial_stack
 from quantstudy.quantize.plan import float_maps
 from quantstudy.targets.islands import field, plane

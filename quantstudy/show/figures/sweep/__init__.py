@@ -1,0 +1,1 @@
+"""How losses change along an axis of a sweep."""
