@@ -64,8 +64,8 @@ class Counted:
 
 
 def test_killed_between_any_two_changes_nothing_is_lost_nor_counted_twice() -> None:
-    cells = [("relu", 0), ("relu", 1), ("gelu", 0), ("gelu", 1)]
-    for before in (0, 2):  # cells that were compacted earlier
+    cells = [("relu", 0), ("relu", 1), ("gelu", 0)]
+    for before in (0, 1):  # cells that were compacted earlier
         for left in itertools.count():
             objects = fresh()
             for cell in cells[::-1][:before]:
@@ -80,14 +80,13 @@ def test_killed_between_any_two_changes_nothing_is_lost_nor_counted_twice() -> N
                 finished = False
             for _ in range(2):
                 assert rows_of([table_of(objects, SWEPT.names)]) == whole
-                assert rows_of([table_of(objects, SWEPT.names, names=names)]) == whole
                 assert done(objects).keys() == names
                 compact(objects)
             kinds = [name.rpartition(".")[2] for name, _ in objects.listed("")]
-            assert sorted(kinds) == ["parquet"] * 2 + ["safetensors"] * 4
+            assert sorted(kinds) == ["parquet"] * 2 + ["safetensors"] * 3
             if finished:
                 break
-        assert left == 10 - (before > 0), "puts of files and removals"
+        assert left == 8 - before, "puts of files and removals"
 
 
 ROUNDS = st.lists(st.lists(st.tuples(st.sampled_from(["relu", "a:b"]), st.integers(0, 9)), max_size=5), max_size=3)
