@@ -9,9 +9,10 @@ from quantstudy.cli.streams import notify
 from quantstudy.cli.terminal import stage_progress
 from quantstudy.config.sweep import Sweep
 from quantstudy.engine.executors import collect_rarely, workers
-from quantstudy.engine.tasks import FOUND, PICTURE, run_tasks
+from quantstudy.engine.tasks import PAGE, run_tasks
 from quantstudy.records.objects import objects_at
-from quantstudy.words.tasks import headings, over_tasks, rows
+from quantstudy.words.task_tables import headings, rows
+from quantstudy.words.tasks import over_tasks
 from quantstudy.words.verdict import marked
 
 
@@ -37,7 +38,7 @@ def do_tasks(sweep: Sweep, place: str, jobs: int, *, as_json: bool) -> None:
         print(json.dumps({"tasks": objects.where, **found}, indent=1))
         return
     _print(found)
-    print(f"figure and numbers: {objects.where.rstrip('/')}/{PICTURE}, {FOUND}")
+    print(f"figure and page: {objects.where.rstrip('/')}/{PAGE}")
 
 
 def _print(found: Mapping[str, Any]) -> None:

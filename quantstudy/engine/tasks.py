@@ -1,6 +1,7 @@
 """Does the answer carry over to other tasks? A sweep over targets, judged, written and drawn in its store."""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -13,13 +14,14 @@ from quantstudy.engine.sweep import run_sweep
 from quantstudy.engine.swept import sweep_cells
 from quantstudy.quantize.recover.names import PLAIN
 from quantstudy.records.frames import frame
+from quantstudy.records.loose import read_json
 from quantstudy.records.objects import Objects
 from quantstudy.records.swept import table_of
 
 KIND = "tasks"
 """What the manifest of such a store says."""
 
-FOUND, PICTURE = "tasks.json", "figures/tasks.png"
+FOUND, PICTURE, PAGE = "tasks.json", "figures/tasks.png", "report.html"
 """What is made of the cells."""
 
 COLUMNS = ("target", "activation", "lr", "scheme", "recipe", "seed", "metric", "value")
@@ -86,9 +88,34 @@ def report_tasks(
     objects.put(FOUND, json.dumps(found, indent=1, allow_nan=False).encode())
     progress("judge", 1, 1)
     progress("draw", 0, 1)
+    picture = _picture(found)
+    objects.put(PICTURE, picture)
+    objects.put(PAGE, _page(found, sweep, objects, picture).encode("utf-8", "backslashreplace"))
+    progress("draw", 1, 1)
+    return found
+
+
+def _picture(found: Mapping[str, Any]) -> bytes:
     from quantstudy.show.canvas.page import png
     from quantstudy.show.figures.tasks.draw import tasks
 
-    objects.put(PICTURE, png(tasks(found)))
-    progress("draw", 1, 1)
-    return found
+    return png(tasks(found))
+
+
+def _page(found: Mapping[str, Any], sweep: Sweep, objects: Objects, picture: bytes) -> str:
+    from quantstudy.show.page.swept import swept_page
+    from quantstudy.words.figures.tasks import LOST
+    from quantstudy.words.numbers import plural
+    from quantstudy.words.sweep_tables import settings_of
+    from quantstudy.words.task_tables import tasks_tables
+    from quantstudy.words.tasks import finding
+
+    return swept_page(
+        f"{finding(found)}.",
+        found["summary"],
+        {LOST: picture},
+        tasks_tables(found),
+        name=sweep.base.name,
+        beside=f"{plural(len(found['table']), 'task')}, {plural(found['seeds'], 'seed')} each",
+        settings=settings_of(sweep, objects.where, read_json(objects.get("manifest.json")) or {}),
+    )

@@ -145,7 +145,8 @@ def judge_tasks(frame: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
 
 def _judged(frame: pd.DataFrame, study: StudyConfig, names: Sequence[str], rule: Rule) -> Judged:
     """Return one task's networks and who is ahead."""
-    all_names, ranked, keys = (*names, *CONTROLS), study.ranked, ("activation", "scheme")
+    controls = (name for name in study.activations if name in CONTROLS)
+    all_names, ranked, keys = (*names, *controls), study.ranked, ("activation", "scheme")
 
     def of(metric: str, scheme: str) -> Floats:
         return by_seed(frame[frame["recipe"] == "plain"], metric, keys, study.seeds).of(all_names, scheme)

@@ -104,7 +104,7 @@ def losses(group: Mapping[str, Any], name: str) -> str:
     '1.0 points (95 % CI 0.5 to 2.0) on the 3 of classes'
     """
     said = []
-    for kind, unit in _kinds():
+    for kind, unit in kinds():
         three = group["regret"][kind][name]
         if three is not None and three["mean"] is not None:
             ends = "" if three["low"] is None else f" {unit.ends(three['low'], three['high'])}"
@@ -121,7 +121,7 @@ def often(found: Mapping[str, Any], name: str) -> str:
     said = f"; it is best on {_share(share)} of them and best or tied on {_share(tied)}"
     away = [
         f"{unit.difference(elsewhere['mean'])} on {plural(elsewhere['tasks'], 'task')} {CALLED[kind]}"
-        for kind, unit in _kinds()
+        for kind, unit in kinds()
         if (elsewhere := group["elsewhere"][name][kind])["tasks"] and elsewhere["mean"] is not None
     ]
     return f"{said}, elsewhere behind by {' and '.join(away)}" if away else said
@@ -188,7 +188,7 @@ def prediction(found: Mapping[str, Any]) -> str:
     known = {key: one for key, one in numbers.items() if one["inside"] is not None}
     held = sum(one["inside"] for one in known.values())
     missed = [
-        f"{told(key, one['expected'])} (it is {_amount(key, one['found'])})"
+        f"{told(key, one['expected'])} (it is {amount_of(key, one['found'])})"
         for key, one in known.items()
         if not one["inside"]
     ]
@@ -208,10 +208,15 @@ def told(key: str, value: float | None) -> str:
     >>> told("best_or_tied", 0.8), told("regret_db", 1.0), told("one_curve", None)
     ('best or tied on 80 % of the tasks', 'loses 1.0 dB on numbers', 'one rising curve explains n/a of it')
     """
-    return EXPECTED[key][0].format(_amount(key, value))
+    return EXPECTED[key][0].format(amount_of(key, value))
 
 
-def _amount(key: str, value: float | None) -> str:
+def amount_of(key: str, value: float | None) -> str:
+    """Return a number of the prediction with its unit.
+
+    >>> amount_of("shape", -0.25), amount_of("bound_rho", None)
+    ('−0.2', 'n/a')
+    """
     _, scale, sign, places = EXPECTED[key]
     return "n/a" if value is None else f"{number(scale * value, places)}{sign}"
 
@@ -243,45 +248,8 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def headings() -> tuple[str, ...]:
-    """Return what stands above the columns of the table of activations (`rows`)."""
-    return (
-        "activation",
-        "best\n%",
-        "or tied\n%",
-        "classes,\npoints",
-        "95 %\ninterval",
-        "numbers,\ndB",
-        "95 %\ninterval",
-    )
-
-
-def rows(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the table of activations, the one that loses least first: shares of tasks, what it loses on either kind.
-
-    Args:
-        found: as `tasks_lines`.
-    """
-    group = found["groups"][shown_group(found)]
-    if not group["tasks"]:
-        return []
-    lost = {name: real(group["regret"]["multiple"][name]["mean"]) for name in found["activations"]}
-    return [_row(group, name) for name in sorted(lost, key=lambda name: (lost[name] != lost[name], lost[name]))]
-
-
-def _row(group: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    shares = [group[key][name] for key in ("share_best", "share_best_or_tied")]
-    cells = ["-" if share is None else f"{100.0 * share:.0f}" for share in shares]
-    for kind, unit in _kinds():
-        three = group["regret"][kind][name]
-        known = three is not None and three["mean"] is not None
-        cells.append(unit.bare(three["mean"]) if known else "-")
-        ends = known and three["low"] is not None
-        cells.append(f"{unit.bare(three['low'])} to {unit.bare(three['high'])}" if ends else "-")
-    return name, *cells
-
-
-def _kinds() -> Sequence[tuple[str, Unit]]:
+def kinds() -> Sequence[tuple[str, Unit]]:
+    """Return the two tasks, each with its unit."""
     return [(kind, UNITS[unit]) for kind, unit in KINDS.items()]
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from quantstudy.words.tasks import cause, caveats, curve, finding, headings, prediction, rows, tasks_lines
+from quantstudy.words.task_tables import headings, rows
+from quantstudy.words.tasks import cause, caveats, curve, finding, prediction, tasks_lines
 
 NAMES = ("relu", "prelu", "hardgelu")
 
