@@ -35,7 +35,7 @@ from quantstudy.config.sweep import Sweep, sweep_of
 from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.drive import run_cells
 from quantstudy.engine.engines import engine
-from quantstudy.engine.executors import ThisProcess, available_cores
+from quantstudy.engine.executors import ThisProcess, available_cores, collect_rarely
 from quantstudy.engine.same import Requirements, refusal
 from quantstudy.engine.sweep_cell import run_swept
 from quantstudy.engine.swept import SweptCell, sweep_cells
@@ -133,6 +133,7 @@ def remembered(name: str, cells: int) -> dict[int, float]:
             found[done] = round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
 
     sweep = many(cells)
+    collect_rarely()  # as the command line does
     with place(name) as executor, tempfile.TemporaryDirectory() as folder:
         run_cells(
             islice(sweep_cells(sweep), cells),

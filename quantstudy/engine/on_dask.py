@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import dask
-from distributed import Client, LocalCluster, Security, rpc
+from distributed import Client, LocalCluster, Security, rpc, scheduler, worker
 
 from quantstudy.engine.interrupts import interrupts_wait
 from quantstudy.engine.same import THREADS, refusal, wanted
@@ -205,7 +205,12 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
                 n_workers=jobs,
                 threads_per_worker=1,
                 processes=True,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+                scheduler_kwargs={
+                    "dashboard": False,
+                    "dashboard_address": "127.0.0.1:0",
+                    "extensions": _without_spans(scheduler.DEFAULT_EXTENSIONS),
+                },
+                extensions=_without_spans(worker.DEFAULT_EXTENSIONS),
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
                 env=environment,
@@ -222,6 +227,11 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
     finally:
         with suppress(TimeoutError):
             cluster.close(timeout=PATIENCE)
+
+
+def _without_spans(extensions: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what groups tasks for Dask's diagnostics: it keeps a note of every task for good."""
+    return {name: extension for name, extension in extensions.items() if name != "spans"}
 
 
 def _kill(cluster: LocalCluster) -> None:

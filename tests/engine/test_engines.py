@@ -194,6 +194,7 @@ def test_a_cluster_of_this_machine(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     with engine("dask", 2) as executor:
         assert isinstance(executor, on_dask.OnDask)
         assert executor.width() == 2
+        assert "spans" not in executor._client.cluster.scheduler.extensions, "it would keep a note of every cell"
         assert not listening(8787)
         assert [executor.submit(os.getenv, name).result() for name in THREADS] == ["1", "1", "2", "1"]
         assert re.fullmatch(r"tcp://127\.0\.0\.1:\d+", executor.submit(whoami).result())
