@@ -22,7 +22,9 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 import dask
-from distributed import Client, LocalCluster, Security, rpc, scheduler, worker
+from distributed import Client, LocalCluster, Security, rpc
+from distributed.scheduler import DEFAULT_EXTENSIONS as OF_SCHEDULERS
+from distributed.worker import DEFAULT_EXTENSIONS as OF_WORKERS
 
 from quantstudy.engine.interrupts import interrupts_wait
 from quantstudy.engine.same import THREADS, refusal, wanted
@@ -208,9 +210,9 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
                 scheduler_kwargs={
                     "dashboard": False,
                     "dashboard_address": "127.0.0.1:0",
-                    "extensions": _without_spans(scheduler.DEFAULT_EXTENSIONS),
+                    "extensions": _without_spans(OF_SCHEDULERS),
                 },
-                extensions=_without_spans(worker.DEFAULT_EXTENSIONS),
+                extensions=_without_spans(OF_WORKERS),
                 memory_limit=0,
                 silence_logs=logging.CRITICAL,
                 env=environment,
