@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 
 from quantstudy.records.compacted import (
     COMPACT,
-    PACKED,
     About,
     cells_compacted,
     compact_file,
@@ -88,7 +87,7 @@ def _compacted(objects: Objects, progress: Progress) -> Compacted:
         size = 0
         if new:
             rows = gathered(_counted(tables(objects, [*new], required=True), progress, seen, len(names)))
-            data = _file(objects, activation, {**held, **new}, rows)
+            data = compacted_bytes(objects, activation, {**held, **new}, rows)
             objects.put(compact_file(activation), data)
             size = len(data)
         finished = [name for name in loose if name in held or name in new]
@@ -108,7 +107,7 @@ def _counted(
         progress("compact", seen + number, total)
 
 
-def _file(objects: Objects, activation: str, cells: Mapping[str, About], rows: Rows) -> bytes:
+def compacted_bytes(objects: Objects, activation: str, cells: Mapping[str, About], rows: Rows) -> bytes:
     """Return a compacted file: the rows of the one that is there, if one is, and others."""
 
     def written(old: pq.ParquetFile | None) -> bytes:
@@ -126,7 +125,7 @@ def _file(objects: Objects, activation: str, cells: Mapping[str, About], rows: R
                 parts = [] if old is None or group not in held else [old.read_row_groups(held[group])]
                 table = pa.concat_tables([*parts, rows_of(rows, group)])
                 writer.write_table(ordered(table).cast(SWEPT), row_group_size=_LARGEST_GROUP)
-            writer.add_key_value_metadata({PACKED: packed(cells)})
+            writer.add_key_value_metadata(packed(cells))
         return buffer.getvalue()
 
     found = parquet_in(objects, compact_file(activation), written)

@@ -23,7 +23,7 @@ AT_ONCE = 32
 """Files that are asked for at the same time: a store far away answers each in tens of milliseconds."""
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    # other machines write there, so that no listing is kept; a file is one request, not one for its size before
+    # a listing may be of millions of files and is asked for anew each time; a file is one request, not two
     "s3": {"use_listings_cache": False, "max_concurrency": 1, "config_kwargs": {"max_pool_connections": AT_ONCE}}
 }
 

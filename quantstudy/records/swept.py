@@ -137,7 +137,7 @@ def table_of(
     for activation in compacted_activations(objects) if names is None else keys:
         chosen = wanted if names is None else {**wanted, "cell": keys[activation]}
         held, compacted[activation] = read_compacted(objects, activation, needed, chosen)
-        loose -= held.keys()
+        loose.difference_update(held)
     others: dict[str, list[pa.Table]] = {}
     for activation, rows in joined(tables(objects, sorted(loose), needed, required=names is not None)):
         others.setdefault(activation, []).append(only(rows, wanted))
