@@ -43,12 +43,20 @@ def with_summary(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tasks_lines(found: Mapping[str, Any]) -> list[str]:
-    """Return at most seven lines: the finding, the others, the cause, one curve, the prediction, what is open.
+    """Return at most eight lines: finding, others, cause, one curve, what was seen after, prediction, what is open.
 
     Args:
         found: what `judge.tasks.judge_tasks` returned, or the content of tasks.json.
     """
-    lines = [f"{finding(found)}.", others(found), cause(found), curve(found), prediction(found), *caveats(found)]
+    lines = [
+        f"{finding(found)}.",
+        others(found),
+        cause(found),
+        curve(found),
+        given_back(found),
+        prediction(found),
+        *caveats(found),
+    ]
     return [line for line in lines if line]
 
 
@@ -177,6 +185,14 @@ def curve(found: Mapping[str, Any]) -> str:
     )
     left = f"; {_share(over['between']['mean'])} of that variance lies between tasks" if _known(over["between"]) else ""
     return f"{said}. {fits}: {explains}{left}."
+
+
+def given_back(found: Mapping[str, Any]) -> str:
+    """Return which share of what is lost without a cap it gives back; nobody had asked for it before looking."""
+    shares = {kind: found["cause"][kind]["saved"] for kind in KINDS}
+    known = {kind: three for kind, three in shares.items() if _known(three)}
+    said = [f"{_percent(three).strip()} on tasks {CALLED[kind]}" for kind, three in known.items()]
+    return f"Looked at afterwards: of what is lost without a cap, one gives back {' and '.join(said)}." if said else ""
 
 
 def prediction(found: Mapping[str, Any]) -> str:

@@ -239,6 +239,10 @@ def test_what_is_told_of_the_effects_over_the_tasks(found, scores, frame):
         assert over["points"] == len(points)
         assert over["rho"]["mean"] == pytest.approx(scipy.stats.spearmanr(*zip(*points, strict=True)).statistic)
         assert over["slope"]["mean"] == pytest.approx(scipy.stats.linregress(*zip(*points, strict=True)).slope)
+        gains = [(p["lost"], p["multiple"]) for c in some for p in c["points"]]
+        assert over["rho_lost"]["mean"] == pytest.approx(scipy.stats.spearmanr(*zip(*gains, strict=True)).statistic)
+        lost, gained = map(sum, zip(*gains, strict=True))
+        assert over["saved"]["mean"] == pytest.approx(gained / lost)
         means = [np.mean([(p["range"], p["multiple"]) for p in c["points"]], axis=0) for c in some]
         assert over["rho_between"]["mean"] == pytest.approx(scipy.stats.spearmanr(np.array(means)).statistic)
         inside = [
@@ -252,6 +256,10 @@ def test_what_is_told_of_the_effects_over_the_tasks(found, scores, frame):
         relu = next(point for point in cause["points"] if point["activation"] == "relu")
         mean = largest[largest["target"] == cause["target"]]["value"].mean()
         assert relu["range"] == pytest.approx(mean - math.log2(3), abs=1e-9)
+        allowed = {"classes": 0.02, "regression": 1.0}[cause["task"]]
+        whole = frame[(frame["target"] == cause["target"]) & (frame["activation"] == "relu")]
+        before = whole[whole["metric"].str.endswith("_float")]["value"].mean()
+        assert relu["lost"] == pytest.approx((before - scores[cause["target"], "relu"].mean()) / allowed, abs=1e-9)
 
 
 def test_a_cause_that_is_one_curve_is_told_as_one():
