@@ -53,11 +53,11 @@ NO_TORCH = ("quantstudy.errors", "quantstudy.drift", *LEAVES, "quantstudy.activa
                 "begun", "cells", "collect", "compare", "drawing", "drive", "engines", "estimate", "executors",
                 "flights", "gate", "interrupts", "looks", "multiverse", "notices", "on_dask", "pipeline",
                 "portability", "recover", "recovered", "repairs", "same", "show", "simulated_only", "sweep",
-                "sweep_cell", "sweep_report", "swept", "tuned", "worker_failures")),
+                "sweep_cell", "sweep_report", "swept", "tasks", "tuned", "worker_failures")),
             *(f"quantstudy.cli.{name}" for name in (
-                "advice", "app", "claims", "cost_table", "deploy_commands", "exits", "gate", "gate_options", "layout",
-                "look_commands", "multiverse", "recover", "run", "show", "streams", "sweep", "sweep_commands",
-                "sweep_report", "terminal")))  # fmt: skip
+                "advice", "app", "claims", "compact", "cost_table", "deploy_commands", "exits", "gate", "gate_options",
+                "layout", "look_commands", "multiverse", "recover", "run", "show", "streams", "sweep", "sweep_commands",
+                "sweep_report", "tasks", "terminal")))  # fmt: skip
 """What runs before a cell does, or reads records only. `import torch` may stand inside a function of some of them."""
 
 ARITHMETIC = "quantstudy_kernels.arithmetic"

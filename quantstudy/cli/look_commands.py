@@ -68,3 +68,19 @@ def compare(
     from quantstudy.cli.compare import do_compare
 
     do_compare(Path(run_a), Path(run_b), folder_of(out), as_json=as_json)
+
+
+@commands.command()
+def compact(
+    store: Annotated[
+        str, typer.Argument(metavar="DIR|URL", help="The folder of a sweep, or s3://BUCKET/… and the like.")
+    ],
+) -> None:
+    """Put the tables of a sweep's cells into one file for each activation, from which parts can be read quickly.
+
+    Cells may be added meanwhile, and the same command adds them; nobody else may compact at the same time.
+    """
+    with resumable(this_command):
+        from quantstudy.cli.compact import do_compact
+
+        do_compact(store)

@@ -7,15 +7,16 @@ import typer
 from quantstudy.cli.options import listed, option
 from quantstudy.config.presets import PRESETS
 from quantstudy.config.study import StudyConfig
-from quantstudy.targets.catalogue import TARGETS
+from quantstudy.targets.catalogue import FIRST, TARGETS
 
 _DEFAULT = StudyConfig()
 
 TargetName = Annotated[
     str | None,
     option(
-        f"What is learnt: {', '.join(TARGETS)}; IMAGE[:threshold]; TABLE.csv, .parquet or .npz; or module:function "
-        f"of x and y. Default {_DEFAULT.target}.",
+        f"What is learnt: {', '.join(one.name for one in FIRST)}, or one of {len(TARGETS) - len(FIRST)} more "
+        "(docs/using.md); IMAGE[:threshold]; TABLE.csv, .parquet or .npz; or module:function of x and y. "
+        f"Default {_DEFAULT.target}.",
         "NAME",
         "--target",
     ),

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -63,8 +62,7 @@ def do_plan(sweep: Sweep, place: str, *, as_json: bool) -> None:
     require_runnable(sweep)
     cells = planned(sweep, objects_at(place))
     if as_json:
-        json.dump({"sweep": place, "cells": [_told(sweep, one) for one in cells]}, sys.stdout)
-        print()
+        print(json.dumps({"sweep": place, "cells": [_told(sweep, one) for one in cells]}))
         return
     missing = spent = 0.0
     for one, line in _lines(sweep, cells):

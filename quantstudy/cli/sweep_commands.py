@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from quantstudy.cli.exits import resumable, this_command
-from quantstudy.cli.options import MOST_JOBS, option, whole
-from quantstudy.config.checks import real_number
+from quantstudy.cli.options import MOST_JOBS, names_in, option, whole
+from quantstudy.config.checks import real_number, whole_number
 from quantstudy.errors import BadInput
 
 commands = typer.Typer()
@@ -69,3 +69,45 @@ def sweep(
             return
         workers = whole("jobs", jobs, min(available_cores(), asked.cells), MOST_JOBS)
         do_sweep(asked, place, engine or "processes", address, workers, seconds, as_json=as_json)
+
+
+@commands.command()
+def tasks(
+    targets: Annotated[
+        str | None,
+        option("Tasks, separated by commas, as --target takes them. Default: all that the package has.", "NAMES"),
+    ] = None,
+    seeds: Annotated[str | None, option("Paired seeds. Default 32.", "N")] = None,
+    bits: Annotated[str | None, option("Bits of weights and activations, 2 to 16. Default 4.", "B")] = None,
+    out: Annotated[str | None, option("Folder, or a URL. Default results/tasks-XXXXXXXX.", "DIR|URL")] = None,
+    jobs: Annotated[str | None, option("Worker processes; 1 = this one. Default: one per core.", "N")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the cells, and how long those take that are not there yet.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON and nothing else.")] = False,
+) -> None:
+    """Does the answer carry over? Train, quantize and compare the activations on other tasks, each at its best rate.
+
+    What is there already is not run again: the same command goes on where it was stopped.
+    """
+    from quantstudy.config.tasks import BEYOND, KNOWN, folder_name, tasks_sweep
+    from quantstudy.quantize.formats import MAX_BITS, MIN_BITS
+
+    if out == "":
+        raise BadInput("out", out, "the path of a folder, or a URL, is needed")
+    width = 4 if bits is None else whole_number("bits", bits, MIN_BITS, MAX_BITS)
+    named = (*KNOWN, *BEYOND) if targets is None else names_in(targets)
+    asked = tasks_sweep(whole("seeds", seeds, 32, 10_000), width, named)
+    place = out or str(Path("results") / folder_name(asked))
+    with resumable(this_command):
+        from quantstudy.engine.executors import available_cores
+
+        if dry_run:
+            from quantstudy.cli.sweep import do_plan
+
+            do_plan(asked, place, as_json=as_json)
+            return
+        from quantstudy.cli.tasks import do_tasks
+
+        processes = whole("jobs", jobs, min(available_cores(), asked.cells), MOST_JOBS)
+        do_tasks(asked, place, processes, as_json=as_json)

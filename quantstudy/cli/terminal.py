@@ -34,6 +34,7 @@ STAGES = {
     "judge": "judge",
     "draw": "draw figures",
     "cost": "measure costs",
+    "compact": "compact",
 }
 """What the stages of a command are called on the screen; a claim is called by its name."""
 

@@ -1,5 +1,6 @@
 """StudyConfig: every setting of a study, validated, from and to TOML. Importing this file loads no torch."""
 
+import functools
 import hashlib
 import json
 import re
@@ -198,7 +199,7 @@ class StudyConfig:
         >>> [str(scheme) for scheme in StudyConfig(bits=(8,), schemes=("w8", "wf8")).all_schemes]
         ['w8', 'a8', 'w8a8', 'w8a8dyn', 'wf8']
         """
-        return tuple(dict.fromkeys((*studied_schemes(self.bits), *map(parse_scheme, self.schemes))))
+        return _schemes_of(self.bits, self.schemes)
 
     @property
     def added_schemes(self) -> tuple[Scheme, ...]:
@@ -289,3 +290,8 @@ class StudyConfig:
 
         values = asdict(self) | {"input_bits": self.input_bits or "none"}
         return tomli_w.dumps({key: list(v) if isinstance(v, tuple) else v for key, v in values.items()})
+
+
+@functools.lru_cache(maxsize=64)  # a sweep asks for the same ones a hundred thousand times
+def _schemes_of(bits: tuple[int, ...], named: tuple[str, ...]) -> tuple[Scheme, ...]:
+    return tuple(dict.fromkeys((*studied_schemes(bits), *map(parse_scheme, named))))

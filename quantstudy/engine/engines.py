@@ -12,7 +12,7 @@ from typing import Any
 
 from quantstudy.activations.imported import current_folder, found_at
 from quantstudy.engine.executors import workers
-from quantstudy.errors import BadInput, StudyFailure, choices
+from quantstudy.errors import BadInput, choices
 
 ENGINES = ("processes", "dask")
 """The engines of this package, by name; any other is `module:function`."""
@@ -69,29 +69,6 @@ def engine(name: str, jobs: int, address: str | None = None) -> Iterator[Executo
             yield executor
 
 
-def width(executor: Executor, jobs: int) -> int:
-    """Return how many cells an executor can run at the same time now.
-
-    Args:
-        executor: any; one with a method `width` says it itself.
-        jobs: what it is for one that doesn't.
-    """
-    says = getattr(executor, "width", None)
-    return max(1, says()) if says is not None else jobs
-
-
-def explained(executor: Executor, error: BaseException) -> StudyFailure | None:
-    """Return what to tell of an exception that a call ended with, if it would do so again; None: call once more.
-
-    Args:
-        executor: any; one with a method `explained` knows its engine's.
-        error: what the future raised.
-    """
-    says = getattr(executor, "explained", None)
-    told: StudyFailure | None = says(error) if says is not None else None
-    return error if isinstance(error, StudyFailure) else told
-
-
 @contextmanager
 def _from_outside(name: str) -> Iterator[Executor]:
     function = _function_at(name)
@@ -111,7 +88,7 @@ def _from_outside(name: str) -> Iterator[Executor]:
         except TypeError:  # an executor of the time before Python 3.9
             executor.shutdown(wait=False)
         raise
-    executor.shutdown()
+    executor.shutdown(wait=False)  # nothing is waited for but, it may be, a cell on a worker that froze
 
 
 def _function_at(name: str) -> Any:

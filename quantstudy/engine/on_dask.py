@@ -6,6 +6,7 @@ What was read in the source of distributed 2026.8 and holds here:
   be dropped once its result is there; `ClientExecutor` lets go of it together with the future that it returned.
 - A task that is cancelled, or whose future was dropped, is forgotten although it may still run. A frozen worker looks
   idle then, and is given the next task. So the future of an overdue cell must be kept.
+- A worker that froze stays connected for five minutes (`worker-ttl`), and whatever asks it waits as long.
 - The scheduler unpickles whatever is submitted. Submitted as bytes, cells ask for nothing but Dask of it.
 - A task's own exception is not tried again (`retries` is 0); after its worker's death it is, up to `KilledWorker`.
 """
@@ -33,6 +34,9 @@ T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds that a scheduler has to answer in."""
+
+ANSWER = 5.0
+"""Seconds that a worker has to say what it computes with."""
 
 LOGGERS = ("distributed", "tornado", "asyncio", "bokeh")
 """They tell of lost workers and closed connections on standard error; what a user must know is told by the driver."""
@@ -67,13 +71,25 @@ class OnDask(Executor):
 
     def width(self) -> int:
         """Return the number of threads of all workers that are connected now."""
-        found = self._client.scheduler_info(n_workers=-1)["workers"]
-        return sum(worker["nthreads"] for worker in found.values())
+        return sum(self._client.nthreads().values())
 
     def ask(self, fn: Callable[..., Any], *args: Any) -> dict[str, Any]:
-        """Call a function in every worker that is connected now; return results or exceptions by worker."""
-        answers: dict[str, Any] = self._client.run(pickle.loads, _to_be_called(fn, *args), on_error="return")
-        return answers
+        """Call a function in every worker that is connected now; return results or exceptions by worker.
+
+        One that does not answer within ANSWER is left out: it may have frozen, and Dask would wait for it.
+        """
+        call, workers, found = _to_be_called(fn, *args), [*self._client.nthreads()], dict[str, Any]()
+
+        async def one(worker: str) -> None:
+            with suppress(TimeoutError):
+                asked = self._client.run(pickle.loads, call, workers=[worker], on_error="return")
+                found.update(await asyncio.wait_for(asked, ANSWER))
+
+        async def all_of_them() -> None:
+            await asyncio.gather(*map(one, workers))
+
+        self._client.sync(all_of_them)
+        return found
 
     def explained(self, error: BaseException) -> StudyFailure | None:
         """Return what to tell of an exception that a future ended with and that no repetition would heal, else None.
@@ -125,7 +141,7 @@ def require_scheduler(address: str) -> None:
 
     async def identity() -> Any:
         async with rpc(address, timeout=PATIENCE, connection_args=Security().get_connection_args("client")) as remote:
-            return await remote.identity(n_workers=0)
+            return await remote.identity()
 
     try:
         with _undisturbed():
@@ -166,9 +182,9 @@ def require_same(executor: OnDask) -> None:
         if isinstance(answer, ImportError):
             needed = f"quantstudy {version('quantstudy')} must be installed where it runs"
             raise StudyFailure(f"worker {worker} can't run cells ({_reason(answer)}): {needed}")
-        if isinstance(answer, Exception):
+        if isinstance(answer, Exception) and not isinstance(answer, OSError):  # which says that it is ending just now
             raise StudyFailure(f"worker {worker} can't run cells ({_reason(answer)})")
-        if answer is not None:
+        if isinstance(answer, str):
             raise StudyFailure(f"at {worker} {answer}: install the same there")
 
 
@@ -179,6 +195,10 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
     Told no address for its dashboard, a scheduler would listen on 8787 all the same.
     """
     environment = {name: os.environ.get(name, "1") for name in THREADS}
+    if os.name == "posix":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # before the block: starting it would unblock SIGINT again
     try:
         with interrupts_wait():  # its thread starts the workers, also later; like it, they leave Ctrl-C to the driver
             cluster = LocalCluster(

@@ -7,7 +7,7 @@ cell that is there need not be run again. Loads no torch.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from quantstudy_kernels.arithmetic import REVISION
@@ -70,7 +70,7 @@ def cells_of(
     versions = {name: version(name) for name in COMPUTE}
     told: dict[tuple[str, str, str], dict[str, object]] = {}
     for study in studies:
-        settings = {key: value for key, value in asdict(study).items() if key not in CHANGE_NO_CELL}
+        settings = {key: value for key, value in vars(study).items() if key not in CHANGE_NO_CELL}
         data = study.entry.made_of()
         shared = {
             **{"settings": settings, "seeds": study.seeds, "data": data, "arithmetic": REVISION, "versions": versions},

@@ -4,38 +4,33 @@ Killed at any moment nothing is lost nor counted twice: a compacted file replace
 which cells it holds, and a cell's own table and marker are removed only after that. Loads no torch.
 """
 
+import contextlib
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from quantstudy.errors import StudyFailure
-from quantstudy.records.compacted import PACKED, About, cells_compacted, compact_file, ordered, packed, parquet_in
-from quantstudy.records.loose import CELLS, MARKER, TABLE, activation_of, file_of, marked, markers, tables
-from quantstudy.records.objects import Objects
+from quantstudy.records.compacted import (
+    COMPACT,
+    About,
+    cells_compacted,
+    compact_file,
+    ordered,
+    packed,
+    parquet_in,
+)
+from quantstudy.records.files import locked
+from quantstudy.records.gathered import Group, Rows, gathered, rows_of
+from quantstudy.records.loose import CELLS, MARKER, TABLE, activation_of, cell_of, file_of, markers, tables
+from quantstudy.records.objects import Folder, Objects
 from quantstudy.records.schemas import SWEPT
-
-MEASURED = ("scheme", "recipe", "seed", "metric", "value")
-"""Columns that differ inside a cell; all others are the cell's."""
-
-SETTINGS = tuple(name for name in SWEPT.names if name not in MEASURED)
-
-_TEXTS = ("metric", "scheme", "recipe")
 
 _LARGEST_GROUP = 1 << 20
 
-_NUMBERS = {"seed": np.int32, "value": np.float64, "cell": np.int32, **dict.fromkeys(_TEXTS, np.int16)}
-"""How the columns that differ inside a cell are held in memory: 22 bytes a row."""
-
 Progress = Callable[[str, int, int], None]
-
-Group = tuple[str, str]
-"""A metric and a scheme: what a row group holds."""
 
 
 @dataclass(frozen=True)
@@ -55,35 +50,33 @@ class Compacted:
     after: int = 0
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of many cells, their texts as numbers.
-
-    Attributes:
-        settings: a row for each cell.
-        columns: `cell`, the row of `settings`; `seed`; `value`; `metric`, `scheme` and `recipe`, numbers of words.
-        words: per text column, its words in the order of their numbers.
-        groups: per group, which rows it has.
-    """
-
-    settings: pa.Table
-    columns: Mapping[str, NDArray[Any]]
-    words: Mapping[str, list[str]]
-    groups: Mapping[Group, NDArray[np.intp]]
-
-
-def compact(objects: Objects, progress: Progress = lambda stage, done, total: None) -> Compacted:
+def compact(
+    objects: Objects,
+    progress: Progress = lambda stage, done, total: None,
+    notify: Callable[[str], None] = lambda line: None,
+) -> Compacted:
     """Compact the cells of a sweep that are not yet. Others may add cells meanwhile, but nobody else may compact.
 
     Args:
-        objects: the store.
+        objects: the store; a folder is locked for this, another store can't be.
         progress: called with (stage, done, total), in cells.
+        notify: called with a line if the folder can't be locked.
 
     Raises:
         OSError: the folder can't be read or written.
-        StudyFailure: the store can't be, or a file is damaged: what was compacted before stays so.
+        StudyFailure: the store can't be, it is being compacted, or a file is damaged: what was compacted before stays.
     """
-    names = sorted(marked(file for file, _ in objects.listed(CELLS)))
+    with contextlib.ExitStack() as stack:
+        if isinstance(objects, Folder):
+            folder = Path(objects.where, COMPACT)
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder, notify))
+        return _compacted(objects, progress)
+
+
+def _compacted(objects: Objects, progress: Progress) -> Compacted:
+    # tables without a marker, too: a kill may have left them when it was being removed
+    names = sorted({cell_of(file) for file, _ in objects.listed(CELLS) if file.endswith((MARKER, TABLE))})
     by_activation: dict[str, list[str]] = {}
     for name in names:
         by_activation.setdefault(activation_of(name), []).append(name)
@@ -93,8 +86,8 @@ def compact(objects: Objects, progress: Progress = lambda stage, done, total: No
         new = {name: about for name, about in markers(objects, [one for one in loose if one not in held]) if about}
         size = 0
         if new:
-            rows = _gathered(_counted(tables(objects, [*new], required=True), progress, seen, len(names)))
-            data = _file(objects, activation, {**held, **new}, rows)
+            rows = gathered(_counted(tables(objects, [*new], required=True), progress, seen, len(names)))
+            data = compacted_bytes(objects, activation, {**held, **new}, rows)
             objects.put(compact_file(activation), data)
             size = len(data)
         finished = [name for name in loose if name in held or name in new]
@@ -114,57 +107,7 @@ def _counted(
         progress("compact", seen + number, total)
 
 
-def _gathered(named: Iterable[tuple[str, pa.Table]]) -> _Rows:
-    """Return the rows of some cells' tables, which are let go one by one."""
-    words: dict[str, dict[str, int]] = {name: {} for name in _TEXTS}
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in _NUMBERS}
-    settings: list[pa.Table] = []
-    for name, table in named:
-        if table.num_rows == 0:
-            continue
-        for text in _TEXTS:
-            parts[text].append(_numbered(table[text], words[text]))
-        for number in ("seed", "value"):
-            parts[number].append(table[number].to_numpy())
-        parts["cell"].append(np.full(table.num_rows, len(settings), np.int32))
-        settings.append(_settings(name, table))
-    columns = {name: np.concatenate([np.zeros(0, kind), *parts.pop(name)]) for name, kind in _NUMBERS.items()}
-    known = {text: [*numbers] for text, numbers in words.items()}
-    combined = columns["metric"].astype(np.int32) * len(known["scheme"]) + columns["scheme"]
-    order, counts = np.argsort(combined, kind="stable"), np.bincount(combined)
-    ends = np.cumsum(counts)
-    groups = {
-        (known["metric"][code // len(known["scheme"])], known["scheme"][code % len(known["scheme"])]): order[
-            ends[code] - counts[code] : ends[code]
-        ]
-        for code in np.flatnonzero(counts)
-    }
-    together = pa.concat_tables(settings) if settings else SWEPT.empty_table().select([*SETTINGS])
-    return _Rows(together.unify_dictionaries().combine_chunks(), columns, known, groups)
-
-
-def _settings(name: str, table: pa.Table) -> pa.Table:
-    """Return the columns that are the same in all rows of a cell's table, one row.
-
-    Raises:
-        StudyFailure: they are not the same.
-    """
-    chosen = table.select([*SETTINGS])
-    if any(len(column.unique()) != 1 for column in chosen.columns):
-        raise StudyFailure(f"the cell {name} has a table of several settings, which is none of a sweep")
-    return pa.table([pa.array([column[0].as_py()], column.type) for column in chosen.columns], schema=chosen.schema)
-
-
-def _numbered(column: pa.ChunkedArray, words: dict[str, int]) -> NDArray[np.int16]:
-    """Return texts as numbers of words; new words get new numbers."""
-    parts = [np.zeros(0, np.int16)]
-    for chunk in column.chunks:
-        numbers = np.array([words.setdefault(word, len(words)) for word in chunk.dictionary.to_pylist()], np.int16)
-        parts.append(numbers[chunk.indices.to_numpy()])
-    return np.concatenate(parts)
-
-
-def _file(objects: Objects, activation: str, cells: Mapping[str, About], rows: _Rows) -> bytes:
+def compacted_bytes(objects: Objects, activation: str, cells: Mapping[str, About], rows: Rows) -> bytes:
     """Return a compacted file: the rows of the one that is there, if one is, and others."""
 
     def written(old: pq.ParquetFile | None) -> bytes:
@@ -180,9 +123,9 @@ def _file(objects: Objects, activation: str, cells: Mapping[str, About], rows: _
         ) as writer:
             for group in sorted({*held, *rows.groups}):
                 parts = [] if old is None or group not in held else [old.read_row_groups(held[group])]
-                table = pa.concat_tables([*parts, _table(rows, group)])
+                table = pa.concat_tables([*parts, rows_of(rows, group)])
                 writer.write_table(ordered(table).cast(SWEPT), row_group_size=_LARGEST_GROUP)
-            writer.add_key_value_metadata({PACKED: packed(cells)})
+            writer.add_key_value_metadata(packed(cells))
         return buffer.getvalue()
 
     found = parquet_in(objects, compact_file(activation), written)
@@ -203,16 +146,3 @@ def _groups(file: pq.ParquetFile) -> dict[Group, list[int]]:
             raise ValueError("a row group of several metrics or schemes")
         found.setdefault((known[0].min, known[1].min), []).append(number)
     return found
-
-
-def _table(rows: _Rows, group: Group) -> pa.Table:
-    """Return the rows of a group."""
-    index = rows.groups.get(group, np.zeros(0, np.intp))
-    columns = {
-        text: pa.DictionaryArray.from_arrays(rows.columns[text][index].astype(np.int32), rows.words[text])
-        for text in _TEXTS
-    }
-    columns |= {number: pa.array(rows.columns[number][index]) for number in ("seed", "value")}
-    settings = rows.settings.take(rows.columns["cell"][index])
-    both = {**dict(zip(settings.column_names, settings.columns, strict=True)), **columns}
-    return pa.table({name: both[name] for name in SWEPT.names})

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import platform
@@ -21,34 +22,14 @@ NOT_OFFERED = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errn
 """Error numbers of file systems, mostly network ones, that have no locks or can't sync a folder."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, synced: bool = True) -> None:
     """Write `data` to `path` as `opened_atomically` does.
 
     Raises:
         OSError: disk full, read-only folder; the temporary file is removed.
     """
-    with opened_atomically(path) as file:
+    with opened_atomically(path, synced=synced) as file:
         file.write(data)
-
-
-def write_quickly(path: Path, data: bytes) -> None:
-    """Write as `write_atomically` does, but without waiting for the disk: a power cut may lose the file, or spoil it.
-
-    For files that can be made again and whose content is known by a digest. It takes a tenth of the time.
-
-    Raises:
-        OSError: disk full, read-only folder; the temporary file is removed.
-    """
-    beside = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)
-        raise
 
 
 def write_together(files: Mapping[Path, bytes]) -> None:
@@ -65,11 +46,16 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def opened_atomically(path: Path) -> Iterator[BinaryIO]:
+def opened_atomically(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
     """Open `path` for writing, atomically: at any moment, even after a kill, it is the whole old or the whole new file.
 
     Data goes into a temporary file beside it, which replaces `path` when the block ends, or is removed if it raises.
     A temporary file left by a killed process is removed by the next process on that machine that writes `path`.
+
+    Args:
+        path: the file.
+        synced: whether it survives a power cut from now on, which takes a disk some milliseconds; else it may be gone
+            or cut short after one, and whoever reads it must be able to tell.
 
     Raises:
         OSError: disk full, read-only folder.
@@ -82,7 +68,8 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
                 _lock(file)  # while it is written, so that `_remove_left` keeps it
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         beside.replace(path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -90,26 +77,36 @@ def opened_atomically(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the error of a write to a full disk names no file
         raise
-    sync_folder(path.parent)
-    _remove_left(path.parent, ours)
+    if synced:
+        sync_folder(path.parent)
+        _remove_left(path.parent, ours)
+    else:
+        _remove_once(path.parent, os.getpid())
+
+
+@functools.lru_cache(maxsize=4096)  # a folder may hold tens of thousands of files, which take milliseconds to list
+def _remove_once(folder: Path, process: int) -> None:
+    _remove_left(folder, ".")
 
 
 def _remove_left(folder: Path, ours: str) -> None:
-    """Remove the temporary files of `ours` whose process has ended and that no process has locked, where permitted."""
+    """Remove the temporary files of this machine that begin with `ours` and that no process writes, where permitted."""
     for name in os.listdir(folder):
-        if name.startswith(ours) and name.endswith(".part") and not _runs(name.removeprefix(ours)):
+        begun, _, process = name.removesuffix(".part").rpartition(".")
+        here = begun.startswith(ours.removesuffix(".")) and begun.endswith(f".{platform.node()}")
+        if name.endswith(".part") and here and not _runs(process):
             # a process in a container may write here: its number means nothing outside, so the lock decides
             with contextlib.suppress(OSError), (folder / name).open("rb") as left:
                 _lock(left)
                 (folder / name).unlink()
 
 
-def _runs(beside: str) -> bool:
-    """Whether the process runs whose number stands in a temporary file's name; `beside` is the name from there on."""
+def _runs(process: str) -> bool:
+    """Whether the process of some number runs."""
     if os.name != "posix":
         return True  # elsewhere `os.kill` ends the process even with signal 0
     try:
-        os.kill(int(beside.removesuffix(".part")), 0)
+        os.kill(int(process), 0)
     except ProcessLookupError:
         return False
     except (ValueError, OverflowError, PermissionError):

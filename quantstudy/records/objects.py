@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from quantstudy.errors import BadInput, choices
-from quantstudy.records.files import write_atomically, write_quickly
+from quantstudy.records.files import write_atomically
 from quantstudy.records.folders import is_folder
 from quantstudy.records.remote import Remote, several
 
@@ -32,11 +32,11 @@ class Objects(Protocol):
     def where(self) -> str:
         """The path or URL, as `objects_at` takes it and as it may be shown."""
 
-    def put(self, name: str, data: bytes) -> None:
-        """Write a file, whole or not at all, over an older one if there is one."""
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
+        """Write a file, whole or not at all, over an older one if there is one.
 
-    def put_quickly(self, name: str, data: bytes) -> None:
-        """Write as `put` does, what can be made again: in a folder, a power cut may lose or spoil it."""
+        In a folder one that is not `synced` may be gone or cut short after a power cut, see `files.opened_atomically`.
+        """
 
     def get(self, name: str) -> bytes | None:
         """Return the bytes of a file, None if there is none."""
@@ -64,17 +64,11 @@ class Folder:
 
     where: str
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
         """See `Objects.put`."""
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, data)
-
-    def put_quickly(self, name: str, data: bytes) -> None:
-        """See `Objects.put_quickly`."""
-        path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_quickly(path, data)
+        write_atomically(path, data, synced=synced)
 
     def get(self, name: str) -> bytes | None:
         """See `Objects.get`."""

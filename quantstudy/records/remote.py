@@ -93,17 +93,13 @@ class Remote:
     where: str
 
     @_told
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
         """See `Objects.put`."""
         # not by open("wb"): when its writer dies, it may leave a part of the data under the name
         system, path = self._at(name)
         if self.where.partition("://")[0] in _WITH_FOLDERS:
             system.makedirs(path.rpartition("/")[0], exist_ok=True)
         system.pipe_file(path, data)
-
-    def put_quickly(self, name: str, data: bytes) -> None:
-        """See `Objects.put_quickly`: an object is there for good, or is not."""
-        self.put(name, data)
 
     @_told
     def get(self, name: str) -> bytes | None:

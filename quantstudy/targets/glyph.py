@@ -1,6 +1,6 @@
-"""A capital letter, another one, turned and sized differently, for every seed."""
+"""A capital letter or a numeral, another one, turned and sized differently, for every seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from quantstudy.targets.kept import kept
 from quantstudy.targets.lattice import Doubles, two_classes
-from quantstudy.targets.letters import LETTERS
+from quantstudy.targets.letters import LETTERS, NUMERALS, Stroke
 from quantstudy.targets.randomness import stream
 from quantstudy.targets.target import Data
 from quantstudy.targets.waves import cosine, sine
@@ -34,11 +34,11 @@ def letter_of(seed: int) -> str:
     return _drawn(seed)[0]
 
 
-def _drawn(seed: int) -> tuple[str, float, float]:
+def _drawn(seed: int, figures: Mapping[str, tuple[Stroke, ...]] = LETTERS) -> tuple[str, float, float]:
     """Return the letter of a seed, its angle in turns, to the left, and its size as a share of the largest."""
     which, leaning, size = stream(seed, "mask").random(3).tolist()
-    letters = sorted(LETTERS)
-    return letters[int(which * len(letters))], LEAN * (2.0 * leaning - 1.0), SMALLEST + (1.0 - SMALLEST) * size
+    names = sorted(figures)
+    return names[int(which * len(names))], LEAN * (2.0 * leaning - 1.0), SMALLEST + (1.0 - SMALLEST) * size
 
 
 def on_letter(seed: int, x: Doubles, y: Doubles) -> NDArray[np.bool_]:
@@ -50,12 +50,22 @@ def on_letter(seed: int, x: Doubles, y: Doubles) -> NDArray[np.bool_]:
         y: [points].
     """
     letter, angle, size = _drawn(seed)
+    return _on_strokes(LETTERS[letter], angle, size, x, y)
+
+
+def on_numeral(seed: int, x: Doubles, y: Doubles) -> NDArray[np.bool_]:
+    """Whether points lie on a seed's numeral, [points] bool; x and y as in `on_letter`."""
+    numeral, angle, size = _drawn(seed, NUMERALS)
+    return _on_strokes(NUMERALS[numeral], angle, size, x, y)
+
+
+def _on_strokes(strokes: Sequence[Stroke], angle: float, size: float, x: Doubles, y: Doubles) -> NDArray[np.bool_]:
     across, along = cosine(angle), sine(angle)
     unit = UNIT * size
     u = (x * across + y * along) / unit + WIDTH / 2
     v = (y * across - x * along) / unit + HEIGHT / 2
     inside = np.zeros(x.shape, bool)
-    for stroke in LETTERS[letter]:
+    for stroke in strokes:
         for start, end in pairwise(stroke):
             inside |= _squared_distance(u, v, start, end) <= THICK * THICK
     return inside
@@ -79,3 +89,15 @@ def glyph(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
         frequency: not needed.
     """
     return two_classes(on_letter, seeds, grid, ("ground", "letter"))
+
+
+@kept
+def numeral(seeds: Sequence[int], *, grid: int, frequency: float) -> Data:
+    """Return the numerals 0 to 9 of some seeds: at the pixels, and held out at their corners.
+
+    Args:
+        seeds: numbers of the seeds.
+        grid: pixels along one side.
+        frequency: not needed.
+    """
+    return two_classes(on_numeral, seeds, grid, ("ground", "numeral"))

@@ -65,25 +65,29 @@ def features(points: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @functools.cache
-def photographs() -> tuple[NDArray[np.uint8], ...]:
-    """Return the photographs, [rows, columns, 3] each, first row on top.
+def photographs(names: tuple[str, ...] = PHOTOGRAPHS, target: str = "texture") -> tuple[NDArray[np.uint8], ...]:
+    """Return photographs, [rows, columns, 3] each, first row on top.
+
+    Args:
+        names: of the files, without their ends.
+        target: what needs them.
 
     Raises:
         BadInput: scikit-image is not installed, or was without its pictures.
     """
     found = find_spec("skimage")
     if found is None or found.origin is None:
-        raise BadInput("target", "texture", "needs scikit-image: pip install 'quantstudy[data]'")
+        raise BadInput("target", target, "needs scikit-image: pip install 'quantstudy[data]'")
     from PIL import Image
 
     pictures = []
-    for name in PHOTOGRAPHS:
+    for name in names:
         try:
             with Image.open(Path(found.origin).parent / "data" / f"{name}.png") as file:
                 pictures.append(np.asarray(file.convert("RGB")))
         except OSError:
             allowed = f"{name}.png is not where scikit-image has it; install scikit-image again, from PyPI"
-            raise BadInput("target", "texture", allowed) from None
+            raise BadInput("target", target, allowed) from None
     return tuple(pictures)
 
 
@@ -93,25 +97,31 @@ def texture_digest() -> str:
     Raises:
         BadInput: as `photographs`.
     """
-    return hashlib.sha256(b"".join(picture.tobytes() for picture in photographs())).hexdigest()[:16]
+    return digest_of(photographs())
 
 
-def crop(seed: int, grid: int) -> NDArray[np.uint8]:
+def digest_of(pictures: Sequence[NDArray[np.uint8]]) -> str:
+    """Return a digest of some pictures, 16 hex digits."""
+    return hashlib.sha256(b"".join(picture.tobytes() for picture in pictures)).hexdigest()[:16]
+
+
+def crop(seed: int, grid: int, pictures: Sequence[NDArray[np.uint8]] | None = None) -> NDArray[np.uint8]:
     """Return a seed's piece of a photograph, [grid, grid, 3], lowest y first.
 
     It is drawn again until it is not plain (PLAIN).
 
     Args:
         seed: number of the seed.
-        grid: pixels along one side, LARGEST at most.
+        grid: pixels along one side, no more than along the shortest side of any of them.
+        pictures: photographs to choose from; None: those of textures.
 
     Raises:
         BadInput: as `photographs`.
     """
-    draws = stream(seed, "crop")
+    draws, pictures = stream(seed, "crop"), photographs() if pictures is None else pictures
     while True:
         which, down, right = draws.random(3).tolist()
-        picture = photographs()[int(which * len(PHOTOGRAPHS))]
+        picture = pictures[int(which * len(pictures))]
         top = int(down * (picture.shape[0] - grid + 1))
         left = int(right * (picture.shape[1] - grid + 1))
         piece = picture[top : top + grid, left : left + grid][::-1]

@@ -9,10 +9,11 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future,
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quantstudy.config.study import StudyConfig
+from quantstudy.engine import flights
 from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.flights import HOPELESS, TRIES, GivenUp, flown
 from quantstudy.engine.sweep_cell import Refused
@@ -20,6 +21,13 @@ from quantstudy.engine.swept import SweptCell
 from quantstudy.errors import BadInput, StudyFailure
 
 CONFIG = StudyConfig()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile nothing beforehand, look for overdue cells often."""
+    monkeypatch.setattr(flights, "warm_up", lambda executor, meanwhile: True)
+    monkeypatch.setattr(flights, "TICK", 0.02)
 
 
 def cells(number: int) -> list[SweptCell]:
@@ -68,6 +76,7 @@ def fly(
     return flown(some, executor, executor.hand, window=lambda: window, deadline=lambda cell: deadline)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     number=st.integers(0, 12),
     window=st.integers(1, 5),
@@ -138,11 +147,11 @@ def test_one_that_never_comes_back_at_all_is_given_up() -> None:
 
 
 def test_a_cell_in_a_queue_is_not_overdue_while_those_before_it_come_back() -> None:
-    """Twenty cells of 0.1 s on one worker, a deadline of 0.6 s: most wait longer than that, and none is overdue."""
+    """Twenty cells of 0.05 s on one worker, a deadline of 0.5 s: most wait longer than that, and none is overdue."""
     handed: list[str] = []
 
     def work(cell: SweptCell) -> CellStatus:
-        time.sleep(0.1)
+        time.sleep(0.05)
         return status(cell)
 
     with ThreadPoolExecutor(1) as pool:
@@ -151,7 +160,7 @@ def test_a_cell_in_a_queue_is_not_overdue_while_those_before_it_come_back() -> N
             handed.append(cell.name)
             return pool.submit(work, cell)
 
-        found = list(flown(cells(20), pool, hand, window=lambda: 20, deadline=lambda cell: 0.6))
+        found = list(flown(cells(20), pool, hand, window=lambda: 20, deadline=lambda cell: 0.5))
     assert len(found) == 20
     assert len(handed) == 20
 

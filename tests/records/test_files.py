@@ -57,6 +57,26 @@ def test_writes_and_overwrites(tmp_path: Path) -> None:
         assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
+def test_what_is_not_synced_asks_no_disk_and_tidies_a_folder_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".other.bin.{platform.node()}.{ended.pid}.part"
+    strange = tmp_path / f".other.bin.elsewhere.{ended.pid}.part"
+    for path in (left, strange):
+        path.touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        for data in (b"one", b"two"):
+            write_atomically(tmp_path / "a.bin", data, synced=False)
+            assert (tmp_path / "a.bin").read_bytes() == data
+            assert {path.name for path in tmp_path.iterdir()} == {"a.bin", strange.name}
+        patched.setattr(os, "listdir", full)
+        write_atomically(tmp_path / "b.bin", b"three", synced=False)
+    assert (tmp_path / "b.bin").read_bytes() == b"three"
+
+
 def test_what_is_written_bit_by_bit_is_seen_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")

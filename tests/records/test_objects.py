@@ -108,8 +108,9 @@ def test_a_put_into_a_folder_is_whole_or_nothing(tmp_path: Path, monkeypatch: py
         patched.setattr(os, "fsync", broken)
         with pytest.raises(OSError, match="No space"):
             objects.put("a/b", b"newer")
+        objects.put("a/c", b"cheap", synced=False)
     assert objects.get("a/b") == b"old"
-    assert dict(objects.listed("")) == {"a/b": 3}
+    assert dict(objects.listed("")) == {"a/b": 3, "a/c": 5}
 
 
 @pytest.mark.parametrize(

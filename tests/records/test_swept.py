@@ -35,13 +35,9 @@ class Lossy:
             raise Killed
         self.left -= 1
 
-    def put(self, name: str, data: bytes) -> None:
+    def put(self, name: str, data: bytes, *, synced: bool = True) -> None:
         self._change()
-        self.inner.put(name, data)
-
-    def put_quickly(self, name: str, data: bytes) -> None:
-        self._change()
-        self.inner.put_quickly(name, data)
+        self.inner.put(name, data, synced=synced)
 
     def drop(self, names: Sequence[str]) -> None:
         for name in names:

@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from quantstudy.config import tasks
 from quantstudy.errors import BadInput
 from quantstudy.targets.catalogue import IMAGES, TABLES, TARGETS, parse_target
 from quantstudy.targets.islands import heldout_masks, heldout_plane, island_masks, plane
@@ -20,10 +21,11 @@ def made(name, seeds=SEEDS, grid=GRID):
 
 
 def test_every_entry_is_named_by_its_key_and_has_a_task():
-    assert list(TARGETS) == ["islands", "spirals", "glyph", "digits", "texture", "sine"]
+    assert list(TARGETS) == [*tasks.KNOWN, *tasks.BEYOND]
+    numbers = {"texture", "sine", *tasks.BEYOND[12:]}
     for name, target in TARGETS.items():
         assert target.name == name
-        assert target.task == ("regression" if name in ("texture", "sine") else "classes")
+        assert target.task == ("regression" if name in numbers else "classes")
         assert parse_target(name) is target
         assert parse_target(f" {name.upper()} ", task=target.task) is target
 
@@ -39,6 +41,15 @@ def test_islands_have_a_line_and_the_others_what_settings_have():
         assert set(target.defaults) <= known
         StudyConfig(**target.defaults)
     assert TARGETS["texture"].defaults["hidden"] == (32, 32, 32)
+
+
+def test_what_nobody_tuned_has_the_settings_of_the_first_of_its_kind():
+    first = {("plane", 2): {}}  # as the islands, but for their line
+    kinds = {"line": TARGETS["sine"], "rows": TARGETS["digits"], "plane": TARGETS["texture"]}
+    for name in tasks.BEYOND:
+        target = TARGETS[name]
+        settings = first.get((target.over, len(made(name).inputs)), kinds[target.over].defaults)
+        assert dict(target.defaults) == dict(settings), name
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -92,7 +103,9 @@ def test_a_seed_has_the_same_data_in_whatever_company_and_no_other_seed_has(name
         assert one.inputs[-1:].tobytes() == other.inputs.tobytes()
         assert one.labels[-1:].tobytes() == other.labels.tobytes()
         assert getattr(again, part).labels.tobytes() == other.labels.tobytes()
-    assert len({together.training.labels[seed].tobytes() for seed in range(3)}) == 3
+    learnt = together.training  # rows of iris lie class by class: only the inputs tell splits apart
+    inputs = np.broadcast_to(learnt.inputs, (3, *learnt.inputs.shape[1:]))
+    assert len({inputs[seed].tobytes() + learnt.labels[seed].tobytes() for seed in range(3)}) == 3
     if together.trained is not None:
         assert np.array_equal(together.trained[2:], alone.trained)
         assert len({row.tobytes() for row in together.trained}) == 3
@@ -134,6 +147,28 @@ PINNED = {
     "digits": "f0a2f25f8208fe29",
     "texture": "08ff6e26322a39b8",
     "sine": "7cdd8fab675865e1",
+    "checkers": "edcada528d200990",
+    "stripes": "231c0537dca564fd",
+    "rings": "1f2cdef6c0e5aefa",
+    "quadrants": "15d0878c840df032",
+    "waves": "38461af371d35efc",
+    "cubic": "bb2ab0db4afe3a58",
+    "flower": "79d2c193441a7b67",
+    "numeral": "a24faaaae624b0d2",
+    "dusk": "73c24d040410adfc",
+    "iris": "ca69ad328ad3b858",
+    "wine": "a63271f2da56fc80",
+    "cancer": "094dc5764ef8c677",
+    "chirp": "9b7631b5c1766d7f",
+    "steps": "d5871cb6306251cb",
+    "ripples": "2470c756d4e29db4",
+    "saddle": "e5a531447196e133",
+    "hills": "83226406990f1328",
+    "grey": "0d266aea8f6e7f5a",
+    "surface": "afa00564543ad7f6",
+    "scene": "65fb09ec500249bf",
+    "diabetes": "396d00e60f00af5b",
+    "linnerud": "c5587e4c63c5e17f",
 }
 
 
@@ -149,7 +184,8 @@ def test_islands_are_the_masks_that_they_were():
 
 def test_what_is_drawn_has_no_digest_and_what_is_shipped_has_one():
     digests = {name: target.made_of() for name, target in TARGETS.items()}
-    assert {name for name, digest in digests.items() if digest} == {"digits", "texture"}
+    drawn = {"islands", "spirals", "glyph", "sine", *tasks.BEYOND[:8], *tasks.BEYOND[12:17]}
+    assert {name for name, digest in digests.items() if not digest} == drawn
     assert digests["digits"] == "127bf61ecec3c27d"
     assert digests["texture"] == "7b7fd8be88fe06aa"
 
@@ -237,10 +273,11 @@ def test_what_is_no_target_is_refused_in_one_line(text, more, message):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["digits", "texture"])
+@pytest.mark.parametrize("name", ["digits", "texture", "dusk", "wine"])
 def test_a_missing_library_is_named_with_the_way_to_get_it(name, monkeypatch):
-    from quantstudy.targets import digits, texture
+    from quantstudy.targets import digits, tables, texture
 
+    tables._rows.cache_clear()
     digits._rows.cache_clear()
     texture.photographs.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)

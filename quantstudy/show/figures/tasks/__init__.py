@@ -1,0 +1,1 @@
+"""Does the answer carry over to other tasks?"""
