@@ -63,8 +63,8 @@ def slow(frame: pd.DataFrame, sweep: Sweep, axis: str, keys: Mapping[Any, tuple[
         for value in keys if axis == "bits" else [own.pop(axis)]:
             setting = places.setdefault(tuple(sorted(own.items(), key=lambda one: one[0])), {})
             setting[value] = {name: f"{number}-{name}" for name in study.activations}
-    values = [v for v in keys if any(cell in there for one in places.values() for cell in one.get(v, {}).values())]
     names = [name for name in sweep.base.activations if any(cell.endswith(f"-{name}") for cell in there)]
+    values = [v for v in keys if all(any(one.get(v, {}).get(n) in there for one in places.values()) for n in names)]
     crossed = [one for one in places.values() if all(value in one for value in values)]
     kept = [one for one in crossed if all(one[value][name] in there for value in values for name in names)]
     found: dict[Any, Any] = {"settings": len(kept), "missing": len(crossed) - len(kept)}

@@ -92,9 +92,9 @@ def test_what_is_missing_is_said() -> None:
     )
     assert "Networks without a finite value: in 1 cell, whose activations have no mean there and lead nowhere." in lines
     late = found(missing={(name, 2) for name in STUDY.activations})
-    assert "Nothing is there yet of 16 neurons per layer." in sweep_lines(late)
+    assert "Not there yet for every activation: 16 neurons per layer." in sweep_lines(late)
     first = found(missing={(name, number) for name in STUDY.activations for number in (1, 2)})
-    assert sweep_lines(first)[1].startswith("Width: only 4 neurons per layer is there so far.")
+    assert sweep_lines(first)[1] == "Width: there is one value so far, 4 neurons per layer."
     nothing = found(axes=axes, missing={("relu", 0), ("silu", 1), ("gelu", 2), ("relu", 3), ("silu", 4), ("gelu", 5)})
     assert title(nothing) == "No setting of this sweep has all its cells yet"
     assert sweep_lines(nothing)[1] == ("Width: no setting has all its cells yet, so nothing is compared along it.")
@@ -147,7 +147,7 @@ def test_classes_and_numbers_are_told_apart() -> None:
 
 
 def test_the_words_on_a_figure() -> None:
-    judged = found(missing={("relu", 1)})
+    judged = found(missing={("relu", 0), ("silu", 1), ("gelu", 2)})
     (entry,) = judged["axes"]
     assert on_figure.title(entry, judged) == "Width: no setting has all its cells yet"
     judged = found(axes=WIDTHS | {"placement": ("post", "pre")}, missing={("relu", 1)}, full=0.8)
