@@ -40,6 +40,8 @@ def axis_lines(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
         return
     view = entry["views"][0]
     yield start + moves(entry, view)
+    if len(entry["values"]) == 1:
+        return
     if compared(entry, found):
         yield best(entry, view)
     yield from _deployable(entry, view, found)
@@ -63,7 +65,7 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         )
     gone = [at(entry["axis"], *entry["absent"]) for entry in found["axes"] if entry["absent"]]
     if gone:
-        said.append(f"Nothing is there yet of {listing(gone)}.")
+        said.append(f"Not there yet for every activation: {listing(gone)}.")
     said += [aside(entry) for entry in found["axes"] if entry["aside"] and entry["over"]]
     if cells["undefined"]:
         said.append(
@@ -133,7 +135,7 @@ def moves(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     ends, axis, unit = view["ends"], entry["axis"], UNITS[entry["unit"]]
     how = under(entry, view)
     if len(entry["values"]) == 1:
-        return f"only {at(axis, *entry['values'])} is there so far."
+        return f"there is one value so far, {at(axis, *entry['values'])}."
     if ends is None:
         return f"what is lost {how} is not known: every activation lacks a value somewhere."
     mean = f"in the mean of {ends['activations']} activations" if ends["activations"] > 1 else "by the only activation"
@@ -169,7 +171,7 @@ def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     if not sure:
         again = _most_often(view["best"])
         led = f" ({again} has the best mean most often)" if again else ""
-        return f"Which is best is open at every value{led}: take by other reasons, or run more seeds."
+        return f"Which is best is open at every value{led}: choose by other reasons, or run more seeds."
     leads: dict[str, list[Any]] = {}
     for one in sure:
         leads.setdefault(one["best"], []).append(one["value"])

@@ -60,6 +60,28 @@ def test_a_choice_that_does_not_and_one_that_is_open() -> None:
     assert alike[0].startswith("Open: who loses least over 3 settings at w8a8")
 
 
+def test_deployable_is_what_is_so_in_every_setting() -> None:
+    def by_placement(activation: str, scheme: str, recipe: str, study: StudyConfig, seed: int) -> float:
+        small = activation == "relu" or (activation == "gelu" and study.placement == "pre")
+        return 0.01 + 0.0001 * seed if small else 0.1
+
+    line = sweep_lines(found(by_placement, axes=WIDTHS | {"placement": ("post", "pre")}))[1]
+    assert "Deployable in all 2 settings (at most 2.0 points lost): relu at all widths." in line
+
+
+def test_a_change_that_too_few_halves_have_is_open() -> None:
+    judged = found()
+    judged["axes"][0]["views"][0]["changes"][0]["sure"] = False
+    assert "Whether the width changes the choice is open" in sweep_lines(judged)[1]
+
+
+def test_names_that_follow_each_other_are_no_range() -> None:
+    entry = {"axis": "observer", "ordered": False, "values": ["minmax", "mse", "percentile", "fixed"]}
+    assert sweep_axes.some(entry, ["minmax", "mse", "percentile"]) == "observer minmax, mse and percentile"
+    many = entry | {"axis": "target", "values": [f"t{number}" for number in range(20)]}
+    assert sweep_axes.some(many, many["values"][:9]) == "target t0, t1, t2, t3, t4 and 4 more"
+
+
 def test_what_is_missing_is_said() -> None:
     axes = WIDTHS | {"placement": ("post", "pre")}
     lost = found(axes=axes, missing={("silu", 1)}, failed={("relu", 0, 3)})
@@ -70,9 +92,9 @@ def test_what_is_missing_is_said() -> None:
     )
     assert "Networks without a finite value: in 1 cell, whose activations have no mean there and lead nowhere." in lines
     late = found(missing={(name, 2) for name in STUDY.activations})
-    assert "Nothing is there yet of 16 neurons per layer." in sweep_lines(late)
+    assert "Not there yet for every activation: 16 neurons per layer." in sweep_lines(late)
     first = found(missing={(name, number) for name in STUDY.activations for number in (1, 2)})
-    assert sweep_lines(first)[1].startswith("Width: only 4 neurons per layer is there so far.")
+    assert sweep_lines(first)[1] == "Width: there is one value so far, 4 neurons per layer."
     nothing = found(axes=axes, missing={("relu", 0), ("silu", 1), ("gelu", 2), ("relu", 3), ("silu", 4), ("gelu", 5)})
     assert title(nothing) == "No setting of this sweep has all its cells yet"
     assert sweep_lines(nothing)[1] == ("Width: no setting has all its cells yet, so nothing is compared along it.")
@@ -125,7 +147,7 @@ def test_classes_and_numbers_are_told_apart() -> None:
 
 
 def test_the_words_on_a_figure() -> None:
-    judged = found(missing={("relu", 1)})
+    judged = found(missing={("relu", 0), ("silu", 1), ("gelu", 2)})
     (entry,) = judged["axes"]
     assert on_figure.title(entry, judged) == "Width: no setting has all its cells yet"
     judged = found(axes=WIDTHS | {"placement": ("post", "pre")}, missing={("relu", 1)}, full=0.8)
