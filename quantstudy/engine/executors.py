@@ -6,6 +6,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -101,6 +102,9 @@ class Workers(Executor):
     def failure(self) -> StudyFailure:
         """Wait until all workers have ended, after one ended too early; return the error that explains why it did."""
         started = [] if self._pool is None else [*(self._pool._processes or {}).values()]
+        for process in started if hasattr(signal, "SIGCONT") else ():
+            with contextlib.suppress(ProcessLookupError):  # one that is stopped does not end before it goes on
+                os.kill(process.pid, signal.SIGCONT)
         self.shutdown()
         return why_broken(started)
 
