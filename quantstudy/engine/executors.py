@@ -104,7 +104,7 @@ class Workers(Executor):
         started = [] if self._pool is None else [*(self._pool._processes or {}).values()]
         for process in started if hasattr(signal, "SIGCONT") else ():
             with contextlib.suppress(ProcessLookupError):  # one that is stopped does not end before it goes on
-                os.kill(process.pid, signal.SIGCONT)
+                os.kill(process.pid or os.getpid(), signal.SIGCONT)
         self.shutdown()
         return why_broken(started)
 
