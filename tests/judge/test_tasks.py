@@ -23,12 +23,14 @@ SEEDS = 16
 def told(target, name, what):
     """Hardgelu leads on classes but for wine, where prelu does; relu on numbers; a cap saves half of what is lost.
 
-    Nobody learns diabetes; gelu has not learned rings.
+    Nobody learns diabetes; gelu has not learned rings, and quantized it would be the best there.
     """
     place = TASKS.index(target)
     if what == "float":
         unlearned = target == "diabetes" or (target, name) == ("rings", "gelu")
         return 40.0 if unlearned else 0.5
+    if (target, name, what) == ("rings", "gelu", "lost"):
+        return -38.0
     base = "hardgelu" if name == "hardgelu_uncapped" else name.split("@")[0]
     capped = "@" in name or name == "hardgelu"
     if what == "range":
@@ -327,6 +329,8 @@ def test_the_prediction_stands_beside_what_was_found(monkeypatch):
 
     def as_expected(target, name, what):
         worse = 0.0 if name in ("hardgelu", *CONTROLS[:4]) else 0.6
+        if (target, name) == ("iris", "prelu"):
+            worse = -2.0
         return {"float": 0.0, "range": 2.0, "lost": 3.0 + worse + (4.0 if name == "silu" else 0.0)}[what]
 
     sweep = tasks_sweep(12, targets=few)
@@ -334,13 +338,14 @@ def test_the_prediction_stands_beside_what_was_found(monkeypatch):
     told_before, beyond = found["prediction"], found["groups"]["beyond"]
     assert told_before["activation"] == told_before["least"] == PREDICTION.activation == "hardgelu"
     numbers = told_before["numbers"]
-    assert numbers["best_or_tied"]["found"] == beyond["share_best_or_tied"]["hardgelu"] == 1.0
-    assert (
-        numbers["best_or_tied"] | {"expected": 0.8, "from": 0.6, "to": 0.95, "inside": False} == numbers["best_or_tied"]
-    )
+    share = numbers["best_or_tied"]
+    assert share["found"] == beyond["share_best_or_tied"]["hardgelu"] == pytest.approx(5 / 6)
+    assert share | {"expected": 0.8, "from": 0.6, "to": 0.95, "low": None, "inside": True} == share
     assert numbers["regret_points"]["found"] == pytest.approx(100 * beyond["regret"]["classes"]["hardgelu"]["mean"])
     assert numbers["regret_db"]["found"] == beyond["regret"]["regression"]["hardgelu"]["mean"]
-    assert not numbers["regret_points"]["inside"]
+    assert numbers["regret_points"]["found"] == pytest.approx(4 / 3, abs=0.2)  # two allowed losses on one of three
+    assert numbers["regret_points"]["inside"]
+    assert not numbers["regret_db"]["inside"]
     assert numbers["shape"]["inside"]
     assert numbers["shape"]["found"] == found["cause"]["all"]["shape"]["mean"]
     assert numbers["bound_helps"]["found"] == found["cause"]["all"]["helps"] == 1.0
