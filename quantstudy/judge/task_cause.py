@@ -19,10 +19,10 @@ interval says so, too.
 C, over the tasks nobody tuned on = `{"tasks", "points", "helps", "harms": shares of the tasks where the bound differs,
 up or down, "bound": M, "shape": M, "shape_without_cap": M: means over the tasks in multiples, "range": M, "rho":
 Spearman's correlation of y with x, "rho_between": of the tasks' means, "rho_within": mean of those within a task,
-"slope": multiples per bit, "explained": share of the variance of y beyond measurement error that a rising curve
-explains on tasks that it was not fitted to, "between": share that lies between tasks, "left": standard deviation of
-what the curve leaves, multiples}`; M = `{"mean", "low", "high"}`: of means over tasks seeds are resampled, of all else
-tasks as wholes. None where there is nothing.
+weighted by its points, "slope": multiples per bit, "explained": share of the variance of y beyond measurement error
+that a rising curve explains on tasks that it was not fitted to, "between": share that lies between tasks, "left":
+standard deviation of what the curve leaves, multiples}`; M = `{"mean", "low", "high"}`: of means over tasks seeds are
+resampled, of all else tasks as wholes. None where there is nothing.
 """
 
 import math

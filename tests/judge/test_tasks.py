@@ -342,6 +342,10 @@ def test_the_prediction_stands_beside_what_was_found(monkeypatch):
     rows = frame_of(wider, as_expected)
     rows["scheme"] = rows["scheme"].cat.rename_categories({"w4a4": "w8a8"})
     assert judge_tasks(rows, wider)["prediction"] is None
+    with_known = tasks_sweep(2, targets=("islands", *few))
+    assert judge_tasks(frame_of(with_known, as_expected), with_known)["prediction"] is not None
+    with_others = tasks_sweep(2, targets=(*few, "wine"))
+    assert judge_tasks(frame_of(with_others, as_expected), with_others)["prediction"] is None
     fewer = tasks_sweep(2, targets=few[:5])
     assert judge_tasks(frame_of(fewer, as_expected), fewer)["prediction"] is None
 
