@@ -110,8 +110,10 @@ def _overall(found: Mapping[str, Any], task: str) -> str:
     lost = loss(leader, f"{unit.amount} of {unit.noun}", unit.scale)
     if found["seeds"] == 1:
         return f"One seed cannot say who loses least {over}: there it is {name}, {lost}"
-    if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {name} does, {lost}, but {in_halves(leader['stability'])}"
+    if not one["tells"] or not is_fact(leader["stability"]):
+        few = f"{found['seeds']} seeds are too few to tell"
+        why = in_halves(leader["stability"]) if one["tells"] else few
+        return f"Open: who loses least {over}; {name} does, {lost}, but {why}"
     return f"{whole} {name} loses least, {lost}"
 
 
@@ -149,7 +151,7 @@ def moves(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
         most, least = at(axis, ends["from"]), at(axis, ends["to"])
         moved = f"{how} most is lost at {most}, {before} {mean}, and least at {least}, {after}"
     if ends["difference"]["low"] is None:
-        return f"{moved}; one seed gives no interval."
+        return f"{moved}; the seeds are too few for an interval."
     by, interval = unit.difference(abs(ends["difference"]["mean"])), _ends_of(ends["difference"], unit)
     return f"{moved} ({'' if ends['sure'] else 'open: '}a difference of {by}, {interval})."
 

@@ -94,9 +94,11 @@ def test_few_seeds_say_how_many_it_takes() -> None:
     assert "To tell one of 3 activations apart from the others takes 7 seeds or more; here are 4." in few
     assert "Nothing can be called deployable with 4 seeds: that takes 14." in few
     assert not any("Deployable" in line or "deployable at" in line for line in few)
+    assert few[0].startswith("Open: who loses least over 3 settings at w8a8; gelu does, ")
+    assert "but 4 seeds are too few to tell" in few[0]
     one = sweep_lines(found(study=STUDY.with_options(seeds=1)))
     assert one[0].startswith("One seed cannot say who loses least over 3 settings at w8a8: there it is gelu")
-    assert "one seed gives no interval" in one[1]
+    assert "the seeds are too few for an interval" in one[1]
     alone = sweep_lines(found(study=STUDY.with_options(activations=("relu",))))
     assert alone[0].startswith("Only relu was studied")
     assert "by the only activation" in alone[1]
