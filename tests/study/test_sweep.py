@@ -317,3 +317,11 @@ def test_bad_options(
     assert said.count("\n") == 1
     assert message in said
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_what_stands_in_brackets(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("sweep", "--help") == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "tune = [rates], recipes = [names]" in said
