@@ -169,6 +169,9 @@ def _ends_of(three: Mapping[str, float], unit: Unit) -> str:
 def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     """Return who is best along an axis, and what follows from it."""
     axis, sure = entry["axis"], [one for one in view["best"] if one["sure"]]
+    if not any(one["best"] for one in view["best"]):
+        every = "" if entry["settings"] == 1 else " in every setting"
+        return f"No activation has learned{every} at any value, so none is called best."
     unsure = [one["value"] for one in view["best"] if not one["sure"]]
     if not sure:
         again = _most_often(view["best"])

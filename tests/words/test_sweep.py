@@ -82,6 +82,13 @@ def test_names_that_follow_each_other_are_no_range() -> None:
     assert sweep_axes.some(many, many["values"][:9]) == "target t0, t1, t2, t3, t4 and 4 more"
 
 
+def test_where_nobody_has_learned_nobody_is_best() -> None:
+    one = sweep_lines(found(full=0.8))
+    assert "No activation has learned at any value, so none is called best." in one[1]
+    several = sweep_lines(found(full=0.8, axes=WIDTHS | {"placement": ("post", "pre")}))
+    assert "No activation has learned in every setting at any value, so none is called best." in several[1]
+
+
 def test_what_is_missing_is_said() -> None:
     axes = WIDTHS | {"placement": ("post", "pre")}
     lost = found(axes=axes, missing={("silu", 1)}, failed={("relu", 0, 3)})
