@@ -37,6 +37,7 @@ class SweptCell:
         recipes: see `Sweep.recipes`.
         made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
         data: the same of the target's data.
+        machine: properties of the machine that its numbers depend on (`machine_of`), part of its name, too.
     """
 
     name: str
@@ -47,11 +48,17 @@ class SweptCell:
     recipes: tuple[str, ...] = ()
     made_of: str = ""
     data: str = ""
+    machine: str = "{}"
 
     @property
     def key(self) -> str:
         """The last part of its name: the column `cell` of its table."""
         return self.name.rpartition("/")[2]
+
+
+def machine_of(activation: str, config: StudyConfig) -> str:
+    """Return as JSON what the numbers of an activation depend on in this machine; `{}`: they are the same everywhere."""
+    return json.dumps(origin(activation, config.trainer, device_of(config.device)), sort_keys=True)
 
 
 def sweep_cells(sweep: Sweep) -> Iterator[SweptCell]:
@@ -68,7 +75,7 @@ def cells_of(
 ) -> Iterator[SweptCell]:
     """Yield a cell for every activation of every study, see `SweptCell`."""
     versions = {name: version(name) for name in COMPUTE}
-    told: dict[tuple[str, str, str], dict[str, object]] = {}
+    told: dict[tuple[str, str, str], tuple[dict[str, object], str]] = {}
     for study in studies:
         settings = {key: value for key, value in vars(study).items() if key not in CHANGE_NO_CELL}
         data = study.entry.made_of()
@@ -79,12 +86,12 @@ def cells_of(
         begun = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
         where = quote(study.target, safe="")
         for activation in study.activations:
-            machine = (activation, study.trainer, study.device)
-            if machine not in told:
-                function = parse_activation(activation).fingerprint  # a user's function may change
-                told[machine] = {"function": function, **origin(activation, study.trainer, device_of(study.device))}
+            asked = (activation, study.trainer, study.device)
+            if asked not in told:  # a user's function may change
+                machine = machine_of(activation, study)
+                told[asked] = {"function": parse_activation(activation).fingerprint, **json.loads(machine)}, machine
             digest = begun.copy()
-            digest.update(json.dumps([activation, told[machine]], sort_keys=True).encode())
+            digest.update(json.dumps([activation, told[asked][0]], sort_keys=True).encode())
             name = f"activation={quote(activation, safe='')}/target={where}/{digest.hexdigest()[:16]}"
             made_of = parse_activation(activation).made_of
-            yield SweptCell(name, study, activation, analysis, tune, recipes, made_of, data)
+            yield SweptCell(name, study, activation, analysis, tune, recipes, made_of, data, told[asked][1])

@@ -9,9 +9,11 @@ import pytest
 
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import sweep_of
-from quantstudy.engine import swept
+from quantstudy.engine import portability, swept
 from quantstudy.engine.portability import provenance
+from quantstudy.engine.sweep_work import made
 from quantstudy.engine.swept import TUNED_ON, SweptCell, cells_of, sweep_cells
+from quantstudy.errors import StudyFailure
 
 STUDY = StudyConfig(activations=("relu", "hardgelu"), seeds=4, quick=True)
 
@@ -99,6 +101,20 @@ def test_the_processor_is_part_of_what_is_not_portable_alone(monkeypatch: pytest
     after = [names(study) for study in studies]
     assert before[0] == after[0]
     assert not {*before[1]} & {*after[1]}
+
+
+def test_a_worker_of_another_kind_makes_no_cell_under_a_name_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name says which processor or graphics card its numbers are of, or that they are the same on all."""
+    small = STUDY.with_options(seeds=1, steps=2, grid=9)
+    portable, by_torch = (next(cells_of([small.with_options(trainer=one)])) for one in ("fused", "reference"))
+    with monkeypatch.context() as patched:
+        patched.setattr(portability, "gpu", lambda: "a graphics card")
+        with pytest.raises(StudyFailure, match="would get other bits by worker"):
+            made(portable, 1)
+    found = provenance.processor()
+    monkeypatch.setattr(provenance, "processor", lambda: found | {"instruction_sets": ["sse41"]})
+    with pytest.raises(StudyFailure, match="would get other bits by worker"):
+        made(by_torch, 1)
 
 
 def test_cells_are_made_one_after_the_other() -> None:
