@@ -55,9 +55,9 @@ def made(cell: SweptCell, threads: int) -> tuple[bytes, bytes, str, float, list[
         raise StudyFailure(f"{cell.config.target} holds other data here than where the sweep was begun; run again")
     if machine_of(cell.activation, cell.config) != cell.machine:
         raise StudyFailure(
-            f"{cell.activation} would get other bits by worker {whoami()} than where the sweep was begun: its processor, "
-            'graphics card or build of noise is another; use workers that are alike, or device = "cpu" if only some have '
-            "a graphics card"
+            f"{cell.activation} would get other bits by worker {whoami()} than where the sweep was begun: another "
+            "processor, graphics card or build of noise; use workers that are alike, or, if only some have a graphics "
+            'card, device = "cpu"'
         )
     notices: list[str] = []
     device = device_of(cell.config.device)

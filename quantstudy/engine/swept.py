@@ -57,7 +57,7 @@ class SweptCell:
 
 
 def machine_of(activation: str, config: StudyConfig) -> str:
-    """Return as JSON what the numbers of an activation depend on in this machine; `{}`: they are the same everywhere."""
+    """Return as JSON what an activation's numbers depend on in this machine; `{}`: they are the same everywhere."""
     return json.dumps(origin(activation, config.trainer, device_of(config.device)), sort_keys=True)
 
 

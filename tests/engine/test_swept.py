@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from quantstudy.activations import catalogue
 from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import sweep_of
 from quantstudy.engine import portability, swept
 from quantstudy.engine.portability import provenance
 from quantstudy.engine.sweep_work import made
 from quantstudy.engine.swept import TUNED_ON, SweptCell, cells_of, sweep_cells
+from quantstudy.engine.tuned import tuned
 from quantstudy.errors import StudyFailure
 
 STUDY = StudyConfig(activations=("relu", "hardgelu"), seeds=4, quick=True)
@@ -131,3 +134,10 @@ def test_no_study_has_the_seeds_that_rates_are_chosen_on() -> None:
     from quantstudy.config.allowed import WHOLE_NUMBERS
 
     assert WHOLE_NUMBERS["seeds"][1] <= TUNED_ON.start
+
+
+def test_an_activation_with_a_rate_of_its_own_is_said_to_have_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is trained with that whatever the list says, so that no rate of the list may stand in its records."""
+    monkeypatch.setattr(catalogue, "parse_activation", lambda name: SimpleNamespace(learning_rate=0.03))
+    assert tuned(STUDY, "mine:wave", (0.1, 0.3), TUNED_ON).lr == 0.03
+    assert tuned(STUDY, "mine:wave", (), TUNED_ON) == STUDY
