@@ -15,8 +15,9 @@ from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.learnt import inputs_and_outputs
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress
-from quantstudy.engine.portability import notices
+from quantstudy.engine.portability import gpu, notices
 from quantstudy.engine.swept import SweptCell, sweep_cells
+from quantstudy.errors import BadInput
 from quantstudy.records.objects import Objects
 from quantstudy.records.origins import provenance, require_functions
 from quantstudy.records.swept import done, require_sweep_store
@@ -81,7 +82,8 @@ def run_sweep(
         progress=progress,
         notify=notify,
     )
-    objects.put("manifest.json", _json(manifest | {"state": "complete", "seconds": {STAGE: round(found.seconds, 3)}}))
+    spent = round(found.earlier + found.seconds, 3)
+    objects.put("manifest.json", _json(manifest | {"state": "complete", "seconds": {STAGE: spent}}))
     return found
 
 
@@ -104,8 +106,10 @@ def require_runnable(sweep: Sweep) -> None:
     """Check that the data of every target are there and that activations from outside fit every network.
 
     Raises:
-        BadInput: they do not.
+        BadInput: they do not, or there is no device of the name that was asked for.
     """
+    if sweep.base.device == "cuda" and gpu() is None:
+        raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
     shapes = sweep.axes.get("hidden", ())
     targets = sweep.axes.get("target", (sweep.base.target,))
     for target in targets:
