@@ -20,7 +20,7 @@ from quantstudy.engine.swept import SweptCell, sweep_cells
 from quantstudy.errors import BadInput
 from quantstudy.records.objects import Objects
 from quantstudy.records.origins import provenance, require_functions
-from quantstudy.records.swept import done, require_sweep_store
+from quantstudy.records.swept import looked_through, require_sweep_store
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def planned(sweep: Sweep, objects: Objects) -> Iterator[Planned]:
         BadInput: see `run_sweep`.
     """
     require_sweep_store(objects)
-    there = done(objects)
+    there, _ = looked_through(objects)
     finished = [(cell, there[cell.name]) for cell in sweep_cells(sweep) if cell.name in there] if there else []
     factor = correction(finished)
     for cell in sweep_cells(sweep):

@@ -219,6 +219,11 @@ def test_what_is_gone_or_cut_short_is_made_again(swept: Path, tmp_path: Path, en
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-7])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")}
+    assert sum(one.there for one in planned(SWEEP, objects_at(str(tmp_path / "sweep")))) == 7
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")
+    } == before  # a plan writes nothing
     found = run_sweep(SWEEP, objects_at(str(tmp_path / "sweep")))
     assert (found.there, found.made) == (7, 1)
     assert cells_in(tmp_path / "sweep") == cells_in(swept)
