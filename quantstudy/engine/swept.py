@@ -22,6 +22,10 @@ from quantstudy.records.provenance import version
 TUNED_ON = range(20_000, 20_008)
 """Seeds that learning rates are chosen on; no study has them (`allowed.WHOLE_NUMBERS`)."""
 
+LONGEST = 200
+"""Characters of a target in a cell's name; in place of a longer one, such as a path in another script, stands a digest:
+most file systems take 255 in the name of a folder. The tables have the target as it is."""
+
 
 @dataclass(frozen=True)
 class SweptCell:
@@ -85,6 +89,8 @@ def cells_of(
         }
         begun = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
         where = quote(study.target, safe="")
+        if len(where) > LONGEST:
+            where = "~" + hashlib.sha256(where.encode()).hexdigest()[:16]
         for activation in study.activations:
             asked = (activation, study.trainer, study.device)
             if asked not in told:  # a user's function may change

@@ -48,6 +48,14 @@ def test_a_name_is_a_path_that_hive_readers_understand(monkeypatch: pytest.Monke
     assert re.fullmatch(r"[A-Za-z0-9%=/._-]+/[0-9a-f]{16}", name)
 
 
+def test_a_long_path_fits_into_the_name_of_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantstudy.targets.catalogue._image_digest", lambda text: "0" * 16)
+    far = [STUDY.with_options(target=f"/{'数据' * 20}/{number}.png", activations=("relu",)) for number in range(2)]
+    found = [name.split("/")[1] for study in far for name in names(study)]
+    assert len({*found}) == 2
+    assert all(re.fullmatch(r"target=~[0-9a-f]{16}", part) for part in found)
+
+
 CHANGES: dict[str, Any] = {
     **{
         "seeds": 5,
