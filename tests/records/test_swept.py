@@ -89,7 +89,9 @@ def test_killed_between_two_puts_a_cell_is_not_there(objects: Objects, puts: int
     assert not has_cell(objects, cell_name("relu", 2))
     assert set(done(objects)) == {other}
     assert rows_of([table_of(objects, SWEPT.names)]) == rows_of([cell_rows("relu", 1)])
+    begun = {*objects.listed("cells")}
     assert compact(objects).cells == 1
+    assert {name for name, _ in begun - {*objects.listed("cells")}} == {f"cells/{other}.json", f"cells/{other}.parquet"}
     assert set(done(objects)) == {other}
     put_made_up(objects, "relu", 2)
     assert set(done(objects)) == {other, cell_name("relu", 2)}
