@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import bound_sweep as sweep
+from experiments import bound_effects as sweep
 from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.intervals import interval
 from quantstudy.show.canvas.page import BODY, Page
@@ -29,7 +29,7 @@ def bound_sweep(bound: sweep.Bound, found: Mapping[str, Any]) -> Figure:
 
     Args:
         bound: what the sweep measured.
-        found: its numbers, `bound_sweep.judged`.
+        found: its numbers, `bound_effects.judged`.
     """
     step = HEAD + PANEL + BELOW
     page = Page(3 * step - 0.2, _title(found), _reading(found), _caption(found))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.bound_sweep import BITS, PAIRS, follows
+from experiments.bound_effects import BITS, PAIRS, follows
 from quantstudy.errors import StudyFailure
 from quantstudy.words.numbers import listing, number
 

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 import torch
 
-from experiments import bound_spread, bound_statistics, bound_sweep
+from experiments import bound_effects, bound_spread, bound_statistics, bound_sweep
 from experiments.blocks import with_block
+from experiments.bound_effects import BITS, DROP, FULL, PAIRS, RANGE, Bound, bound_of, follows
 from experiments.bound_spread import of_networks, taken
-from experiments.bound_sweep import BITS, DROP, FULL, MARKS, PAIRS, RANGE, README, TO, Bound, bound_of, follows
+from experiments.bound_sweep import MARKS, README, TO
 from experiments.bound_sweep_figure import bound_sweep as drawn
 from experiments.bound_sweep_words import block
 from quantstudy.config.sweep import read_sweep
@@ -51,7 +52,7 @@ def made(by_width: float = 0.0, missing: bool = False) -> pd.DataFrame:
 
 def judged(bound: Bound) -> dict[str, Any]:
     """What is found where half of the range is scale."""
-    found: dict[str, Any] = bound_sweep.judged(bound, bound.range / 2.0)
+    found: dict[str, Any] = bound_effects.judged(bound, bound.range / 2.0)
     return found
 
 
@@ -155,6 +156,6 @@ def test_the_sweep_has_what_is_compared() -> None:
     assert sweep.base.focus_scheme == "w4a4"
 
 
-@pytest.mark.parametrize("module", [bound_sweep, bound_statistics, bound_spread])
+@pytest.mark.parametrize("module", [bound_effects, bound_statistics, bound_spread])
 def test_examples(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
