@@ -99,7 +99,17 @@ def at(axis: str, *values: Any) -> str:
     ('4 and 8 neurons per layer', 'placement pre', '4 bits')
     """
     texts = listing([value_text(axis, value) for value in values])
-    return f"{texts} {UNIT_OF[axis]}" if axis in UNIT_OF else f"{NAMES[axis]} {texts}"
+    return counted(axis, texts) if axis in UNIT_OF else f"{NAMES[axis]} {texts}"
+
+
+def counted(axis: str, number: str) -> str:
+    """Return numbers with what they count.
+
+    >>> counted("depth", "1"), counted("depth", "1 to 3")
+    ('1 hidden layer', '1 to 3 hidden layers')
+    """
+    of_one = {"depth": "hidden layer", "width": "neuron per layer", "steps": "step", "batch": "point a step"}
+    return f"{number} {of_one.get(axis, UNIT_OF[axis]) if number == '1' else UNIT_OF[axis]}"
 
 
 def some(entry: Mapping[str, Any], values: Sequence[Any]) -> str:
@@ -126,7 +136,7 @@ def some(entry: Mapping[str, Any], values: Sequence[Any]) -> str:
         shown = [value_text(axis, every[place]) for place in run]
         texts += [f"{shown[0]} to {shown[-1]}"] if len(run) > 2 else shown
     told = listed(texts, MOST_NAMED)
-    return f"{told} {UNIT_OF[axis]}" if axis in UNIT_OF else f"{NAMES[axis]} {told}"
+    return counted(axis, told) if axis in UNIT_OF else f"{NAMES[axis]} {told}"
 
 
 def under(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
