@@ -11,7 +11,7 @@ whole ones by lines (`measures.bits_needed`). What was expected is in experiment
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from experiments.bound_spread import spreads, taken
+from experiments.bound_statistics import left, line, resampled, spearman, three
 from experiments.measures.bits_needed import bits_needed, censored, slope
 from quantstudy.config.study import StudyConfig
 from quantstudy.judge.cliff import SCHEMES
-from quantstudy.judge.statistics.bootstrap import TAILS, Floats, resampled_means
+from quantstudy.judge.statistics.bootstrap import Floats
 from quantstudy.judge.statistics.contrasts import stacked
-from quantstudy.judge.statistics.intervals import interval
 from quantstudy.judge.statistics.jackknife import jackknife
 from quantstudy.judge.statistics.seeds import json_number
 
 ROOT = Path(__file__).resolve().parents[1]
 TO = ROOT / "results" / "sweeps"
+
+README = ROOT / "README.md"
+MARKS = ("<!-- results/sweeps: made by experiments/bound_sweep.py, do not edit -->", "<!-- end of results/sweeps -->")
 
 PAIRS = {
     "relu": "relu@3",
@@ -50,7 +53,6 @@ PARTS = ("both", "activations", "weights")
 DROP, FULL, RANGE = "heldout_accuracy_drop", "heldout_accuracy_float", "hidden_max_log2"
 
 Flags = NDArray[np.bool_]
-Triple = dict[str, float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,55 +125,13 @@ def bound_of(frame: pd.DataFrame) -> Bound:
     return Bound(shapes, drops, of(RANGE, ["float"])[:, :, :, 0], of(FULL, ["float"])[:, :, :, 0])
 
 
-def three(values: Floats) -> Triple:
-    """Return mean and 95 % interval over the seeds; None where one is not finite."""
-    found = interval(values) if np.isfinite(values).all() else (np.nan,) * 3
-    return dict(zip(("mean", "low", "high"), map(json_number, found), strict=True))
-
-
-def resampled(measure: Callable[..., Floats], *tables: Floats) -> Triple:
-    """Return a measure of the means of tables `[rows, seeds]`, and its 95 % interval over resampled seeds.
+def judged(bound: Bound, taken: Floats) -> dict[str, Any]:
+    """Return all numbers of the finding, see the head of this file; accuracies as fractions.
 
     Args:
-        measure: of arrays `[rows, samples]`, returns `[samples]`.
-        tables: their seeds are resampled as wholes, the same in all.
+        bound: what the sweep measured.
+        taken: `bound_spread.taken`, `[pairs, shapes, seeds]`.
     """
-    middle = measure(*(table.mean(axis=1, keepdims=True) for table in tables))
-    low, high = np.quantile(measure(*map(resampled_means, tables)), TAILS)
-    return dict(zip(("mean", "low", "high"), map(json_number, (middle[0], low, high)), strict=True))
-
-
-def spearman(one: Floats, other: Floats) -> Floats:
-    """Spearman's rank correlation of `[rows, samples]`, `[samples]`.
-
-    >>> spearman(np.array([[1.0], [2.0], [3.0]]), np.array([[1.0], [4.0], [9.0]])).tolist()
-    [1.0]
-    """
-    ranks = [rankdata(table, axis=0) for table in (one, other)]
-    centred = [table - table.mean(axis=0) for table in ranks]
-    one_square, other_square = ((table * table).sum(axis=0) for table in centred)
-    return np.asarray((centred[0] * centred[1]).sum(axis=0) / np.sqrt(one_square * other_square))
-
-
-def line(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Return slope and intercept of the least-squares line through `[rows, samples]`, each `[samples]`.
-
-    >>> [found.tolist() for found in line(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]))]
-    [[2.0], [1.0]]
-    """
-    across = x - x.mean(axis=0)
-    steep = (across * y).sum(axis=0) / (across * across).sum(axis=0)
-    return np.asarray(steep), np.asarray(y.mean(axis=0) - steep * x.mean(axis=0))
-
-
-def left(x: Floats, y: Floats) -> Floats:
-    """Return what the line in x leaves of y, `[rows, samples]`."""
-    steep, start = line(x, y)
-    return np.asarray(y - start - steep * x)
-
-
-def judged(bound: Bound) -> dict[str, Any]:
-    """Return all numbers of the finding, see the head of this file; accuracies as fractions."""
     span, effects = bound.range, {part: bound.effect(part) for part in PARTS}
     saved = {part: bound.saved(part) for part in ("activations", "both")}
     points = [
@@ -179,6 +139,7 @@ def judged(bound: Bound) -> dict[str, Any]:
             "pair": name,
             "hidden": ",".join(map(str, shape)),
             "range": three(span[pair, at]),
+            "taken": three(taken[pair, at]),
             "effect": {part: three(effects[part][pair, at, FOCUS]) for part in PARTS},
             "saved": {part: three(values[pair, at]) for part, values in saved.items()},
             "full": [three(bound.full[pair, capped, at]) for capped in (0, 1)],
@@ -193,7 +154,9 @@ def judged(bound: Bound) -> dict[str, Any]:
             part: [three(values[:, :, at].mean(axis=(0, 1))) for at in range(len(BITS))]
             for part, values in effects.items()
         },
+        "along": {axis: _along(bound, axis, saved["activations"]) for axis in ("width", "depth")},
         "expected": _expected(bound, span, effects["both"][:, :, FOCUS], saved),
+        "afterwards": _afterwards(span, taken, effects["both"][:, :, FOCUS], saved),
         "ends": {part: bound.ends(part) for part in saved},
     }
 
@@ -233,6 +196,39 @@ def _expected(bound: Bound, span: Floats, effect: Floats, saved: Mapping[str, Fl
     }
 
 
+def _along(bound: Bound, axis: str, saved: Floats) -> dict[str, Any]:
+    """Return what moves along an axis, means over the pairs; of the range over those that have one in every shape.
+
+    `trend` is what the effect grows by from one width to twice as many, or by a further layer.
+    """
+    where, span = bound.where(axis), bound.range
+    ranged = np.isfinite(span).all(axis=(1, 2))
+    tables = {
+        "effect": bound.effect("both")[:, :, FOCUS],
+        "loss": bound.drops["both"][:, 0, :, FOCUS],
+        "saved": saved,
+        "range": span[ranged],
+    }
+    means = {name: [three(table[:, at].mean(axis=0)) for at in where] for name, table in tables.items()}
+    values = [value_of(bound.shapes[at], axis) for at in where]
+    steps = np.array(values if axis == "depth" else np.log2(values), dtype=np.float64)[:, None]
+    trend, _ = line(steps, tables["effect"][:, where].mean(axis=0))
+    return {"values": values, "ranged": int(ranged.sum()), "trend": three(trend), **means}
+
+
+def _afterwards(span: Floats, taken: Floats, effect: Floats, saved: Mapping[str, Floats]) -> dict[str, Any]:
+    """Return what was looked at once the expectation had failed, over the pairs and shapes that have both ranges."""
+    whole = (np.isfinite(span) & np.isfinite(taken)).all(axis=2)
+    means = taken[whole].mean(axis=1)
+    return {
+        "taken": three(taken[whole].mean(axis=0)),
+        "range": three(span[whole].mean(axis=0)),
+        "between": [json_number(end) for end in (means.min(), means.max())],
+        "spearman": resampled(spearman, taken[whole], effect[whole]),
+        "saved": {part: three(jackknife(slope, values[whole], taken[whole])) for part, values in saved.items()},
+    }
+
+
 def follows(found: Mapping[str, Any]) -> bool:
     """Return whether the effect follows the range alone, by the rule that was written down before it was measured."""
     expected = found["expected"]
@@ -242,19 +238,23 @@ def follows(found: Mapping[str, Any]) -> bool:
 
 def main(folder: str) -> None:
     """Judge a sweep and keep what came out."""
+    from experiments.blocks import with_block
     from experiments.bound_sweep_figure import bound_sweep
+    from experiments.bound_sweep_words import block
+    from quantstudy.engine.sweep_report import held_sweep
     from quantstudy.records.frames import frame
     from quantstudy.records.objects import objects_at
     from quantstudy.records.swept import table_of
     from quantstudy.show.canvas.page import png
 
-    columns = ("activation", "hidden", "scheme", "seed", "metric", "value")
-    bound = bound_of(frame(table_of(objects_at(folder), columns, metrics=(DROP, FULL, RANGE))))
-    found = judged(bound)
+    objects, columns = objects_at(folder), ("activation", "hidden", "scheme", "seed", "metric", "value")
+    bound = bound_of(frame(table_of(objects, columns, metrics=(DROP, FULL, RANGE))))
+    found = judged(bound, taken(spreads(held_sweep(objects), objects), PAIRS, bound.shapes))
     TO.mkdir(parents=True, exist_ok=True)
     (TO / "bound.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     (TO / "bound.png").write_bytes(png(bound_sweep(bound, found)))
-    print("written to results/sweeps")
+    README.write_text(with_block(README.read_text(), MARKS, block(found)))
+    print("written to results/sweeps and README.md")
 
 
 if __name__ == "__main__":

@@ -126,11 +126,13 @@ def _reading(found: Mapping[str, Any]) -> str:
     expected = found["expected"]
     beside = " and with ".join(f"{axis} {_shown(expected[axis]['left'])}" for axis in ("width", "depth"))
     saved = [_shown(expected["saved"][part]) for part in ("activations", "both")]
+    after = found["afterwards"]
     return (
         "Gain: held-out accuracy lost without the cap minus that lost with it, paired by seed, mean over "
         f"{plural(found['seeds'], 'seed')} with its 95 % interval. What a line in the range leaves of it has a rank "
         f"correlation with {beside}. Bits saved per bit of range: {saved[0]} with outputs alone quantized, {saved[1]} "
-        "with weights too."
+        f"with weights too; against the spread of the outputs the cap takes off {_shown(after['taken'])} bits, each of "
+        f"which saves {_shown(after['saved']['activations'])} (looked at afterwards)."
     )
 
 

@@ -225,7 +225,8 @@ def flown(
     while True:
         while len(flights) < room and (cell := next(waiting, None)) is not None:
             if not warm:  # not before there is something to do
-                warm_up(executor, lambda: None)
+                with suppress(BrokenExecutor, RuntimeError):  # what the cell will come back with, too
+                    warm_up(executor, lambda: None)
                 warm = True
             flights.start(cell)
         if not len(flights):

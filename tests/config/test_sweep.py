@@ -108,6 +108,7 @@ def test_its_name_changes_with_every_value() -> None:
         ({"tune": [0.1], "lr": [0.2]}, r"sweep\.tune.*no list for lr beside it"),
         ({"tune": [0]}, r"sweep\.tune"),
         ({"recipes": ["polsh"]}, r"polsh"),
+        ({"recipes": [3]}, r"sweep.recipes: 3 is not allowed; names in quotes"),
         (
             {"frequency": [1 + i / 1000 for i in range(1000)], "grid": [4, 5], "steps": list(range(1, 502))},
             "at most 1000000",

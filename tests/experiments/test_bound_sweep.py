@@ -2,18 +2,25 @@
 
 import doctest
 import json
+import math
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from experiments import bound_sweep
-from experiments.bound_sweep import BITS, DROP, FULL, PAIRS, RANGE, bound_of, follows, judged
+from experiments import bound_spread, bound_statistics, bound_sweep
+from experiments.blocks import with_block
+from experiments.bound_spread import of_networks, taken
+from experiments.bound_sweep import BITS, DROP, FULL, MARKS, PAIRS, RANGE, README, TO, Bound, bound_of, follows
 from experiments.bound_sweep_figure import bound_sweep as drawn
+from experiments.bound_sweep_words import block
 from quantstudy.config.sweep import read_sweep
+from quantstudy.errors import StudyFailure
 from quantstudy.judge.cliff import SCHEMES
 from tests.show.conftest import looks
 
@@ -42,6 +49,12 @@ def made(by_width: float = 0.0, missing: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(("activation", "hidden", "scheme", "metric"), "category"))
 
 
+def judged(bound: Bound) -> dict[str, Any]:
+    """What is found where half of the range is scale."""
+    found: dict[str, Any] = bound_sweep.judged(bound, bound.range / 2.0)
+    return found
+
+
 def test_an_effect_that_follows_the_range() -> None:
     bound = bound_of(made())
     found = judged(bound)
@@ -56,6 +69,16 @@ def test_an_effect_that_follows_the_range() -> None:
     assert found["expected"]["saved"]["both"]["mean"] == pytest.approx(1.0, abs=0.05)
     assert found["bits"]["both"][0]["mean"] == pytest.approx(4.0 * found["bits"]["both"][2]["mean"])
     assert found["ends"]["both"]["networks"] == 2 * len(PAIRS) * len(SHAPES) * SEEDS
+    after, spans = found["afterwards"], [range_of(pair, shape) for pair in range(len(PAIRS)) for shape in SHAPES]
+    assert after["range"]["mean"] == pytest.approx(np.mean(spans))
+    assert after["taken"]["mean"] == pytest.approx(np.mean(spans) / 2.0)
+    assert after["between"] == pytest.approx([min(spans) / 2.0, max(spans) / 2.0])
+    assert after["saved"]["both"]["mean"] == pytest.approx(2.0 * found["expected"]["saved"]["both"]["mean"])
+    along = found["along"]["width"]
+    losses = [2.0 ** (range_of(pair, "4,4,4") - 4.0) * 1.02 for pair in range(len(PAIRS))]
+    assert along["loss"][0]["mean"] == pytest.approx(np.mean(losses))
+    gains = np.array([one["mean"] for one in along["effect"]])
+    assert along["trend"]["mean"] == pytest.approx(np.polyfit([2.0, 3.0, 4.0], gains, 1)[0])
 
 
 def test_an_effect_that_depends_on_the_width_as_well() -> None:
@@ -93,6 +116,33 @@ def test_a_layer_without_a_range_is_left_out_and_counted() -> None:
     assert point["effect"]["both"]["mean"] is not None
 
 
+def test_the_range_against_the_spread_is_that_of_the_definition() -> None:
+    random = np.random.default_rng(3)
+    layers = [random.exponential(size=(2, 3, 50)), 7.0 * random.normal(size=(2, 4, 50)) + 1.0]
+    outputs = [torch.tensor(layer, dtype=torch.float32) for layer in layers]
+    subject = SimpleNamespace(calibration=SimpleNamespace(outputs=outputs))
+    for model, found in enumerate(of_networks(subject)):  # type: ignore[arg-type]
+        bits = []
+        for layer in outputs:
+            rows = layer[model].numpy().astype(float)
+            spread = math.sqrt(sum(sum((x - row.mean()) ** 2 for x in row) / len(row) for row in rows) / len(rows))
+            bits.append(math.log2((max(0.0, rows.max()) - min(0.0, rows.min())) / spread))
+        assert found == pytest.approx(sum(bits) / 2)
+    known = {("relu", (8,)): np.array([3.0, 2.0]), ("relu@3", (8,)): np.array([1.5, 1.0])}
+    assert taken(known, {"relu": "relu@3"}, [(8,)]).tolist() == [[[1.5, 1.0]]]
+
+
+def test_the_lines_of_the_readme_are_made_from_what_is_kept() -> None:
+    found = json.loads((TO / "bound.json").read_text())
+    text = README.read_text()
+    assert with_block(text, MARKS, block(found)) == text
+    found["expected"]["spearman"]["mean"] += 0.1
+    assert with_block(text, MARKS, block(found)) != text
+    found["afterwards"]["saved"]["activations"]["low"] = 0.1
+    with pytest.raises(StudyFailure, match="write it anew"):
+        block(found)
+
+
 def test_the_figure_is_whole() -> None:
     bound = bound_of(made(missing=True))
     assert looks(drawn(bound, judged(bound))) == []
@@ -105,5 +155,6 @@ def test_the_sweep_has_what_is_compared() -> None:
     assert sweep.base.focus_scheme == "w4a4"
 
 
-def test_examples() -> None:
-    assert doctest.testmod(bound_sweep).failed == 0
+@pytest.mark.parametrize("module", [bound_sweep, bound_statistics, bound_spread])
+def test_examples(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0

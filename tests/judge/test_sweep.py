@@ -189,6 +189,14 @@ def test_who_leads_in_too_few_halves_is_not_sure(monkeypatch: pytest.MonkeyPatch
     assert [(entry["stability"], entry["sure"]) for entry in view["best"]] == [(0.5, False)] * 2
 
 
+def test_a_change_comes_again_in_halves_that_have_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = sweep_of(16, hidden=((4, 4), (16, 16)))
+    halves = {0: np.arange(200) >= 16, 2: np.arange(200) < 184}
+    monkeypatch.setattr("quantstudy.judge.swept_best.first_in_halves", lambda rows, row: halves[row])
+    (change,) = view_of(judge_sweep(table(sweep, crossing), sweep), "width")["changes"]
+    assert (change["stability"], change["sure"]) == (0.84, False)
+
+
 def test_whoever_misses_a_network_is_not_in_the_way_of_a_fact() -> None:
     sweep = sweep_of(16, hidden=((4, 4), (16, 16)))
     frame = table(sweep, crossing)
@@ -229,6 +237,16 @@ def test_what_has_not_learned_leads_nowhere_but_its_loss_is_shown() -> None:
     assert row["learned"] == 0
     assert row["drop"]["mean"] == pytest.approx(0.092, abs=0.005)
     assert view["best"][0]["best"] == "gelu"
+
+
+def test_what_has_not_learned_in_one_of_two_settings_leads_nowhere_either() -> None:
+    sweep = sweep_of(16, hidden=((4, 4), (16, 16)), placement=("pre", "post"))
+    frame = table(sweep, crossing)
+    relu = (frame["activation"] == "relu") & (frame["hidden"] == "4,4") & (frame["metric"] == "heldout_accuracy_float")
+    frame.loc[relu & (frame["placement"] == "pre"), "value"] = 0.8
+    view = view_of(judge_sweep(frame, sweep), "width")
+    row = next(row for row in view["rows"] if (row["activation"], row["value"]) == ("relu", 4))
+    assert (row["learned"], view["best"][0]["best"]) == (1, "gelu")
 
 
 @pytest.mark.parametrize(("learned", "leads"), [(0.6, True), (0.9, False), ("halfway", True)])

@@ -95,6 +95,18 @@ def test_who_is_best_where(found):
     assert found["prediction"] is None
 
 
+def test_on_which_share_of_the_tasks_one_is_best_and_on_which_it_is_tied():
+    sweep = tasks_sweep(12, targets=["iris", "wine"])
+    alike = {("iris", "relu"): 1.0, ("iris", "prelu"): 1.0, ("wine", "relu"): 1.0}
+
+    def two(target, name, what):
+        return {"float": 0.0, "range": 2.0, "lost": alike.get((target, name), 4.0)}[what]
+
+    group = judge_tasks(frame_of(sweep, two), sweep)["groups"]["beyond"]
+    assert sorted(group["share_best"][name] for name in ("relu", "prelu")) in ([0.0, 1.0], [0.5, 0.5])
+    assert [group["share_best_or_tied"][name] for name in ("relu", "prelu", "silu")] == [1.0, 0.5, 0.0]
+
+
 def test_who_has_not_learned_is_neither_best_nor_tied(found):
     rings = next(entry for entry in found["table"] if entry["target"] == "rings")
     assert rings["learned"]["not_learned"] == ["gelu"]
