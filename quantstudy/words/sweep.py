@@ -44,6 +44,7 @@ def axis_lines(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
         return
     if compared(entry, found):
         yield best(entry, view)
+        yield from _elsewhere(entry)
     yield from _deployable(entry, view, found)
 
 
@@ -169,14 +170,15 @@ def _ends_of(three: Mapping[str, float], unit: Unit) -> str:
 def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     """Return who is best along an axis, and what follows from it."""
     axis, sure = entry["axis"], [one for one in view["best"] if one["sure"]]
+    if not any(one["best"] for one in view["best"]):
+        every = "" if entry["settings"] == 1 else " in every setting"
+        return f"No activation has learned{every} at any value, so none is called best."
     unsure = [one["value"] for one in view["best"] if not one["sure"]]
     if not sure:
         again = _most_often(view["best"])
         led = f" ({again} has the best mean most often)" if again else ""
         return f"Which is best is open at every value{led}: choose by other reasons, or run more seeds."
-    leads: dict[str, list[Any]] = {}
-    for one in sure:
-        leads.setdefault(one["best"], []).append(one["value"])
+    leads = _leads(sure)
     told = listing([f"{name} at {some(entry, values)}" for name, values in leads.items()])
     open_at = f"; open at {some(entry, unsure)}" if unsure else ""
     facts = [change for change in view["changes"] if change["sure"]]
@@ -190,6 +192,27 @@ def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
         follows = f"So {the(axis)} does not change the choice."
     where = "" if axis == "bits" else f" {under(entry, view)}"
     return f"Best{where} is {told}{open_at}. {follows}"
+
+
+def _elsewhere(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who is surely best under the other ways to quantize, if that is so anywhere."""
+    alike: dict[str, list[str]] = {}
+    for view in entry["views"][1:]:
+        who = [f"{name} at {some(entry, values)}" for name, values in _leads(view["best"]).items()]
+        if who:
+            alike.setdefault(listing(who), []).append(under(entry, view).removesuffix(","))
+    if alike:
+        told = [f"{listing(ways).replace(' at ', ' ')} {who}" for who, ways in alike.items()]
+        yield f"Surely best otherwise: {'; '.join(told)}."
+
+
+def _leads(best: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return who surely leads, and at which values."""
+    leads: dict[str, list[Any]] = {}
+    for one in best:
+        if one["sure"]:
+            leads.setdefault(one["best"], []).append(one["value"])
+    return leads
 
 
 def _most_often(best: Sequence[Mapping[str, Any]]) -> str | None:

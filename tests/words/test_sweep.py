@@ -42,7 +42,8 @@ def test_a_choice_that_depends_on_an_axis() -> None:
     assert lines[1] == (
         "Width: from 4 to 16 neurons per layer what is lost at w8a8 goes from 12.2 points to 8.6 points in the mean of "
         "3 activations (a difference of 3.6 points, 95 % CI 3.6 to 3.6). Best at w8a8 is relu at 4 neurons per layer "
-        "and gelu at 16 neurons per layer; open at 8 neurons per layer. So the width changes the choice. Deployable "
+        "and gelu at 16 neurons per layer; open at 8 neurons per layer. So the width changes the choice. Surely best "
+        "otherwise: at w8, a8 and w8a8dyn relu at 4 neurons per layer and gelu at 16 neurons per layer. Deployable "
         "(at most 2.0 points lost): none at 4 and 8 neurons per layer; gelu at 16 neurons per layer."
     )
     assert len(lines) == 2
@@ -58,6 +59,16 @@ def test_a_choice_that_does_not_and_one_that_is_open() -> None:
     alike = sweep_lines(found(lambda *one: 0.1 + 0.01 * math.sin(7.0 * one[-1] + ord(one[0][0]))))
     assert "Which is best is open at every value" in alike[1]
     assert alike[0].startswith("Open: who loses least over 3 settings at w8a8")
+
+
+def test_who_is_best_otherwise_is_told_for_ways_that_agree_together() -> None:
+    def by_part(activation: str, scheme: str, recipe: str, study: StudyConfig, seed: int) -> float:
+        first = {"w8a8": "", "w8": "relu", "w8a8dyn": "relu", "a8": "gelu"}[scheme]
+        return 0.1 + 0.001 * math.sin(7.0 * seed + ord(activation[0])) - 0.05 * (activation == first)
+
+    line = sweep_lines(found(by_part))[1]
+    assert "Which is best is open at every value" in line
+    assert "Surely best otherwise: at w8 and w8a8dyn relu at all widths; at a8 gelu at all widths." in line
 
 
 def test_deployable_is_what_is_so_in_every_setting() -> None:
@@ -80,6 +91,13 @@ def test_names_that_follow_each_other_are_no_range() -> None:
     assert sweep_axes.some(entry, ["minmax", "mse", "percentile"]) == "observer minmax, mse and percentile"
     many = entry | {"axis": "target", "values": [f"t{number}" for number in range(20)]}
     assert sweep_axes.some(many, many["values"][:9]) == "target t0, t1, t2, t3, t4 and 4 more"
+
+
+def test_where_nobody_has_learned_nobody_is_best() -> None:
+    one = sweep_lines(found(full=0.8))
+    assert "No activation has learned at any value, so none is called best." in one[1]
+    several = sweep_lines(found(full=0.8, axes=WIDTHS | {"placement": ("post", "pre")}))
+    assert "No activation has learned in every setting at any value, so none is called best." in several[1]
 
 
 def test_what_is_missing_is_said() -> None:
