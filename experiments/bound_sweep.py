@@ -30,7 +30,7 @@ def main(folder: str) -> None:
 
     objects, columns = objects_at(folder), ("activation", "hidden", "scheme", "seed", "metric", "value")
     bound = bound_of(frame(table_of(objects, columns, metrics=(DROP, FULL, RANGE))))
-    found = judged(bound, taken(spreads(held_sweep(objects), objects), PAIRS, bound.shapes))
+    found = judged(bound, taken(spreads(held_sweep(objects)[1], objects), PAIRS, bound.shapes))
     TO.mkdir(parents=True, exist_ok=True)
     (TO / "bound.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
     (TO / "bound.png").write_bytes(png(bound_sweep(bound, found)))

@@ -174,6 +174,8 @@ def curve(found: Mapping[str, Any]) -> str:
         follows = "is not shown to follow"
     range_ = "log2 of the range without it over the cap"
     said = f"What the cap gains {follows} {range_}: Spearman's correlation {_three(rho, 2)}"
+    if _known(within := over["rho_within"]):
+        said += f", between the activations of one task {_three(within, 2)}"
     if not _known(share) or share["low"] is None:
         return f"{said}."
     fits = "It is one curve" if share["low"] >= LARGE else "Whether it is one curve is open"

@@ -65,9 +65,8 @@ def test_it_is_every_combination_once(given_axes: dict[str, list[Any]]) -> None:
     assert sweep.cells == 7 * len(sweep)
     combinations = product(*(given_axes[axis] for axis in given_axes))
     for study, values in zip(studies, combinations, strict=True):
-        alone = StudyConfig(quick=True)
-        for axis, value in zip(given_axes, values, strict=True):
-            alone = alone.with_options(**{axis: tuple(value) if isinstance(value, list) else value})
+        typed = {axis: tuple(one) if isinstance(one, list) else one for axis, one in zip(given_axes, values, strict=True)}
+        alone = StudyConfig(quick=True, **typed)
         assert {axis: getattr(study, axis) for axis in given_axes} == {
             axis: getattr(alone, axis) for axis in given_axes
         }

@@ -57,7 +57,8 @@ def built() -> dict[str, Any]:
     }  # fmt: skip
     over = {
         "tasks": 21, "points": 105, "helps": 15 / 21, "harms": 0.0, "bound": three(1.5, 1.2, 1.8),
-        "shape": three(-0.1, -0.3, 0.1), "rho": three(0.3, 0.1, 0.5), "explained": three(0.2, 0.0, 0.4),
+        "shape": three(-0.1, -0.3, 0.1), "rho": three(0.3, 0.1, 0.5), "rho_within": three(0.4, 0.2, 0.5),
+        "explained": three(0.2, 0.0, 0.4),
         "between": three(0.6, 0.4, 0.8),
     }  # fmt: skip
     saved = {"classes": {"saved": three(0.4, 0.35, 0.45)}, "regression": {"saved": three(0.08)}}
@@ -88,9 +89,9 @@ def test_all_lines(found: dict[str, Any]) -> None:
         "worth 1.5 [1.2, 1.8] times the loss allowed, hardgelu's shape −0.1 [−0.3, 0.1] times beside others with the "
         "cap.",
         "What the cap gains follows, if only a little, log2 of the range without it over the cap: Spearman's "
-        "correlation 0.30 [0.10, 0.50]. It is no one curve: on tasks that it was not fitted to a rising one explains "
-        "20 % [0, 40] of the variance beyond measurement error; 60 % of what varies beyond measurement error does so "
-        "between tasks.",
+        "correlation 0.30 [0.10, 0.50], between the activations of one task 0.40 [0.20, 0.50]. It is no one curve: on "
+        "tasks that it was not fitted to a rising one explains 20 % [0, 40] of the variance beyond measurement "
+        "error; 60 % of what varies beyond measurement error does so between tasks.",
         "Looked at afterwards: of what is lost without a cap, one gives back 40 % [35, 45] on tasks of classes and 8 % "
         "on tasks of numbers.",
         "Foretold on 2026-11-30 from the islands alone: deploy hardgelu, the one that loses least; of 8 numbers 8 lie "
@@ -145,7 +146,13 @@ def test_networks_without_a_value_are_told_of_and_have_not_failed_to_learn(found
 
 def test_nothing_learned_nothing_told(found: dict[str, Any]) -> None:
     found["groups"]["beyond"] = {"tasks": 0, "unlearned": ["linnerud", "diabetes"]}
-    found["cause"]["all"] = {"tasks": 0, "helps": None, "rho": three(None), "explained": three(None)}
+    found["cause"]["all"] = {
+        "tasks": 0,
+        "helps": None,
+        "rho": three(None),
+        "rho_within": three(None),
+        "explained": three(None),
+    }
     found["cause"] |= {"classes": {"saved": three(None)}, "regression": {"saved": three(None)}}
     found["prediction"] = None
     assert tasks_lines(found)[:2] == [
@@ -195,7 +202,7 @@ def test_whether_it_is_one_curve(found: dict[str, Any], share: tuple[float, ...]
 def test_few_tasks_say_nothing_of_a_curve(found: dict[str, Any]) -> None:
     found["cause"]["all"]["rho"] = three(0.9)
     assert curve(found) == ""
-    found["cause"]["all"] |= {"rho": three(0.3, 0.1, 0.5), "explained": three(None)}
+    found["cause"]["all"] |= {"rho": three(0.3, 0.1, 0.5), "rho_within": three(None), "explained": three(None)}
     assert curve(found).endswith("Spearman's correlation 0.30 [0.10, 0.50].")
 
 
