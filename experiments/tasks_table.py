@@ -18,8 +18,9 @@ from experiments.blocks import with_block
 from quantstudy.errors import BadInput
 from quantstudy.records.files import file_sha256
 from quantstudy.records.loose import TABLE, WEIGHTS
+from quantstudy.words.foretold import prediction
 from quantstudy.words.numbers import real
-from quantstudy.words.tasks import cause, curve, finding, kinds, prediction
+from quantstudy.words.tasks import cause, curve, finding, kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "results" / "tasks"

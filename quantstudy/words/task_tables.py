@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from quantstudy.words.foretold import EXPECTED, amount_of
 from quantstudy.words.numbers import number, real
 from quantstudy.words.table import Table, csv_text
-from quantstudy.words.tasks import EXPECTED, KINDS, amount_of, kinds, over_tasks, shown_group
+from quantstudy.words.tasks import KINDS, kinds, over_tasks, shown_group
 from quantstudy.words.units import UNITS
 
 ENDS = ("mean", "low", "high")

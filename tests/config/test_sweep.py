@@ -65,7 +65,9 @@ def test_it_is_every_combination_once(given_axes: dict[str, list[Any]]) -> None:
     assert sweep.cells == 7 * len(sweep)
     combinations = product(*(given_axes[axis] for axis in given_axes))
     for study, values in zip(studies, combinations, strict=True):
-        typed = {axis: tuple(one) if isinstance(one, list) else one for axis, one in zip(given_axes, values, strict=True)}
+        typed = {
+            axis: tuple(one) if isinstance(one, list) else one for axis, one in zip(given_axes, values, strict=True)
+        }
         alone = StudyConfig(quick=True, **typed)
         assert {axis: getattr(study, axis) for axis in given_axes} == {
             axis: getattr(alone, axis) for axis in given_axes

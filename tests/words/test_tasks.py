@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from quantstudy.words.foretold import prediction
 from quantstudy.words.task_tables import headings, rows
-from quantstudy.words.tasks import cause, caveats, curve, finding, prediction, tasks_lines
+from quantstudy.words.tasks import cause, caveats, curve, finding, tasks_lines
 
 NAMES = ("relu", "prelu", "hardgelu")
 
