@@ -1,7 +1,10 @@
 """The names of a sweep's cells: all that their numbers depend on, and nothing else."""
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -13,6 +16,8 @@ from quantstudy.config.study import StudyConfig
 from quantstudy.config.sweep import sweep_of
 from quantstudy.engine import portability, swept
 from quantstudy.engine.portability import provenance
+from quantstudy.engine.same import wanted
+from quantstudy.engine.sweep_cell import run_swept
 from quantstudy.engine.sweep_work import made
 from quantstudy.engine.swept import TUNED_ON, SweptCell, cells_of, sweep_cells
 from quantstudy.engine.tuned import tuned
@@ -126,6 +131,31 @@ def test_a_worker_of_another_kind_makes_no_cell_under_a_name_of_this_machine(mon
     monkeypatch.setattr(provenance, "processor", lambda: found | {"instruction_sets": ["sse41"]})
     with pytest.raises(StudyFailure, match="would get other bits by worker"):
         made(by_torch, 1)
+
+
+@pytest.mark.parametrize(("activation", "most"), [("mine:wave", 1), ("relu", 2)])
+def test_functions_of_the_users_are_called_by_one_thread_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, activation: str, most: int
+) -> None:
+    running, found, both = list[str](), list[int](), threading.Barrier(2)
+
+    def makes(cell: SweptCell, threads: int) -> tuple[bytes, bytes, str, float, list[str]]:
+        running.append(cell.name)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        found.append(len(running))
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        running.remove(cell.name)
+        return b"", b"", "cpu", 0.0, []
+
+    monkeypatch.setattr("quantstudy.engine.sweep_work.made", makes)
+    with ThreadPoolExecutor(2) as pool:
+        where = f"memory://threads/{most}"
+        some = [SweptCell(f"activation=a/target=b/{number}", STUDY, activation) for number in range(2)]
+        for future in [pool.submit(run_swept, where, cell, wanted()) for cell in some]:
+            future.result()
+    assert max(found) == most
 
 
 def test_cells_are_made_one_after_the_other() -> None:
