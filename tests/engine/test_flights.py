@@ -304,3 +304,24 @@ def test_of_those_that_wait_behind_a_frozen_one_one_at_a_time_is_handed_out_agai
     again = times[4:]
     assert all(later - earlier >= 0.04 for earlier, later in pairwise(again))
     assert len(again) >= 2
+
+
+def test_a_cell_is_handed_out_again_while_others_land() -> None:
+    """A worker that froze would otherwise keep its place until nothing is left to do."""
+    some, handed = cells(60), list[str]()
+
+    def hand(cell: SweptCell) -> Future[CellStatus]:
+        handed.append(cell.name)
+        future: Future[CellStatus] = Future()
+        if handed.count(cell.name) == 1 and cell is some[0]:
+            return future
+        threading.Timer(0.01, lambda: future.set_result(status(cell))).start()
+        return future
+
+    found = [
+        one.key
+        for one in flown(some, Scripted({}), hand, window=lambda: 2, deadline=lambda cell: 0.05)
+        if isinstance(one, CellStatus)
+    ]
+    assert len(found) == 60
+    assert found.index(some[0].name) < 50
