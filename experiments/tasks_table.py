@@ -18,8 +18,9 @@ from experiments.blocks import with_block
 from quantstudy.errors import BadInput
 from quantstudy.records.files import file_sha256
 from quantstudy.records.loose import TABLE, WEIGHTS
+from quantstudy.words.foretold import prediction
 from quantstudy.words.numbers import real
-from quantstudy.words.tasks import cause, curve, finding, kinds, prediction
+from quantstudy.words.tasks import cause, curve, finding, kinds
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "results" / "tasks"
@@ -75,12 +76,12 @@ def block(found: Mapping[str, Any]) -> str:
     group, names = found["groups"]["beyond"], found["activations"]
     lost = {name: real(group["regret"]["multiple"][name]["mean"]) for name in names}
     order = sorted(names, key=lambda name: lost[name])
-    said = f"{finding(found)}. {cause(found)} {curve(found)} {prediction(found)}"
+    said = f"**On other tasks.** {finding(found)}. {cause(found)} {curve(found)} {prediction(found)}"
     shares = [
         f"{100.0 * group['share_best'][name]:.0f} / {100.0 * group['share_best_or_tied'][name]:.0f} %" for name in order
     ]
     lines = [
-        f"{said} [The whole table](results/tasks/figures/tasks.png).",
+        f"{said} [Every task](results/tasks/figures/tasks.png).",
         "",
         _row(f"{group['tasks']} new tasks, {found['scheme']}", order),
         "|---" * (len(order) + 1) + "|",

@@ -131,7 +131,7 @@ ONLY = {
     "triton": ("quantstudy_kernels",),
     "numba": ("quantstudy_kernels", "experiments.bench"),
     "seaborn": ("quantstudy.show",),
-    "matplotlib": ("quantstudy.show", *FIGURES),
+    "matplotlib": ("quantstudy.show", *FIGURES, "experiments.bound_sweep_figure"),
     "jax": ("experiments.bench.training_in_jax",),
     "dask": ("quantstudy.engine.on_dask",),
     "distributed": ("quantstudy.engine.on_dask",),

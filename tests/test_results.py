@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import default_study, engines, front, repairs, screenshots
+from experiments import default_study, engines, front, repairs, screenshots, tasks_table
 from experiments.blocks import with_block
 from quantstudy.config.toml import read_toml
 from quantstudy.drift.catalogue import METRICS
@@ -105,6 +105,22 @@ def test_readme_front_is_made_from_the_claims():
         assert f"`quantstudy claim {finding.claim}`" in told
         assert "{" in finding.says
         assert finding.holds
+
+
+def test_the_table_of_tasks_is_made_from_what_is_kept():
+    from quantstudy.config.sweep import read_sweep
+    from quantstudy.config.tasks import tasks_sweep
+    from quantstudy.words.tasks import tasks_lines
+
+    found = json.loads((tasks_table.KEPT / "tasks.json").read_text())
+    readme = (ROOT / "README.md").read_text()
+    assert with_block(readme, tasks_table.MARKS, tasks_table.block(found)) == readme
+    assert found["summary"] == tasks_lines(found)
+    assert read_sweep(tasks_table.KEPT / "sweep.toml") == tasks_sweep()
+    assert list(json.loads((tasks_table.KEPT / "digests.json").read_text())) == sorted(
+        f"activation={name.replace('@', '%40')}" for name in tasks_sweep().base.activations
+    )
+    assert (tasks_table.KEPT / "figures/tasks.png").stat().st_size > 10_000
 
 
 def test_a_finding_that_came_out_another_way_is_refused():

@@ -34,7 +34,7 @@ def sweep(
         typer.Argument(
             metavar="SWEEP.toml",
             help="A study file with a table named sweep of lists: hidden = [[8, 8, 8], [16, 16]], frequency = [2, 3], "
-            "target = […]; in it tune = [rates], recipes = [names].",
+            "target = […]; in it tune = \\[rates], recipes = \\[names].",
         ),
     ],
     out: Annotated[

@@ -34,11 +34,16 @@ def do_tasks(sweep: Sweep, place: str, jobs: int, *, as_json: bool) -> None:
     objects = objects_at(place)
     with stage_progress() as progress, workers(jobs) as executor:
         found, _ = run_tasks(sweep, objects, executor=executor, progress=progress, notify=notify)
+    print_tasks(found, objects.where, as_json=as_json)
+
+
+def print_tasks(found: Mapping[str, Any], where: str, *, as_json: bool) -> None:
+    """Print what the cells of a sweep over tasks say, as JSON or in words."""
     if as_json:
-        print(json.dumps({"tasks": objects.where, **found}, indent=1))
+        print(json.dumps({"tasks": where, **found}, indent=1))
         return
     _print(found)
-    print(f"figure and page: {objects.where.rstrip('/')}/{PAGE}")
+    print(f"figure and page: {where.rstrip('/')}/{PAGE}")
 
 
 def _print(found: Mapping[str, Any]) -> None:

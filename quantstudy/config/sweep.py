@@ -118,7 +118,7 @@ def sweep_of(study: StudyConfig, given: Mapping[str, Any]) -> Sweep:
     )
     if tune and "lr" in axes:
         raise BadInput("sweep.tune", list(tune), "no list for lr beside it: every activation takes its own best rate")
-    recipes = [str(parse_recipe(recipe)) for recipe in _list("sweep.recipes", given.get("recipes", ()))]
+    recipes = [_recipe(recipe) for recipe in _list("sweep.recipes", given.get("recipes", ()))]
     found = Sweep(base, axes, tune, tuple(recipe for recipe in dict.fromkeys(recipes) if recipe != PLAIN))
     if len(found) > MOST_STUDIES:
         raise BadInput("sweep", f"{len(found)} combinations", f"at most {MOST_STUDIES}; split it into several sweeps")
@@ -159,6 +159,12 @@ def _list(name: str, given: Any) -> Sequence[Any]:
     if not isinstance(given, list | tuple) or len(given) > MOST_VALUES:
         raise BadInput(name, given, f"a list of 1 to {MOST_VALUES} values is needed")
     return given
+
+
+def _recipe(given: Any) -> str:
+    if not isinstance(given, str):
+        raise BadInput("sweep.recipes", given, "names in quotes are needed")
+    return str(parse_recipe(given))
 
 
 def _checked(axis: str, given: Any, base: StudyConfig) -> tuple[Any, ...]:

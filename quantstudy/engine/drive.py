@@ -18,7 +18,7 @@ from quantstudy.engine.sweep_cell import run_swept
 from quantstudy.engine.swept import SweptCell
 from quantstudy.errors import StudyFailure
 from quantstudy.records.objects import Objects
-from quantstudy.records.swept import done
+from quantstudy.records.swept import done, has_cell
 
 STAGE = "sweep"
 
@@ -30,6 +30,9 @@ ASK_AGAIN = 10.0
 
 SHORTEST_DEADLINE = 300.0
 """Seconds that every cell has: kernels may have to be compiled first, on a machine that does other things, too."""
+
+SEEN_WITHIN = 60.0
+"""Seconds after which the first cell that a worker has finished must be seen here: network folders show files late."""
 
 PATIENCE = 20.0
 """A cell is overdue that takes so many times what it is expected to."""
@@ -43,11 +46,13 @@ class Swept:
         there: cells that were in the store before.
         made: cells that were run.
         seconds: that the cells which were run took, all together.
+        earlier: the same of those that were there.
     """
 
     there: int = 0
     made: int = 0
     seconds: float = 0.0
+    earlier: float = 0.0
 
 
 def run_cells(
@@ -72,9 +77,12 @@ def run_cells(
         stage: what `progress` is told.
         progress: called with (stage, done, total), in cells.
         notify: called with each line for the user.
+
+    Raises:
+        StudyFailure: cells failed, or workers put them where this process does not find them.
     """
     there, made, spent, given_up = done(objects), 0, 0.0, list[GivenUp]()
-    before = Counted(0)
+    before = Counted()
     waiting = _missing(cells, there, before)
     flying = flown(
         waiting,
@@ -88,6 +96,8 @@ def run_cells(
             given_up.append(status)
             notify(f"{status.name} failed and is left out for now: {status.reason}")
         else:
+            if not made and not isinstance(executor, ThisProcess):
+                _require_shared(objects, status.key)
             made, spent = made + 1, spent + status.seconds
             for notice in status.notices:
                 notify(notice)
@@ -101,7 +111,23 @@ def run_cells(
             f"{len(given_up)} of {total} cells failed, the first because: {given_up[0].reason}; all others are there, "
             "and the same command tries again"
         )
-    return Swept(before.number, made, spent)
+    return Swept(before.number, made, spent, before.seconds)
+
+
+def _require_shared(objects: Objects, name: str) -> None:
+    """Check that a cell that a worker has finished is in the store as this process sees it.
+
+    Raises:
+        StudyFailure: it is not.
+    """
+    until = time.monotonic() + SEEN_WITHIN
+    while not has_cell(objects, name):
+        if time.monotonic() > until:
+            raise StudyFailure(
+                f"a worker has finished the cell {name}, but it is not in {objects.where} as this process sees it: "
+                "choose a folder that all workers share, or a bucket"
+            )
+        time.sleep(min(0.5, SEEN_WITHIN))
 
 
 @dataclass
@@ -110,18 +136,21 @@ class Counted:
 
     Attributes:
         number: so far.
+        seconds: that they took.
     """
 
-    number: int
+    number: int = 0
+    seconds: float = 0.0
 
 
 def _missing(cells: Iterable[SweptCell], there: dict[str, Any], before: Counted) -> Iterator[SweptCell]:
     """Yield the cells that are not there; what is left of `there` at the end belongs to no cell of these."""
     for cell in cells:
-        if there.pop(cell.name, None) is None:
+        about = there.pop(cell.name, None)
+        if about is None:
             yield cell
         else:
-            before.number += 1
+            before.number, before.seconds = before.number + 1, before.seconds + about.get("seconds", 0.0)
 
 
 def _submitting(objects: Objects, executor: Executor) -> "Callable[[SweptCell], Future[CellStatus]]":

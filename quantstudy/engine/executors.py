@@ -6,6 +6,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -101,6 +102,13 @@ class Workers(Executor):
     def failure(self) -> StudyFailure:
         """Wait until all workers have ended, after one ended too early; return the error that explains why it did."""
         started = [] if self._pool is None else [*(self._pool._processes or {}).values()]
+        ending: Any = self._pool._executor_manager_thread if self._pool is not None else None
+        while ending is not None and ending.is_alive() and hasattr(signal, "SIGCONT"):
+            for process in started:  # asked to end, one that is stopped does not before it goes on
+                if process.pid is not None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process.pid, signal.SIGCONT)
+            ending.join(0.2)
         self.shutdown()
         return why_broken(started)
 

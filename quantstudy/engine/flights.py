@@ -89,7 +89,7 @@ class Flights:
         self._landed: SimpleQueue[Landed] = SimpleQueue()
         self._submitted = self._breaks = 0
         self._latest = 0  # place of the latest cell that has come back
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._looked = time.monotonic()
 
     def __len__(self) -> int:
         """Return the number of cells that are in flight."""
@@ -124,12 +124,13 @@ class Flights:
             StudyFailure: the same, as the executor explains it.
         """
         while True:
+            # also while others land: a frozen worker takes a place in the window
+            given_up = self._hand_out_overdue() if time.monotonic() - self._looked >= TICK else None
+            if given_up is not None:
+                return given_up
             try:
                 order, name, attempt, outcome = self._landed.get(timeout=TICK)
             except Empty:
-                given_up = self._hand_out_overdue()
-                if given_up is not None:
-                    return given_up
                 continue
             self._futures.pop(order, None)
             flight = self._flying.get(name)
@@ -187,7 +188,7 @@ class Flights:
         return error
 
     def _hand_out_overdue(self) -> GivenUp | None:
-        now = time.monotonic()
+        now = self._looked = time.monotonic()
         for flight in [*self._flying.values()]:
             allowed = self._deadline(flight.cell) * 2 ** (flight.attempt - 1)
             waited = now - flight.since if flight.order < self._latest else now - max(flight.since, self._quiet_since)
@@ -225,7 +226,8 @@ def flown(
     while True:
         while len(flights) < room and (cell := next(waiting, None)) is not None:
             if not warm:  # not before there is something to do
-                warm_up(executor, lambda: None)
+                with suppress(BrokenExecutor, RuntimeError):  # what the cell will come back with, too
+                    warm_up(executor, lambda: None)
                 warm = True
             flights.start(cell)
         if not len(flights):

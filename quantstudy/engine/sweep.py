@@ -15,11 +15,13 @@ from quantstudy.engine.executors import ThisProcess
 from quantstudy.engine.learnt import inputs_and_outputs
 from quantstudy.engine.notices import Notify, log, once
 from quantstudy.engine.pipeline import Progress
-from quantstudy.engine.portability import notices
+from quantstudy.engine.portability import gpu, notices
 from quantstudy.engine.swept import SweptCell, sweep_cells
+from quantstudy.errors import BadInput
+from quantstudy.records.loose import read_json
 from quantstudy.records.objects import Objects
 from quantstudy.records.origins import provenance, require_functions
-from quantstudy.records.swept import done, require_sweep_store
+from quantstudy.records.swept import looked_through, require_sweep_store
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,11 @@ def run_sweep(
     notify = once(notify)
     require_runnable(sweep)
     require_sweep_store(objects)
+    text = sweep.to_toml().encode()
+    _require_kind(objects, kind, text)
     for line in notices(sweep.base):
         notify(line)
-    text, manifest = sweep.to_toml().encode(), {"kind": kind, "arithmetic": REVISION, **provenance(sweep.base)}
+    manifest = {"kind": kind, "arithmetic": REVISION, **provenance(sweep.base)}
     if objects.get("sweep.toml") != text:
         objects.put("sweep.toml", text)
     objects.put("manifest.json", _json(manifest | {"state": "running"}))
@@ -81,7 +85,8 @@ def run_sweep(
         progress=progress,
         notify=notify,
     )
-    objects.put("manifest.json", _json(manifest | {"state": "complete", "seconds": {STAGE: round(found.seconds, 3)}}))
+    spent = round(found.earlier + found.seconds, 3)
+    objects.put("manifest.json", _json(manifest | {"state": "complete", "seconds": {STAGE: spent}}))
     return found
 
 
@@ -92,7 +97,7 @@ def planned(sweep: Sweep, objects: Objects) -> Iterator[Planned]:
         BadInput: see `run_sweep`.
     """
     require_sweep_store(objects)
-    there = done(objects)
+    there, _ = looked_through(objects)
     finished = [(cell, there[cell.name]) for cell in sweep_cells(sweep) if cell.name in there] if there else []
     factor = correction(finished)
     for cell in sweep_cells(sweep):
@@ -104,13 +109,28 @@ def require_runnable(sweep: Sweep) -> None:
     """Check that the data of every target are there and that activations from outside fit every network.
 
     Raises:
-        BadInput: they do not.
+        BadInput: they do not, or there is no device of the name that was asked for.
     """
+    if sweep.base.device == "cuda" and gpu() is None:
+        raise BadInput("device", "cuda", "no CUDA device is there; auto or cpu")
     shapes = sweep.axes.get("hidden", ())
     targets = sweep.axes.get("target", (sweep.base.target,))
     for target in targets:
         study = sweep.base if target == sweep.base.target else sweep.base.with_options(target=target)
         require_functions(study, *inputs_and_outputs(study), shapes)
+
+
+def _require_kind(objects: Objects, kind: str, text: bytes) -> None:
+    """Check that a store is not about to become one of another kind, whose sweep.toml and report would be lost.
+
+    The same cells may be run as either: `quantstudy sweep DIR/sweep.toml --out DIR` runs those of tasks elsewhere.
+
+    Raises:
+        BadInput: it holds another sweep, of the other kind.
+    """
+    held = (read_json(objects.get("manifest.json")) or {}).get("kind", kind)
+    if held != kind and objects.get("sweep.toml") not in (None, text):
+        raise BadInput("out", objects.where, f"it holds what quantstudy {held} made, of other cells; choose another")
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

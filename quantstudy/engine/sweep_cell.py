@@ -3,7 +3,9 @@
 The function that goes to the engine; what it needs is loaded inside, so that a driver loads no torch.
 """
 
+import threading
 import time
+from contextlib import nullcontext
 
 from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.same import Requirements, pin_threads, refusal, whoami
@@ -11,6 +13,11 @@ from quantstudy.engine.swept import SweptCell
 from quantstudy.errors import StudyFailure
 from quantstudy.records.objects import objects_at
 from quantstudy.records.swept import has_cell, put_cell
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Of the threads that an engine may run cells on in one process. Around a function of the user's standard output is
+turned away and torch's settings are kept; both are the whole process's, and two threads would put them back in the
+wrong order: what the command prints at its end was lost."""
 
 
 class Refused(StudyFailure):
@@ -43,7 +50,9 @@ def run_swept(where: str, cell: SweptCell, wanted: Requirements, threads: int = 
         return CellStatus(cell.name, 0.0, "")
     from quantstudy.engine.sweep_work import made
 
-    table, weights, device, compiling, notices = made(cell, threads)
+    outside = ":" in cell.activation or ":" in cell.config.target
+    with _ONE_AT_A_TIME if outside else nullcontext():
+        table, weights, device, compiling, notices = made(cell, threads)
     seconds = time.perf_counter() - started
     about = {"seconds": round(seconds, 3), "compiling": round(compiling, 3), "device": device, "worker": whoami()}
     put_cell(objects, cell.name, table, weights, about)

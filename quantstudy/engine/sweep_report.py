@@ -54,7 +54,9 @@ def report_sweep(
     from quantstudy.judge.sweep import judge_sweep
     from quantstudy.words.sweep import sweep_lines
 
-    sweep = held_sweep(objects)
+    kind, sweep = held_sweep(objects)
+    if kind != "sweep":
+        raise BadInput("DIR", objects.where, "the place of a sweep is needed, and this is one of tasks")
     progress("judge", 0, 1)
     table = _table(sweep, objects, notify)
     try:
@@ -67,7 +69,8 @@ def report_sweep(
     try:
         for name, data in files.items():
             objects.put(name, data)
-        objects.drop([name for name, _ in list(objects.listed(FIGURES)) if name not in files])
+        drawn = [name for name, _ in objects.listed(FIGURES) if name.endswith(".png")]
+        objects.drop([name for name in drawn if name not in files])
     except OSError as error:
         if error.errno not in DENIED:
             raise
@@ -75,8 +78,8 @@ def report_sweep(
     return found
 
 
-def held_sweep(objects: Objects) -> Sweep:
-    """Return the sweep of a store.
+def held_sweep(objects: Objects) -> tuple[str, Sweep]:
+    """Return what the sweep of a store is called, a key of `records.swept.KINDS`, and the sweep.
 
     Raises:
         BadInput: it holds none.
@@ -84,13 +87,12 @@ def held_sweep(objects: Objects) -> Sweep:
     """
     field = "DIR"
     require_sweep_store(objects, field, begun=True)
-    if (read_json(objects.get("manifest.json")) or {}).get("kind") != "sweep":
-        raise BadInput(field, objects.where, "the place of a sweep is needed; quantstudy tasks tells of this one")
     text = objects.get("sweep.toml")
     if text is None:
         raise BadInput(field, objects.where, "its sweep.toml is gone; run the same sweep again")
     where = f"{objects.where}/sweep.toml"
-    return sweep_in(values_in(text.decode("utf-8", "replace"), field, where), where, field)
+    kind = str((read_json(objects.get("manifest.json")) or {})["kind"])
+    return kind, sweep_in(values_in(text.decode("utf-8", "replace"), field, where), where, field)
 
 
 def _table(sweep: Sweep, objects: Objects, notify: Notify) -> pa.Table:

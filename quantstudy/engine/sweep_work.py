@@ -14,7 +14,8 @@ from quantstudy.engine.collect import together
 from quantstudy.engine.executors import return_memory
 from quantstudy.engine.learnt import data_of
 from quantstudy.engine.portability import device_of
-from quantstudy.engine.swept import TUNED_ON, SweptCell
+from quantstudy.engine.same import whoami
+from quantstudy.engine.swept import TUNED_ON, SweptCell, machine_of
 from quantstudy.engine.trained import seed_blocks, trained_arrays
 from quantstudy.engine.tuned import tuned
 from quantstudy.engine.worker import notices_here, one_thread
@@ -45,12 +46,19 @@ def made(cell: SweptCell, threads: int) -> tuple[bytes, bytes, str, float, list[
         threads: networks that are trained at once; no number depends on it.
 
     Raises:
-        StudyFailure: an activation from outside, or data, are others here than where the cell was planned.
+        StudyFailure: an activation from outside, data, or a machine that the numbers depend on, are others here than
+            where the cell was planned.
     """
     if parse_activation(cell.activation).made_of != cell.made_of:
         raise StudyFailure(f"{cell.activation} is another function here than where the sweep was begun; run again")
     if cell.config.entry.made_of() != cell.data:
         raise StudyFailure(f"{cell.config.target} holds other data here than where the sweep was begun; run again")
+    if machine_of(cell.activation, cell.config) != cell.machine:
+        raise StudyFailure(
+            f"{cell.activation} would get other bits by worker {whoami()} than where the sweep was begun: another "
+            "processor, graphics card or build of noise; use workers that are alike, or, if only some have a graphics "
+            'card, device = "cpu"'
+        )
     notices: list[str] = []
     device = device_of(cell.config.device)
     with seconds_compiling() as compiling, one_thread(), torch.no_grad():

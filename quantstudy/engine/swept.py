@@ -22,6 +22,10 @@ from quantstudy.records.provenance import version
 TUNED_ON = range(20_000, 20_008)
 """Seeds that learning rates are chosen on; no study has them (`allowed.WHOLE_NUMBERS`)."""
 
+LONGEST = 200
+"""Characters of a target in a cell's name; in place of a longer one, such as a path in another script, stands a digest:
+most file systems take 255 in the name of a folder. The tables have the target as it is."""
+
 
 @dataclass(frozen=True)
 class SweptCell:
@@ -37,6 +41,7 @@ class SweptCell:
         recipes: see `Sweep.recipes`.
         made_of: digest of the source of a user's activation, which must be the same where the cell runs; else empty.
         data: the same of the target's data.
+        machine: properties of the machine that its numbers depend on (`machine_of`), part of its name, too.
     """
 
     name: str
@@ -47,11 +52,17 @@ class SweptCell:
     recipes: tuple[str, ...] = ()
     made_of: str = ""
     data: str = ""
+    machine: str = "{}"
 
     @property
     def key(self) -> str:
         """The last part of its name: the column `cell` of its table."""
         return self.name.rpartition("/")[2]
+
+
+def machine_of(activation: str, config: StudyConfig) -> str:
+    """Return as JSON what an activation's numbers depend on in this machine; `{}`: they are the same everywhere."""
+    return json.dumps(origin(activation, config.trainer, device_of(config.device)), sort_keys=True)
 
 
 def sweep_cells(sweep: Sweep) -> Iterator[SweptCell]:
@@ -68,7 +79,7 @@ def cells_of(
 ) -> Iterator[SweptCell]:
     """Yield a cell for every activation of every study, see `SweptCell`."""
     versions = {name: version(name) for name in COMPUTE}
-    told: dict[tuple[str, str, str], dict[str, object]] = {}
+    told: dict[tuple[str, str, str], tuple[dict[str, object], str]] = {}
     for study in studies:
         settings = {key: value for key, value in vars(study).items() if key not in CHANGE_NO_CELL}
         data = study.entry.made_of()
@@ -78,13 +89,15 @@ def cells_of(
         }
         begun = hashlib.sha256(json.dumps(shared, sort_keys=True).encode())
         where = quote(study.target, safe="")
+        if len(where) > LONGEST:
+            where = "~" + hashlib.sha256(where.encode()).hexdigest()[:16]
         for activation in study.activations:
-            machine = (activation, study.trainer, study.device)
-            if machine not in told:
-                function = parse_activation(activation).fingerprint  # a user's function may change
-                told[machine] = {"function": function, **origin(activation, study.trainer, device_of(study.device))}
+            asked = (activation, study.trainer, study.device)
+            if asked not in told:  # a user's function may change
+                machine = machine_of(activation, study)
+                told[asked] = {"function": parse_activation(activation).fingerprint, **json.loads(machine)}, machine
             digest = begun.copy()
-            digest.update(json.dumps([activation, told[machine]], sort_keys=True).encode())
+            digest.update(json.dumps([activation, told[asked][0]], sort_keys=True).encode())
             name = f"activation={quote(activation, safe='')}/target={where}/{digest.hexdigest()[:16]}"
             made_of = parse_activation(activation).made_of
-            yield SweptCell(name, study, activation, analysis, tune, recipes, made_of, data)
+            yield SweptCell(name, study, activation, analysis, tune, recipes, made_of, data, told[asked][1])

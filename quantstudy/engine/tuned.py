@@ -26,6 +26,9 @@ def best_rate(rates: Sequence[float], scores: ArrayLike) -> float:
 def tuned(config: StudyConfig, activation: str, rates: Sequence[float], seeds: range, threads: int = 1) -> StudyConfig:
     """Return the study with the rate at which the activation's float networks are best at their held-out points.
 
+    An activation that brings a rate of its own (`Activation.learning_rate`) is trained with that alone, so that it is
+    what the study gets.
+
     Args:
         config: the study; without rates it is returned as it is.
         activation: its name.
@@ -42,6 +45,9 @@ def tuned(config: StudyConfig, activation: str, rates: Sequence[float], seeds: r
     from quantstudy.measure.evaluation import measured
     from quantstudy.networks.stack import from_arrays
 
+    own = parse_activation(activation).learning_rate
+    if own is not None:
+        return config.with_options(lr=own)
     data, scores, device = data_of(config, seeds), [], device_of(config.device)
     for rate in rates:
         arrays = trained_arrays(config.with_options(lr=rate), activation, seeds, device=device, threads=threads)

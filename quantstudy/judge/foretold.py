@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from quantstudy.config.tasks import BEYOND, PREDICTION
+from quantstudy.config.tasks import BEYOND, KNOWN, PREDICTION
 from quantstudy.judge.statistics.seeds import json_number
 
 SCHEME = "w4a4"
@@ -27,7 +27,7 @@ def foretold(
         "found", "low", "high", "inside": whether what was found lies in the range expected}}}`; `low` and `high` are
         None where a number has no interval, `found` where there is none.
     """
-    if scheme != SCHEME or not set(BEYOND) <= set(targets) or not beyond["tasks"]:
+    if scheme != SCHEME or set(targets) - set(KNOWN) != set(BEYOND) or not beyond["tasks"]:
         return None
     name, over = PREDICTION.activation, cause["all"]
     regrets = {kind: beyond["regret"][kind][name] for kind in ("classes", "regression")}

@@ -29,8 +29,8 @@ class Axis:
     Attributes:
         name: `width`, `depth`, `bits`, or a setting; empty for all settings together, which is no axis.
         task: of the studies.
-        values: those that have a cell, in the order in which they are shown.
-        absent: those that have none yet.
+        values: those at which every activation has some cell, in the order in which they are shown.
+        absent: those at which one has none yet.
         others: names of the other axes.
         settings: places of the other axes at which every activation has a cell at every value.
         missing: how many more there would be if no cell were missing.
@@ -171,9 +171,10 @@ def along(
     there = {one for one in known if one is not None}
     if len(there) < len(known) - known.count(None):
         raise ValueError("two cells of one activation have the same settings")
-    wanted, have = set().union(*combined.values()), {value for _, value, _ in there}
+    wanted, begun = set().union(*combined.values()), {(activation, value) for activation, value, _ in there}
+    have = {value for value in wanted if activations and all((one, value) in begun for one in activations)}
     asked = axes[name] if name else (None,)
-    values = tuple(value for value in asked if value in have & wanted)
+    values = tuple(value for value in asked if value in have)
     crossed = [rest for rest, some in combined.items() if values and {*values} <= some]
     settings = [rest for rest in crossed if all(one in there for one in product(activations, values, [rest]))]
     numbers = [{one: number for number, one in enumerate(some)} for some in (activations, values, settings)]

@@ -9,8 +9,8 @@ Every pair of every task is a point: x, log₂ of the largest output over the ca
 hidden layers and seeds), and y, what the cap gains, in multiples of the loss that the study allows.
 
 What `judge_cause` returns: `{"cap", "tasks": [{"target", "task", "bound": E, "shape": E, "shape_without_cap": E,
-"points": [{"activation", "range": x, "mean", "low", "high": y in the task's own unit, "multiple": y}]}], "all": C,
-"classes": C, "regression": C}`.
+"points": [{"activation", "range": x, "mean", "low", "high": y in the task's own unit, "multiple": y, "lost": what the
+networks without a cap lose to quantization, in multiples}]}], "all": C, "classes": C, "regression": C}`.
 
 E = the mean over the pairs, `{"mean", "low", "high", "p_holm", "differs", "of": [activations]}`, in the task's own
 unit, or None where no pair is left; `p_holm` of the study's test, Holm-adjusted over the tasks, and `differs` if the
@@ -19,10 +19,12 @@ interval says so, too.
 C, over the tasks nobody tuned on = `{"tasks", "points", "helps", "harms": shares of the tasks where the bound differs,
 up or down, "bound": M, "shape": M, "shape_without_cap": M: means over the tasks in multiples, "range": M, "rho":
 Spearman's correlation of y with x, "rho_between": of the tasks' means, "rho_within": mean of those within a task,
-"slope": multiples per bit, "explained": share of the variance of y beyond measurement error that a rising curve
-explains on tasks that it was not fitted to, "between": share that lies between tasks, "left": standard deviation of
-what the curve leaves, multiples}`; M = `{"mean", "low", "high"}`: of means over tasks seeds are resampled, of all else
-tasks as wholes. None where there is nothing.
+weighted by its points, "slope": multiples per bit, "rho_lost": Spearman's correlation of y with what is lost without a
+cap, "saved": the share of that which the cap gives back (nobody had asked for these two before looking), "explained":
+share of the variance of y beyond measurement error that a rising curve explains on tasks that it was not fitted to,
+"between": share that lies between tasks, "left": standard deviation of what the curve leaves, multiples}`; M =
+`{"mean", "low", "high"}`: of means over tasks seeds are resampled, of all else tasks as wholes. None where there is
+nothing.
 """
 
 import math
@@ -99,6 +101,11 @@ class Measured:
                 found[name] = row
         return found
 
+    def lost_of(self, name: str) -> float:
+        """Return what the networks without a cap lose to quantization, multiples, mean over the seeds; else NaN."""
+        place = self.names.index(BOUND[name][1])
+        return mean_of(self.in_float[place] - self.quantized[place]) / self.allowed
+
     def range_of(self, name: str) -> float:
         """Return log₂ of the largest hidden output over the cap, mean over the seeds that have one; else NaN."""
         row = self.largest[self.names.index(BOUND[name][1])]
@@ -150,14 +157,14 @@ def _points_of(task: Measured) -> list[dict[str, Any]]:
     threes = triples(np.array(list(rows.values())), -np.inf, np.inf) if rows else []
     return [
         {"activation": name, "range": json_number(task.range_of(name)), **three}
-        | {"multiple": json_number((three["mean"] or 0.0) / task.allowed)}
+        | {"multiple": json_number((three["mean"] or 0.0) / task.allowed), "lost": json_number(task.lost_of(name))}
         for name, three in zip(rows, threes, strict=True)
     ]
 
 
 def _over(entries: Sequence[Mapping[str, Any]], tasks: Sequence[Measured]) -> dict[str, Any]:
     """Return C of the file's head."""
-    points = _cloud(tasks)
+    points, losses = _cloud(tasks, Measured.range_of), _cloud(tasks, Measured.lost_of)
     bounds = [entry["bound"] for entry in entries if entry["bound"] is not None]
     found: dict[str, Any] = {"tasks": len(bounds), "points": len(points.x)}
     for name, sign in (("helps", 1.0), ("harms", -1.0)):
@@ -171,6 +178,8 @@ def _over(entries: Sequence[Mapping[str, Any]], tasks: Sequence[Measured]) -> di
         "rho_between": (means, correlation),
         "rho_within": (_inside(points), lambda some: _weighted(some.y, some.x)),
         "slope": (points, slope),
+        "rho_lost": (losses, correlation),
+        "saved": (losses, lambda some: math.fsum(some.y) / total if (total := math.fsum(some.x)) else math.nan),
         "explained": (points, explained),
         "between": (points, between),
     }
@@ -192,12 +201,12 @@ def _mean(tasks: Sequence[Measured], pairs: Mapping[str, tuple[str, str]]) -> di
     return triples(np.mean(rows, axis=0)[None], -np.inf, np.inf)[0]
 
 
-def _cloud(tasks: Sequence[Measured]) -> Points:
-    """Return the points of some tasks, in multiples; a group per task."""
+def _cloud(tasks: Sequence[Measured], along: Callable[[Measured, str], float]) -> Points:
+    """Return what the cap gains, in multiples, over a number of each pair; a group per task."""
     found: list[tuple[float, float, float, int]] = []
     for group, task in enumerate(tasks):
         for name, row in task.differences(BOUND).items():
-            multiples, x = row / task.allowed, task.range_of(name)
+            multiples, x = row / task.allowed, along(task, name)
             error = float(multiples.std(ddof=1)) / len(row) ** 0.5 if len(row) > 1 else 0.0
             if np.isfinite(x):
                 found.append((x, mean_of(multiples), error, group))

@@ -103,6 +103,9 @@ def held_file(folder: Path, field: str = "out") -> Path | None:
     if "manifest.json" not in names:
         raise BadInput(field, str(folder), "a new or empty folder, or one of an earlier run of the same study")
     manifest = manifest_of(folder)
+    if "format" not in manifest and (names & {"sweep.toml"}):
+        other = "it holds a sweep and no run; choose another folder"
+        raise BadInput(field, str(folder), other if field == "out" else "a run is needed, and it holds a sweep")
     # a run must not mix numbers of two revisions of the arithmetic, nor be judged by code for another revision
     for what, now, does in (("format", FORMAT, "writes"), ("arithmetic", REVISION, "computes with")):
         if manifest.get(what) != now:

@@ -131,8 +131,13 @@ def joined(named: Iterable[tuple[str, pa.Table]]) -> Iterator[tuple[str, pa.Tabl
 def _read(marker: bytes) -> About:
     about = read_json(marker) or {}
     files = about.get("files")
-    whole = isinstance(files, dict) and all(len(files.get(ending, ())) == 2 for ending in (TABLE, WEIGHTS))
-    return about if whole else {}
+    whole = isinstance(files, dict) and all(_says_how_long(files.get(ending)) for ending in (TABLE, WEIGHTS))
+    numbers = all(isinstance(about.get(name, 0.0), int | float) for name in ("seconds", "compiling"))
+    return about if whole and numbers else {}
+
+
+def _says_how_long(told: Any) -> bool:
+    return isinstance(told, list) and [type(one) for one in told] == [int, str]
 
 
 def read_json(data: bytes | None) -> dict[str, Any] | None:

@@ -89,6 +89,18 @@ def done(objects: Objects) -> dict[str, About]:
         OSError: the folder can't be read.
         StudyFailure: the store can't be, or a compacted file is damaged.
     """
+    found, damaged = looked_through(objects)
+    objects.drop([file_of(name, MARKER) for name in damaged])
+    return found
+
+
+def looked_through(objects: Objects) -> tuple[dict[str, About], list[str]]:
+    """Return what `done` does, and the names of the cells whose markers it removes; removes nothing.
+
+    Raises:
+        OSError: see `done`.
+        StudyFailure: see `done`.
+    """
     sizes = dict(objects.listed(CELLS))
     found, damaged = {}, []
     for activation in compacted_activations(objects):
@@ -100,8 +112,7 @@ def done(objects: Objects) -> dict[str, About]:
             found[name] = _told(marker)
         else:
             damaged.append(name)
-    objects.drop([file_of(name, MARKER) for name in damaged])
-    return found
+    return found, damaged
 
 
 def table_of(

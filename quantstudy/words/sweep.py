@@ -40,8 +40,11 @@ def axis_lines(entry: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
         return
     view = entry["views"][0]
     yield start + moves(entry, view)
+    if len(entry["values"]) == 1:
+        return
     if compared(entry, found):
         yield best(entry, view)
+        yield from _elsewhere(entry)
     yield from _deployable(entry, view, found)
 
 
@@ -63,7 +66,7 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         )
     gone = [at(entry["axis"], *entry["absent"]) for entry in found["axes"] if entry["absent"]]
     if gone:
-        said.append(f"Nothing is there yet of {listing(gone)}.")
+        said.append(f"Not there yet for every activation: {listing(gone)}.")
     said += [aside(entry) for entry in found["axes"] if entry["aside"] and entry["over"]]
     if cells["undefined"]:
         said.append(
@@ -110,8 +113,10 @@ def _overall(found: Mapping[str, Any], task: str) -> str:
     lost = loss(leader, f"{unit.amount} of {unit.noun}", unit.scale)
     if found["seeds"] == 1:
         return f"One seed cannot say who loses least {over}: there it is {name}, {lost}"
-    if not is_fact(leader["stability"]):
-        return f"Open: who loses least {over}; {name} does, {lost}, but {in_halves(leader['stability'])}"
+    if not one["tells"] or not is_fact(leader["stability"]):
+        few = f"{found['seeds']} seeds are too few to tell"
+        why = in_halves(leader["stability"]) if one["tells"] else few
+        return f"Open: who loses least {over}; {name} does, {lost}, but {why}"
     return f"{whole} {name} loses least, {lost}"
 
 
@@ -133,7 +138,7 @@ def moves(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     ends, axis, unit = view["ends"], entry["axis"], UNITS[entry["unit"]]
     how = under(entry, view)
     if len(entry["values"]) == 1:
-        return f"only {at(axis, *entry['values'])} is there so far."
+        return f"there is one value so far, {at(axis, *entry['values'])}."
     if ends is None:
         return f"what is lost {how} is not known: every activation lacks a value somewhere."
     mean = f"in the mean of {ends['activations']} activations" if ends["activations"] > 1 else "by the only activation"
@@ -149,7 +154,7 @@ def moves(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
         most, least = at(axis, ends["from"]), at(axis, ends["to"])
         moved = f"{how} most is lost at {most}, {before} {mean}, and least at {least}, {after}"
     if ends["difference"]["low"] is None:
-        return f"{moved}; one seed gives no interval."
+        return f"{moved}; the seeds are too few for an interval."
     by, interval = unit.difference(abs(ends["difference"]["mean"])), _ends_of(ends["difference"], unit)
     return f"{moved} ({'' if ends['sure'] else 'open: '}a difference of {by}, {interval})."
 
@@ -165,14 +170,15 @@ def _ends_of(three: Mapping[str, float], unit: Unit) -> str:
 def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
     """Return who is best along an axis, and what follows from it."""
     axis, sure = entry["axis"], [one for one in view["best"] if one["sure"]]
+    if not any(one["best"] for one in view["best"]):
+        every = "" if entry["settings"] == 1 else " in every setting"
+        return f"No activation has learned{every} at any value, so none is called best."
     unsure = [one["value"] for one in view["best"] if not one["sure"]]
     if not sure:
         again = _most_often(view["best"])
         led = f" ({again} has the best mean most often)" if again else ""
-        return f"Which is best is open at every value{led}: take by other reasons, or run more seeds."
-    leads: dict[str, list[Any]] = {}
-    for one in sure:
-        leads.setdefault(one["best"], []).append(one["value"])
+        return f"Which is best is open at every value{led}: choose by other reasons, or run more seeds."
+    leads = _leads(sure)
     told = listing([f"{name} at {some(entry, values)}" for name, values in leads.items()])
     open_at = f"; open at {some(entry, unsure)}" if unsure else ""
     facts = [change for change in view["changes"] if change["sure"]]
@@ -186,6 +192,27 @@ def best(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:
         follows = f"So {the(axis)} does not change the choice."
     where = "" if axis == "bits" else f" {under(entry, view)}"
     return f"Best{where} is {told}{open_at}. {follows}"
+
+
+def _elsewhere(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who is surely best under the other ways to quantize, if that is so anywhere."""
+    alike: dict[str, list[str]] = {}
+    for view in entry["views"][1:]:
+        who = [f"{name} at {some(entry, values)}" for name, values in _leads(view["best"]).items()]
+        if who:
+            alike.setdefault(listing(who), []).append(under(entry, view).removesuffix(","))
+    if alike:
+        told = [f"{listing(ways).replace(' at ', ' ')} {who}" for who, ways in alike.items()]
+        yield f"Surely best otherwise: {'; '.join(told)}."
+
+
+def _leads(best: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return who surely leads, and at which values."""
+    leads: dict[str, list[Any]] = {}
+    for one in best:
+        if one["sure"]:
+            leads.setdefault(one["best"], []).append(one["value"])
+    return leads
 
 
 def _most_often(best: Sequence[Mapping[str, Any]]) -> str | None:

@@ -34,6 +34,14 @@ UNIT_OF = {
 }
 """What the values of an axis count; of the others the name of the axis says it."""
 
+ONE_OF = {
+    "width": "neuron per layer",
+    "depth": "hidden layer",
+    "steps": "step",
+    "batch": "point a step",
+}
+"""The same of a single one."""
+
 PARTS = {
     "both": "with weights and activations quantized",
     "weights": "with weights alone quantized",
@@ -95,11 +103,10 @@ def value_text(axis: str, value: Any) -> str:
 def at(axis: str, *values: Any) -> str:
     """Return some values of an axis in a sentence.
 
-    >>> at("width", 4, 8), at("placement", "pre"), at("bits", 4)
-    ('4 and 8 neurons per layer', 'placement pre', '4 bits')
+    >>> at("width", 4, 8), at("placement", "pre"), at("bits", 4), at("depth", 1)
+    ('4 and 8 neurons per layer', 'placement pre', '4 bits', '1 hidden layer')
     """
-    texts = listing([value_text(axis, value) for value in values])
-    return f"{texts} {UNIT_OF[axis]}" if axis in UNIT_OF else f"{NAMES[axis]} {texts}"
+    return _counted(axis, listing([value_text(axis, value) for value in values]))
 
 
 def some(entry: Mapping[str, Any], values: Sequence[Any]) -> str:
@@ -125,8 +132,13 @@ def some(entry: Mapping[str, Any], values: Sequence[Any]) -> str:
     for run in runs:
         shown = [value_text(axis, every[place]) for place in run]
         texts += [f"{shown[0]} to {shown[-1]}"] if len(run) > 2 else shown
-    told = listed(texts, MOST_NAMED)
-    return f"{told} {UNIT_OF[axis]}" if axis in UNIT_OF else f"{NAMES[axis]} {told}"
+    return _counted(axis, listed(texts, MOST_NAMED))
+
+
+def _counted(axis: str, texts: str) -> str:
+    if axis not in UNIT_OF:
+        return f"{NAMES[axis]} {texts}"
+    return f"{texts} {ONE_OF.get(axis, UNIT_OF[axis]) if texts == '1' else UNIT_OF[axis]}"
 
 
 def under(entry: Mapping[str, Any], view: Mapping[str, Any]) -> str:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from quantstudy.words.foretold import EXPECTED, amount_of
 from quantstudy.words.numbers import number, real
 from quantstudy.words.table import Table, csv_text
-from quantstudy.words.tasks import EXPECTED, KINDS, amount_of, kinds, over_tasks, shown_group
+from quantstudy.words.tasks import KINDS, kinds, over_tasks, shown_group
 from quantstudy.words.units import UNITS
 
 ENDS = ("mean", "low", "high")
@@ -110,7 +111,7 @@ def _effects(found: Mapping[str, Any]) -> Table:
         ranges = [point["range"] for point in entry["points"] if point["range"] is not None]
         bits = number(sum(ranges) / len(ranges), 2) if ranges else "n/a"
         shown.append([entry["target"], unit.amount, *cells, bits])
-        columns = ("range", *ENDS, "multiple")
+        columns = ("range", *ENDS, "multiple", "lost")
         numbers += [
             [entry["target"], point["activation"], *(point[key] for key in columns)] for point in entry["points"]
         ]
@@ -119,7 +120,7 @@ def _effects(found: Mapping[str, Any]) -> Table:
         caption="What the cap gains, and hardgelu's shape with and without it, on every task",
         head=["Task", "unit", "cap", "shape", "shape without cap", "log2(range / cap)"],
         rows=shown,
-        csv=csv_text(["target", "activation", "range", *ENDS, "multiple"], numbers),
+        csv=csv_text(["target", "activation", "range", *ENDS, "multiple", "lost"], numbers),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from quantstudy.judge.facts import is_fact
 from quantstudy.words.deployable import in_halves
+from quantstudy.words.foretold import prediction
 from quantstudy.words.numbers import interval, listed, number, plural, real
 from quantstudy.words.units import UNITS, Unit
 
@@ -23,18 +24,6 @@ LARGE = 0.5
 MOST = 4
 """Names in a list, at most."""
 
-EXPECTED = {
-    "best_or_tied": ("best or tied on {} of the tasks", 100.0, " %", 0),
-    "regret_points": ("loses {} on classes", 1.0, " points", 1),
-    "regret_db": ("loses {} on numbers", 1.0, " dB", 1),
-    "bound_helps": ("its cap gains on {} of the tasks", 100.0, " %", 0),
-    "shape": ("its shape gains {} of the loss allowed", 1.0, "", 1),
-    "bound_rho": ("rank correlation of what a cap gains with the range {}", 1.0, "", 2),
-    "one_curve": ("one rising curve explains {} of it", 100.0, " %", 0),
-    "db_per_bit": ("{} a bit of range on numbers", 1.0, " dB", 1),
-}
-"""What was expected: in words, how many of what is told are 1, what stands behind, and decimals."""
-
 
 def with_summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `judge.tasks.judge_tasks` found with its `summary`, as it stands in tasks.json."""
@@ -43,12 +32,20 @@ def with_summary(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tasks_lines(found: Mapping[str, Any]) -> list[str]:
-    """Return at most seven lines: the finding, the others, the cause, one curve, the prediction, what is open.
+    """Return at most eight lines: finding, others, cause, one curve, what was seen after, prediction, what is open.
 
     Args:
         found: what `judge.tasks.judge_tasks` returned, or the content of tasks.json.
     """
-    lines = [f"{finding(found)}.", others(found), cause(found), curve(found), prediction(found), *caveats(found)]
+    lines = [
+        f"{finding(found)}.",
+        others(found),
+        cause(found),
+        curve(found),
+        given_back(found),
+        prediction(found),
+        *caveats(found),
+    ]
     return [line for line in lines if line]
 
 
@@ -76,8 +73,10 @@ def finding(found: Mapping[str, Any]) -> str:
     lost = losses(group, name)
     if found["seeds"] == 1:
         return f"One seed cannot say who loses least {over}: there it is {name}, {lost} against the best of each"
-    if not is_fact(group["least"]["stability"]):
-        open_ = f"{name} does, {lost} against the best of each, but {in_halves(group['least']['stability'])}"
+    if not found["tells"] or not is_fact(group["least"]["stability"]):
+        few = f"{found['seeds']} seeds are too few to tell"
+        why = in_halves(group["least"]["stability"]) if found["tells"] else few
+        open_ = f"{name} does, {lost} against the best of each, but {why}"
         return f"Open: who loses least {over}; {open_}"
     return f"{over[0].upper()}{over[1:]} {name} loses least, {lost} against the best of each{often(found, name)}"
 
@@ -101,14 +100,14 @@ def losses(group: Mapping[str, Any], name: str) -> str:
 
     >>> one = {"classes": {"relu": {"mean": 0.01, "low": 0.005, "high": 0.02}}, "regression": {"relu": None}}
     >>> losses({"regret": one, "classes": 3, "regression": 0}, "relu")
-    '1.0 points (95 % CI 0.5 to 2.0) on the 3 of classes'
+    '1.0 points (95 % CI 0.5 to 2.0) on 3 tasks of classes'
     """
     said = []
     for kind, unit in kinds():
         three = group["regret"][kind][name]
         if three is not None and three["mean"] is not None:
             ends = "" if three["low"] is None else f" {unit.ends(three['low'], three['high'])}"
-            said.append(f"{unit.difference(three['mean'])}{ends} on the {group[kind]} {CALLED[kind]}")
+            said.append(f"{unit.difference(three['mean'])}{ends} on {plural(group[kind], 'task')} {CALLED[kind]}")
     return " and ".join(said) or "an unknown amount"
 
 
@@ -116,8 +115,6 @@ def often(found: Mapping[str, Any], name: str) -> str:
     """Return on which share of the tasks one activation is best, or tied, and how far behind it is elsewhere."""
     group = found["groups"][shown_group(found)]
     share, tied = (group[key][name] for key in ("share_best", "share_best_or_tied"))
-    if tied is None:
-        return f"; it is best on {_share(share)}"
     said = f"; it is best on {_share(share)} of them and best or tied on {_share(tied)}"
     away = [
         f"{unit.difference(elsewhere['mean'])} on {plural(elsewhere['tasks'], 'task')} {CALLED[kind]}"
@@ -147,7 +144,8 @@ def cause(found: Mapping[str, Any]) -> str:
         return ""
     cap, count = f"{found['cause']['cap']:g}", plural(over["tasks"], "task")
     harms = "on none" if not over["harms"] else f"on {_share(over['harms'])}"
-    said = f"A cap of {cap} gains accuracy or PSNR on {_share(over['helps'])} of {count}, and loses some {harms}"
+    gains = f"A cap of {cap} is shown to gain accuracy or PSNR on {_share(over['helps'])} of {count}"
+    said = f"{gains}, and to lose some {harms}"
     mean = f"in the mean it is worth {_multiple(over['bound'])} the loss allowed"
     shape = f"hardgelu's shape {_multiple(over['shape'])} beside others with the cap" if _known(over["shape"]) else ""
     return f"{said}; {mean}" + (f", {shape}." if shape else ".")
@@ -165,6 +163,8 @@ def curve(found: Mapping[str, Any]) -> str:
         follows = "is not shown to follow"
     range_ = "log2 of the range without it over the cap"
     said = f"What the cap gains {follows} {range_}: Spearman's correlation {_three(rho, 2)}"
+    if _known(within := over["rho_within"]):
+        said += f", between the activations of one task {_three(within, 2)}"
     if not _known(share) or share["low"] is None:
         return f"{said}."
     fits = "It is one curve" if share["low"] >= LARGE else "Whether it is one curve is open"
@@ -175,50 +175,17 @@ def curve(found: Mapping[str, Any]) -> str:
         if share["mean"] > 0
         else "on tasks that it was not fitted to a rising one says no more than the mean of all"
     )
-    left = f"; {_share(over['between']['mean'])} of that variance lies between tasks" if _known(over["between"]) else ""
+    apart = f"; {_share(over['between']['mean'])} of what varies beyond measurement error does so between tasks"
+    left = apart if _known(over["between"]) else ""
     return f"{said}. {fits}: {explains}{left}."
 
 
-def prediction(found: Mapping[str, Any]) -> str:
-    """Return what was expected before looking, and what came out; nothing where other tasks were studied."""
-    foretold = found["prediction"]
-    if foretold is None:
-        return ""
-    numbers = foretold["numbers"]
-    known = {key: one for key, one in numbers.items() if one["inside"] is not None}
-    held = sum(one["inside"] for one in known.values())
-    missed = [
-        f"{told(key, one['expected'])} (it is {amount_of(key, one['found'])})"
-        for key, one in known.items()
-        if not one["inside"]
-    ]
-    right = (
-        "the one that loses least"
-        if foretold["least"] == foretold["activation"]
-        else f"and {foretold['least']} loses least"
-    )
-    said = f"Foretold on {foretold['date']} from the islands alone: deploy {foretold['activation']}, {right}"
-    inside = f"of {len(known)} numbers {held} lie in the range that was expected"
-    return f"{said}; {inside}" + (f", not so: {'; '.join(missed)}." if missed else ".")
-
-
-def told(key: str, value: float | None) -> str:
-    """Return a number of the prediction in words.
-
-    >>> told("best_or_tied", 0.8), told("regret_db", 1.0), told("one_curve", None)
-    ('best or tied on 80 % of the tasks', 'loses 1.0 dB on numbers', 'one rising curve explains n/a of it')
-    """
-    return EXPECTED[key][0].format(amount_of(key, value))
-
-
-def amount_of(key: str, value: float | None) -> str:
-    """Return a number of the prediction with its unit.
-
-    >>> amount_of("shape", -0.25), amount_of("bound_rho", None)
-    ('−0.2', 'n/a')
-    """
-    _, scale, sign, places = EXPECTED[key]
-    return "n/a" if value is None else f"{number(scale * value, places)}{sign}"
+def given_back(found: Mapping[str, Any]) -> str:
+    """Return which share of what is lost without a cap it gives back; nobody had asked for it before looking."""
+    shares = {kind: found["cause"][kind]["saved"] for kind in KINDS}
+    known = {kind: three for kind, three in shares.items() if _known(three)}
+    said = [f"{_percent(three).strip()} on tasks {CALLED[kind]}" for kind, three in known.items()]
+    return f"Looked at afterwards: of what is lost without a cap, one gives back {' and '.join(said)}." if said else ""
 
 
 def caveats(found: Mapping[str, Any]) -> list[str]:
@@ -235,17 +202,23 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         )
     nobody = [target for group in found["groups"].values() for target in group["unlearned"]]
     if nobody:
-        said.append(f"Left out, since no activation is halfway from a constant answer to the best: {listed(nobody)}.")
-    failed = [
+        said.append(f"Left out, since in float no activation has learned there: {listed(nobody)}.")
+    if gone := _where(found, "missing"):
+        said.append(f"Networks without a finite value, so no mean there nor over all tasks: {listed(gone, MOST)}.")
+    if failed := _where(found, "not learned"):
+        said.append(f"Not learned, so neither best nor tied there: {listed(failed, MOST)}.")
+    return said
+
+
+def _where(found: Mapping[str, Any], state: str) -> list[str]:
+    """Return which activations are in a state on which tasks, of those that someone has learned."""
+    return [
         f"{name} on {entry['target']}"
         for entry in found["table"]
         if not entry["learned"]["nobody"]
-        for name in entry["learned"]["not_learned"]
-        if name in found["activations"]
+        for name in found["activations"]
+        if entry["rows"][name]["state"] == state
     ]
-    if failed:
-        said.append(f"Not learned, so neither best nor tied there: {listed(failed, MOST)}.")
-    return said
 
 
 def kinds() -> Sequence[tuple[str, Unit]]:

@@ -65,9 +65,10 @@ def test_it_is_every_combination_once(given_axes: dict[str, list[Any]]) -> None:
     assert sweep.cells == 7 * len(sweep)
     combinations = product(*(given_axes[axis] for axis in given_axes))
     for study, values in zip(studies, combinations, strict=True):
-        alone = StudyConfig(quick=True)
-        for axis, value in zip(given_axes, values, strict=True):
-            alone = alone.with_options(**{axis: tuple(value) if isinstance(value, list) else value})
+        typed = {
+            axis: tuple(one) if isinstance(one, list) else one for axis, one in zip(given_axes, values, strict=True)
+        }
+        alone = StudyConfig(quick=True, **typed)
         assert {axis: getattr(study, axis) for axis in given_axes} == {
             axis: getattr(alone, axis) for axis in given_axes
         }
@@ -108,6 +109,7 @@ def test_its_name_changes_with_every_value() -> None:
         ({"tune": [0.1], "lr": [0.2]}, r"sweep\.tune.*no list for lr beside it"),
         ({"tune": [0]}, r"sweep\.tune"),
         ({"recipes": ["polsh"]}, r"polsh"),
+        ({"recipes": [3]}, r"sweep.recipes: 3 is not allowed; names in quotes"),
         (
             {"frequency": [1 + i / 1000 for i in range(1000)], "grid": [4, 5], "steps": list(range(1, 502))},
             "at most 1000000",

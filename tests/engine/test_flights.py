@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from quantstudy.engine.cells import CellStatus
 from quantstudy.engine.flights import HOPELESS, TRIES, GivenUp, flown
 from quantstudy.engine.sweep_cell import Refused
 from quantstudy.engine.swept import SweptCell
+from quantstudy.engine.warmup import warm_up
 from quantstudy.errors import BadInput, StudyFailure
 
 CONFIG = StudyConfig()
@@ -242,3 +244,84 @@ def test_what_its_engine_explains_is_not_tried_again() -> None:
     with pytest.raises(StudyFailure, match="worker a has no quantstudy"):
         list(fly(executor, some, window=1))
     assert executor.attempts == [some[0].name]
+
+
+def test_an_executor_that_takes_no_call_is_a_failure_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flights, "warm_up", warm_up)
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    (found,) = flown(
+        cells(1), pool, lambda cell: pool.submit(status, cell), window=lambda: 1, deadline=lambda cell: 60.0
+    )
+    assert isinstance(found, GivenUp)
+    assert "cannot schedule new futures after shutdown" in found.reason
+
+
+def test_an_attempt_that_fails_late_leaves_the_later_one_its_time() -> None:
+    some, first, handed = cells(1), Future[CellStatus](), list[Future[CellStatus]]()
+
+    def hand(cell: SweptCell) -> Future[CellStatus]:
+        handed.append(first if not handed else Future())
+        if len(handed) == 2:
+            first.set_exception(OSError("too late"))
+            threading.Timer(0.1, handed[1].set_result, [status(cell)]).start()
+        return handed[-1]
+
+    assert [*flown(some, Scripted({}), hand, window=lambda: 1, deadline=lambda cell: 0.3)] == [status(some[0])]
+    assert len(handed) == 2
+
+
+def test_every_attempt_has_twice_the_time_of_the_one_before() -> None:
+    some = cells(1)
+    executor = Scripted({(some[0].name, attempt): None for attempt in range(1, TRIES + 1)})
+    started = time.monotonic()
+    (found,) = fly(executor, some, deadline=0.1)
+    assert time.monotonic() - started >= 0.1 + 0.2 + 0.4
+    assert isinstance(found, GivenUp)
+
+
+def test_failures_with_successes_between_them_end_nothing() -> None:
+    some = cells(2 * HOPELESS + 2)
+    executor = Scripted({(cell.name, attempt): OSError("no") for cell in some[::2] for attempt in (1, 2, 3)})
+    found = [*fly(executor, some, window=1)]
+    assert sum(isinstance(one, GivenUp) for one in found) == HOPELESS + 1
+
+
+def test_of_those_that_wait_behind_a_frozen_one_one_at_a_time_is_handed_out_again() -> None:
+    """Nothing comes back: all of the window would be overdue at once, though one that froze may hold up all others."""
+    some, times = cells(4), list[float]()
+
+    def hand(cell: SweptCell) -> Future[CellStatus]:
+        times.append(time.monotonic())
+        future: Future[CellStatus] = Future()
+        if len(times) == 1:  # it flies alone
+            future.set_result(status(cell))
+        return future
+
+    for found in flown(some, Scripted({}), hand, window=lambda: 3, deadline=lambda cell: 0.06):
+        if isinstance(found, GivenUp):
+            break
+    again = times[4:]
+    assert all(later - earlier >= 0.04 for earlier, later in pairwise(again))
+    assert len(again) >= 2
+
+
+def test_a_cell_is_handed_out_again_while_others_land() -> None:
+    """A worker that froze would otherwise keep its place until nothing is left to do."""
+    some, handed = cells(60), list[str]()
+
+    def hand(cell: SweptCell) -> Future[CellStatus]:
+        handed.append(cell.name)
+        future: Future[CellStatus] = Future()
+        if handed.count(cell.name) == 1 and cell is some[0]:
+            return future
+        threading.Timer(0.01, lambda: future.set_result(status(cell))).start()
+        return future
+
+    found = [
+        one.key
+        for one in flown(some, Scripted({}), hand, window=lambda: 2, deadline=lambda cell: 0.05)
+        if isinstance(one, CellStatus)
+    ]
+    assert len(found) == 60
+    assert found.index(some[0].name) < 50

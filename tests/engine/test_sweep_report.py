@@ -133,7 +133,7 @@ def test_what_is_no_sweep_is_refused_and_nothing_written(store: Objects, tmp_pat
     with pytest.raises(BadInput, match="the place of a sweep is needed"):
         report_sweep(store)
     put(store, SWEEP, kind="tasks")
-    with pytest.raises(BadInput, match="quantstudy tasks"):
+    with pytest.raises(BadInput, match="this is one of tasks"):
         report_sweep(store)
     store.put("manifest.json", b'{"kind": "sweep"}')
     store.put("sweep.toml", b"activations = [")

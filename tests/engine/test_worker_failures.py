@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +41,26 @@ def test_one_that_ended_by_itself_is_told_from_both() -> None:
     with pytest.raises(StudyFailure) as failed, workers(2) as executor:
         executor.submit(os._exit, 3).result(timeout=60)
     assert str(failed.value) == "a worker process ended with exit code 3; what it said of that stands above"
+
+
+def test_one_that_is_stopped_does_not_keep_the_failure_of_another_waiting() -> None:
+    """The pool asks all others to end, which a stopped one does when it goes on, and waits for them."""
+    rescued: list[int] = []
+
+    def rescue() -> None:
+        for process in multiprocessing.active_children():
+            rescued.append(process.pid or 0)
+            process.kill()
+
+    in_time = threading.Timer(20, rescue)
+    in_time.start()
+    executor = Workers(2, preload="signal")
+    executor.submit(signal.raise_signal, signal.SIGSTOP)
+    with pytest.raises(BrokenProcessPool):
+        executor.submit(signal.raise_signal, signal.SIGKILL).result(timeout=60)
+    assert str(executor.failure()) == KILLED
+    in_time.cancel()
+    assert rescued == []
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import quantstudy.judge
 
 FILES = sorted(Path(quantstudy.judge.__file__).parent.rglob("*.py"))
 ALLOWED = {"collections", "dataclasses", "functools", "itertools", "math", "re", "typing", "numpy", "scipy", "pandas"}
-OWN = ("quantstudy.config.study", "quantstudy.config.sweep", "quantstudy.config.metrics", "quantstudy.config.allowed",
-       "quantstudy.errors",
-       "quantstudy.judge", "quantstudy.records.run", "quantstudy.quantize.scheme", "quantstudy.quantize.formats",
-       "quantstudy.quantize.recover.names", "quantstudy.activations.catalogue", "quantstudy.activations.sameness",
+OWN = ("quantstudy.config.study", "quantstudy.config.sweep", "quantstudy.config.tasks", "quantstudy.config.metrics",
+       "quantstudy.config.allowed", "quantstudy.errors", "quantstudy.judge", "quantstudy.records.run",
+       "quantstudy.quantize.scheme", "quantstudy.quantize.formats", "quantstudy.quantize.recover.names",
+       "quantstudy.activations.catalogue", "quantstudy.activations.sameness",
        "quantstudy_kernels.elementary")  # fmt: skip
 
 

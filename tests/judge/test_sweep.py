@@ -63,8 +63,8 @@ def slow(frame: pd.DataFrame, sweep: Sweep, axis: str, keys: Mapping[Any, tuple[
         for value in keys if axis == "bits" else [own.pop(axis)]:
             setting = places.setdefault(tuple(sorted(own.items(), key=lambda one: one[0])), {})
             setting[value] = {name: f"{number}-{name}" for name in study.activations}
-    values = [v for v in keys if any(cell in there for one in places.values() for cell in one.get(v, {}).values())]
     names = [name for name in sweep.base.activations if any(cell.endswith(f"-{name}") for cell in there)]
+    values = [v for v in keys if all(any(one.get(v, {}).get(n) in there for one in places.values()) for n in names)]
     crossed = [one for one in places.values() if all(value in one for value in values)]
     kept = [one for one in crossed if all(one[value][name] in there for value in values for name in names)]
     found: dict[Any, Any] = {"settings": len(kept), "missing": len(crossed) - len(kept)}
@@ -189,10 +189,21 @@ def test_who_leads_in_too_few_halves_is_not_sure(monkeypatch: pytest.MonkeyPatch
     assert [(entry["stability"], entry["sure"]) for entry in view["best"]] == [(0.5, False)] * 2
 
 
+def test_a_change_comes_again_in_halves_that_have_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = sweep_of(16, hidden=((4, 4), (16, 16)))
+    halves = {0: np.arange(200) >= 16, 2: np.arange(200) < 184}
+    monkeypatch.setattr("quantstudy.judge.swept_best.first_in_halves", lambda rows, row: halves[row])
+    (change,) = view_of(judge_sweep(table(sweep, crossing), sweep), "width")["changes"]
+    assert (change["stability"], change["sure"]) == (0.84, False)
+
+
 def test_whoever_misses_a_network_is_not_in_the_way_of_a_fact() -> None:
     sweep = sweep_of(16, hidden=((4, 4), (16, 16)))
-    view = view_of(judge_sweep(table(sweep, crossing, failed={("relu", 0, 3)}), sweep), "width")
-    assert [view["best"][0][key] for key in ("best", "tied_with", "stability", "sure")] == ["gelu", ["gelu"], 1.0, True]
+    frame = table(sweep, crossing)
+    relu = (frame["activation"] == "relu") & (frame["hidden"] == "4,4") & (frame["seed"] == 3)
+    frame.loc[relu & (frame["metric"] == "heldout_accuracy_quantized"), "value"] = np.nan
+    best = view_of(judge_sweep(frame, sweep), "width")["best"][0]
+    assert [best[key] for key in ("best", "tied_with", "stability", "sure")] == ["gelu", ["gelu"], 1.0, True]
 
 
 def test_what_moves_along_an_axis() -> None:
@@ -226,6 +237,16 @@ def test_what_has_not_learned_leads_nowhere_but_its_loss_is_shown() -> None:
     assert row["learned"] == 0
     assert row["drop"]["mean"] == pytest.approx(0.092, abs=0.005)
     assert view["best"][0]["best"] == "gelu"
+
+
+def test_what_has_not_learned_in_one_of_two_settings_leads_nowhere_either() -> None:
+    sweep = sweep_of(16, hidden=((4, 4), (16, 16)), placement=("pre", "post"))
+    frame = table(sweep, crossing)
+    relu = (frame["activation"] == "relu") & (frame["hidden"] == "4,4") & (frame["metric"] == "heldout_accuracy_float")
+    frame.loc[relu & (frame["placement"] == "pre"), "value"] = 0.8
+    view = view_of(judge_sweep(frame, sweep), "width")
+    row = next(row for row in view["rows"] if (row["activation"], row["value"]) == ("relu", 4))
+    assert (row["learned"], view["best"][0]["best"]) == (1, "gelu")
 
 
 @pytest.mark.parametrize(("learned", "leads"), [(0.6, True), (0.9, False), ("halfway", True)])

@@ -137,6 +137,15 @@ def test_another_format(tmp_path: Path, version: Any) -> None:
             refuse(tmp_path)
 
 
+@pytest.mark.parametrize(("field", "says"), [("out", "choose another folder"), ("RUN", "a run is needed")])
+def test_a_sweep_is_no_run_of_another_format(tmp_path: Path, field: str, says: str) -> None:
+    (tmp_path / "sweep.toml").write_text("")
+    (tmp_path / "manifest.json").write_text('{"kind": "sweep"}')
+    with pytest.raises(BadInput, match=f"^{field}: .*{says}") as refused:
+        held_study(tmp_path, field)
+    assert "it holds a sweep" in str(refused.value)
+
+
 @pytest.mark.parametrize("state", ["running", "complete"])
 def test_another_arithmetic(tmp_path: Path, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = finished(tmp_path)

@@ -89,7 +89,9 @@ def test_killed_between_two_puts_a_cell_is_not_there(objects: Objects, puts: int
     assert not has_cell(objects, cell_name("relu", 2))
     assert set(done(objects)) == {other}
     assert rows_of([table_of(objects, SWEPT.names)]) == rows_of([cell_rows("relu", 1)])
+    begun = {*objects.listed("cells")}
     assert compact(objects).cells == 1
+    assert {name for name, _ in begun - {*objects.listed("cells")}} == {f"cells/{other}.json", f"cells/{other}.parquet"}
     assert set(done(objects)) == {other}
     put_made_up(objects, "relu", 2)
     assert set(done(objects)) == {other, cell_name("relu", 2)}
@@ -108,7 +110,15 @@ def test_a_file_that_was_cut_short_is_found_and_its_cell_is_not_there(objects: O
     assert set(done(objects)) == {*names}
 
 
-@pytest.mark.parametrize("wrong", [b"", b"null", b"[]", b"{}", b'{"files": 3}', b'{"files": {".parquet": [1, "a"]}}'])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(b"", b"null", b"[]", b"{}", b'{"files": 3}', b'{"files": {".parquet": [1, "a"]}}'),
+        b'{"files": {".parquet": 5, ".safetensors": 5}}',
+        b'{"files": {".parquet": [null, "a"], ".safetensors": "ab"}}',
+        b'{"files": {".parquet": [6, "a"], ".safetensors": [7, "a"]}, "seconds": "x"}',
+    ],
+)
 def test_a_marker_that_says_nothing_is_none(wrong: bytes) -> None:
     objects = objects_at(f"memory://swept/{next(numbers)}")
     name = put_made_up(objects, "relu", 1)

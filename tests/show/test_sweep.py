@@ -3,6 +3,7 @@
 import doctest
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,18 @@ def test_twenty_long_names_of_values(looks: Callable[[Figure], list[str]]) -> No
         view["best"] = [view["best"][0] | {"value": target} for target in TARGETS]
     entry["axis"] = "target"
     assert looks(sweep_axis(found, entry)) == []
+
+
+@pytest.mark.parametrize(("last", "upright"), [("checkers", True), ("iris", False)])
+def test_names_at_the_ends_of_two_panels_stay_apart(last: str, upright: bool) -> None:
+    targets = ("islands", "glyph", last) if upright else ("iris", "glyph", "wine")
+    sweep = sweep_of(2, THREE, target=targets)
+    figure = sweep_axis(found := judge_sweep(table(sweep, drop), sweep), found["axes"][0])
+    figure.canvas.draw()
+    texts = [text for ax in figure.axes if ax.axison for text in ax.get_xticklabels() if text.get_text()]
+    assert {text.get_rotation() for text in texts} == {90.0 if upright else 0.0}
+    boxes = sorted((box.x0, box.x1) for box in (text.get_window_extent() for text in texts))
+    assert all(right - left > 0.05 * figure.dpi for (_, left), (right, _) in pairwise(boxes))
 
 
 def test_the_lines_are_those_that_were_found_and_facts_have_a_ring(words: Callable[[Figure], list[str]]) -> None:

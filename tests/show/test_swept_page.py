@@ -65,7 +65,7 @@ def test_the_page_holds_what_it_was_given_and_nothing_runs_or_is_fetched(picture
         not re.match(r"\w+:", str(one["href"])) or str(one["href"]).startswith("data:") for one in page.all_of("a")
     )
     assert [base64.b64decode(str(one["src"]).partition(",")[2]) for one in page.all_of("img")] == [picture] * 2
-    assert page.all_of("img")[0]["alt"] == 'Loses less with a bound Points & "bands"'
+    assert page.all_of("img")[0]["alt"] == 'Loses less with a bound. Points & "bands"'
     for shown in ("Which &lt;b&gt;?", "One &amp; two", "Every &lt;width&gt;", "&lt;k&gt;", "v&lt;"):
         assert shown in text
     (link,) = [one for one in page.all_of("a") if "download" in one]

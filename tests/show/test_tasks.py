@@ -1,5 +1,6 @@
 """The figure of tasks says what tasks.json says: tiles, marks, points and the curve, and no text on another."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -106,6 +107,18 @@ def test_tiles_are_the_losses_in_multiples_and_say_them_in_the_tasks_unit(
                 mark = "• " if one["state"] == "tied" else ""
                 assert f"{mark}{mean:.1f} [{low:.1f}, {high:.1f}]" in texts
     assert "n/a" not in texts
+
+
+def test_a_loss_too_long_for_its_tile_stands_without_its_interval(
+    found: dict[str, Any], words: Callable[[Figure], list[str]], looks: Callable[[Figure], list[str]]
+) -> None:
+    large = copy.deepcopy(found)
+    entry = next(one for one in large["table"] if one["target"] == "chirp")
+    entry["rows"]["relu"]["regret"] = {"mean": 799.71, "low": 799.5, "high": 800.0}
+    figure = tasks(large)
+    figure.set_dpi(72)
+    assert "799.7" in words(figure)
+    assert looks(figure) == []
 
 
 def test_marks_are_the_effects_of_bound_and_shape(found: dict[str, Any]) -> None:

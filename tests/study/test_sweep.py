@@ -200,7 +200,12 @@ def test_a_sweep_goes_on_where_it_was_stopped(swept: Path, tmp_path: Path, monke
     assert told[-1] == ("sweep", 8, 8)
     assert cells_in(tmp_path / "sweep") == cells_in(swept)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep" / "cells").rglob("*")}
+    took = json.loads(objects.get("manifest.json") or b"")["seconds"]["sweep"]
+    assert took == pytest.approx(found.earlier + found.seconds, abs=1e-3)
+    assert found.earlier > 0
     assert run_sweep(SWEEP, objects).made == 0
+    again = json.loads(objects.get("manifest.json") or b"")
+    assert again["seconds"]["sweep"] == pytest.approx(took, abs=0.01)  # each marker is rounded
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep" / "cells").rglob("*")} == before
 
 
@@ -214,6 +219,11 @@ def test_what_is_gone_or_cut_short_is_made_again(swept: Path, tmp_path: Path, en
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-7])
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")}
+    assert sum(one.there for one in planned(SWEEP, objects_at(str(tmp_path / "sweep")))) == 7
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "sweep").rglob("*")
+    } == before  # a plan writes nothing
     found = run_sweep(SWEEP, objects_at(str(tmp_path / "sweep")))
     assert (found.there, found.made) == (7, 1)
     assert cells_in(tmp_path / "sweep") == cells_in(swept)
@@ -248,6 +258,25 @@ def test_cells_that_fail_are_named_and_the_others_kept(tmp_path: Path, monkeypat
     assert len([line for line in told if "failed and is left out" in line]) == 2
     monkeypatch.setattr(running, "run_swept", real)
     assert run_sweep(SWEEP, objects).made == 2
+
+
+def test_workers_that_put_cells_elsewhere_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a folder that they do not share, or a store in memory: the cells would be lost."""
+
+    def elsewhere(where: str, cell: SweptCell, *how: Any) -> CellStatus:
+        return CellStatus(cell.name, 1.0, "cpu")
+
+    monkeypatch.setattr(running, "run_swept", elsewhere)
+    monkeypatch.setattr(running, "SEEN_WITHIN", 0.01)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(StudyFailure, match=r"it is not in .* as this process sees it"):
+        run_sweep(SWEEP, objects_at(str(tmp_path)), executor=pool)
+
+
+def test_a_graphics_card_that_is_not_there_is_missed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quantstudy.engine.sweep.gpu", lambda: None)
+    with pytest.raises(BadInput, match="no CUDA device is there"):
+        run_sweep(sweep_of(STUDY.with_options(device="cuda"), {}), objects_at(str(tmp_path / "sweep")))
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
@@ -317,3 +346,11 @@ def test_bad_options(
     assert said.count("\n") == 1
     assert message in said
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_names_what_stands_in_brackets(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("sweep", "--help") == 0
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "tune = [rates], recipes = [names]" in said

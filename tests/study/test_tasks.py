@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,9 @@ from quantstudy.config import tasks as config
 from quantstudy.config.sweep import Sweep, read_sweep
 from quantstudy.config.tasks import BEYOND, CONTROLS, KNOWN, RATES, folder_name, tasks_sweep
 from quantstudy.engine import drive
+from quantstudy.engine.sweep import run_sweep
 from quantstudy.engine.tasks import report_tasks, run_tasks
+from quantstudy.errors import BadInput
 from quantstudy.judge.tasks import judge_tasks
 from quantstudy.records.compacting import compact
 from quantstudy.records.objects import objects_at
@@ -76,7 +79,7 @@ def test_what_is_written_is_what_the_judge_finds(store: Path) -> None:
 def test_the_page_has_all_numbers(store: Path) -> None:
     page, found = (store / "report.html").read_text(), json.loads((store / "tasks.json").read_text())
     for line in found["summary"]:
-        assert html.escape(line, quote=True).replace("&#x27;", "&#39;") in page
+        assert line in html.unescape(page).replace("\N{NO-BREAK SPACE}", " ")
     tables = {name: base64.b64decode(text).decode() for text, name in SAVED.findall(page)}
     assert set(tables) == {"over_all_tasks", "tasks", "cause"}
     every = pd.read_csv(io.StringIO(tables["tasks"]))
@@ -179,3 +182,16 @@ def test_a_folder_with_a_run_is_refused(
     assert command("tasks", "--targets", "iris", "--seeds", "1", "--out", str(tmp_path)) == 2
     assert "out: " in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"study.toml", "manifest.json"}
+
+
+def test_a_folder_of_another_sweep_is_refused_and_one_of_the_same_cells_is_not(store: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(store, other)
+    kept = {path: path.read_bytes() for path in other.rglob("*") if path.is_file()}
+    with pytest.raises(BadInput, match=r"^out: .* it holds what quantstudy tasks made"):
+        run_sweep(tiny(("iris",)), objects_at(str(other)))
+    assert {path: path.read_bytes() for path in other.rglob("*") if path.is_file()} == kept
+    assert run_sweep(tiny(), objects_at(str(other))).made == 0
+    with pytest.raises(BadInput, match=r"^out: .* it holds what quantstudy sweep made"):
+        run_tasks(tiny(("iris",)), objects_at(str(other)))
+    assert run_tasks(tiny(), objects_at(str(other)))[1].made == 0

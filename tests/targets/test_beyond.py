@@ -169,6 +169,7 @@ def test_pieces_are_crops_of_their_own_photographs(name):
             np.testing.assert_allclose(light, piece.reshape(-1, 3).T[: data.outputs], atol=1e-4)
         held = {(x, y) for x, y in data.heldout.inputs[row][:2].T.tolist()}
         assert data.heldout.labels.shape[-1] == 32 * 32 // 5 >= len(held)
+    assert not np.array_equal(*data.trained)
 
 
 def test_no_photograph_is_that_of_another_target():

@@ -42,7 +42,8 @@ def test_a_choice_that_depends_on_an_axis() -> None:
     assert lines[1] == (
         "Width: from 4 to 16 neurons per layer what is lost at w8a8 goes from 12.2 points to 8.6 points in the mean of "
         "3 activations (a difference of 3.6 points, 95 % CI 3.6 to 3.6). Best at w8a8 is relu at 4 neurons per layer "
-        "and gelu at 16 neurons per layer; open at 8 neurons per layer. So the width changes the choice. Deployable "
+        "and gelu at 16 neurons per layer; open at 8 neurons per layer. So the width changes the choice. Surely best "
+        "otherwise: at w8, a8 and w8a8dyn relu at 4 neurons per layer and gelu at 16 neurons per layer. Deployable "
         "(at most 2.0 points lost): none at 4 and 8 neurons per layer; gelu at 16 neurons per layer."
     )
     assert len(lines) == 2
@@ -60,6 +61,45 @@ def test_a_choice_that_does_not_and_one_that_is_open() -> None:
     assert alike[0].startswith("Open: who loses least over 3 settings at w8a8")
 
 
+def test_who_is_best_otherwise_is_told_for_ways_that_agree_together() -> None:
+    def by_part(activation: str, scheme: str, recipe: str, study: StudyConfig, seed: int) -> float:
+        first = {"w8a8": "", "w8": "relu", "w8a8dyn": "relu", "a8": "gelu"}[scheme]
+        return 0.1 + 0.001 * math.sin(7.0 * seed + ord(activation[0])) - 0.05 * (activation == first)
+
+    line = sweep_lines(found(by_part))[1]
+    assert "Which is best is open at every value" in line
+    assert "Surely best otherwise: at w8 and w8a8dyn relu at all widths; at a8 gelu at all widths." in line
+
+
+def test_deployable_is_what_is_so_in_every_setting() -> None:
+    def by_placement(activation: str, scheme: str, recipe: str, study: StudyConfig, seed: int) -> float:
+        small = activation == "relu" or (activation == "gelu" and study.placement == "pre")
+        return 0.01 + 0.0001 * seed if small else 0.1
+
+    line = sweep_lines(found(by_placement, axes=WIDTHS | {"placement": ("post", "pre")}))[1]
+    assert "Deployable in all 2 settings (at most 2.0 points lost): relu at all widths." in line
+
+
+def test_a_change_that_too_few_halves_have_is_open() -> None:
+    judged = found()
+    judged["axes"][0]["views"][0]["changes"][0]["sure"] = False
+    assert "Whether the width changes the choice is open" in sweep_lines(judged)[1]
+
+
+def test_names_that_follow_each_other_are_no_range() -> None:
+    entry = {"axis": "observer", "ordered": False, "values": ["minmax", "mse", "percentile", "fixed"]}
+    assert sweep_axes.some(entry, ["minmax", "mse", "percentile"]) == "observer minmax, mse and percentile"
+    many = entry | {"axis": "target", "values": [f"t{number}" for number in range(20)]}
+    assert sweep_axes.some(many, many["values"][:9]) == "target t0, t1, t2, t3, t4 and 4 more"
+
+
+def test_where_nobody_has_learned_nobody_is_best() -> None:
+    one = sweep_lines(found(full=0.8))
+    assert "No activation has learned at any value, so none is called best." in one[1]
+    several = sweep_lines(found(full=0.8, axes=WIDTHS | {"placement": ("post", "pre")}))
+    assert "No activation has learned in every setting at any value, so none is called best." in several[1]
+
+
 def test_what_is_missing_is_said() -> None:
     axes = WIDTHS | {"placement": ("post", "pre")}
     lost = found(axes=axes, missing={("silu", 1)}, failed={("relu", 0, 3)})
@@ -70,9 +110,9 @@ def test_what_is_missing_is_said() -> None:
     )
     assert "Networks without a finite value: in 1 cell, whose activations have no mean there and lead nowhere." in lines
     late = found(missing={(name, 2) for name in STUDY.activations})
-    assert "Nothing is there yet of 16 neurons per layer." in sweep_lines(late)
+    assert "Not there yet for every activation: 16 neurons per layer." in sweep_lines(late)
     first = found(missing={(name, number) for name in STUDY.activations for number in (1, 2)})
-    assert sweep_lines(first)[1].startswith("Width: only 4 neurons per layer is there so far.")
+    assert sweep_lines(first)[1] == "Width: there is one value so far, 4 neurons per layer."
     nothing = found(axes=axes, missing={("relu", 0), ("silu", 1), ("gelu", 2), ("relu", 3), ("silu", 4), ("gelu", 5)})
     assert title(nothing) == "No setting of this sweep has all its cells yet"
     assert sweep_lines(nothing)[1] == ("Width: no setting has all its cells yet, so nothing is compared along it.")
@@ -94,9 +134,11 @@ def test_few_seeds_say_how_many_it_takes() -> None:
     assert "To tell one of 3 activations apart from the others takes 7 seeds or more; here are 4." in few
     assert "Nothing can be called deployable with 4 seeds: that takes 14." in few
     assert not any("Deployable" in line or "deployable at" in line for line in few)
+    assert few[0].startswith("Open: who loses least over 3 settings at w8a8; gelu does, ")
+    assert "but 4 seeds are too few to tell" in few[0]
     one = sweep_lines(found(study=STUDY.with_options(seeds=1)))
     assert one[0].startswith("One seed cannot say who loses least over 3 settings at w8a8: there it is gelu")
-    assert "one seed gives no interval" in one[1]
+    assert "the seeds are too few for an interval" in one[1]
     alone = sweep_lines(found(study=STUDY.with_options(activations=("relu",))))
     assert alone[0].startswith("Only relu was studied")
     assert "by the only activation" in alone[1]
@@ -125,7 +167,7 @@ def test_classes_and_numbers_are_told_apart() -> None:
 
 
 def test_the_words_on_a_figure() -> None:
-    judged = found(missing={("relu", 1)})
+    judged = found(missing={("relu", 0), ("silu", 1), ("gelu", 2)})
     (entry,) = judged["axes"]
     assert on_figure.title(entry, judged) == "Width: no setting has all its cells yet"
     judged = found(axes=WIDTHS | {"placement": ("post", "pre")}, missing={("relu", 1)}, full=0.8)

@@ -118,7 +118,8 @@ class Page:
         dpi = DPI if pixels <= _MOST_PIXELS else max(100.0, DPI * (_MOST_PIXELS / pixels) ** 0.5)
         self.figure = Figure(figsize=(WIDTH, self._height), dpi=dpi)
         FigureCanvasAgg(self.figure)
-        self.figure.set_label(" ".join(f"{title} {reading}".split()))
+        stop = "" if title.endswith((".", "?", "!", ":")) else "."
+        self.figure.set_label(" ".join(f"{title}{stop} {reading}".split()))
         top = {"va": "top", "ha": "left", "linespacing": _SPACING * 0.9}
         self.write(0.0, 0.25 - header, title, size=TITLE, weight="bold", **top)
         self.write(0.0, 0.33 - header + title_height, shown, size=BASE, color=MUTED, **top)

@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from quantstudy.show.page.rendering import render_still
+from quantstudy.words.numbers import NO_BREAK
 from quantstudy.words.table import Table
 
 
@@ -34,10 +35,10 @@ def swept_page(
     """
     return render_still(
         "swept.html.j2",
-        title=title,
+        title=_whole(title),
         name=name,
         beside=beside,
-        sentences=sentences,
+        sentences=list(map(_whole, sentences)),
         figures=[_shown(heading, data) for heading, data in figures.items()],
         tables=[table._asdict() | {"csv": _base64(table.csv.encode())} for table in tables],
         settings=settings or {},
@@ -48,6 +49,11 @@ def _shown(heading: str, data: bytes) -> dict[str, Any]:
     with Image.open(BytesIO(data)) as picture:
         said, size = picture.info.get("Description"), picture.size
     return {"heading": heading, "data": _base64(data), "alt": said or heading, "size": size}
+
+
+def _whole(text: str) -> str:
+    """Return a text whose percentages no line break tears apart."""
+    return text.replace(" %", f"{NO_BREAK}%")
 
 
 def _base64(data: bytes) -> str:

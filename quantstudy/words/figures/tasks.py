@@ -48,7 +48,8 @@ def caption(found: Mapping[str, Any]) -> str:
         "task, found on other seeds. Tied: not told apart from the best by the paired comparison after Holm's "
         "correction. By the cap: mean over relu, silu, gelu, hardswish with a cap less without, and hardgelu less "
         "itself without one; by the shape: hardgelu less the four with the cap. Range: largest output of a hidden "
-        "layer in float, mean over layers and seeds. What reaches far beyond all others is cut off at the frame."
+        "layer in float, mean over layers and seeds. Hatched: not learned, or without a value. What reaches far beyond "
+        "all others is cut off at the frame."
     )
 
 

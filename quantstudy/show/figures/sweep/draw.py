@@ -11,7 +11,7 @@ from quantstudy.show.canvas.marks import write_in
 from quantstudy.show.canvas.page import BODY, Page, line_height, names_width, shortened, text_width
 from quantstudy.show.canvas.style import ALLOWED, INK, LEVELS, RULE, SMALL, styled
 from quantstudy.show.figures.cliff.panel import look_of
-from quantstudy.show.figures.sweep.data import Curves, labelled, panels_of, places_of
+from quantstudy.show.figures.sweep.data import GAP, Curves, labelled, panels_of, places_of
 from quantstudy.show.values import Floats, padded
 from quantstudy.words.figures import sweep as words
 from quantstudy.words.figures.cliff import UNKNOWN
@@ -84,7 +84,8 @@ class _Labels:
         texts = [value_text(entry["axis"], value) for value in entry["values"]]
         room = width * 0.9 if len(texts) > 1 else 0.0
         shown = labelled(places, texts, room)
-        if entry["ordered"] or len(shown) == len(texts):
+        beyond = (text_width(texts[0], SMALL) + text_width(texts[-1], SMALL) - (width - room)) / 2 + GAP
+        if entry["ordered"] or (len(shown) == len(texts) and beyond <= APART):
             return cls(places, texts, shown, upright=False)
         texts = [shortened(text, LABEL) for text in texts]
         line = line_height(SMALL) * (len(texts) - 1) / max(room, 0.1)

@@ -113,8 +113,11 @@ def _tiles(page: Page, block: Block, top: float) -> None:
         for place, (text, state) in enumerate(zip(texts, states, strict=True)):
             shade = block.multiples[row, place]
             colour = INK if math.isnan(shade) else ink_on(WORSE(min(1.0, shade / MOST)))
-            look = {"color": colour, "weight": "bold" if state == "best" else "normal"}
-            write_in(ax, place + 0.5, row + 0.52, f"• {text}" if state == "tied" else text, **look)
+            weight = "bold" if state == "best" else "normal"
+            told = f"• {text}" if state == "tied" else text
+            if text_width(told, SMALL, weight) > wide + 0.06:
+                told = told.partition(" [")[0]  # the table of the page has its interval
+            write_in(ax, place + 0.5, row + 0.52, told, color=colour, weight=weight)
 
 
 def _effects(page: Page, block: Block, top: float, limits: tuple[float, float], *, last: bool) -> None:
