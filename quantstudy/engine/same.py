@@ -22,15 +22,22 @@ class Requirements:
     Attributes:
         arithmetic: revision of the kernels' arithmetic.
         versions: package → version, of the packages that compute (`cells.COMPUTE`).
+        driver: host:pid of the process that sent it.
     """
 
     arithmetic: int
     versions: dict[str, str]
+    driver: str = ""
+
+    @property
+    def from_here(self) -> bool:
+        """Whether this process sent it: then it is no worker, and its settings are the user's own."""
+        return self.driver == _process()
 
 
 def wanted() -> Requirements:
     """Return what this process has, for workers to be held against."""
-    return Requirements(REVISION, {name: version(name) for name in COMPUTE})
+    return Requirements(REVISION, {name: version(name) for name in COMPUTE}, _process())
 
 
 def refusal(requirements: Requirements) -> str | None:
@@ -58,6 +65,10 @@ def whoami() -> str:
             return str(distributed.get_worker().address)
         except ValueError:  # no worker of Dask, a driver for instance
             pass
+    return _process()
+
+
+def _process() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 

@@ -41,7 +41,8 @@ def run_swept(where: str, cell: SweptCell, wanted: Requirements, threads: int = 
         OSError: the store can't be written.
     """
     started = time.perf_counter()
-    pin_threads()
+    if not wanted.from_here:
+        pin_threads()
     problem = refusal(wanted)
     if problem is not None:
         raise Refused(problem)

@@ -24,8 +24,6 @@ by resampling seeds as wholes, None with one seed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,71 +37,15 @@ from quantstudy.config.tasks import CONTROLS, KNOWN
 from quantstudy.judge.facts import ends
 from quantstudy.judge.foretold import foretold
 from quantstudy.judge.learned import learned_in
+from quantstudy.judge.one_task import Judged, regrets_of
 from quantstudy.judge.rules import Rule, rule_of
 from quantstudy.judge.statistics.bootstrap import Floats
-from quantstudy.judge.statistics.paired import Comparison, paired_against_best
+from quantstudy.judge.statistics.paired import paired_against_best
 from quantstudy.judge.statistics.regret import regret
 from quantstudy.judge.statistics.seeds import by_seed, json_number, triples
 from quantstudy.judge.task_cause import Measured, judge_cause
 
 BOTH = ("classes", "regression")
-
-Three = dict[str, float | None]
-"""M of the file's head."""
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One task.
-
-    Attributes:
-        study: its settings.
-        measured: what its networks do; the study's activations first, then the controls.
-        of: the study's activations.
-        learned: from which score in float on an activation has learned.
-        comparison: the study's activations against the best, those that have not learned without values.
-    """
-
-    study: StudyConfig
-    measured: Measured
-    of: tuple[str, ...]
-    learned: float
-    comparison: Comparison
-
-    @property
-    def nobody(self) -> bool:
-        """Whether none of the study's activations has learned."""
-        return not self.measured.has_learned[: len(self.of)].any()
-
-    @property
-    def values(self) -> Floats:
-        """What the study's activations score when quantized, whether they have learned or not."""
-        return self.measured.quantized[: len(self.of)]
-
-    @cached_property
-    def whole(self) -> NDArray[np.bool_]:
-        """Which of them have learned and have all their values, [activations]."""
-        return np.asarray(np.isfinite(self.values).all(axis=1) & self.measured.has_learned[: len(self.of)])
-
-    @property
-    def best(self) -> NDArray[np.bool_]:
-        """Which is the best, [activations]; none where nobody is whole."""
-        return np.asarray(self.whole & (np.arange(len(self.of)) == self.comparison.reference))
-
-    @property
-    def tied(self) -> NDArray[np.bool_]:
-        """Which are best or not told apart from the best, [activations]."""
-        return np.asarray(self.whole & self.comparison.tied)
-
-    @cached_property
-    def regrets(self) -> list[Three]:
-        """What each loses against the best, in the unit of the score."""
-        return _regrets([self.values])
-
-    @property
-    def multiples(self) -> list[Three]:
-        """The same in multiples of the loss allowed."""
-        return [{key: _over(value, self.measured.allowed) for key, value in one.items()} for one in self.regrets]
 
 
 def judge_tasks(frame: pd.DataFrame, sweep: Sweep) -> dict[str, Any]:
@@ -175,10 +117,6 @@ def _means(values: Floats) -> Floats:
     return np.array([np.nan if three["mean"] is None else three["mean"] for three in triples(values, *ends("dB"))])
 
 
-def _over(value: float | None, allowed: float) -> float | None:
-    return None if value is None else json_number(value / allowed)
-
-
 def _state(task: Judged, index: int, tells: bool) -> str | None:
     if not np.isfinite(task.values[index]).all():
         return "missing"
@@ -216,13 +154,6 @@ def _entry(task: Judged, tells: bool) -> dict[str, Any]:
     }
 
 
-def _regrets(values: Sequence[Floats]) -> list[Three]:
-    """Return M of the file's head per activation, of the mean over some tasks."""
-    found = regret(np.stack(values))
-    columns = [[json_number(value) for value in column] for column in (found.mean, found.low, found.high)]
-    return [dict(zip(("mean", "low", "high"), three, strict=True)) for three in zip(*columns, strict=True)]
-
-
 def _group(judged: Sequence[Judged], names: Sequence[str], tells: bool) -> dict[str, Any]:
     """Return G of the file's head."""
     tasks = [task for task in judged if not task.nobody]
@@ -237,7 +168,7 @@ def _group(judged: Sequence[Judged], names: Sequence[str], tells: bool) -> dict[
     sets = {kind: [task.values for task in tasks if task.study.task == kind] for kind in BOTH}
     sets["multiple"] = [task.values / task.measured.allowed for task in tasks]
     found["regret"] = {
-        kind: dict(zip(names, _regrets(values) if values else [None] * len(names), strict=True))
+        kind: dict(zip(names, regrets_of(values) if values else [None] * len(names), strict=True))
         for kind, values in sets.items()
     }
     found["elsewhere"] = {name: _elsewhere(tasks, index, tied[:, index], tells) for index, name in enumerate(names)}
@@ -259,7 +190,7 @@ def _elsewhere(tasks: Sequence[Judged], index: int, tied: NDArray[np.bool_], tel
     sets = {kind: [task.values for task in behind if task.study.task == kind] for kind in BOTH}
     sets["multiple"] = [task.values / task.measured.allowed for task in behind]
     return {
-        kind: {"tasks": len(values), "mean": _regrets(values)[index]["mean"] if values else None}
+        kind: {"tasks": len(values), "mean": regrets_of(values)[index]["mean"] if values else None}
         for kind, values in sets.items()
     }
 

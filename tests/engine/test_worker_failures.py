@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,8 +58,13 @@ def test_one_that_is_stopped_does_not_keep_the_failure_of_another_waiting() -> N
     in_time.start()
     executor = Workers(2, preload="signal")
     executor.submit(signal.raise_signal, signal.SIGSTOP)
+    killed = executor.submit(signal.raise_signal, signal.SIGKILL)
+    while not killed.done():  # the pool may not look at its newest worker before the next call comes in
+        with suppress(BrokenProcessPool):
+            executor.submit(int)
+        time.sleep(0.05)
     with pytest.raises(BrokenProcessPool):
-        executor.submit(signal.raise_signal, signal.SIGKILL).result(timeout=60)
+        killed.result()
     assert str(executor.failure()) == KILLED
     in_time.cancel()
     assert rescued == []

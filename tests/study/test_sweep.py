@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,6 +166,15 @@ def test_repairs_stand_beside_what_is_plain() -> None:
     before = table(cell_made(next(sweep_cells(sweep_of(STUDY, {}))), 1)[0])
     kept = frame[frame["recipe"] == "plain"].drop(columns="cell").reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, before.drop(columns="cell"), check_categorical=False)
+
+
+def test_this_process_keeps_its_own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from quantstudy.engine.same import THREADS
+
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    run_sweep(sweep_of(STUDY.with_options(activations=("relu",)), {}), objects_at(str(tmp_path / "sweep")))
+    assert not {*THREADS} & {*os.environ}
 
 
 def test_any_executor_leaves_the_same_bytes(swept: Path, tmp_path: Path) -> None:

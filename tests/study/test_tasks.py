@@ -155,7 +155,7 @@ def test_the_command_line(
         (("--bits", "4,8"), "bits: '4,8' is not allowed; whole numbers"),
         (("--jobs", "none"), "jobs: 'none' is not allowed; whole numbers"),
         (("--out", ""), "out: '' is not allowed; the path of a folder, or a URL, is needed"),
-        (("--targets", "iris,no.csv"), "no.csv"),
+        (("--targets", "iris,no.csv"), "is not allowed; there is no such file"),
     ],
 )
 def test_bad_options_are_told_in_one_line_and_nothing_is_written(
