@@ -52,20 +52,24 @@ def test_a_worker_of_dask_says_its_address(monkeypatch: pytest.MonkeyPatch) -> N
     assert whoami() == HERE
 
 
+@pytest.fixture
+def unpinned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable is set, and none stays that is set in the test: `delenv` alone remembers only what was there."""
+    for name in THREADS:
+        monkeypatch.setenv(name, "0")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("unpinned")
 def test_threads_are_pinned_unless_the_environment_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "numba", raising=False)
-    for name in THREADS:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     pin_threads()
     assert [os.environ[name] for name in THREADS] == ["1", "3", "1", "1"]
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_what_numba_has_read_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "numba", SimpleNamespace())
-    for name in THREADS:
-        monkeypatch.delenv(name, raising=False)
     pin_threads()
     assert {name for name in THREADS if name in os.environ} == {*THREADS[1:]}
-    for name in THREADS:
-        monkeypatch.setenv(name, "1")  # so that all are put back after the test

@@ -63,6 +63,7 @@ class Counted:
         self._call().drop(names)
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_changes_nothing_is_lost_nor_counted_twice() -> None:
     cells = [("relu", 0), ("relu", 1), ("gelu", 0)]
     for before in (0, 1):  # cells that were compacted earlier

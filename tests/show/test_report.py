@@ -82,6 +82,7 @@ class Elsewhere(Executor):
         return self.pool.submit(fn, run, name)
 
 
+@pytest.mark.slow
 def test_draw_all_leaves_whole_files_and_a_page_that_holds_them(stored: Run) -> None:
     told: list[tuple[int, int]] = []
     paths = drawing.draw_all(stored, lambda done, total: told.append((done, total)))

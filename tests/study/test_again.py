@@ -204,6 +204,7 @@ def test_a_cell_that_was_finished_and_not_noted_is_noted_when_the_run_goes_on(
     assert [key.partition("-")[0] for key, note in notes.items() if "seconds" not in note] == ["train"]
 
 
+@pytest.mark.slow
 def test_report_builds_the_same_verdict_and_figures(
     copy: Run,
     tiny: Run,

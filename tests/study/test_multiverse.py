@@ -100,6 +100,7 @@ def test_the_records(made: Path) -> None:
     assert run.damaged() == []
 
 
+@pytest.mark.slow
 def test_the_study_s_own_specification_is_what_the_study_itself_measures(made: Path, tmp_path: Path) -> None:
     run = pipeline.run_study(BASE.with_options(quick=True), tmp_path / "run")
     metrics = run.metrics()

@@ -34,6 +34,7 @@ def test_two_jobs_give_the_same_bytes(tmp_path: Path, full: Run) -> None:
         assert (run.folder / name).read_bytes() == (full.folder / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: pytest.MonkeyPatch, tiny: Run) -> None:
     monkeypatch.setattr(cells, "SEEDS_PER_CELL", {"train": 2, "measure": 1, "vary": 2, "recover": 1})
     two = tiny.config.with_options(activations=("hardgelu",), seeds=2, quick=False)

@@ -165,6 +165,7 @@ def test_plain_alone_repairs_nothing(copy: Run) -> None:
     assert (copy.folder / "figures" / "recover.png").exists()
 
 
+@pytest.mark.slow
 def test_the_order_of_commands_changes_no_byte_of_what_was_asked_for(
     repaired: Run, copy: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +201,7 @@ def test_a_damaged_table_and_a_lost_file_are_made_again(copy: Run, monkeypatch: 
     assert (copy.folder / "recover.parquet").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_repairs_stay_where_another_record_is_damaged_and_the_run_made_again(copy: Run) -> None:
     recover(copy, W4A4, TWO[:1], ["relu"])
     repairs = [copy.folder / "recover.parquet", *sorted((copy.folder / "recover").iterdir())]

@@ -184,6 +184,10 @@ def test_any_executor_leaves_the_same_bytes(swept: Path, tmp_path: Path) -> None
     kept = cells_in(tmp_path / "pool")
     assert len(kept) == 4
     assert kept.items() <= cells_in(swept).items()
+
+
+@pytest.mark.slow
+def test_worker_processes_leave_the_same_bytes(swept: Path, tmp_path: Path) -> None:
     with workers(2) as executor:
         run_sweep(SWEEP, objects_at(str(tmp_path / "workers")), executor=executor)
     assert cells_in(tmp_path / "workers") == cells_in(swept)

@@ -109,6 +109,7 @@ def test_whether_the_best_can_be_deployed_must_be_known_too(tmp_path: Path, monk
         assert pipeline.decided(run) is decided
 
 
+@pytest.mark.slow
 def test_seeds_that_were_added_change_no_number(tmp_path: Path, undrawn: None) -> None:
     added = run_study(CLEAR, tmp_path / "added")
     asked = run_study(BASE.with_options(seeds=20), tmp_path / "asked")

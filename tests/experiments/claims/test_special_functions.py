@@ -136,6 +136,7 @@ def test_every_wide_step_moves_all_of_its_parameters(narrow: None, monkeypatch: 
         assert sum(one.grad is not None for one in seen) == 6 + own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, 5])
 def test_a_whole_run(rounds: int, narrow: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     counts = {"mufu_forward": 0.0, "mufu_backward": 0.0, "instructions_forward": 8.5, "instructions_backward": 9.0}

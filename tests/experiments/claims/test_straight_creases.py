@@ -205,6 +205,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(claim, "NEIGHBOURS", 1e-3)
 
 
+@pytest.mark.slow
 def test_from_the_units_to_the_figure_with_one_seed(tiny):
     units = claim.units(1)
     assert len(units) == 6 * 5 + 7
