@@ -360,6 +360,7 @@ def test_a_run_without_other_settings_says_so_in_one_line(section: dict[str, Any
     assert figure.axes == []
 
 
+@pytest.mark.slow
 def test_the_callers_matplotlib_settings_do_not_matter() -> None:
     run = build(activations=("relu", "silu"))
     plain = png(placement(run))

@@ -215,6 +215,7 @@ def test_verify_adds_what_engines_compute(verified: tuple[Run, list[str]]) -> No
     assert open_run(run.folder).engines() is not None  # a record like any other
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_what_verify_adds_stays(
     verified: tuple[Run, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -104,6 +104,7 @@ def test_a_finished_run_is_read_without_its_functions(drawn, mine, command, capf
         assert "'mine_too:f' is not allowed; module:function must be importable" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [CLAMP.replace("13", "1000"), CLAMP.replace("0, TOP", "min=0")])
 def test_a_run_of_a_function_that_has_changed_is_not_gone_on_with(drawn, mine, command, capfd, contents, text):
     before = contents(drawn.folder)

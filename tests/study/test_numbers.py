@@ -67,6 +67,7 @@ def test_more_seeds_than_one_cell(tmp_path: Path, undrawn: None, monkeypatch: py
         assert file.metadata() == {"seeds": "0-4"}
 
 
+@pytest.mark.slow
 def test_one_seed_is_no_ranking(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], command: Callable[..., Any], inexact: tuple[str, ...]
 ) -> None:

@@ -75,7 +75,7 @@ def logits(
     return values.reshape(grid, grid)
 
 
-@pytest.mark.parametrize("which", ["tiny", "seven"])
+@pytest.mark.parametrize("which", ["tiny", pytest.param("seven", marks=pytest.mark.slow)])
 def test_an_independent_oracle_gives_the_same_rates(which: str, request: pytest.FixtureRequest) -> None:
     run: Run = request.getfixturevalue(which)
     grid, b = run.config.grid, run.config.focus_bits

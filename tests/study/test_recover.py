@@ -158,6 +158,7 @@ def test_a_kill_while_records_are_added_leaves_a_sound_run(
     assert (copy.folder / name).read_bytes() == (repaired.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_plain_alone_repairs_nothing(copy: Run) -> None:
     recover(copy, W4A4, parse_recipes("plain"), ["relu"])
     assert {unit[2] for unit in standing(copy)} == {"plain"}

@@ -82,6 +82,7 @@ def test_seeds_are_added_until_the_best_is_told_apart(tmp_path: Path, trained: l
     assert np.unique(seeds).tolist() == list(range(20))
 
 
+@pytest.mark.slow
 def test_it_gives_up_at_the_most_seeds(tmp_path: Path, trained: list, undrawn: None) -> None:
     run = run_study(TWINS, tmp_path / "run")
     assert run.looks == (4, 20, 21)

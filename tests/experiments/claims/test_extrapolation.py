@@ -67,6 +67,7 @@ def judged(table):
 DECIDING = {"free", "frozen", "steps"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lead", "verdict"), [(3.0, "supported"), (0.0, "no effect that matters"), (-3.0, "reversed"), (1.0, "undecided")]
 )
