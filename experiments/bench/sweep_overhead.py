@@ -46,7 +46,7 @@ from quantstudy.records.provenance import described, processor, versions
 from quantstudy.records.swept import has_cell, put_cell
 
 ROUNDS = 3
-"""How often the overhead and the workers are timed; the median counts."""
+"""How often the overhead is timed; the median counts."""
 
 CELLS = {"this process": 3000, "dask": 1500}
 """Cells that do nothing."""
@@ -91,11 +91,17 @@ class StandIn(Executor):
     """
 
     def __init__(self, executor: Executor, work: Callable[..., CellStatus]) -> None:
-        self._executor, self._work = executor, work
+        self._executor, self._work, self._first = executor, work, True
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit the work instead of a cell's, and nothing instead of what else a driver lets be done."""
-        return self._executor.submit(self._work, *args) if fn is run_swept else ThisProcess().submit(int)
+        """Submit the work instead of a cell's, and nothing instead of what else a driver lets be done.
+
+        The first one is put: a driver looks for it.
+        """
+        if fn is not run_swept:
+            return ThisProcess().submit(int)
+        work, self._first = put if self._first else self._work, False
+        return self._executor.submit(work, *args)
 
     def width(self) -> int:
         """Return the number of workers."""
@@ -195,7 +201,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "memory": lambda: {name: alone(remembered, name, cells) for name, cells in FINISHED.items()},
     "plan": lambda: alone(planned, PLANNED),
     "beginning": lambda: {name: beginning(name) for name in ("processes", "dask")},
-    "workers": lambda: workers(ROUNDS),
+    "workers": workers,
 }
 
 
@@ -213,9 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["load"][part] = round(os.getloadavg()[0], 2)
         found[part] = PARTS[part]()
         print(part, json.dumps(found[part]), file=sys.stderr)
+        if asked.json is not None:
+            write_atomically(asked.json, (json.dumps(found, indent=1) + "\n").encode())
     print(json.dumps(found, indent=1))
-    if asked.json is not None:
-        write_atomically(asked.json, (json.dumps(found, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
