@@ -4,9 +4,10 @@
 
 `overhead`: milliseconds of wall clock a cell, where no cell does anything: the driver alone, in this process and on a
 Dask cluster of two workers; `put` with the fixed work of a worker, which looks whether a cell is there and puts three
-small files. `memory`: of a driver, in MB (RSS), while cells finish. `plan`: `quantstudy sweep --dry-run`, seconds by
-the clock and of the processor, its memory at most. `beginning`: seconds until the first call has come back from an
-engine of two workers, and until one that needs all libraries of a cell has. `workers`: see `sweep_workers`.
+small files. Two workers have four cells in flight; with 128 of them the scheduler is the limit. `memory`: of a driver,
+in MB (RSS), while cells finish. `plan`: `quantstudy sweep --dry-run`, seconds by the clock and of the processor, its
+memory at most. `beginning`: seconds until the first call has come back from an engine of two workers, and until one
+that needs all libraries of a cell has. `workers`: see `sweep_workers`.
 
 From the root of a checkout, on a machine that does nothing else; `load` says what else it did, processes that wanted to
 run, one minute's mean, before each part.
@@ -46,7 +47,7 @@ from quantstudy.records.provenance import described, processor, versions
 from quantstudy.records.swept import has_cell, put_cell
 
 ROUNDS = 3
-"""How often the overhead and the workers are timed; the median counts."""
+"""How often the overhead is timed; the median counts."""
 
 CELLS = {"this process": 3000, "dask": 1500}
 """Cells that do nothing."""
@@ -88,19 +89,26 @@ class StandIn(Executor):
     Args:
         executor: where.
         work: in place of a cell's work.
+        width: workers that it claims to have, by which the driver keeps cells in flight; 0: as many as it has.
     """
 
-    def __init__(self, executor: Executor, work: Callable[..., CellStatus]) -> None:
-        self._executor, self._work = executor, work
+    def __init__(self, executor: Executor, work: Callable[..., CellStatus], width: int = 0) -> None:
+        self._executor, self._work, self._width, self._first = executor, work, width, True
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Submit the work instead of a cell's, and nothing instead of what else a driver lets be done."""
-        return self._executor.submit(self._work, *args) if fn is run_swept else ThisProcess().submit(int)
+        """Submit the work instead of a cell's, and nothing instead of what else a driver lets be done.
+
+        The first one is put: a driver looks for it.
+        """
+        if fn is not run_swept:
+            return ThisProcess().submit(int)
+        work, self._first = put if self._first else self._work, False
+        return self._executor.submit(work, *args)
 
     def width(self) -> int:
         """Return the number of workers."""
-        says = getattr(self._executor, "width", None)
-        return 1 if says is None else int(says())
+        says = getattr(self._executor, "width", lambda: 1)
+        return self._width or int(says())
 
 
 @contextmanager
@@ -113,12 +121,14 @@ def place(name: str) -> Iterator[Executor]:
         yield ThisProcess()
 
 
-def overhead(name: str, work: Callable[..., CellStatus], cells: int) -> float:
-    """Return the milliseconds of wall clock that a cell takes whose work is another."""
+def overhead(name: str, work: Callable[..., CellStatus], cells: int, width: int = 0) -> float:
+    """Return the milliseconds of wall clock that a cell takes whose work is another; see `StandIn`."""
     sweep = many(cells)
     with place(name) as executor, tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        found = run_cells(islice(sweep_cells(sweep), cells), objects_at(folder), StandIn(executor, work), total=cells)
+        found = run_cells(
+            islice(sweep_cells(sweep), cells), objects_at(folder), StandIn(executor, work, width), total=cells
+        )
         assert found.made == cells
         return (time.perf_counter() - start) / cells * 1000
 
@@ -181,13 +191,13 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Any:
 
 def overheads() -> dict[str, dict[str, float]]:
     """Return milliseconds a cell by place and by what is done."""
-    return {
-        name: {
-            work.__name__: round(statistics.median(overhead(name, work, cells) for _ in range(ROUNDS)), 3)
-            for work in (nothing, put)
-        }
-        for name, cells in CELLS.items()
-    }
+
+    def median(name: str, work: Callable[..., CellStatus], width: int = 0) -> float:
+        return round(statistics.median(overhead(name, work, CELLS[name], width) for _ in range(ROUNDS)), 3)
+
+    found = {name: {work.__name__: median(name, work) for work in (nothing, put)} for name in CELLS}
+    found["dask"]["nothing_128_in_flight"] = median("dask", nothing, 64)
+    return found
 
 
 PARTS: dict[str, Callable[[], Any]] = {
@@ -195,7 +205,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "memory": lambda: {name: alone(remembered, name, cells) for name, cells in FINISHED.items()},
     "plan": lambda: alone(planned, PLANNED),
     "beginning": lambda: {name: beginning(name) for name in ("processes", "dask")},
-    "workers": lambda: workers(ROUNDS),
+    "workers": workers,
 }
 
 
@@ -213,9 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         found["load"][part] = round(os.getloadavg()[0], 2)
         found[part] = PARTS[part]()
         print(part, json.dumps(found[part]), file=sys.stderr)
+        if asked.json is not None:
+            write_atomically(asked.json, (json.dumps(found, indent=1) + "\n").encode())
     print(json.dumps(found, indent=1))
-    if asked.json is not None:
-        write_atomically(asked.json, (json.dumps(found, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
