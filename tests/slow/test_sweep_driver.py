@@ -1,6 +1,7 @@
 """A driver of many cells: what it adds to each, what it keeps in memory, how soon it has planned a hundred thousand."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -63,17 +64,22 @@ def test_it_adds_little_to_a_cell_and_keeps_nothing_of_it(tmp_path: Path, monkey
     assert memory[-1] - memory[0] < 2e6  # 5000 cells later: 400 bytes a cell would show
 
 
-def test_a_hundred_thousand_cells_are_planned_in_ten_seconds(tmp_path: Path) -> None:
+def test_a_hundred_thousand_cells_are_planned_in_seconds(tmp_path: Path) -> None:
     file = tmp_path / "sweep.toml"
     file.write_text(of_cells(100_000).to_toml())
-    started = time.perf_counter()
+    # in processor time, since others may compute: 7 s here, where the same number of studies alone takes 3 s
+    base, begun = StudyConfig(), time.process_time()
+    for number in range(10_000):
+        base.with_options(frequency=1 + number / 1e4)
+    alone = 10 * (time.process_time() - begun)
+    before = sum(os.times()[2:4])
     ran = subprocess.run(
         [sys.executable, "-m", "quantstudy", "sweep", str(file), "--out", str(tmp_path / "out"), "--dry-run", "--json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert time.perf_counter() - started < 10
+    assert sum(os.times()[2:4]) - before < 5 * alone
     cells = json.loads(ran.stdout)["cells"]
     assert len({cell["cell"] for cell in cells}) == 100_000
     assert not (tmp_path / "out").exists()
